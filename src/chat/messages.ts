@@ -41,28 +41,22 @@ export async function readHistory(
   return await database.transaction(
     actor,
     async (session) => {
-      const page = async (
-        direction: 'older' | 'newer',
-        edge: string,
-        inclusive: boolean,
-        size: number,
-      ): Promise<Page> => {
-        const [comparison, order] = direction === 'older' ? ['<', 'desc'] : ['>', 'asc']
+      const edge = query.before ?? query.after ?? query.around
+      const page = async (comparison: '<' | '<=' | '>', size: number): Promise<Page> => {
+        const older = comparison !== '>'
         const { rows } = await session.query<{ message: Message }>(
           `select ${messageJson('m')} as message from akashi_chat.messages m
-           where m.room_id = $1 and m.created_at ${comparison}${inclusive ? '=' : ''} ${edge} order by m.created_at ${order} limit $2`,
-          [roomId, size + 1, query.before ?? query.after ?? query.around].slice(
-            0,
-            edge.includes('$3') ? 3 : 2,
-          ),
+           where m.room_id = $1 and m.created_at ${comparison} coalesce(akashi_chat.message_time($3), 'infinity')
+           order by m.created_at ${older ? 'desc' : 'asc'} limit $2`,
+          [roomId, size + 1, edge ?? null],
         )
         const messages = rows.slice(0, size).map(({ message }) => message)
-        return { messages: direction === 'older' ? messages.reverse() : messages, more: rows.length > size }
+        return { messages: older ? messages.reverse() : messages, more: rows.length > size }
       }
       if (query.around !== undefined) {
         const half = Math.ceil(limit / 2)
-        const older = await page('older', 'akashi_chat.message_time($3)', true, half)
-        const newer = await page('newer', 'akashi_chat.message_time($3)', false, half)
+        const older = await page('<=', half)
+        const newer = await page('>', half)
         return {
           messages: [...older.messages, ...newer.messages],
           hasOlder: older.more,
@@ -70,11 +64,10 @@ export async function readHistory(
         }
       }
       if (query.after !== undefined) {
-        const newer = await page('newer', 'akashi_chat.message_time($3)', false, limit)
+        const newer = await page('>', limit)
         return { messages: newer.messages, hasOlder: true, hasNewer: newer.more }
       }
-      const edge = query.before === undefined ? `'infinity'` : 'akashi_chat.message_time($3)'
-      const older = await page('older', edge, false, limit)
+      const older = await page('<', limit)
       return { messages: older.messages, hasOlder: older.more, hasNewer: query.before !== undefined }
     },
     { readOnly: true },

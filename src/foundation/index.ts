@@ -16,4 +16,11 @@ export * from './query.ts'
 export { redactText } from './redact.ts'
 export { makeScratchFolder } from './scratch.ts'
 export { Secret } from './secret.ts'
+export {
+  parseTableName,
+  quoteName,
+  quoteTable,
+  type TableName,
+  tableText,
+} from './table-name.ts'
 export { readVersion } from './version.ts'

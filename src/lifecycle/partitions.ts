@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../foundation/index.ts'
-import type { Actor, Database, TransactionOptions } from '../postgres/index.ts'
+import { type Actor, type Database, SQLSTATE, sqlState, type TransactionOptions } from '../postgres/index.ts'
 
 /** Days that a table of daily partitions must be covered from now on; below it the alarm rings. */
 export const DAILY_HEADROOM_DAYS = 7
@@ -19,8 +19,6 @@ const APPLY_TIMEOUT_MS = 300_000
 
 /** Rows that leave a default partition under one lock. */
 export const DRAIN_ROWS = 10_000
-
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /** What would be done, or was done, about one partition. */
 export interface PartitionRow {
@@ -196,8 +194,7 @@ async function drainStep(
       )
       return rows[0]
     } catch (error) {
-      const locked = error instanceof AkashiError && error.detail['sqlstate'] === LOCK_NOT_AVAILABLE
-      if (!locked || attempt === APPLY_ATTEMPTS) throw error
+      if (sqlState(error) !== SQLSTATE.lockNotAvailable || attempt === APPLY_ATTEMPTS) throw error
       await sleep(APPLY_PAUSE_MS, undefined, options)
     }
   }

@@ -1,9 +1,6 @@
 import type { RetentionPolicy } from '@akashi/contract'
 import { AkashiError } from '../foundation/index.ts'
-import type { Actor, Database } from '../postgres/index.ts'
-
-/** SQLSTATE invalid_datetime_format. */
-const INVALID_TIME = '22007'
+import { type Actor, type Database, SQLSTATE, sqlState } from '../postgres/index.ts'
 
 /** What is given is changed. Lengths of time as PostgreSQL reads them, e.g. `90 days`. */
 export interface PolicyChanges {
@@ -63,7 +60,7 @@ export async function setPolicy(
     return policy
   })
   return await work.catch((error: unknown) => {
-    if (!(error instanceof AkashiError) || error.detail['sqlstate'] !== INVALID_TIME) throw error
+    if (sqlState(error) !== SQLSTATE.invalidDatetime) throw error
     throw new AkashiError('invalid_input', 'a time of the policy cannot be read', {
       hint: 'write it as "90 days" or P90D',
       cause: error,

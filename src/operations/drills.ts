@@ -1,6 +1,6 @@
 import type { ProblemKind } from '../audit/index.ts'
 import { type BackupSource, type BackupStore, type DrillReport, runDrill } from '../backup/index.ts'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, given } from '../foundation/index.ts'
 import { type Keyring, signNote } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Actor, Database, Session } from '../postgres/index.ts'
@@ -89,8 +89,7 @@ export async function drill(parts: DrillParts): Promise<DrillReport & { readonly
         ),
       }
     },
-    ...(signal === undefined ? {} : { signal }),
-    ...(onPhase === undefined ? {} : { onPhase }),
+    ...given({ signal, onPhase }),
   })
   const { id } = await keyring.ensure('report')
   const note = await signNote(keyring, id, signerName(backupStore), `${JSON.stringify(report, null, 2)}\n`)

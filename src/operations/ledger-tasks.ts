@@ -20,7 +20,7 @@ import {
   witnessedNotes,
   witnessHeads,
 } from '../audit/index.ts'
-import { AkashiError, type Log } from '../foundation/index.ts'
+import { AkashiError, given, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { archivedRows } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
@@ -57,7 +57,7 @@ export async function verifyAndRecord(
     published: (log: string, from: bigint) => elsewhere(database, actor, store, log, from, onAway),
     onObject: (log: string, object: string) => objects.set(log, [...(objects.get(log) ?? []), object]),
     archived: archivedRows(database, actor, store),
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
   }
   const report =
     mode === 'scrub' ? await scrub(database, actor, parts) : await verify(database, actor, { ...parts, mode })
@@ -89,7 +89,7 @@ export async function verifyCopy(
         if (own !== undefined && BigInt(size) <= own) yield note
       }
     },
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
   })
 }
 

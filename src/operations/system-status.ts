@@ -11,6 +11,7 @@ import {
   standingAlarms,
   unsettledLosses,
 } from '../audit/index.ts'
+import { given } from '../foundation/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import { drillState } from './drills.ts'
@@ -22,7 +23,7 @@ export async function systemStatus(
   actor: Actor,
   signal?: AbortSignal,
 ): Promise<SystemStatus> {
-  const options = signal === undefined ? {} : { signal }
+  const options = given({ signal })
   const { states, tables } = await database.transaction(
     actor,
     async (session) => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { AkashiError, POOL_SIZE, STATEMENT_TIMEOUT_MS } from '../foundation/index.ts'
+import { AkashiError, given, POOL_SIZE, STATEMENT_TIMEOUT_MS } from '../foundation/index.ts'
 import { abortError } from './abort.ts'
 import type { Actor } from './actor.ts'
 import { Client, clientConfig } from './client.ts'
@@ -91,11 +91,9 @@ async function withRetries<T>(
       }
     }
     const backoff = Math.min(RETRY_BACKOFF_MS * 2 ** attempt, RETRY_BACKOFF_MAX_MS)
-    await sleep(
-      Math.random() * backoff,
-      undefined,
-      options.signal === undefined ? {} : { signal: options.signal },
-    ).catch(() => Promise.reject(abortError(options.signal)))
+    await sleep(Math.random() * backoff, undefined, given({ signal: options.signal })).catch(() =>
+      Promise.reject(abortError(options.signal)),
+    )
   }
 }
 

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { AkashiError, type ErrorCode, type ErrorOptions } from '../foundation/index.ts'
+import { AkashiError, type ErrorCode, type ErrorOptions, given } from '../foundation/index.ts'
 
 /** What a SQLSTATE, or a whole class of them (its first two characters), means to a caller. */
 interface Meaning {
@@ -20,6 +20,7 @@ export const SQLSTATE = {
   lockNotAvailable: '55P03',
   queryCanceled: '57014',
   undefinedTable: '42P01',
+  invalidDatetime: '22007',
   insufficientPrivilege: '42501',
 } as const
 
@@ -144,7 +145,7 @@ function fromServer(error: pg.DatabaseError): AkashiError {
     }
   }
   return new AkashiError(code, raised ? error.message : meaning.message, {
-    ...(hint === undefined ? {} : { hint }),
+    ...given({ hint }),
     detail,
     cause: withoutValues(error, raised),
   } satisfies ErrorOptions)
@@ -185,7 +186,7 @@ function fromDriver(error: unknown): AkashiError {
   ) {
     return new AkashiError('unavailable', 'the database cannot be reached', {
       hint: 'check that it runs and that the database URL is right',
-      detail: cause === undefined ? {} : { errno: cause },
+      detail: given({ errno: cause }),
       cause: error,
     })
   }

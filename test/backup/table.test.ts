@@ -2,13 +2,8 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import {
-  parseTableName,
-  parseTarget,
-  restoreTable,
-  runBackup,
-  type TableRestored,
-} from '../../src/backup/index.ts'
+import { parseTarget, restoreTable, runBackup, type TableRestored } from '../../src/backup/index.ts'
+import { parseTableName } from '../../src/foundation/index.ts'
 import { tester } from '../support/tester.ts'
 import { type RunningStream, startCluster, type TestCluster } from './support/cluster.ts'
 

@@ -1,5 +1,5 @@
 /** Checks a proof bundle with public keys alone: no database, no network. */
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { type VerifierKey, verifyNote } from '../../keys/index.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import { entryHash } from './encoding.ts'
@@ -86,6 +86,6 @@ function checkForms(log: LogDefinition, row: ProofBundle['row']): void {
 function wrong(what: string, cause?: unknown): AkashiError {
   return new AkashiError('integrity', `the proof is not valid: ${what}`, {
     hint: 'get the bundle and the keys again from their sources; if it stays, the row is not proven',
-    ...(cause === undefined ? {} : { cause }),
+    ...given({ cause }),
   })
 }

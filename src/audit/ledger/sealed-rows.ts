@@ -1,5 +1,5 @@
 /** Sealed rows in the order of their entries, for copies that are kept elsewhere. */
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { entryHash } from './encoding.ts'
 import type { LogDefinition } from './logs.ts'
@@ -44,7 +44,7 @@ export async function* sealedRows(
           from.toString(),
           to.toString(),
         ]),
-      { readOnly: true, timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+      { readOnly: true, timeoutMs: 0, ...given({ signal }) },
     )
     for (const { 'entry position': position, 'entry hash': hash, ...values } of rows) {
       const row = Object.fromEntries(

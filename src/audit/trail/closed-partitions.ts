@@ -1,3 +1,4 @@
+import { given } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 
 /** One index over a month of the trail may take this long, in milliseconds. */
@@ -22,7 +23,7 @@ export async function indexClosedPartition(
         'select akashi_audit.index_closed_partition(coalesce($1::timestamptz, now())) as index',
         [asOf?.toISOString() ?? null],
       ),
-    { timeoutMs: INDEX_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) },
+    { timeoutMs: INDEX_TIMEOUT_MS, ...given({ signal }) },
   )
   return rows[0]?.index ?? null
 }

@@ -1,3 +1,4 @@
+import type { TableName } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
 
 /**
@@ -6,13 +7,13 @@ import type { Session } from '../../postgres/index.ts'
  */
 export async function ownerRights(
   session: Session,
-  { schema, name, owner }: { readonly schema: string; readonly name: string; readonly owner: string },
+  { schema, table, owner }: TableName & { readonly owner: string },
 ): Promise<(role: string) => string> {
   const { rows } = await session.query<{ superuser: boolean; schema: string; table: string; owner: string }>(
     `select rolsuper as superuser, quote_ident($2) as schema, format('%I.%I', $2::text, $3::text) as table,
             quote_ident(rolname) as owner
      from pg_roles where rolname = $1`,
-    [owner, schema, name],
+    [owner, schema, table],
   )
   const [found] = rows
   if (found === undefined) throw new Error('a table has an owner')

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AkashiError, given } from '../../foundation/index.ts'
+import { AkashiError, given, type TableName } from '../../foundation/index.ts'
 import {
   type Database,
   type DatabaseRole,
@@ -39,11 +39,7 @@ export interface Scratch extends Prepared {
   /** Of a login that reads every table and can do nothing else. */
   reader(): Promise<Database>
   /** Of a login that has the rights of a table's owner, and sees every row; of a superuser's table, that it reads it. */
-  asOwner(table: {
-    readonly name: string
-    readonly schema: string
-    readonly owner: string
-  }): Promise<Database>
+  asOwner(table: TableName & { readonly owner: string }): Promise<Database>
   /** As one of Akashi's roles; closed with the server. */
   open(role: Exclude<DatabaseRole, 'owner'>): Database
   /** Duration of fetching and of recovery until the server accepted queries. */

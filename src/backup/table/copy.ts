@@ -1,9 +1,15 @@
 /** Copies the rows of a table from the scratch server into the live database. */
 import { pipeline } from 'node:stream/promises'
-import { AkashiError, given } from '../../foundation/index.ts'
+import {
+  AkashiError,
+  given,
+  quoteName,
+  quoteTable,
+  type TableName,
+  tableText,
+} from '../../foundation/index.ts'
 import type { Database, Session } from '../../postgres/index.ts'
 import { asLogin } from './as-login.ts'
-import { quoteName, quoteTable, type TableName, tableText } from './name.ts'
 import type { Column, Shape } from './shape.ts'
 
 /** Settings under which both servers read and write values the same way. */

@@ -1,8 +1,7 @@
 /** Compares old and current rows by primary key, and restores missing or changed ones. */
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, quoteName, quoteTable, type TableName, tableText } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { THEN } from './copy.ts'
-import { quoteName, quoteTable, type TableName, tableText } from './name.ts'
 import type { Shape } from './shape.ts'
 
 /** Rows shown of each kind. */

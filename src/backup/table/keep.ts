@@ -1,8 +1,8 @@
 /** Selects the files of a cluster that one table needs: all catalogs and its own files. */
+import { parseTableName, type TableName, tableText } from '../../foundation/index.ts'
 import type { BackupIndex } from '../base/backup-index.ts'
 import { forkOf } from '../restore/incremental-file.ts'
 import type { Keep } from '../restore/write-files.ts'
-import { parseTableName, type TableName, tableText } from './name.ts'
 
 type Relation = BackupIndex['relations'][number]
 
@@ -23,7 +23,7 @@ export function leftOut(index: BackupIndex, wanted: Wanted): Relation[] {
     (relation) =>
       relation.kind !== SEQUENCE &&
       !wanted.oids.has(relation.oid) &&
-      tableText(relation) !== name &&
+      tableText({ schema: relation.schema, table: relation.name }) !== name &&
       (relation.root == null || tableText(parseTableName(relation.root)) !== name),
   )
 }

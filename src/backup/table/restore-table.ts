@@ -1,4 +1,11 @@
-import { AkashiError, given } from '../../foundation/index.ts'
+import {
+  AkashiError,
+  given,
+  quoteName,
+  quoteTable,
+  type TableName,
+  tableText,
+} from '../../foundation/index.ts'
 import type { Actor, ContextKey, Database, Session } from '../../postgres/index.ts'
 import { ownerRights } from '../restore/owner-rights.ts'
 import { type Scratch, type ScratchOptions, withScratch } from '../restore/scratch.ts'
@@ -17,7 +24,6 @@ import {
 } from './copy.ts'
 import { applyDifference, compare, type Difference, differ } from './difference.ts'
 import { keepFor, leftOut, type Wanted } from './keep.ts'
-import { quoteName, quoteTable, type TableName, tableText } from './name.ts'
 import { type OwnerLogin, withOwnerLogin } from './owner-login.ts'
 import { readShape, type Shape } from './shape.ts'
 
@@ -230,7 +236,7 @@ async function liveOwner(
        and (n.nspname, c.relname) = ($1, $2) and c.relkind in ('r', 'p')
      where c.oid is not null or rolname in ($3, current_user)
      order by c.oid is null, rolname <> $3 limit 1`,
-    [table.schema, table.name, shape.owner],
+    [table.schema, table.table, shape.owner],
   )
   const [found] = rows
   if (found === undefined) throw new Error('the administrator has a role')

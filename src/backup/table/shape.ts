@@ -1,7 +1,6 @@
 /** The definition of a table, read from the catalogs of the scratch server. */
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, type TableName, tableText } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
-import { type TableName, tableText } from './name.ts'
 
 export interface Column {
   readonly name: string
@@ -69,7 +68,7 @@ const indexes = `
 export async function readShape(session: Session, table: TableName): Promise<Shape> {
   const { rows: found } = await session.query<{ oid: number; owner: string }>(tables, [
     table.schema,
-    table.name,
+    table.table,
   ])
   const [own] = found
   if (own === undefined) {
@@ -78,7 +77,7 @@ export async function readShape(session: Session, table: TableName): Promise<Sha
     })
   }
   const { rows: parts } = await session.query<{ oid: number }>(leaves, [own.oid])
-  const named = [own.oid, table.schema, table.name]
+  const named = [own.oid, table.schema, table.table]
   const { rows: found1 } = await session.query<Omit<Column, 'sequence'> & { sequenceName: string | null }>(
     columns,
     named,

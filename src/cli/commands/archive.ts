@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { AkashiError, counted } from '../../foundation/index.ts'
+import { AkashiError, counted, parseTableName, type TableName } from '../../foundation/index.ts'
 import type { ArchiveRow, PolicyChanges } from '../../lifecycle/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
 
@@ -15,20 +15,10 @@ function timeOf(cli: Invocation, flag: 'asOf' | 'until' | 'from' | 'to'): Date |
   })
 }
 
-function nameOf(value: string): { readonly schema: string; readonly table: string } {
-  const [schema, table, more] = value.split('.')
-  if (schema !== undefined && schema !== '' && table !== undefined && table !== '' && more === undefined) {
-    return { schema, table }
-  }
-  throw new AkashiError('invalid_input', `${value} is no table with its schema`, {
-    hint: 'write it as akashi_security.security_events',
-  })
-}
-
 /** The table that --table names, as an option of the archive's verbs. */
-function tableOf(cli: Invocation): { readonly table?: { readonly schema: string; readonly table: string } } {
+function tableOf(cli: Invocation): { readonly table?: TableName } {
   const { table } = cli.flags
-  return typeof table === 'string' ? { table: nameOf(table) } : {}
+  return typeof table === 'string' ? { table: parseTableName(table) } : {}
 }
 
 function cells(row: ArchiveRow): readonly (string | number | null)[] {
@@ -160,7 +150,7 @@ function restore(group: Command, perform: Perform): void {
         const keepUntil = timeOf(cli, 'until')
         const restored = await withConnections(cli, ({ pool, actor }) =>
           restorePartition(pool('owner'), actor, store, {
-            ...nameOf(name),
+            ...parseTableName(name),
             partition,
             signal: cli.signal,
             ...(keepUntil === undefined ? {} : { keepUntil }),
@@ -190,7 +180,7 @@ function hold(group: Command, perform: Perform): void {
         const { reason } = cli.flags
         await withConnections(cli, ({ pool, actor }) =>
           holdTable(pool('worker'), actor, {
-            ...nameOf(name),
+            ...parseTableName(name),
             held,
             ...(typeof reason === 'string' ? { reason } : {}),
           }),
@@ -252,7 +242,7 @@ function policy(group: Command, perform: Perform): void {
           setPolicy(
             pool('worker'),
             actor,
-            nameOf(name),
+            parseTableName(name),
             changesOf(cli),
             typeof reason === 'string' ? reason : undefined,
           ),

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { RecordAsOfQuery, RecordQuery, RecordVersion } from '../../audit/index.ts'
-import { AkashiError, errno } from '../../foundation/index.ts'
+import { AkashiError, errno, parseTableName } from '../../foundation/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 import type { ExitStatus } from '../world.ts'
 import { ledgerLists } from './audit-ledger.ts'
@@ -30,15 +30,6 @@ const filters: readonly (readonly [option: string, field: string, meaning: strin
   ['cursor <cursor>', 'cursor', 'the page after, as the last one said'],
 ]
 
-/** `schema.table` or `table`, which is in the schema public. */
-function tableOf(name: unknown): { schema: string; table: string } | undefined {
-  if (typeof name !== 'string') return undefined
-  const dot = name.indexOf('.')
-  return dot < 0
-    ? { schema: 'public', table: name }
-    : { schema: name.slice(0, dot), table: name.slice(dot + 1) }
-}
-
 function search(group: Command, perform: Parameters<Register>[1]): void {
   const command = group.command('search').description('find rows of the audit trail, newest first')
   for (const [option, , meaning] of filters) command.option(`--${option}`, meaning)
@@ -52,7 +43,9 @@ function search(group: Command, perform: Parameters<Register>[1]): void {
           .map(([option, field]) => [field, cli.flags[camelCase(option.split(' ')[0] ?? '')]] as const)
           .filter(([field, value]) => value !== undefined && field !== 'table'),
       )
-      const filter = { ...given, ...tableOf(cli.flags['table']), ...limitOf(cli) }
+      const { table: name } = cli.flags
+      const named = typeof name === 'string' ? parseTableName(name) : {}
+      const filter = { ...given, ...named, ...limitOf(cli) }
       const page = await withConnections(cli, ({ pool, actor }) =>
         searchTrail(pool('security_admin'), actor, filter),
       )
@@ -92,7 +85,7 @@ function history(group: Command, perform: Parameters<Register>[1]): void {
     .option('--cursor <cursor>', 'the page after, as the last one said')
     .action((name: string, recordId: string) =>
       perform((cli) => {
-        const record = { ...(tableOf(name) ?? { schema: 'public', table: name }), recordId }
+        const record = { ...parseTableName(name), recordId }
         const { at } = cli.flags
         return typeof at === 'string' ? tellAsOf(cli, { ...record, at }) : tellHistory(cli, record)
       }),

@@ -1,23 +1,15 @@
-import { counted } from '../../foundation/index.ts'
+import { counted, parseTableName } from '../../foundation/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 
 async function readTable(cli: Invocation, name: string) {
-  const { AkashiError } = await import('../../foundation/index.ts')
   const { outerTable } = await import('../../lifecycle/index.ts')
   const { openObjects } = await import('../../start/index.ts')
   const { withConnections } = await import('../databases.ts')
-  const [schema, table, more] = name.split('.')
-  if (schema === undefined || schema === '' || table === undefined || table === '' || more !== undefined) {
-    throw new AkashiError('invalid_input', `${name} is no table with its schema`, {
-      hint: 'write it as akashi_security.security_events',
-    })
-  }
   const { location } = cli.flags
   const store = await openObjects(await cli.config())
   return await withConnections(cli, ({ pool, actor }) =>
     outerTable(pool('worker'), actor, store, {
-      schema,
-      table,
+      ...parseTableName(name),
       signal: cli.signal,
       ...(typeof location === 'string' ? { location } : {}),
     }),

@@ -1,5 +1,5 @@
 import type { BackupStore, Target } from '../../backup/index.ts'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, parseTableName } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import type { Settings } from '../../start/index.ts'
@@ -104,7 +104,6 @@ async function restoreAll(cli: Invocation, request: Request): Promise<ExitStatus
 }
 
 async function restoreOne(cli: Invocation, request: Request): Promise<ExitStatus> {
-  const { parseTableName } = await import('../../backup/index.ts')
   const { restoreTable } = await import('../../start/index.ts')
   const table = parseTableName(textOf(cli, 'table') ?? '')
   const into = textOf(cli, 'into')

@@ -1,4 +1,4 @@
-import { given } from '../../foundation/index.ts'
+import { given, parseTableName } from '../../foundation/index.ts'
 import {
   archiveStatus,
   holdTable,
@@ -37,8 +37,7 @@ export function archiveRoutes(app: App, { securityAdmin, store }: Services): voi
     handle: async (request) => {
       const { table } = request.params
       const { held, reason } = request.body
-      const [schema = '', name = ''] = table.split('.')
-      await holdTable(securityAdmin, request.actor, { schema, table: name, held, ...given({ reason }) })
+      await holdTable(securityAdmin, request.actor, { ...parseTableName(table), held, ...given({ reason }) })
       return { table, held }
     },
   })
@@ -49,9 +48,8 @@ export function archiveRoutes(app: App, { securityAdmin, store }: Services): voi
   operation(app, 'PATCH /v1/archive/policies/{table}', {
     access: { permission: 'archive:write', stepUp: true },
     handle: async ({ params, body, actor }) => {
-      const [schema = '', table = ''] = params.table.split('.')
       const { reason, ...changes } = body
-      return await setPolicy(securityAdmin, actor, { schema, table }, changes, reason)
+      return await setPolicy(securityAdmin, actor, parseTableName(params.table), changes, reason)
     },
   })
   operation(app, 'GET /v1/archive/retirement', {
@@ -62,14 +60,10 @@ export function archiveRoutes(app: App, { securityAdmin, store }: Services): voi
   })
   operation(app, 'POST /v1/archive/thaw', {
     access: { permission: 'archive:write', stepUp: true },
-    handle: async ({ body, actor }) => {
-      const [schema, table] = body.table?.split('.') ?? []
-      return {
-        objects: await thawArchive(securityAdmin, actor, store, {
-          ...(schema === undefined || table === undefined ? {} : { table: { schema, table } }),
-          ...given({ from: body.from, to: body.to }),
-        }),
-      }
-    },
+    handle: async ({ body: { table, ...span }, actor }) => ({
+      objects: await thawArchive(securityAdmin, actor, store, {
+        ...given({ table: table === undefined ? undefined : parseTableName(table), ...span }),
+      }),
+    }),
   })
 }

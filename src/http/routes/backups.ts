@@ -1,12 +1,11 @@
 import {
   describeCatalog,
   listAuditCopies,
-  parseTableName,
   parseTarget,
   planRestore,
   readCatalog,
 } from '../../backup/index.ts'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, parseTableName } from '../../foundation/index.ts'
 import { listDrills } from '../../operations/index.ts'
 import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'

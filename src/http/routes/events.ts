@@ -1,5 +1,13 @@
-import { AkashiError } from '../../foundation/index.ts'
-import { eventTimeline, readEvent, remediate, searchEvents, submitEvents } from '../../security/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
+import {
+  type EventFilter,
+  eventTimeline,
+  readEvent,
+  remediate,
+  searchEvents,
+  submitEvents,
+  type TimelineQuery,
+} from '../../security/index.ts'
 import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
@@ -15,11 +23,6 @@ const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 const SPACE = 0x20
 
-/** Leaves out what was not given. What is given the search checks itself, and names every mistake. */
-function given(query: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined))
-}
-
 /** Security events: sent by services, searched, counted over time, and what is done about them. */
 export function eventRoutes(app: App, { securityAdmin, app: application }: Services): void {
   app.register((scope: App, _, done) => {
@@ -28,14 +31,12 @@ export function eventRoutes(app: App, { securityAdmin, app: application }: Servi
   })
   operation(app, 'GET /v1/events', {
     access: { permission: 'events:read', reads: 'akashi_security.security_events' },
-    handle: (request) => searchEvents(securityAdmin, request.actor, given(request.query)),
+    // The search checks the filter itself, and names every mistake.
+    handle: ({ actor, query }) => searchEvents(securityAdmin, actor, given(query) as EventFilter),
   })
   operation(app, 'GET /v1/events/timeline', {
     access: { permission: 'events:read', reads: 'akashi_security.security_events' },
-    handle: async (request) => {
-      const { from, to, interval, ...rest } = request.query
-      return await eventTimeline(securityAdmin, request.actor, { ...given(rest), from, to, interval })
-    },
+    handle: ({ actor, query }) => eventTimeline(securityAdmin, actor, given(query) as TimelineQuery),
   })
   operation(app, 'GET /v1/events/{id}', {
     access: { permission: 'events:read', reads: 'akashi_security.security_events' },

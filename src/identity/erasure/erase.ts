@@ -4,7 +4,7 @@
  * committed before the next and does nothing the second time: a run that was cut short is run again.
  */
 import type { Erasure } from '@akashi/contract'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { type Keyring, personKeyId } from '../../keys/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { COPIES, placesSchema, signCertificate } from './certificate.ts'
@@ -32,7 +32,7 @@ export async function eraseUser(
 ): Promise<Erasure> {
   const { database, keyring } = parts
   const { confirm, reason, signal } = options
-  const cancel = signal === undefined ? {} : { signal }
+  const cancel = given({ signal })
   await database.transaction(actor, (session) => requireConfirmation(session, userId, confirm), cancel)
   await beginErasure(parts, actor, userId, { reason, ...cancel })
   const trailRows = await database.transaction(actor, (session) => countTrail(session, userId), {

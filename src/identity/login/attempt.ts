@@ -1,6 +1,6 @@
 /** One guess at somebody's credentials: counted by the database before it is looked at, and settled after. */
 import { LOCAL_ISSUER } from '@akashi/contract'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
 import { emailIndexes } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
@@ -83,7 +83,7 @@ export async function beginAttempt(
       }
       return { attempt, waitSeconds: row.wait_seconds }
     },
-    signal === undefined ? {} : { signal },
+    given({ signal }),
   )
   if (waitSeconds > 0) {
     throw new AkashiError('rate_limited', 'too many attempts to sign in failed', {

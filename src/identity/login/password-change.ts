@@ -1,5 +1,5 @@
 import { LOCAL_ISSUER } from '@akashi/contract'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { Actor, PersonInSession, Session } from '../../postgres/index.ts'
 import { generatePassword, type PasswordFault, passwordFaults } from '../passwords/index.ts'
 import { renewSession, revokeSessions } from '../sessions/index.ts'
@@ -95,7 +95,7 @@ async function refuseFaults(
   const faults = await passwordFaults(
     { password, names: [...names, ...PRODUCT_WORDS], history },
     rules.password,
-    { breached: parts.breached, passwords: parts.passwords, ...(signal === undefined ? {} : { signal }) },
+    { breached: parts.breached, passwords: parts.passwords, ...given({ signal }) },
   )
   if (faults.length === 0) return
   throw new AkashiError(

@@ -8,7 +8,7 @@ import {
   enableNonRepudiationChecks,
   None,
 } from 'openid-client'
-import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
+import { AkashiError, given, type OidcIssuer } from '../../foundation/index.ts'
 
 /** Age in milliseconds at which configuration and keys are read again while the old ones still serve. */
 const REFRESH_MS = 10 * 60_000
@@ -99,6 +99,6 @@ async function discover(settings: OidcIssuer): Promise<Configuration> {
 export function notUsable({ name }: OidcIssuer, why: string, cause?: unknown): AkashiError {
   return new AkashiError('unavailable', `the identity provider ${name} cannot be used: ${why}`, {
     hint: 'see the setting oidcIssuers, and whether the provider answers',
-    ...(cause === undefined ? {} : { cause }),
+    ...given({ cause }),
   })
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { INDEX_KEYS_MS, type Keyring, openPersonVault, type PersonVault } from '../../keys/index.ts'
 import { type Actor, type Database, SQLSTATE, sqlState } from '../../postgres/index.ts'
 import { indexesOf, openRow, type UserRow, userColumns } from './personal.ts'
@@ -106,7 +106,7 @@ async function* users(
         )
         return rows
       },
-      signal === undefined ? {} : { signal },
+      given({ signal }),
     )
     yield* batch
     after = batch.at(-1)?.id ?? null

@@ -1,4 +1,5 @@
 import { type AccountStatus, type Classification, type UserChange, userChange } from '@akashi/contract'
+import { given } from '../../foundation/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { sealEmail } from './personal.ts'
@@ -18,9 +19,7 @@ export async function updateUser(
 ): Promise<void> {
   const { username, displayName, email, avatarUrl } = parseUser(userChange, change)
   const names = {
-    ...(username === undefined ? {} : { username }),
-    ...(displayName === undefined ? {} : { display_name: displayName }),
-    ...(avatarUrl === undefined ? {} : { avatar_url: avatarUrl }),
+    ...given({ username, display_name: displayName, avatar_url: avatarUrl }),
   }
   const sealed = email === undefined ? undefined : await sealEmail(vault, id, email)
   await session.query('select akashi_auth.change_user($1, $2, $3, $4, $5)', [

@@ -1,5 +1,5 @@
 /** What a catalogue outside has to know of a table in the store: columns as the files have them, and folders. */
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { POSITION_COLUMN, readColumns } from '../archive/columns.ts'
@@ -69,7 +69,7 @@ export async function outerTable(
       }
       return { policy, columns: await readColumns(session, `${identifier(schema)}.${identifier(table)}`) }
     },
-    { readOnly: true, ...(signal === undefined ? {} : { signal }) },
+    { readOnly: true, ...given({ signal }) },
   )
   const position = logOf(schema, table) === null ? [] : [{ name: POSITION_COLUMN, parquet: 'BIGINT' }]
   const columns = [...position, ...found.columns].map(({ name, parquet }) => ({

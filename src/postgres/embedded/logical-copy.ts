@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { Account } from './account.ts'
 import type { UpgradePrograms } from './old-programs.ts'
 import { cancelled, serverEnvironment } from './program.ts'
@@ -44,7 +44,7 @@ export async function copyCluster(
         PGCLIENTENCODING: 'UTF8',
       },
       stdio: ['pipe', 'pipe', 'pipe'],
-      ...(signal === undefined ? {} : { signal }),
+      ...given({ signal }),
     })
     return follow(program, child)
   }

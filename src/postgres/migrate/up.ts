@@ -1,4 +1,4 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { SQLSTATE, sqlState } from '../sqlstate.ts'
 import type { Session } from '../types.ts'
 import { asAdministrator, lockMigrations, type MigrateOptions, withBriefLocks } from './connection.ts'
@@ -98,7 +98,7 @@ export function failed(id: string, error: unknown): AkashiError {
       ? 'migrate as a superuser or as a member of akashi_owner'
       : error.hint
   return new AkashiError(error.code, `migration ${id} failed: ${reason}`, {
-    ...(hint === undefined ? {} : { hint }),
+    ...given({ hint }),
     detail: { ...error.detail, migration: id },
     cause: error,
   })

@@ -1,4 +1,4 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, quoteName } from '../../foundation/index.ts'
 import { Client, clientConfig } from '../client.ts'
 import { toAkashiError } from '../sqlstate.ts'
 import { type BaseBackup, type BaseBackupOptions, startBaseBackup } from './base-backup.ts'
@@ -160,8 +160,4 @@ export async function openReplication(url: string, options: ReplicationOptions):
 function present(value: string | null | undefined): string {
   if (value !== null && value !== undefined) return value
   throw new AkashiError('internal', 'the server answered a replication command without a value')
-}
-
-function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

@@ -1,8 +1,8 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError } from './errors.ts'
 
 export interface TableName {
   readonly schema: string
-  readonly name: string
+  readonly table: string
 }
 
 const PART = '("(?:[^"]|"")+"|[^".]+)'
@@ -12,11 +12,11 @@ const MAX_NAME_BYTES = 63
 
 /** Parses `table` or `schema.table`, parts optionally quoted as in SQL; the default schema is `fallback`. */
 export function parseTableName(text: string, fallback = 'public'): TableName {
-  const [, schema, name] = NAME.exec(text) ?? []
-  const found = { schema: schema === undefined ? fallback : unquote(schema), name: unquote(name ?? '') }
+  const [, schema, table] = NAME.exec(text) ?? []
+  const found = { schema: schema === undefined ? fallback : unquote(schema), table: unquote(table ?? '') }
   if (
-    found.name === '' ||
-    [found.schema, found.name].some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)
+    found.table === '' ||
+    [found.schema, found.table].some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)
   ) {
     throw new AkashiError('invalid_input', `${text} is not a valid table name`, {
       hint: 'write it as schema.table, quoted as in SQL if necessary',
@@ -33,11 +33,11 @@ export function quoteName(part: string): string {
   return `"${part.replaceAll('"', '""')}"`
 }
 
-export function quoteTable({ schema, name }: TableName): string {
-  return `${quoteName(schema)}.${quoteName(name)}`
+export function quoteTable({ schema, table }: TableName): string {
+  return `${quoteName(schema)}.${quoteName(table)}`
 }
 
 /** For display: quoted only if necessary. */
-export function tableText({ schema, name }: TableName): string {
-  return [schema, name].map((part) => (/^[a-z_][a-z0-9_$]*$/.test(part) ? part : quoteName(part))).join('.')
+export function tableText({ schema, table }: TableName): string {
+  return [schema, table].map((part) => (/^[a-z_][a-z0-9_$]*$/.test(part) ? part : quoteName(part))).join('.')
 }
