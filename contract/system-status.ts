@@ -28,6 +28,9 @@ export const systemStatus = z.object({
     .number()
     .nonnegative()
     .describe('seconds since the least recently checked part of the ledger was checked'),
+  ownsObjectStore: z
+    .boolean()
+    .describe('false: another installation owns the object store, and this one only reads it'),
   frontierHeldSeconds: z
     .number()
     .nonnegative()

@@ -2400,6 +2400,25 @@ grant select on akashi_lifecycle.settings to akashi_reader;
 grant select on akashi_lifecycle.settings to akashi_security_admin;
 grant select on akashi_lifecycle.settings to akashi_worker;
 
+create table akashi_lifecycle.store_ownership (
+  one_row boolean default true not null,
+  installation uuid not null,
+  token bigint,
+  system_identifier bigint not null,
+  timeline integer not null,
+  database_oid oid not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
+  constraint store_ownership_one_row_check CHECK (one_row),
+  constraint store_ownership_pkey PRIMARY KEY (one_row),
+  constraint store_ownership_token_check CHECK ((token > 0))
+);
+alter table akashi_lifecycle.store_ownership owner to akashi_owner;
+comment on table akashi_lifecycle.store_ownership is 'The installation that this database is, and whether it owns its object store.';
+comment on column akashi_lifecycle.store_ownership.token is 'Of its record in the object store; null when another installation owns the store.';
+alter table akashi_lifecycle.store_ownership enable row level security;
+alter table akashi_lifecycle.store_ownership force row level security;
+create policy store_ownership_owner on akashi_lifecycle.store_ownership for all to akashi_owner using (true) with check (true);
+
 create table akashi_security.ingest_batches (
   digest bytea not null,
   source text not null,
@@ -8781,6 +8800,26 @@ comment on function akashi_lifecycle.hold(schema_name text, table_name text, hel
 grant execute on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select o.installation, o.token, i.system_identifier::text, i.timeline::text, d.oid::text,
+         coalesce((o.system_identifier, o.timeline, o.database_oid) is distinct from (i.system_identifier, i.timeline, d.oid)
+                  and o.installation is not null, false)
+  from akashi_audit.system_identity() i
+  join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
+  left join akashi_lifecycle.store_ownership o on true
+$function$;
+alter function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) owner to akashi_owner;
+comment on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) is 'The installation, and whether this database is a copy of the one that it was; timeline is null on a standby.';
+grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_app;
+grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_reader;
+grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_security_admin;
+grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.keep_export()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -9219,6 +9258,24 @@ alter function akashi_lifecycle.set_policy(schema_name text, table_name text, ch
 comment on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) is 'Changes what is named of a table''s policy, or gives a partitioned table one; refuses what contradicts itself, and records who and why.';
 grant execute on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.set_store_ownership(installation uuid, token bigint)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into akashi_lifecycle.store_ownership as o (installation, token, system_identifier, timeline, database_oid)
+  select set_store_ownership.installation, set_store_ownership.token, i.system_identifier, i.timeline, d.oid
+  from akashi_audit.system_identity() i
+  join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
+  on conflict (one_row) do update set (installation, token, system_identifier, timeline, database_oid, updated_at) =
+    (excluded.installation, excluded.token, excluded.system_identifier, excluded.timeline, excluded.database_oid,
+     clock_timestamp())
+$function$;
+alter function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) owner to akashi_owner;
+comment on function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) is 'Keeps what the object store says of its owner; a null token: it is another installation.';
+grant execute on function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.setting(key text)
  RETURNS jsonb

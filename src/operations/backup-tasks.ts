@@ -12,13 +12,14 @@ import {
 } from '../backup/index.ts'
 import { AkashiError, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
-import type { ObjectStore } from '../object-store/index.ts'
+import type { ObjectStore, StoreOwnership } from '../object-store/index.ts'
 import { type Actor, type Database, type Provider, readCapabilities } from '../postgres/index.ts'
 import { copyAuditLogs, pruneAuditLogCopies } from './audit-copies.ts'
 import { readBackupSettings } from './backup-settings.ts'
 import { type DrillKind, drill, watchDrills } from './drills.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
+import { isNotOwner } from './store-ownership.ts'
 
 /** Milliseconds between two attempts to stream after the server or the store went away. */
 const STREAM_RETRY_MS = 1_000
@@ -161,13 +162,14 @@ function summary({ id, kind, bytes, stored }: BackupManifest) {
 /** Streams WAL into the store in one process at a time, for as long as the server allows it. */
 export function backupLoop(
   options: BackupParts & {
+    readonly ownership: StoreOwnership
     /** Of the role `worker`. */
     readonly worker: Database
     readonly signal: AbortSignal
     readonly log: Log
   },
 ): Loop {
-  const { worker, source, signal, log } = options
+  const { worker, source, ownership, signal, log } = options
   let told = false
   return runLoop({
     name: 'backup',
@@ -176,7 +178,7 @@ export function backupLoop(
     signal,
     log,
     work: async (context) => {
-      const obstacle = await backupObstacle(source)
+      const obstacle = (await backupObstacle(source)) ?? (await otherOwner(ownership))
       if (obstacle !== undefined) {
         if (!told) log.warn({ reason: obstacle }, 'WAL is not streamed')
         told = true
@@ -187,4 +189,14 @@ export function backupLoop(
       await protectCluster(backupStore, source, { signal: context.signal, log })
     },
   })
+}
+
+async function otherOwner(ownership: StoreOwnership): Promise<string | undefined> {
+  try {
+    await ownership.assertOwned()
+    return undefined
+  } catch (error) {
+    if (isNotOwner(error)) return error.message
+    throw error
+  }
 }

@@ -85,6 +85,10 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
     'trusted witnesses that cosigned another history than a log has, by log',
     [],
     (own, { witnessConflicts }) => own.set(witnessConflicts),
+    'object_store_owned',
+    '0 when another installation owns the object store: nothing is backed up or archived from here',
+    [],
+    (own, { ownsObjectStore }) => own.set(ownsObjectStore ? 1 : 0),
   )
   gauge('ledger_epoch', 'epoch of the log; it rises after a restore', ['log'], (own, { logs }) => {
     for (const { log, epoch } of logs) own.set({ log }, epoch)

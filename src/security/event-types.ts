@@ -43,6 +43,9 @@ export const akashiEventTypes = {
   recovery_drill_failed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_drill_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_test_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
+  /** The object store went to this installation, or from it to another. */
+  object_store_taken_over: facts('integrity', 'critical', OCSF.detectionFinding, 'success'),
+  object_store_lost: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   /** Written by ledger and trail: a new epoch, unrecorded changes, guards, the sealer. */
   ledger_epoch_opened: facts('integrity', 'high', OCSF.detectionFinding, 'success'),
   audit_loss: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),

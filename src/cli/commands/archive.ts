@@ -68,16 +68,18 @@ function run(group: Command, perform: Perform): void {
     .action(() =>
       perform(async (cli) => {
         const { planArchive, runArchive } = await import('../../lifecycle/index.ts')
-        const { openObjects } = await import('../../start/index.ts')
+        const { openOwnedObjects } = await import('../../start/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
         const asOf = timeOf(cli, 'asOf')
         const options = { ...tableOf(cli), ...(asOf === undefined ? {} : { asOf }), signal: cli.signal }
-        const tables = await withConnections(cli, async ({ pool, actor }) =>
-          cli.flags['dryRun'] === true
-            ? await planArchive(pool('worker'), actor, options)
-            : await runArchive(pool('worker'), actor, await openObjects(await cli.config()), options),
-        )
+        const tables = await withConnections(cli, async ({ pool, actor }) => {
+          const worker = pool('worker')
+          if (cli.flags['dryRun'] === true) return await planArchive(worker, actor, options)
+          const { store, ownership } = await openOwnedObjects(await cli.config(), worker, actor)
+          await ownership.assertOwned()
+          return await runArchive(worker, actor, store, options)
+        })
         cli.print({ tables }, tables.length === 0 ? 'nothing is due' : table(ROW_COLUMNS, tables.map(cells)))
         return tables.some(({ action }) => action === 'failed') ? 1 : 0
       }),
@@ -304,7 +306,7 @@ function retire(group: Command, perform: Perform): void {
     .action(() =>
       perform(async (cli) => {
         const { planRetirement, retireExpired } = await import('../../lifecycle/index.ts')
-        const { openKeys, openObjects } = await import('../../start/index.ts')
+        const { openKeys, openOwnedObjects } = await import('../../start/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
         const asOf = timeOf(cli, 'asOf')
@@ -325,7 +327,10 @@ function retire(group: Command, perform: Perform): void {
           const config = await cli.config()
           const keyring = await openKeys(config)
           try {
-            return await retireExpired(pool('worker'), actor, await openObjects(config), keyring, options)
+            const worker = pool('worker')
+            const { store, ownership } = await openOwnedObjects(config, worker, actor)
+            await ownership.assertOwned()
+            return await retireExpired(worker, actor, store, keyring, options)
           } finally {
             await keyring.close()
           }

@@ -8,13 +8,14 @@ import { dataFolder, keyringFolder } from './folders.ts'
 import { frontier } from './frontier.ts'
 import { ledgerAlarms } from './ledger-alarms.ts'
 import { nodeVersion } from './node-version.ts'
-import { objectStore } from './object-store.ts'
+import { objectStore, objectStoreOwner } from './object-store.ts'
 
 /** What needs the configuration, in the order it is shown. */
 const checks: readonly Check[] = [
   dataFolder,
   keyringFolder,
   objectStore,
+  objectStoreOwner,
   dataResidency,
   database,
   pooler,
