@@ -97,6 +97,8 @@ insert into akashi_lifecycle.settings (key, value, pattern, accepts, description
    'how far back any moment can be restored'),
   ('backup.hold', 'false', 'true|false', 'true or false',
    'while true, no backup and no WAL is removed'),
+  ('backup.wal_limit_mb', '8192', '[1-9]\d{0,8}', 'a whole number of megabytes, 1 or more',
+   'how much WAL may wait for the object store; beyond it the WAL is given up, with a gap and an alarm'),
   ('backup.recipients', '[]', '\[("age1[0-9a-z]{58,}"(, (?="))?)*\]', 'public keys of age, which begin with age1',
    'keys that can decrypt backups besides the keyring''s own'),
   ('backup.drill_rpo_limit_seconds', '3600', '\d{1,6}', 'a whole number of seconds',

@@ -8,6 +8,7 @@ import {
   protectCluster,
   pruneBackups,
   runBackup,
+  type StreamEvent,
   verifyBackups,
 } from '../backup/index.ts'
 import { AkashiError, type Log } from '../foundation/index.ts'
@@ -20,6 +21,7 @@ import { type DrillKind, drill, watchDrills } from './drills.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 import { isNotOwner } from './store-ownership.ts'
+import { recordStreamEvent } from './wal-watch.ts'
 
 /** Milliseconds between two attempts to stream after the server or the store went away. */
 const STREAM_RETRY_MS = 1_000
@@ -186,7 +188,18 @@ export function backupLoop(
         return
       }
       const backupStore = await openClusterBackupStore(options, worker, context.actor, context.signal)
-      await protectCluster(backupStore, source, { signal: context.signal, log })
+      const recorded: Promise<unknown>[] = []
+      const onEvent = (event: StreamEvent) => {
+        const told = recordStreamEvent(worker, context.actor, event)
+        recorded.push(
+          told.catch((error: unknown) => log.error({ err: error }, 'an alarm could not be recorded')),
+        )
+      }
+      try {
+        await protectCluster(backupStore, source, { signal: context.signal, log, onEvent })
+      } finally {
+        await Promise.all(recorded)
+      }
     },
   })
 }

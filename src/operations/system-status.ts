@@ -13,6 +13,7 @@ import {
 } from '../audit/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
+import { backupState } from './backup-state.ts'
 import { drillState } from './drills.ts'
 import { leaderLockHolders } from './leader-locks.ts'
 import { isReadOnly, readInstallation } from './store-ownership.ts'
@@ -56,6 +57,7 @@ export async function systemStatus(
     logs: states,
     lastVerification: await lastVerification(database, actor),
     oldestUncheckedSeconds: await oldestUncheckedSeconds(database, actor),
+    backups: await backupState(database, actor),
     ownsObjectStore: !isReadOnly(await readInstallation(database, actor, signal)),
     frontierHeldSeconds: Math.max(
       0,

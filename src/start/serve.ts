@@ -77,6 +77,7 @@ export async function work(
       keyring,
       store,
       ownership,
+      data: undefined,
       scratch: scratchPlace(settings),
       clamdUrl: settings.clamdUrl,
       log,

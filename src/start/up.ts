@@ -61,6 +61,7 @@ export async function up(options: UpOptions): Promise<void> {
       keyring,
       store,
       ownership,
+      data: settings.data,
       scratch: scratchPlace(settings),
       clamdUrl: settings.clamdUrl,
       log,

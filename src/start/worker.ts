@@ -13,6 +13,7 @@ import {
   lifecycleTasks,
   sealLoop,
   startWorker,
+  walWatchLoop,
   whenOwned,
 } from '../operations/index.ts'
 import type { Database } from '../postgres/index.ts'
@@ -25,6 +26,8 @@ export interface WorkerParts {
   readonly keyring: Keyring
   readonly store: ObjectStore
   readonly ownership: StoreOwnership
+  /** Data folder of an embedded server; undefined where it runs elsewhere. */
+  readonly data: string | undefined
   /** Folder for servers that are thrown away. */
   readonly scratch: string
   /** Undefined: nothing scans, and uploaded files wait. */
@@ -36,7 +39,7 @@ export interface WorkerParts {
 
 /** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
-  const { connections, worker: pool, keyring, store, ownership, scratch, clamdUrl, log, signal } = parts
+  const { connections, worker: pool, keyring, store, ownership, data, scratch, clamdUrl, log, signal } = parts
   const source = {
     url: connections.directUrl('backup'),
     database: connections.open('backup', { poolSize: 1 }),
@@ -60,8 +63,9 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
   const scanner = clamdUrl === undefined ? undefined : openScanner(new URL(clamdUrl))
   const inspection = inspectionLoop({ worker: pool, store, scanner, log, signal })
   const backup = backupLoop({ keyring, store, ownership, source, worker: pool, log, signal })
+  const watch = walWatchLoop({ worker: pool, source, data, log, signal })
   return {
-    done: Promise.all([worker.done, sealer.done, inspection.done, backup.done]).then(() =>
+    done: Promise.all([worker.done, sealer.done, inspection.done, backup.done, watch.done]).then(() =>
       source.database.close(),
     ),
   }

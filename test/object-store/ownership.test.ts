@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   type Installation,
   type InstallationRecord,
@@ -14,7 +14,7 @@ import {
   readOwner,
   type StoreOwner,
 } from '../../src/object-store/index.ts'
-import { type S3Server, startS3Server } from '../support/s3-server.ts'
+import { type S3Server, startS3 } from '../support/s3-server.ts'
 import { keysOf } from './conformance.ts'
 
 /** A database as far as ownership goes. */
@@ -53,14 +53,16 @@ class Place implements InstallationRecord {
 const refused = { code: 'conflict', hint: expect.stringContaining('--take-over') }
 const anyKey = () => `x/${randomUUID()}`
 
+const SIGNER = { accessKeyId: 'AKIATEST', secretAccessKey: 'test/secret+key', region: 'us-east-1' }
+
 let folder: string
 let server: S3Server
 let store: ObjectStore
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'akashi-ownership-'))
-  server = await startS3Server()
-  vi.stubEnv('AWS_ACCESS_KEY_ID', server.signer.accessKeyId)
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', server.signer.secretAccessKey)
+  server = await startS3('bucket', SIGNER)
+  vi.stubEnv('AWS_ACCESS_KEY_ID', SIGNER.accessKeyId)
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', SIGNER.secretAccessKey)
 })
 afterAll(async () => {
   await server.stop()
@@ -75,10 +77,9 @@ describe.each(['file', 's3'])('%s', (kind) => {
     store = await openObjectStore(
       kind === 'file'
         ? `file:${folder}/${prefix}`
-        : `s3://bucket/${prefix}?endpoint=${endpoint}&pathStyle=true`,
+        : `s3://bucket/${prefix}?endpoint=${endpoint}&region=${SIGNER.region}&pathStyle=true`,
     )
   })
-  afterEach(() => vi.useRealTimers())
 
   test('the first installation owns the store, and again after a restart', async () => {
     const place = new Place()

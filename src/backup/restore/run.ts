@@ -1,7 +1,14 @@
 import { mkdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AkashiError, given } from '../../foundation/index.ts'
-import { type Database, formatLsn, openDatabase, type RestoreFolder } from '../../postgres/index.ts'
+import {
+  type Database,
+  formatLsn,
+  type Lsn,
+  openDatabase,
+  parseLsn,
+  type RestoreFolder,
+} from '../../postgres/index.ts'
 import type { BackupIndex } from '../base/backup-index.ts'
 import { type Catalog, chainOf, readCatalog } from '../catalog/catalog.ts'
 import { type RestorableRange, restorableRanges } from '../catalog/window.ts'
@@ -55,8 +62,9 @@ export async function restoreCluster(
   const prepared = await prepareFolder(backupStore, folder, options)
   onProgress('recovery', 0, 1)
   const reached = await recover(backupStore, folder, options.signal)
+  assertStopped(prepared, reached.reachedLsn)
   onProgress('recovery', 1, 1)
-  const { opened: _, ...rest } = prepared
+  const { opened: _, stopsAt: __, ...rest } = prepared
   return { target: targetText(options.target), ...reached, ...rest }
 }
 
@@ -69,6 +77,18 @@ export interface PrepareOptions extends RestoreOptions {
 
 export type Prepared = Pick<Restored, 'chain' | 'walBytes' | 'bytes'> & {
   readonly opened: readonly OpenedBackup[]
+  /** Where recovery has to end for the target to be reached; undefined: at the end of the WAL. */
+  readonly stopsAt: Lsn | undefined
+}
+
+/** That recovery ended where the target is, and not where it could read no further. */
+export function assertStopped({ stopsAt }: Pick<Prepared, 'stopsAt'>, reached: string): void {
+  if (stopsAt === undefined || parseLsn(reached) === stopsAt) return
+  throw new AkashiError(
+    'integrity',
+    `recovery ended at ${reached} and not at the target, ${formatLsn(stopsAt)}`,
+    { hint: 'run akashi backup verify, and do not use the restored cluster' },
+  )
 }
 
 /** Prepares the folder with everything that the recovery needs. */
@@ -104,13 +124,20 @@ export async function prepareFolder(
     walFetch: options.walFetch,
   })
   await folder.complete()
-  return { opened, chain: chain.map(({ id }) => id), walBytes: plan.bytes, bytes: total }
+  return {
+    opened,
+    stopsAt: plan.stopsAt,
+    chain: chain.map(({ id }) => id),
+    walBytes: plan.bytes,
+    bytes: total,
+  }
 }
 
 interface Plan {
   readonly range: RestorableRange
   /** The target for PostgreSQL: the end of the WAL if nothing was committed after the requested target. */
   readonly target: Target
+  readonly stopsAt: Lsn | undefined
   readonly bytes: number
 }
 
@@ -134,9 +161,10 @@ async function chooseRange(
         onProgress('wal', done, total)
       },
     })
-    if (staged.found) return { range, target, bytes: staged.bytes }
+    if (staged.found) return { range, target, stopsAt: staged.end, bytes: staged.bytes }
     if (target.kind === 'time' && target.us <= BigInt(range.toMs) * 1000n) {
-      return { range, target: { kind: 'latest' }, bytes: staged.bytes }
+      // All of the WAL was read, and nothing in it was committed after the target.
+      return { range, target: { kind: 'latest' }, stopsAt: undefined, bytes: staged.bytes }
     }
     await rm(folder.walFolder, { recursive: true, force: true })
   }

@@ -14,7 +14,14 @@ import {
 import type { BackupStore } from '../store/backup-store.ts'
 import { parseHistory } from '../wal/history.ts'
 import { ownerRights } from './owner-rights.ts'
-import { type End, endOfRecovery, type Prepared, type PrepareOptions, prepareFolder } from './run.ts'
+import {
+  assertStopped,
+  type End,
+  endOfRecovery,
+  type Prepared,
+  type PrepareOptions,
+  prepareFolder,
+} from './run.ts'
 
 /** Time limit of the recovery in milliseconds, as for a restore. */
 const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
@@ -87,6 +94,7 @@ export async function withScratch<T>(
     const database = openDatabase({ url: server.url(databaseName), role: 'owner', poolSize: 1 })
     cleanup.defer(() => database.close())
     const end = await readEnd(database)
+    assertStopped(prepared, end.reachedLsn)
     const milliseconds = { fetch: fetched - started, recovery: performance.now() - fetched }
     const lent = (database: Database) => {
       cleanup.defer(() => database.close())

@@ -33,6 +33,10 @@ export async function protectCluster(
         'WAL is missing from the store: moments in between cannot be restored; a full backup follows',
       )
     }
+    if (event.kind === 'unreadable') {
+      const { timeline, lsn, reason } = event
+      log.error({ timeline, lsn: lsn.toString(16), reason }, 'the server sent WAL that cannot be read')
+    }
     onEvent(event)
   }
   const ensuring = Promise.race([flushed.promise, aborted(alive)]).then(() =>

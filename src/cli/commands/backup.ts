@@ -79,6 +79,27 @@ export const backup: Register = (program, perform) => {
       }),
     )
   group
+    .command('stop')
+    .description('give up the WAL that the server keeps for backups, for when they are to end')
+    .requiredOption(
+      '--drop-slot',
+      'drop the replication slot; the next stream begins with a gap and a full backup',
+    )
+    .action(() =>
+      perform(async (cli) => {
+        const { dropSlot } = await import('../../backup/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const dropped = await withConnections(cli, ({ pool }) => dropSlot(pool('backup')))
+        cli.print(
+          { dropped },
+          dropped
+            ? 'the replication slot is gone; no WAL is kept for backups'
+            : 'there is no replication slot',
+        )
+        return 0
+      }),
+    )
+  group
     .command('list')
     .description('list backups and what can be restored, from the store alone')
     .option('--cluster <id>', 'which cluster, where the store has several')

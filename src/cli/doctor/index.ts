@@ -6,6 +6,7 @@ import { capabilities, database, losses, migrations, pooler } from './database.t
 import { fileScanner } from './file-scanner.ts'
 import { dataFolder, keyringFolder } from './folders.ts'
 import { frontier } from './frontier.ts'
+import { keptWal } from './kept-wal.ts'
 import { ledgerAlarms } from './ledger-alarms.ts'
 import { nodeVersion } from './node-version.ts'
 import { objectStore, objectStoreOwner } from './object-store.ts'
@@ -24,6 +25,7 @@ const checks: readonly Check[] = [
   capabilities,
   frontier,
   ledgerAlarms,
+  keptWal,
   fileScanner,
 ]
 
