@@ -2253,6 +2253,7 @@ create table akashi_lifecycle.job_runs (
   worker text not null,
   message text,
   result jsonb,
+  cut_short boolean default false not null,
   constraint job_runs_check CHECK (((finished_at IS NULL) = (state = 'running'::text))),
   constraint job_runs_pkey PRIMARY KEY (id),
   constraint job_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
@@ -2261,6 +2262,7 @@ alter table akashi_lifecycle.job_runs owner to akashi_owner;
 comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
 comment on column akashi_lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
 comment on column akashi_lifecycle.job_runs.worker is 'Which process. It holds the advisory lock of akashi_lifecycle.worker_lock(worker) for as long as it lives.';
+comment on column akashi_lifecycle.job_runs.cut_short is 'The worker stopped or died before the end: what the run answers stays owed, for as long as begin_run allows.';
 CREATE INDEX job_runs_job_idx ON akashi_lifecycle.job_runs USING btree (job, started_at DESC);
 CREATE UNIQUE INDEX job_runs_running_idx ON akashi_lifecycle.job_runs USING btree (job) WHERE (state = 'running'::text);
 CREATE INDEX job_runs_started_idx ON akashi_lifecycle.job_runs USING btree (started_at);
@@ -8347,7 +8349,8 @@ begin
   if not found or (wanted.paused and due is distinct from wanted.requested_at) then
     return null;
   end if;
-  if exists (select from akashi_lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)) then
+  if exists (select from akashi_lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)
+             and akashi_lifecycle.settles(r)) then
     return null;
   end if;
   insert into akashi_lifecycle.job_runs (job, due_at, worker) values (wanted.name, due, begin_run.worker)
@@ -8373,7 +8376,7 @@ begin
   for candidate in select distinct worker from akashi_lifecycle.job_runs where state = 'running' loop
     if pg_try_advisory_xact_lock(akashi_lifecycle.worker_lock(candidate)) then
       update akashi_lifecycle.job_runs
-      set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection'
+      set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection', cut_short = true
       where worker = candidate and state = 'running';
       get diagnostics step = row_count;
       closed := closed + step;
@@ -8758,7 +8761,8 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.finish_run(run uuid, worker text, st
 AS $function$
 begin
   update akashi_lifecycle.job_runs r
-  set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result
+  set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result,
+      cut_short = finish_run.state = 'cancelled'
   where r.id = run and r.worker = finish_run.worker and r.state = 'running';
   return found;
 end
@@ -9299,6 +9303,18 @@ grant execute on function akashi_lifecycle.setting(key text) to akashi_app;
 grant execute on function akashi_lifecycle.setting(key text) to akashi_reader;
 grant execute on function akashi_lifecycle.setting(key text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.setting(key text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.settles(run akashi_lifecycle.job_runs)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select not run.cut_short or (
+    select count(*) >= 3 from akashi_lifecycle.job_runs r where r.job = run.job and r.due_at = run.due_at and r.cut_short)
+$function$;
+alter function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) owner to akashi_owner;
+grant execute on function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
  RETURNS tstzmultirange

@@ -1,3 +1,4 @@
+import { sweepScratch } from '../backup/index.ts'
 import { openScanner } from '../chat/index.ts'
 import type { Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
@@ -40,6 +41,7 @@ export interface WorkerParts {
 /** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
   const { connections, worker: pool, keyring, store, ownership, data, scratch, clamdUrl, log, signal } = parts
+  await sweepScratch(scratch)
   const source = {
     url: connections.directUrl('backup'),
     database: connections.open('backup', { poolSize: 1 }),
