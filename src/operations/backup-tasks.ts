@@ -21,7 +21,7 @@ import { type DrillKind, drill, watchDrills } from './drills.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 import { isNotOwner } from './store-ownership.ts'
-import { recordStreamEvent } from './wal-watch.ts'
+import { recordDamage, recordStreamEvent } from './wal-watch.ts'
 
 /** Milliseconds between two attempts to stream after the server or the store went away. */
 const STREAM_RETRY_MS = 1_000
@@ -105,12 +105,16 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       })
     })
   return {
-    'backup.full': possible(async (backupStore, { signal }) =>
-      summary(await runBackup(backupStore, parts.source, 'full', { signal })),
-    ),
-    'backup.incremental': possible(async (backupStore, { signal }) => {
+    'backup.full': possible(async (backupStore, { worker, actor, signal }) => {
+      const taken = await runBackup(backupStore, parts.source, 'full', { signal })
+      await recordDamage(worker, actor, taken)
+      return summary(taken)
+    }),
+    'backup.incremental': possible(async (backupStore, { worker, actor, signal }) => {
       try {
-        return summary(await runBackup(backupStore, parts.source, 'incremental', { signal }))
+        const taken = await runBackup(backupStore, parts.source, 'incremental', { signal })
+        await recordDamage(worker, actor, taken)
+        return summary(taken)
       } catch (error) {
         // Before version 17 there are none; the daily full backups and the WAL are enough.
         if (error instanceof AkashiError && error.code === 'unsupported') return { skipped: error.message }
@@ -157,8 +161,8 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
   }
 }
 
-function summary({ id, kind, bytes, stored }: BackupManifest) {
-  return { id, kind, bytes, stored }
+function summary({ id, kind, bytes, stored, damaged = [] }: BackupManifest) {
+  return { id, kind, bytes, stored, ...(damaged.length === 0 ? {} : { damaged: damaged.length }) }
 }
 
 /** Streams WAL into the store in one process at a time, for as long as the server allows it. */

@@ -36,4 +36,4 @@ export {
 } from './store-ownership.ts'
 export { systemStatus } from './system-status.ts'
 export { lifecycleTasks } from './tasks.ts'
-export { reasonToGiveUp, walWatchLoop, watchKeptWal } from './wal-watch.ts'
+export { reasonToGiveUp, recordDamage, walWatchLoop, watchKeptWal } from './wal-watch.ts'

@@ -86,19 +86,44 @@ export function walWatchLoop(parts: WatchParts & { readonly signal: AbortSignal 
   })
 }
 
-/** Raises the alarm for what the stream tells: moments that cannot be restored. */
+/** Raises the alarm for what the stream tells: moments that cannot be restored, and damaged pages. */
 export async function recordStreamEvent(worker: Database, actor: Actor, event: StreamEvent): Promise<void> {
-  if (event.kind !== 'gap' && event.kind !== 'unreadable') return
-  const place =
-    event.kind === 'gap'
-      ? { from: formatLsn(event.from), to: formatLsn(event.to) }
-      : { at: formatLsn(event.lsn), reason: event.reason }
+  if (event.kind === 'damaged') {
+    await recordDamage(worker, actor, { id: event.backup, damaged: event.pages })
+  } else if (event.kind === 'gap') {
+    const { timeline, from, to } = event
+    await alarm(worker, actor, 'wal_gap', { timeline, from: formatLsn(from), to: formatLsn(to) })
+  } else if (event.kind === 'unreadable') {
+    const { timeline, lsn, reason } = event
+    await alarm(worker, actor, 'wal_unreadable', { timeline, at: formatLsn(lsn), reason })
+  }
+}
+
+/** Raises the alarm for a backup with pages that are damaged on the server. */
+export async function recordDamage(
+  worker: Database,
+  actor: Actor,
+  { id, damaged }: { readonly id: string; readonly damaged?: readonly string[] | undefined },
+): Promise<void> {
+  if (damaged === undefined) return
+  await alarm(worker, actor, 'backup_page_damaged', { backup: id, pages: damaged.slice(0, PAGES_NAMED) })
+}
+
+/** Pages that an event names; the manifest has all of them. */
+const PAGES_NAMED = 100
+
+async function alarm(
+  worker: Database,
+  actor: Actor,
+  type: 'wal_gap' | 'wal_unreadable' | 'backup_page_damaged',
+  details: Readonly<Record<string, unknown>>,
+): Promise<void> {
   await worker.transaction(actor, (session) =>
     recordEvent(session, {
-      event_type: event.kind === 'gap' ? 'wal_gap' : 'wal_unreadable',
+      event_type: type,
       resource_type: 'backup',
       action_performed: 'stream',
-      event_details: { timeline: event.timeline, ...place },
+      event_details: details,
     }),
   )
 }

@@ -46,6 +46,8 @@ export const akashiEventTypes = {
   /** The object store went to this installation, or from it to another. */
   object_store_taken_over: facts('integrity', 'critical', OCSF.detectionFinding, 'success'),
   object_store_lost: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  /** A backup contains pages whose checksum is wrong, as the server has them. */
+  backup_page_damaged: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   /** Moments that cannot be restored: WAL was given up before it was stored, is missing, or does not read as WAL. */
   wal_given_up: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   wal_gap: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),

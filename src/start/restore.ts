@@ -14,7 +14,7 @@ import {
 import { AkashiError, errno, folderOfFileUrl } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { verifyAndRecord } from '../operations/index.ts'
+import { openStoreOwnership, verifyAndRecord } from '../operations/index.ts'
 import {
   type Actor,
   type Binaries,
@@ -48,6 +48,8 @@ export interface RestoreRequest {
   readonly binaries?: string
   /** Command that fetches one WAL file, for a recovery that is done by hand later. */
   readonly walFetch: string
+  /** The restored cluster owns the object store from now on: the one that did is lost, or stopped for good. */
+  readonly takeOver: boolean
   /** Look for damage afterwards: every table, every index, the ledger. */
   readonly check: boolean
   readonly signal: AbortSignal
@@ -131,6 +133,7 @@ async function finish(request: RestoreRequest, to: string, restored: Restored): 
     await setRolePasswords(connections, server)
     // They hold the locks that a new epoch waits for; the worker opens it once they are settled.
     if (restored.prepared.length === 0) await continueLedger(connections, store, request)
+    if (request.takeOver) await takeOver(connections, store, request)
     const tables = await countRows(connections, signal)
     const checks = request.check ? await checkAll(connections, store, request) : null
     server.detach()
@@ -140,6 +143,19 @@ async function finish(request: RestoreRequest, to: string, restored: Restored): 
   } catch (error) {
     await server.stop()
     throw error
+  }
+}
+
+async function takeOver(
+  connections: Connections,
+  store: ObjectStore,
+  { actor, signal }: RestoreRequest,
+): Promise<void> {
+  const worker = connections.open('worker', { poolSize: 1 })
+  try {
+    await openStoreOwnership(store, worker, actor).takeOver(signal)
+  } finally {
+    await worker.close()
   }
 }
 

@@ -27,6 +27,8 @@ export type StreamEvent =
   | { readonly kind: 'gap'; readonly timeline: number; readonly from: Lsn; readonly to: Lsn }
   /** WAL that the server sent does not read as WAL: what was committed there is not known. */
   | { readonly kind: 'unreadable'; readonly timeline: number; readonly lsn: Lsn; readonly reason: string }
+  /** A full backup that the stream needed has pages that are damaged on the server. */
+  | { readonly kind: 'damaged'; readonly backup: string; readonly pages: readonly string[] }
   | { readonly kind: 'timeline'; readonly timeline: number; readonly switchLsn: Lsn }
 
 export interface StreamOptions {

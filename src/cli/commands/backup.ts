@@ -25,30 +25,36 @@ export const backup: Register = (program, perform) => {
       .action(() =>
         perform(async (cli) => {
           const { runBackup } = await import('../../backup/index.ts')
+          const { recordDamage } = await import('../../operations/index.ts')
           const { withRunningBackups } = await import('../../start/index.ts')
           const started = performance.now()
           const taken = await withRunningBackups(
             await cli.config(),
             await cli.actor(),
-            async ({ backupStore, source }) => {
+            async ({ backupStore, source, worker, actor }) => {
               const bar = await cli.progress(kind, 100)
               try {
-                return await runBackup(backupStore, source, kind, {
+                const manifest = await runBackup(backupStore, source, kind, {
                   signal: cli.signal,
                   onProgress: (done, total) => bar.update(Math.min(100, (100 * done) / total)),
                 })
+                await recordDamage(worker, actor, manifest)
+                return manifest
               } finally {
                 bar.stop()
               }
             },
           )
-          const { id, parent, bytes, stored, startLsn, endLsn, timeline } = taken
+          const { id, parent, bytes, stored, startLsn, endLsn, timeline, damaged = [] } = taken
           const seconds = Math.round(performance.now() - started) / 1000
           cli.print(
-            { id, kind, parent, bytes, stored, startLsn, endLsn, timeline, seconds },
-            `${id}: ${size(bytes)} in ${size(stored)}, ${seconds.toFixed(1)} s`,
+            { id, kind, parent, bytes, stored, startLsn, endLsn, timeline, seconds, damaged },
+            [
+              `${id}: ${size(bytes)} in ${size(stored)}, ${seconds.toFixed(1)} s`,
+              ...damaged.map((page) => `damaged on the server: ${page}`),
+            ].join('\n'),
           )
-          return 0
+          return damaged.length === 0 ? 0 : 1
         }),
       )
   }
@@ -126,6 +132,9 @@ export const backup: Register = (program, perform) => {
           [
             table(['backup', 'kind', 'taken', 'timeline', 'start', 'stored'], rows),
             ...windows,
+            ...catalog.backups.flatMap(({ id, damaged = [] }) =>
+              damaged.map((page) => `damaged on the server when ${id} was taken: ${page}`),
+            ),
             ...catalog.problems.map(({ detail }) => `problem: ${detail}`),
           ].join('\n'),
         )

@@ -4,6 +4,7 @@ import type { Keyring } from '../../keys/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import type { RestoreReport, Settings } from '../../start/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
+import { takeOverOption } from '../setting-option.ts'
 import type { ExitStatus } from '../world.ts'
 
 const labels = { wal: 'WAL', files: 'files', recovery: 'recovery' } as const
@@ -35,6 +36,7 @@ export const restore: Register = (program, perform) => {
       '--binaries <dir>',
       'folder with the server of the backup’s major version (default: where packages put it)',
     )
+    .option(...takeOverOption)
     .option('--cluster <id>', 'which cluster, where the store has several')
     .option('--no-check', 'do not check the restored cluster (indexes, tables, ledger)')
     .option('--table <schema.table>', 'only this table, from the running database’s backups')
@@ -92,6 +94,7 @@ async function restoreAll(cli: Invocation, request: Request): Promise<ExitStatus
     ...request,
     to,
     check: cli.flags['check'] !== false,
+    takeOver: cli.flags['takeOver'] === true,
     walFetch: [
       ...programCommand.map(shellQuote),
       `wal-fetch --data ${shellQuote(settings.data)} --cluster ${backupStore.systemId} "%f" "%p"`,
@@ -105,7 +108,10 @@ async function restoreAll(cli: Invocation, request: Request): Promise<ExitStatus
       `restored to ${reachedTime ?? 'the end of the backup'} (${report.reachedLsn}) in ${seconds.toFixed(1)} s: ${report.rows} rows`,
       ...(checks === null ? ['not checked'] : checks.lines),
       ...remarks(report),
-      `PostgreSQL serves it; akashi up --data ${to} takes over from there`,
+      `PostgreSQL serves it, and akashi up --data ${to} goes on from there`,
+      ...(cli.flags['takeOver'] === true
+        ? ['it owns the object store now']
+        : ['it only reads the object store, which belongs to the original; see --take-over']),
     ].join('\n'),
   )
   return checks?.ok === false ? 1 : 0
