@@ -28,6 +28,21 @@ export const systemStatus = z.object({
     .number()
     .nonnegative()
     .describe('seconds since the least recently checked part of the ledger was checked'),
+  ownsObjectStore: z
+    .boolean()
+    .describe('false: another installation owns the object store, and this one only reads it'),
+  backups: z
+    .object({
+      keptWalBytes: z
+        .number()
+        .nonnegative()
+        .nullable()
+        .describe('WAL that the server keeps for the stream; null: nothing keeps any'),
+      slotState: z.enum(['reserved', 'extended', 'unreserved', 'lost', 'none']),
+      streaming: z.boolean(),
+      ageSeconds: z.number().nonnegative().nullable().describe('since the last backup job that succeeded'),
+    })
+    .describe('whether WAL reaches the object store'),
   frontierHeldSeconds: z
     .number()
     .nonnegative()

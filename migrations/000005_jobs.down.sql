@@ -5,7 +5,7 @@ delete from akashi_audit.exempt_tables where (schema_name, table_name) = ('akash
 set local role akashi_worker;
 drop schema akashi_jobs cascade;
 reset role;
-drop function akashi_lifecycle.prune_job_runs(interval), akashi_lifecycle.finish_run(uuid, text, text, text, jsonb),
+drop function akashi_lifecycle.settles(akashi_lifecycle.job_runs), akashi_lifecycle.prune_job_runs(interval), akashi_lifecycle.finish_run(uuid, text, text, text, jsonb),
   akashi_lifecycle.begin_run(text, text, timestamptz), akashi_lifecycle.close_stale_runs(), akashi_lifecycle.worker_lock(text),
   akashi_lifecycle.request_job(text), akashi_lifecycle.pause_job(text, boolean);
 drop table akashi_lifecycle.job_runs, akashi_lifecycle.jobs;

@@ -63,12 +63,15 @@ create table akashi_lifecycle.job_runs (
   worker      text not null,
   message     text,
   result      jsonb,
+  cut_short   boolean not null default false,
   check ((finished_at is null) = (state = 'running'))
 );
 comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
 comment on column akashi_lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
 comment on column akashi_lifecycle.job_runs.worker is
   'Which process. It holds the advisory lock of akashi_lifecycle.worker_lock(worker) for as long as it lives.';
+comment on column akashi_lifecycle.job_runs.cut_short is
+  'The worker stopped or died before the end: what the run answers stays owed, for as long as begin_run allows.';
 create unique index job_runs_running_idx on akashi_lifecycle.job_runs (job) where state = 'running';
 create index job_runs_job_idx on akashi_lifecycle.job_runs (job, started_at desc);
 create index job_runs_started_idx on akashi_lifecycle.job_runs (started_at);
@@ -122,7 +125,7 @@ begin
   for candidate in select distinct worker from akashi_lifecycle.job_runs where state = 'running' loop
     if pg_try_advisory_xact_lock(akashi_lifecycle.worker_lock(candidate)) then
       update akashi_lifecycle.job_runs
-      set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection'
+      set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection', cut_short = true
       where worker = candidate and state = 'running';
       get diagnostics step = row_count;
       closed := closed + step;
@@ -132,8 +135,15 @@ begin
 end
 $$;
 
--- Begins the run that became due at a moment, unless one runs, one was begun for that moment or later,
--- or the job is paused. Answers null when there is nothing to do: several workers may ask for the same run.
+-- Whether a run answers for its moment: one that was cut short does not, until the third that was for the same moment.
+create function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select not run.cut_short or (
+    select count(*) >= 3 from akashi_lifecycle.job_runs r where r.job = run.job and r.due_at = run.due_at and r.cut_short)
+$$;
+
+-- Begins the run that became due at a moment, unless one runs, one was begun for that moment or later and not cut
+-- short, or the job is paused. Returns null when there is nothing to do: several workers may ask for the same run.
 create function akashi_lifecycle.begin_run(job text, worker text, due timestamptz) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -145,7 +155,8 @@ begin
   if not found or (wanted.paused and due is distinct from wanted.requested_at) then
     return null;
   end if;
-  if exists (select from akashi_lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)) then
+  if exists (select from akashi_lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)
+             and akashi_lifecycle.settles(r)) then
     return null;
   end if;
   insert into akashi_lifecycle.job_runs (job, due_at, worker) values (wanted.name, due, begin_run.worker)
@@ -160,7 +171,8 @@ create function akashi_lifecycle.finish_run(run uuid, worker text, state text, m
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update akashi_lifecycle.job_runs r
-  set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result
+  set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result,
+      cut_short = finish_run.state = 'cancelled'
   where r.id = run and r.worker = finish_run.worker and r.state = 'running';
   return found;
 end
@@ -182,7 +194,7 @@ $$;
 
 grant execute on function akashi_lifecycle.pause_job(text, boolean), akashi_lifecycle.request_job(text)
   to akashi_worker, akashi_security_admin;
-grant execute on function akashi_lifecycle.worker_lock(text), akashi_lifecycle.close_stale_runs(),
+grant execute on function akashi_lifecycle.worker_lock(text), akashi_lifecycle.settles(akashi_lifecycle.job_runs), akashi_lifecycle.close_stale_runs(),
   akashi_lifecycle.begin_run(text, text, timestamptz), akashi_lifecycle.finish_run(uuid, text, text, text, jsonb),
   akashi_lifecycle.prune_job_runs(interval)
   to akashi_worker;

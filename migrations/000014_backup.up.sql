@@ -47,11 +47,58 @@ grant insert (id, system_id, started_at, finished_at, ok, target, rpo_seconds, r
   on akashi_lifecycle.drills to akashi_worker;
 select akashi_audit.exempt('akashi_lifecycle.drills', 'reports that only the worker adds; each is signed and kept in the object store too');
 
+-- Which installation this database is, and by which record it owns its object store. A copy of the database carries
+-- the row along and is recognised by where it stands: another cluster, timeline or database.
+create table akashi_lifecycle.store_ownership (
+  one_row           boolean primary key default true check (one_row),
+  installation      uuid not null,
+  token             bigint check (token > 0),
+  system_identifier bigint not null,
+  timeline          integer not null,
+  database_oid      oid not null,
+  updated_at        timestamptz not null default clock_timestamp()
+);
+comment on table akashi_lifecycle.store_ownership is 'The installation that this database is, and whether it owns its object store.';
+comment on column akashi_lifecycle.store_ownership.token is 'Of its record in the object store; null when another installation owns the store.';
+alter table akashi_lifecycle.store_ownership enable row level security, force row level security;
+create policy store_ownership_owner on akashi_lifecycle.store_ownership to akashi_owner using (true) with check (true);
+select akashi_audit.exempt('akashi_lifecycle.store_ownership', 'each change of owner is a security event');
+
+create function akashi_lifecycle.installation(
+  out installation uuid, out token bigint, out cluster text, out timeline text, out database text, out copied boolean)
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select o.installation, o.token, i.system_identifier::text, i.timeline::text, d.oid::text,
+         coalesce((o.system_identifier, o.timeline, o.database_oid) is distinct from (i.system_identifier, i.timeline, d.oid)
+                  and o.installation is not null, false)
+  from akashi_audit.system_identity() i
+  join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
+  left join akashi_lifecycle.store_ownership o on true
+$$;
+comment on function akashi_lifecycle.installation() is
+  'The installation, and whether this database is a copy of the one that it was; timeline is null on a standby.';
+grant execute on function akashi_lifecycle.installation() to akashi_worker, akashi_security_admin, akashi_reader, akashi_app;
+
+create function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) returns void
+  language sql security definer set search_path = pg_catalog, pg_temp as $$
+  insert into akashi_lifecycle.store_ownership as o (installation, token, system_identifier, timeline, database_oid)
+  select set_store_ownership.installation, set_store_ownership.token, i.system_identifier, i.timeline, d.oid
+  from akashi_audit.system_identity() i
+  join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
+  on conflict (one_row) do update set (installation, token, system_identifier, timeline, database_oid, updated_at) =
+    (excluded.installation, excluded.token, excluded.system_identifier, excluded.timeline, excluded.database_oid,
+     clock_timestamp())
+$$;
+comment on function akashi_lifecycle.set_store_ownership(uuid, bigint) is
+  'Keeps what the object store says of its owner; a null token: it is another installation.';
+grant execute on function akashi_lifecycle.set_store_ownership(uuid, bigint) to akashi_worker;
+
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('backup.retention_days', '30', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
    'how far back any moment can be restored'),
   ('backup.hold', 'false', 'true|false', 'true or false',
    'while true, no backup and no WAL is removed'),
+  ('backup.wal_limit_mb', '8192', '[1-9]\d{0,8}', 'a whole number of megabytes, 1 or more',
+   'how much WAL may wait for the object store; beyond it the WAL is given up, with a gap and an alarm'),
   ('backup.recipients', '[]', '\[("age1[0-9a-z]{58,}"(, (?="))?)*\]', 'public keys of age, which begin with age1',
    'keys that can decrypt backups besides the keyring''s own'),
   ('backup.drill_rpo_limit_seconds', '3600', '\d{1,6}', 'a whole number of seconds',

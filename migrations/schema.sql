@@ -2257,6 +2257,7 @@ create table akashi_lifecycle.job_runs (
   worker text not null,
   message text,
   result jsonb,
+  cut_short boolean default false not null,
   constraint job_runs_check CHECK (((finished_at IS NULL) = (state = 'running'::text))),
   constraint job_runs_pkey PRIMARY KEY (id),
   constraint job_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
@@ -2265,6 +2266,7 @@ alter table akashi_lifecycle.job_runs owner to akashi_owner;
 comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
 comment on column akashi_lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
 comment on column akashi_lifecycle.job_runs.worker is 'Which process. It holds the advisory lock of akashi_lifecycle.worker_lock(worker) for as long as it lives.';
+comment on column akashi_lifecycle.job_runs.cut_short is 'The worker stopped or died before the end: what the run answers stays owed, for as long as begin_run allows.';
 CREATE INDEX job_runs_job_idx ON akashi_lifecycle.job_runs USING btree (job, started_at DESC);
 CREATE UNIQUE INDEX job_runs_running_idx ON akashi_lifecycle.job_runs USING btree (job) WHERE (state = 'running'::text);
 CREATE INDEX job_runs_started_idx ON akashi_lifecycle.job_runs USING btree (started_at);
@@ -2403,6 +2405,25 @@ grant select on akashi_lifecycle.settings to akashi_app;
 grant select on akashi_lifecycle.settings to akashi_reader;
 grant select on akashi_lifecycle.settings to akashi_security_admin;
 grant select on akashi_lifecycle.settings to akashi_worker;
+
+create table akashi_lifecycle.store_ownership (
+  one_row boolean default true not null,
+  installation uuid not null,
+  token bigint,
+  system_identifier bigint not null,
+  timeline integer not null,
+  database_oid oid not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
+  constraint store_ownership_one_row_check CHECK (one_row),
+  constraint store_ownership_pkey PRIMARY KEY (one_row),
+  constraint store_ownership_token_check CHECK ((token > 0))
+);
+alter table akashi_lifecycle.store_ownership owner to akashi_owner;
+comment on table akashi_lifecycle.store_ownership is 'The installation that this database is, and whether it owns its object store.';
+comment on column akashi_lifecycle.store_ownership.token is 'Of its record in the object store; null when another installation owns the store.';
+alter table akashi_lifecycle.store_ownership enable row level security;
+alter table akashi_lifecycle.store_ownership force row level security;
+create policy store_ownership_owner on akashi_lifecycle.store_ownership for all to akashi_owner using (true) with check (true);
 
 create table akashi_security.ingest_batches (
   digest bytea not null,
@@ -8500,7 +8521,8 @@ begin
   if not found or (wanted.paused and due is distinct from wanted.requested_at) then
     return null;
   end if;
-  if exists (select from akashi_lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)) then
+  if exists (select from akashi_lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)
+             and akashi_lifecycle.settles(r)) then
     return null;
   end if;
   insert into akashi_lifecycle.job_runs (job, due_at, worker) values (wanted.name, due, begin_run.worker)
@@ -8526,7 +8548,7 @@ begin
   for candidate in select distinct worker from akashi_lifecycle.job_runs where state = 'running' loop
     if pg_try_advisory_xact_lock(akashi_lifecycle.worker_lock(candidate)) then
       update akashi_lifecycle.job_runs
-      set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection'
+      set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection', cut_short = true
       where worker = candidate and state = 'running';
       get diagnostics step = row_count;
       closed := closed + step;
@@ -8911,7 +8933,8 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.finish_run(run uuid, worker text, st
 AS $function$
 begin
   update akashi_lifecycle.job_runs r
-  set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result
+  set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result,
+      cut_short = finish_run.state = 'cancelled'
   where r.id = run and r.worker = finish_run.worker and r.state = 'running';
   return found;
 end
@@ -8952,6 +8975,26 @@ alter function akashi_lifecycle.hold(schema_name text, table_name text, held boo
 comment on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) is 'Puts a table under legal hold, or ends it: while it lasts nothing of the table is dropped, retired or deleted.';
 grant execute on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select o.installation, o.token, i.system_identifier::text, i.timeline::text, d.oid::text,
+         coalesce((o.system_identifier, o.timeline, o.database_oid) is distinct from (i.system_identifier, i.timeline, d.oid)
+                  and o.installation is not null, false)
+  from akashi_audit.system_identity() i
+  join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
+  left join akashi_lifecycle.store_ownership o on true
+$function$;
+alter function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) owner to akashi_owner;
+comment on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) is 'The installation, and whether this database is a copy of the one that it was; timeline is null on a standby.';
+grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_app;
+grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_reader;
+grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_security_admin;
+grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.keep_export()
  RETURNS trigger
@@ -9392,6 +9435,24 @@ comment on function akashi_lifecycle.set_policy(schema_name text, table_name tex
 grant execute on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.set_store_ownership(installation uuid, token bigint)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into akashi_lifecycle.store_ownership as o (installation, token, system_identifier, timeline, database_oid)
+  select set_store_ownership.installation, set_store_ownership.token, i.system_identifier, i.timeline, d.oid
+  from akashi_audit.system_identity() i
+  join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
+  on conflict (one_row) do update set (installation, token, system_identifier, timeline, database_oid, updated_at) =
+    (excluded.installation, excluded.token, excluded.system_identifier, excluded.timeline, excluded.database_oid,
+     clock_timestamp())
+$function$;
+alter function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) owner to akashi_owner;
+comment on function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) is 'Keeps what the object store says of its owner; a null token: it is another installation.';
+grant execute on function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.setting(key text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -9414,6 +9475,18 @@ grant execute on function akashi_lifecycle.setting(key text) to akashi_app;
 grant execute on function akashi_lifecycle.setting(key text) to akashi_reader;
 grant execute on function akashi_lifecycle.setting(key text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.setting(key text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.settles(run akashi_lifecycle.job_runs)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select not run.cut_short or (
+    select count(*) >= 3 from akashi_lifecycle.job_runs r where r.job = run.job and r.due_at = run.due_at and r.cut_short)
+$function$;
+alter function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) owner to akashi_owner;
+grant execute on function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
  RETURNS tstzmultirange

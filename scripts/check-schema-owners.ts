@@ -26,6 +26,7 @@ const tables: Readonly<Record<string, string>> = {
   'akashi_lifecycle.jobs': 'operations',
   'akashi_lifecycle.job_runs': 'operations',
   'akashi_lifecycle.drills': 'operations',
+  'akashi_lifecycle.store_ownership': 'operations',
 }
 
 /** Migration, without its ending → the context that its functions and views belong to. */

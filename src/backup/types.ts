@@ -21,6 +21,10 @@ export const manifestSchema = z.strictObject({
   parent: z.string().nullable(),
   systemId: z.string().regex(/^\d+$/),
   postgresVersion: z.string(),
+  /** The database that it was taken through; a cluster has others too. */
+  database: z.string().optional(),
+  /** Pages whose checksum the server found wrong, such as `base/5/16384 block 3`; absent if there are none. */
+  damaged: z.array(z.string()).optional(),
   timeline: z.int().positive(),
   /** WAL is needed from here … */
   startLsn: lsn,

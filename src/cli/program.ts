@@ -3,6 +3,7 @@ import { readVersion, type SettingName } from '../foundation/index.ts'
 import { commands } from './commands/index.ts'
 import { report, toAkashiError } from './failure.ts'
 import { createInvocation, type Perform, type Register } from './invocation.ts'
+import { noteReadOnly } from './read-only.ts'
 import { addSettings, SettingOption } from './setting-option.ts'
 import type { ExitStatus, World } from './world.ts'
 
@@ -16,7 +17,9 @@ export async function run(
   let command = ''
   let flags: Record<string, unknown> = {}
   const perform: Perform = async (work) => {
-    status = (await work(createInvocation(world, command, flags))) ?? 0
+    const invocation = createInvocation(world, command, flags)
+    await noteReadOnly(invocation, command)
+    status = (await work(invocation)) ?? 0
   }
   const program = createProgram(world, perform, verbs)
   program.hook('preAction', (_, verb) => {

@@ -25,3 +25,9 @@ export function addSettings(command: Command, settings: readonly SettingName[]):
 
 /** What a process that serves HTTP is told. */
 export const httpSettings = ['host', 'port', 'publicUrl', 'trustedProxies', 'breachedPasswords'] as const
+
+/** Of the processes that have the worker. */
+export const takeOverOption = [
+  '--take-over',
+  'own the object store from now on, although another installation does; that one must be stopped for good',
+] as const

@@ -7,6 +7,8 @@ export interface BackupSettings {
   /** Days that copies of the audit log are kept, at hand and on the cold tier. */
   readonly auditNearDays: number
   readonly auditColdDays: number
+  /** Bytes of WAL that may wait for the object store. */
+  readonly walLimitBytes: number
   /** Public keys beside the keyring's own. */
   readonly recipients: readonly string[]
 }
@@ -21,6 +23,7 @@ export async function readBackupSettings(database: Database, actor: Actor): Prom
                 akashi_lifecycle.setting('backup.hold')::boolean as hold,
                 akashi_lifecycle.setting('backup.audit_near_days')::integer as "auditNearDays",
                 akashi_lifecycle.setting('backup.audit_cold_days')::integer as "auditColdDays",
+                akashi_lifecycle.setting('backup.wal_limit_mb')::float8 * 1048576 as "walLimitBytes",
                 akashi_lifecycle.setting('backup.recipients') as recipients`,
       ),
     { readOnly: true },

@@ -8,17 +8,20 @@ import {
   protectCluster,
   pruneBackups,
   runBackup,
+  type StreamEvent,
   verifyBackups,
 } from '../backup/index.ts'
 import { AkashiError, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
-import type { ObjectStore } from '../object-store/index.ts'
+import type { ObjectStore, StoreOwnership } from '../object-store/index.ts'
 import { type Actor, type Database, type Provider, readCapabilities } from '../postgres/index.ts'
 import { copyAuditLogs, pruneAuditLogCopies } from './audit-copies.ts'
 import { readBackupSettings } from './backup-settings.ts'
 import { type DrillKind, drill, watchDrills } from './drills.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
+import { isNotOwner } from './store-ownership.ts'
+import { recordDamage, recordStreamEvent } from './wal-watch.ts'
 
 /** Milliseconds between two attempts to stream after the server or the store went away. */
 const STREAM_RETRY_MS = 1_000
@@ -102,12 +105,16 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       })
     })
   return {
-    'backup.full': possible(async (backupStore, { signal }) =>
-      summary(await runBackup(backupStore, parts.source, 'full', { signal })),
-    ),
-    'backup.incremental': possible(async (backupStore, { signal }) => {
+    'backup.full': possible(async (backupStore, { worker, actor, signal }) => {
+      const taken = await runBackup(backupStore, parts.source, 'full', { signal })
+      await recordDamage(worker, actor, taken)
+      return summary(taken)
+    }),
+    'backup.incremental': possible(async (backupStore, { worker, actor, signal }) => {
       try {
-        return summary(await runBackup(backupStore, parts.source, 'incremental', { signal }))
+        const taken = await runBackup(backupStore, parts.source, 'incremental', { signal })
+        await recordDamage(worker, actor, taken)
+        return summary(taken)
       } catch (error) {
         // Before version 17 there are none; the daily full backups and the WAL are enough.
         if (error instanceof AkashiError && error.code === 'unsupported') return { skipped: error.message }
@@ -154,20 +161,21 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
   }
 }
 
-function summary({ id, kind, bytes, stored }: BackupManifest) {
-  return { id, kind, bytes, stored }
+function summary({ id, kind, bytes, stored, damaged = [] }: BackupManifest) {
+  return { id, kind, bytes, stored, ...(damaged.length === 0 ? {} : { damaged: damaged.length }) }
 }
 
 /** Streams WAL into the store in one process at a time, for as long as the server allows it. */
 export function backupLoop(
   options: BackupParts & {
+    readonly ownership: StoreOwnership
     /** Of the role `worker`. */
     readonly worker: Database
     readonly signal: AbortSignal
     readonly log: Log
   },
 ): Loop {
-  const { worker, source, signal, log } = options
+  const { worker, source, ownership, signal, log } = options
   let told = false
   return runLoop({
     name: 'backup',
@@ -176,7 +184,7 @@ export function backupLoop(
     signal,
     log,
     work: async (context) => {
-      const obstacle = await backupObstacle(source)
+      const obstacle = (await backupObstacle(source)) ?? (await otherOwner(ownership))
       if (obstacle !== undefined) {
         if (!told) log.warn({ reason: obstacle }, 'WAL is not streamed')
         told = true
@@ -184,7 +192,28 @@ export function backupLoop(
         return
       }
       const backupStore = await openClusterBackupStore(options, worker, context.actor, context.signal)
-      await protectCluster(backupStore, source, { signal: context.signal, log })
+      const recorded: Promise<unknown>[] = []
+      const onEvent = (event: StreamEvent) => {
+        const told = recordStreamEvent(worker, context.actor, event)
+        recorded.push(
+          told.catch((error: unknown) => log.error({ err: error }, 'an alarm could not be recorded')),
+        )
+      }
+      try {
+        await protectCluster(backupStore, source, { signal: context.signal, log, onEvent })
+      } finally {
+        await Promise.all(recorded)
+      }
     },
   })
+}
+
+async function otherOwner(ownership: StoreOwnership): Promise<string | undefined> {
+  try {
+    await ownership.assertOwned()
+    return undefined
+  } catch (error) {
+    if (isNotOwner(error)) return error.message
+    throw error
+  }
 }

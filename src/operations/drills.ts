@@ -19,6 +19,8 @@ export interface DrillParts {
   readonly actor: Actor
   /** Folder for the servers that are thrown away. */
   readonly place: string
+  /** Folder with the programs of the backups' major version; default where packages put them. */
+  readonly binaries?: string
   /** Default drill. */
   readonly kind?: DrillKind
   /** The cluster that is restored; the drill only reads its address. */
@@ -71,7 +73,19 @@ async function readLimits(session: Session): Promise<Limits> {
 
 /** Runs a drill and keeps its report, signed, in the store and in the database. One that failed raises an alarm. */
 export async function drill(parts: DrillParts): Promise<DrillReport & { readonly object: string }> {
-  const { keyring, store, backupStore, worker, actor, place, kind = 'drill', source, signal, onPhase } = parts
+  const {
+    keyring,
+    store,
+    backupStore,
+    worker,
+    actor,
+    place,
+    kind = 'drill',
+    source,
+    binaries,
+    signal,
+    onPhase,
+  } = parts
   const { rpoSeconds, rtoSeconds } = await worker.transaction(actor, readLimits, { readOnly: true })
   const report = await runDrill(backupStore, {
     place,
@@ -89,7 +103,7 @@ export async function drill(parts: DrillParts): Promise<DrillReport & { readonly
         ),
       }
     },
-    ...given({ signal, onPhase }),
+    ...given({ binaries, signal, onPhase }),
   })
   const { id } = await keyring.ensure('report')
   const note = await signNote(keyring, id, signerName(backupStore), `${JSON.stringify(report, null, 2)}\n`)

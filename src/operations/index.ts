@@ -27,5 +27,14 @@ export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'
 export { openMetrics } from './metrics.ts'
 export * from './schedule/index.ts'
+export {
+  isNotOwner,
+  isReadOnly,
+  openStoreOwnership,
+  READ_ONLY_NOTICE,
+  readInstallation,
+  whenOwned,
+} from './store-ownership.ts'
 export { systemStatus } from './system-status.ts'
 export { lifecycleTasks } from './tasks.ts'
+export { reasonToGiveUp, recordDamage, walWatchLoop, watchKeptWal } from './wal-watch.ts'

@@ -86,6 +86,27 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
     [],
     (own, { witnessConflicts }) => own.set(witnessConflicts),
   )
+  gauge(
+    'object_store_owned',
+    '0 when another installation owns the object store: nothing is backed up or archived from here',
+    [],
+    (own, { ownsObjectStore }) => own.set(ownsObjectStore ? 1 : 0),
+  )
+  gauge('backup_kept_wal_bytes', 'WAL that waits for the object store', [], (own, { backups }) => {
+    if (backups.keptWalBytes !== null) own.set(backups.keptWalBytes)
+  })
+  gauge('backup_streaming', '1 while WAL is streamed into the object store', [], (own, { backups }) =>
+    own.set(backups.streaming ? 1 : 0),
+  )
+  gauge(
+    'backup_slot_state',
+    '1 for the state of the replication slot; unreserved and lost: moments are about to be lost, or are',
+    ['state'],
+    (own, { backups }) => own.set({ state: backups.slotState }, 1),
+  )
+  gauge('backup_age_seconds', 'seconds since a backup job succeeded', [], (own, { backups }) => {
+    if (backups.ageSeconds !== null) own.set(backups.ageSeconds)
+  })
   gauge('ledger_epoch', 'epoch of the log; it rises after a restore', ['log'], (own, { logs }) => {
     for (const { log, epoch } of logs) own.set({ log }, epoch)
   })

@@ -14,8 +14,10 @@ import {
 import { given } from '../foundation/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
+import { backupState } from './backup-state.ts'
 import { drillState } from './drills.ts'
 import { leaderLockHolders } from './leader-locks.ts'
+import { isReadOnly, readInstallation } from './store-ownership.ts'
 
 /** What the database holds, how far it is sealed, and what the last verification found. */
 export async function systemStatus(
@@ -56,6 +58,8 @@ export async function systemStatus(
     logs: states,
     lastVerification: await lastVerification(database, actor),
     oldestUncheckedSeconds: await oldestUncheckedSeconds(database, actor),
+    backups: await backupState(database, actor),
+    ownsObjectStore: !isReadOnly(await readInstallation(database, actor, signal)),
     frontierHeldSeconds: Math.max(
       0,
       ...(await frontierHolders(database, actor)).map(({ ageSeconds }) => ageSeconds ?? 0),

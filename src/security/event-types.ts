@@ -43,6 +43,15 @@ export const akashiEventTypes = {
   recovery_drill_failed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_drill_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_test_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
+  /** The object store went to this installation, or from it to another. */
+  object_store_taken_over: facts('integrity', 'critical', OCSF.detectionFinding, 'success'),
+  object_store_lost: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  /** A backup contains pages whose checksum is wrong, as the server has them. */
+  backup_page_damaged: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  /** Moments that cannot be restored: WAL was given up before it was stored, is missing, or does not read as WAL. */
+  wal_given_up: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  wal_gap: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  wal_unreadable: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   /** Written by ledger and trail: a new epoch, unrecorded changes, guards, the sealer. */
   ledger_epoch_opened: facts('integrity', 'high', OCSF.detectionFinding, 'success'),
   audit_loss: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),

@@ -7,7 +7,7 @@ import type { ObjectStore } from '../object-store/index.ts'
 import { backupObstacle, copyAuditLogs, openClusterBackupStore } from '../operations/index.ts'
 import { type Actor, clusterStatus, type Database } from '../postgres/index.ts'
 import { findAddresses, findConnections } from './connections.ts'
-import { openKeys, openObjects } from './places.ts'
+import { openKeys, openObjects, openOwnedObjects } from './places.ts'
 import type { Settings } from './settings.ts'
 
 export interface RunningBackups {
@@ -34,9 +34,9 @@ export async function withRunningBackups<T>(
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
     const connections = await findConnections(settings, keyring)
-    const store = await openObjects(settings)
     const worker = connections.open('worker', { poolSize: 1 })
     cleanup.defer(() => worker.close())
+    const { store } = await openOwnedObjects(settings, worker, actor)
     const source = {
       url: connections.directUrl('backup'),
       database: connections.open('backup', { poolSize: 1 }),
@@ -62,7 +62,8 @@ export async function takeAuditLogCopy(settings: Settings, actor: Actor, signal:
   const keyring = await openKeys(settings)
   const worker = (await findConnections(settings, keyring)).open('worker', { poolSize: 1 })
   try {
-    return await copyAuditLogs({ keyring, store: await openObjects(settings), worker, actor }, signal)
+    const { store } = await openOwnedObjects(settings, worker, actor)
+    return await copyAuditLogs({ keyring, store, worker, actor }, signal)
   } finally {
     await worker.close()
     await keyring.close()

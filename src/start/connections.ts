@@ -6,8 +6,9 @@
  * administrator for `migrate`, `protect` and what else needs the owner.
  */
 import { createHmac } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { AkashiError } from '../foundation/index.ts'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AkashiError, errno } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import {
   type ContextKey,
@@ -64,13 +65,30 @@ export async function contextKey(keyring: Keyring, active: readonly string[] = [
 export function embeddedAddresses(
   port: number,
   superuser: { readonly user: string; readonly password: string },
+  database = DATABASE_NAME,
 ): Addresses {
   const at = (user: string, password: string) =>
-    `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${DATABASE_NAME}`
+    `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${encodeURIComponent(database)}`
   const adminUrl = at(superuser.user, superuser.password)
   const url = (login: Login) =>
     login === 'owner' ? adminUrl : at(`akashi_${login}`, rolePassword(superuser.password, `akashi_${login}`))
   return { adminUrl, directUrl: url, url }
+}
+
+/** In a data folder whose cluster was restored from another server: the name of its database. */
+const DATABASE_FILE = 'database'
+
+async function databaseOfFolder(data: string): Promise<string> {
+  try {
+    return (await readFile(join(data, DATABASE_FILE), 'utf8')).trim()
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return DATABASE_NAME
+    throw error
+  }
+}
+
+export async function keepDatabaseName(data: string, name: string): Promise<void> {
+  if (name !== DATABASE_NAME) await writeFile(join(data, DATABASE_FILE), `${name}\n`, { mode: 0o600 })
 }
 
 /** How to reach the database of these settings without starting anything. */
@@ -87,7 +105,7 @@ export async function findAddresses(settings: Settings): Promise<Addresses> {
     })
   }
   const password = (await readFile(status.passwordFile, 'utf8')).trim()
-  return embeddedAddresses(status.port, { user: 'postgres', password })
+  return embeddedAddresses(status.port, { user: 'postgres', password }, await databaseOfFolder(settings.data))
 }
 
 /**

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Keyring, openKeyring } from '../keys/index.ts'
-import { type ObjectStore, openObjectStore } from '../object-store/index.ts'
+import { type ObjectStore, openObjectStore, ownedStore, type StoreOwnership } from '../object-store/index.ts'
+import { openStoreOwnership } from '../operations/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 import type { Settings } from './settings.ts'
 
 /** URL of the keyring: the one set, else a folder of the data folder. */
@@ -27,4 +29,25 @@ export function openObjects(
     objectStoreUrl(settings),
     azureConnectionString === undefined ? {} : { azureConnectionString },
   )
+}
+
+export interface OwnedObjects {
+  /** Refuses every put and delete while the store belongs to another installation. */
+  readonly store: ObjectStore
+  readonly ownership: StoreOwnership
+}
+
+/**
+ * The store as a database's installation may use it; whatever writes opens it this way.
+ *
+ * @param worker of the role `worker`
+ */
+export async function openOwnedObjects(
+  settings: Settings,
+  worker: Database,
+  actor: Actor,
+): Promise<OwnedObjects> {
+  const store = await openObjects(settings)
+  const ownership = openStoreOwnership(store, worker, actor)
+  return { store: ownedStore(store, ownership), ownership }
 }

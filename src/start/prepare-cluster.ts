@@ -62,7 +62,7 @@ export async function setRolePasswords(
       for (const login of logins) {
         const name = `akashi_${login}`
         const { rows } = await session.query<{ statement: string }>(
-          `select format('alter role %I password %L', $1::text, $2::text) as statement`,
+          `select format('alter role %I login password %L', $1::text, $2::text) as statement`,
           [name, rolePassword(superuser.password, name)],
         )
         await session.query(rows[0]?.statement ?? '')

@@ -1,4 +1,4 @@
-import { mkdir, symlink } from 'node:fs/promises'
+import { lstat, mkdir, rm, stat, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openEpoch, type VerifyReport } from '../audit/index.ts'
@@ -14,9 +14,23 @@ import {
 import { AkashiError, errno, folderOfFileUrl } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { verifyAndRecord } from '../operations/index.ts'
-import { type Actor, openRestoreFolder, startEmbedded } from '../postgres/index.ts'
-import { type Connections, connect, embeddedAddresses } from './connections.ts'
+import { openStoreOwnership, verifyAndRecord } from '../operations/index.ts'
+import {
+  type Actor,
+  type Binaries,
+  type EmbeddedServer,
+  leaveOutMachineSettings,
+  openRestoreFolder,
+  removeCluster,
+  startEmbedded,
+} from '../postgres/index.ts'
+import {
+  type Connections,
+  connect,
+  DATABASE_NAME,
+  embeddedAddresses,
+  keepDatabaseName,
+} from './connections.ts'
 import { keysUrl, objectStoreUrl, openObjects } from './places.ts'
 import { setRolePasswords } from './prepare-cluster.ts'
 import type { Settings } from './settings.ts'
@@ -30,15 +44,21 @@ export interface RestoreRequest {
   readonly timeline?: number
   /** Data folder to restore into; must not have a database. */
   readonly to: string
+  /** Folder with the programs of the backup's major version; default where packages put them. */
+  readonly binaries?: string
   /** Command that fetches one WAL file, for a recovery that is done by hand later. */
   readonly walFetch: string
+  /** The restored cluster owns the object store from now on: the one that did is lost, or stopped for good. */
+  readonly takeOver: boolean
   /** Look for damage afterwards: every table, every index, the ledger. */
   readonly check: boolean
   readonly signal: AbortSignal
   readonly onProgress: (phase: 'wal' | 'files' | 'recovery', done: number, total: number) => void
 }
 
-export interface RestoreReport extends Restored {
+export interface RestoreReport extends Omit<Restored, 'binaries' | 'sourceDatabase'> {
+  /** Names of settings of the source with which the server does not start on this machine. */
+  readonly leftOut: readonly string[]
   /** Of the superuser, password included: the server runs, until `akashi up` on the folder takes over. */
   readonly url: string
   /** Rows of every table of Akashi's database, and in all. */
@@ -61,42 +81,98 @@ export interface RestoreChecks {
  * the objects of these settings: what was erased since stays erased.
  */
 export async function restore(request: RestoreRequest): Promise<RestoreReport> {
-  const { settings, backupStore, keyring, target, timeline, walFetch, signal, onProgress } = request
+  const { settings, backupStore, target, timeline, binaries, walFetch, signal, onProgress } = request
   const to = resolve(request.to)
   if (to === resolve(settings.data)) {
     throw new AkashiError('invalid_input', 'a restore goes into a folder of its own', {
       hint: 'name a new folder with --to; the present one is left as it is',
     })
   }
-  const folder = await openRestoreFolder(to)
-  let restored: Restored
+  const wasThere = await stat(to).then(
+    () => true,
+    () => false,
+  )
+  const folder = await openRestoreFolder(to, binaries)
   try {
-    restored = await restoreCluster(backupStore, folder, {
+    const restored = await restoreCluster(backupStore, folder, {
       target,
       walFetch,
       signal,
       onProgress,
       ...(timeline === undefined ? {} : { timeline }),
-    })
-  } finally {
-    await folder.close()
+    }).finally(() => folder.close())
+    await share(keysUrl(settings), join(to, 'keys'))
+    await share(objectStoreUrl(settings), join(to, 'objects'))
+    await keepDatabaseName(to, restored.sourceDatabase ?? DATABASE_NAME)
+    return await finish(request, to, restored)
+  } catch (error) {
+    await undo(to, wasThere)
+    throw error
   }
-  await share(keysUrl(settings), join(to, 'keys'))
-  await share(objectStoreUrl(settings), join(to, 'objects'))
-  const server = await startEmbedded({ dataDir: to, port: 0, signal })
+}
+
+/** Nothing that a failed restore wrote may be read, or started, as if it were whole. */
+async function undo(to: string, wasThere: boolean): Promise<void> {
+  await removeCluster(to)
+  if (!wasThere) return await rm(to, { recursive: true, force: true })
+  for (const name of ['keys', 'objects', 'database']) {
+    const path = join(to, name)
+    const entry = await lstat(path).catch(() => undefined)
+    if (entry?.isSymbolicLink() === true || entry?.isFile() === true) await rm(path)
+  }
+}
+
+/** Starts the cluster, lets its ledger go on, and checks it. */
+async function finish(request: RestoreRequest, to: string, restored: Restored): Promise<RestoreReport> {
+  const { settings, keyring, signal } = request
+  const { server, leftOut } = await startRestored(to, restored.binaries, signal)
   try {
     const store = await openObjects(settings)
-    const connections = await connect(embeddedAddresses(server.port, server.superuser), keyring, settings)
+    const addresses = embeddedAddresses(server.port, server.superuser, restored.sourceDatabase)
+    const connections = await connect(addresses, keyring, settings)
     await setRolePasswords(connections, server)
-    await continueLedger(connections, store, request)
+    // They hold the locks that a new epoch waits for; the worker opens it once they are settled.
+    if (restored.prepared.length === 0) await continueLedger(connections, store, request)
+    if (request.takeOver) await takeOver(connections, store, request)
     const tables = await countRows(connections, signal)
     const checks = request.check ? await checkAll(connections, store, request) : null
     server.detach()
     const rows = tables.reduce((sum, table) => sum + table.rows, 0)
-    return { ...restored, url: connections.adminUrl, tables, rows, checks }
+    const { binaries: _, sourceDatabase: __, ...rest } = restored
+    return { ...rest, leftOut, url: connections.adminUrl, tables, rows, checks }
   } catch (error) {
     await server.stop()
     throw error
+  }
+}
+
+async function takeOver(
+  connections: Connections,
+  store: ObjectStore,
+  { actor, signal }: RestoreRequest,
+): Promise<void> {
+  const worker = connections.open('worker', { poolSize: 1 })
+  try {
+    await openStoreOwnership(store, worker, actor).takeOver(signal)
+  } finally {
+    await worker.close()
+  }
+}
+
+/** With the settings of the source, as far as this machine can start with them. */
+async function startRestored(
+  dataDir: string,
+  binaries: Binaries | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly server: EmbeddedServer; readonly leftOut: readonly string[] }> {
+  const options = { dataDir, port: 0, signal, ...(binaries === undefined ? {} : { binaries }) }
+  try {
+    return { server: await startEmbedded(options), leftOut: [] }
+  } catch (error) {
+    if (!(error instanceof AkashiError) || error.code !== 'unavailable') throw error
+    const leftOut = await leaveOutMachineSettings(dataDir)
+    if (leftOut.length === 0) throw error
+    return { server: await startEmbedded(options), leftOut }
   }
 }
 

@@ -1,14 +1,15 @@
 /** `akashi serve` and `akashi work`: the same parts over a PostgreSQL that runs elsewhere. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
-import { refuseFormerDatabase, requireServerLogin } from '../postgres/index.ts'
+import { type Actor, refuseFormerDatabase, requireServerLogin, system } from '../postgres/index.ts'
 import { type Connections, findConnections } from './connections.ts'
 import { reapplyAtStart } from './erasures.ts'
 import type { Ready } from './http.ts'
-import { openKeys, openObjects } from './places.ts'
+import { openKeys, openOwnedObjects } from './places.ts'
 import { scratchPlace } from './restore-table.ts'
 import { openDataFolder } from './run-record.ts'
 import type { Settings } from './settings.ts'
+import { settleOwnership } from './store-notice.ts'
 import { runWorker } from './worker.ts'
 
 export interface ProcessOptions {
@@ -32,10 +33,10 @@ export async function serve(
   try {
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
-    const store = await openObjects(settings)
     const connections = await connectAsServer(settings, keyring)
     const worker = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => worker.close())
+    const { store } = await openOwnedObjects(settings, worker, system('object-store'))
     // Here, so that a command that only asks the database does not load the server.
     const { openNode } = await import('./http.ts')
     const node = await openNode({ settings, version, log, connections, keyring, worker, store }, cleanup)
@@ -47,23 +48,36 @@ export async function serve(
 }
 
 /** The sealer and the timetable; any number of processes may work for one database. */
-export async function work(options: ProcessOptions & { readonly onReady: () => void }): Promise<void> {
+export async function work(
+  options: ProcessOptions & {
+    /** Takes the object store over from whoever owns it, in this actor's name. */
+    readonly takeOver?: Actor
+    readonly onReady: () => void
+  },
+): Promise<void> {
   const { settings, log, signal, onReady } = options
   requireDatabaseUrl(settings, 'work')
   const cleanup = new AsyncDisposableStack()
   try {
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
-    const store = await openObjects(settings)
     const connections = await connectAsServer(settings, keyring)
     const worker = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => worker.close())
+    const { store, ownership } = await openOwnedObjects(
+      settings,
+      worker,
+      options.takeOver ?? system('object-store'),
+    )
+    await settleOwnership(ownership, options)
     await reapplyAtStart({ worker, keyring, log, signal })
     const running = await runWorker({
       connections,
       worker,
       keyring,
       store,
+      ownership,
+      data: undefined,
       scratch: scratchPlace(settings),
       clamdUrl: settings.clamdUrl,
       log,

@@ -1,12 +1,13 @@
 /** `akashi up`: everything in one process, over an embedded PostgreSQL, a local object store and local keys. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
-import { startEmbedded } from '../postgres/index.ts'
+import { type Actor, startEmbedded, system } from '../postgres/index.ts'
 import type { Ready } from './http.ts'
-import { openKeys, openObjects } from './places.ts'
+import { openKeys, openOwnedObjects } from './places.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { scratchPlace } from './restore-table.ts'
 import { openDataFolder, removeRunRecord, writeRunRecord } from './run-record.ts'
 import type { Settings } from './settings.ts'
+import { settleOwnership } from './store-notice.ts'
 import { runWorker } from './worker.ts'
 
 export interface UpOptions {
@@ -15,6 +16,8 @@ export interface UpOptions {
   readonly log: Logger
   /** Stops everything in order. */
   readonly signal: AbortSignal
+  /** Takes the object store over from whoever owns it, in this actor's name. */
+  readonly takeOver?: Actor
   /** Called once, when all of it serves. */
   readonly onReady: (ready: Ready) => void
 }
@@ -36,12 +39,17 @@ export async function up(options: UpOptions): Promise<void> {
   try {
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
-    const store = await openObjects(settings)
     const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })
     cleanup.defer(() => server.stop())
     const connections = await prepareCluster({ server, keyring, settings, signal })
     const worker = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => worker.close())
+    const { store, ownership } = await openOwnedObjects(
+      settings,
+      worker,
+      options.takeOver ?? system('object-store'),
+    )
+    await settleOwnership(ownership, options)
     // Before the worker, so that a taken port is known while nothing has begun.
     // Here, so that a command that only asks the database does not load the server.
     const { openNode } = await import('./http.ts')
@@ -52,6 +60,8 @@ export async function up(options: UpOptions): Promise<void> {
       worker,
       keyring,
       store,
+      ownership,
+      data: settings.data,
       scratch: scratchPlace(settings),
       clamdUrl: settings.clamdUrl,
       log,

@@ -2,7 +2,7 @@
 import { openEpoch, type VerifyReport } from '../audit/index.ts'
 import { differences, readContent } from '../backup/index.ts'
 import { AkashiError } from '../foundation/index.ts'
-import { verifyAndRecord } from '../operations/index.ts'
+import { isReadOnly, readInstallation, verifyAndRecord } from '../operations/index.ts'
 import {
   type Actor,
   type ClusterUpgrade,
@@ -12,8 +12,8 @@ import {
   removeKeptClusters,
   startEmbedded,
 } from '../postgres/index.ts'
-import { poolOptions } from './connections.ts'
-import { openKeys, openObjects } from './places.ts'
+import { DATABASE_NAME, poolOptions } from './connections.ts'
+import { openKeys, openOwnedObjects } from './places.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { providerUpgrade } from './provider.ts'
 import type { Settings } from './settings.ts'
@@ -59,17 +59,36 @@ export async function upgrade(request: UpgradeRequest): Promise<UpgradeReport | 
   if (work === undefined) return undefined
   const { from, to, kept } = work
   let databases: UpgradeReport['databases']
+  let ownsStore: boolean
   try {
     onPhase('copy')
     const names = await work.copy({ signal, onProgress: onCopied })
     onPhase('compare')
     databases = await compare(request, work, names)
+    ownsStore = await ownedStore(request, work, names)
     await work.complete()
   } finally {
     await work.close()
   }
-  const verify = await continueOn(request, `upgraded from PostgreSQL ${from} to ${to}`)
+  const verify = await continueOn({ ...request, ownsStore }, `upgraded from PostgreSQL ${from} to ${to}`)
   return { from, to, databases, kept, verify }
+}
+
+/** Whether the old cluster owns the object store: the copy, another cluster, then takes it over in its place. */
+async function ownedStore(
+  { settings, actor, signal }: UpgradeRequest,
+  work: ClusterUpgrade,
+  names: readonly string[],
+): Promise<boolean> {
+  if (!names.includes(DATABASE_NAME)) return false
+  const url = work.oldUrl(DATABASE_NAME)
+  const old = openDatabase({ ...poolOptions(settings), url, role: 'owner', poolSize: 1 })
+  try {
+    const own = await readInstallation(old, actor, signal)
+    return own.token !== null && !isReadOnly(own)
+  } finally {
+    await old.close()
+  }
 }
 
 async function compare(
@@ -106,19 +125,23 @@ async function compare(
 }
 
 /** The new cluster's numbers of transactions begin anew: what was sealed by the old ones is another epoch. */
-async function continueOn(request: UpgradeRequest, reason: string): Promise<VerifyReport> {
+async function continueOn(
+  request: UpgradeRequest & { readonly ownsStore: boolean },
+  reason: string,
+): Promise<VerifyReport> {
   const { settings, actor, signal, onPhase } = request
   const cleanup = new AsyncDisposableStack()
   try {
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
-    const store = await openObjects(settings)
     const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })
     cleanup.defer(() => server.stop())
     onPhase('ledger')
     const connections = await prepareCluster({ server, keyring, settings, signal })
     const worker = connections.open('worker', { poolSize: 2 })
     cleanup.defer(() => worker.close())
+    const { store, ownership } = await openOwnedObjects(settings, worker, actor)
+    if (request.ownsStore) await ownership.takeOver(signal)
     await openEpoch(worker, actor, keyring, store, reason)
     onPhase('verify')
     return await verifyAndRecord(worker, actor, { keyring, store }, { signal })

@@ -1,7 +1,8 @@
+import { sweepScratch } from '../backup/index.ts'
 import { openScanner } from '../chat/index.ts'
 import type { Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
-import type { ObjectStore } from '../object-store/index.ts'
+import type { ObjectStore, StoreOwnership } from '../object-store/index.ts'
 import {
   archiveTasks,
   backupLoop,
@@ -13,6 +14,8 @@ import {
   lifecycleTasks,
   sealLoop,
   startWorker,
+  walWatchLoop,
+  whenOwned,
 } from '../operations/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
@@ -23,6 +26,9 @@ export interface WorkerParts {
   readonly worker: Database
   readonly keyring: Keyring
   readonly store: ObjectStore
+  readonly ownership: StoreOwnership
+  /** Data folder of an embedded server; undefined where it runs elsewhere. */
+  readonly data: string | undefined
   /** Folder for servers that are thrown away. */
   readonly scratch: string
   /** Undefined: nothing scans, and uploaded files wait. */
@@ -34,7 +40,8 @@ export interface WorkerParts {
 
 /** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
-  const { connections, worker: pool, keyring, store, scratch, clamdUrl, log, signal } = parts
+  const { connections, worker: pool, keyring, store, ownership, data, scratch, clamdUrl, log, signal } = parts
+  await sweepScratch(scratch)
   const source = {
     url: connections.directUrl('backup'),
     database: connections.open('backup', { poolSize: 1 }),
@@ -44,9 +51,10 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
     directUrl: connections.directUrl('worker'),
     tasks: {
       ...lifecycleTasks,
-      ...ledgerTasks({ keyring, store }),
-      ...archiveTasks(store, keyring),
-      ...backupTasks({ keyring, store, source, scratch }),
+      // A copy that only reads must not give the running system's history another continuation.
+      ...whenOwned(ownership, ledgerTasks({ keyring, store }), ['ledger.publish']),
+      ...whenOwned(ownership, archiveTasks(store, keyring)),
+      ...whenOwned(ownership, backupTasks({ keyring, store, source, scratch })),
       ...chatTasks(store),
       ...identityTasks(keyring),
     },
@@ -56,9 +64,10 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
   const sealer = sealLoop({ worker: pool, keyring, log, signal })
   const scanner = clamdUrl === undefined ? undefined : openScanner(new URL(clamdUrl))
   const inspection = inspectionLoop({ worker: pool, store, scanner, log, signal })
-  const backup = backupLoop({ keyring, store, source, worker: pool, log, signal })
+  const backup = backupLoop({ keyring, store, ownership, source, worker: pool, log, signal })
+  const watch = walWatchLoop({ worker: pool, source, data, log, signal })
   return {
-    done: Promise.all([worker.done, sealer.done, inspection.done, backup.done]).then(() =>
+    done: Promise.all([worker.done, sealer.done, inspection.done, backup.done, watch.done]).then(() =>
       source.database.close(),
     ),
   }

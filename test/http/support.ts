@@ -25,6 +25,8 @@ export const status: SystemStatus = {
   ],
   lastVerification: { at: '2026-01-02T03:04:00.000Z', ok: true, problems: 0 },
   oldestUncheckedSeconds: 3600,
+  ownsObjectStore: true,
+  backups: { keptWalBytes: 0, slotState: 'reserved', streaming: true, ageSeconds: 3600 },
   frontierHeldSeconds: 0,
   leaderLocksHeld: 0,
   witnessConflicts: 0,

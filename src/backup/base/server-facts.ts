@@ -5,6 +5,7 @@ import type { BackupIndex } from './backup-index.ts'
 
 export interface ServerFacts {
   readonly version: string
+  readonly database: string
   readonly major: number
   readonly dataChecksums: boolean
   readonly walLogHints: boolean
@@ -18,6 +19,7 @@ export interface ServerFacts {
 
 const facts = `
   select split_part(current_setting('server_version'), ' ', 1) as version,
+         current_database()::text as database,
          current_setting('server_version_num')::integer / 10000 as major,
          current_setting('data_checksums')::boolean as "dataChecksums",
          current_setting('wal_log_hints')::boolean as "walLogHints",

@@ -119,6 +119,8 @@ async function store(
     parent: parent?.id ?? null,
     systemId,
     postgresVersion: before.version,
+    database: before.database,
+    ...(received.damaged.length === 0 ? {} : { damaged: [...received.damaged] }),
     timeline: backup.timeline,
     startLsn: formatLsn(backup.startLsn),
     endLsn: formatLsn(received.endLsn),
@@ -159,6 +161,7 @@ async function receive(
   let reader: TarReader | undefined
   let manifestStart: number | undefined
   let endLsn: bigint | undefined
+  let damaged: readonly string[] = []
   const onEntry = (entry: TarEntry) => files.push(fileOf(entry, folder, writer.length))
   const onData = (data: Buffer) => writer.write(data)
   for await (const part of backup.parts) {
@@ -175,6 +178,7 @@ async function receive(
       manifestStart = writer.length
     } else {
       endLsn = part.lsn
+      damaged = part.damaged
     }
   }
   if (endLsn === undefined || manifestStart === undefined) {
@@ -190,6 +194,7 @@ async function receive(
     packs: packs.map((pack) => ({ ...pack, offsets: [...pack.offsets] })),
     length: writer.length,
     endLsn,
+    damaged,
   }
 }
 

@@ -25,7 +25,8 @@ export interface PrunePlan {
 
 /**
  * Keeps every backup needed to restore any moment since the cutoff: on the path to each timeline the backups taken
- * since, the newest earlier one, and all their ancestors. Always keeps the newest backup. Removes WAL before the
+ * since, the newest earlier one, and all their ancestors. Always keeps the newest backup, and the newest one
+ * without damaged pages. Removes WAL before the
  * oldest kept backup.
  */
 export function planPrune(
@@ -35,7 +36,10 @@ export function planPrune(
   if (hold) return { backups: [], pieces: [] }
   const ranges = restorableRanges(catalog)
   const newest = ranges.at(-1)
-  const needed = newest === undefined ? [] : [newest]
+  const whole = ranges.findLast(({ backup }) =>
+    (chainOf(catalog.backups, backup) ?? []).every(({ damaged }) => damaged === undefined),
+  )
+  const needed = [newest, whole].filter((range) => range !== undefined)
   for (const timeline of new Set(ranges.map((range) => range.timeline))) {
     const own = ranges.filter((range) => range.timeline === timeline)
     const atCutoff = own.findLast(({ fromMs, toMs }) => fromMs <= cutoffMs && toMs >= cutoffMs)

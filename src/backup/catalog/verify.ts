@@ -79,6 +79,9 @@ export async function verifyBackups(
   for (const backup of catalog.backups) {
     await check(backup.id, () => verifyBackup(backupStore, backup, catalog.backups, signal, count))
   }
+  for (const { id, damaged = [] } of catalog.backups) {
+    problems.push(...damaged.map((page) => ({ object: id, detail: `${page} was damaged on the server` })))
+  }
   for (const timeline of catalog.histories.keys()) {
     await check(historyName(backupStore.systemId, timeline), () => readHistory(backupStore, timeline, signal))
   }

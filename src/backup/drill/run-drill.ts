@@ -18,6 +18,8 @@ import { type Content, differences, readContent } from './content.ts'
 export interface DrillOptions {
   /** Folder for the scratch servers. */
   readonly place: string
+  /** Folder with the programs of the backups' major version; default where packages put them. */
+  readonly binaries?: string
   /** Akashi's database in the cluster. */
   readonly databaseName: string
   /** Moment to restore; default random. */
@@ -144,13 +146,13 @@ async function restoreAndCheck(
   timed: <T>(phase: string, work: () => Promise<T>) => Promise<T>,
   options: DrillOptions,
 ): Promise<void> {
-  const { place, databaseName, signal, verifyLedger, onPhase = () => undefined } = options
+  const { place, databaseName, binaries, signal, verifyLedger, onPhase = () => undefined } = options
   const problems = found.problems as string[]
   const request = {
     place,
     databaseName,
     target: { kind: 'time', us: BigInt(ms) * 1000n },
-    ...given({ signal }),
+    ...given({ signal, binaries }),
   } as const
   onPhase('restore')
   const content = await withScratch(backupStore, request, async (scratch): Promise<Content> => {

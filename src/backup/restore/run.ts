@@ -1,18 +1,30 @@
 import { mkdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AkashiError, given } from '../../foundation/index.ts'
-import { type Database, formatLsn, openDatabase, type RestoreFolder } from '../../postgres/index.ts'
+import {
+  type Binaries,
+  type Database,
+  type DirectSession,
+  formatLsn,
+  type Lsn,
+  openDatabase,
+  parseLsn,
+  type RestoreFolder,
+} from '../../postgres/index.ts'
 import type { BackupIndex } from '../base/backup-index.ts'
 import { type Catalog, chainOf, readCatalog } from '../catalog/catalog.ts'
 import { type RestorableRange, restorableRanges } from '../catalog/window.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import type { BackupManifest } from '../types.ts'
 import { parseHistory, putHistory } from '../wal/history.ts'
+import { assertRoom } from './room.ts'
 import { RECOVERY_SETTINGS, writeRecoverySettings } from './settings.ts'
 import { stageWal } from './stage-wal.ts'
 import { candidates, type Target, targetText, unreachable } from './target.ts'
 import { bytesToWrite, type Keep, type OpenedBackup, openBackup, writeFiles } from './write-files.ts'
 
+/** Prepared transactions that a restored cluster which had some has room for at least. */
+const MIN_PREPARED = 10
 /** Time limit of the recovery itself, in milliseconds; enough for more than a day of WAL. */
 const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
 
@@ -38,6 +50,14 @@ export interface Restored {
   readonly chain: readonly string[]
   readonly walBytes: number
   readonly bytes: number
+  /** Names of prepared transactions, which hold their locks until they are committed or rolled back. */
+  readonly prepared: readonly string[]
+  /** Names of subscriptions of logical replication that were disabled. */
+  readonly subscriptions: readonly string[]
+  /** The database that the backup was taken through; undefined in backups that do not say. */
+  readonly sourceDatabase: string | undefined
+  /** The server of another major version than the embedded one, if it is of one. */
+  readonly binaries: Binaries | undefined
 }
 
 /**
@@ -55,8 +75,9 @@ export async function restoreCluster(
   const prepared = await prepareFolder(backupStore, folder, options)
   onProgress('recovery', 0, 1)
   const reached = await recover(backupStore, folder, options.signal)
+  assertStopped(prepared, reached.reachedLsn)
   onProgress('recovery', 1, 1)
-  const { opened: _, ...rest } = prepared
+  const { opened: _, stopsAt: __, ...rest } = prepared
   return { target: targetText(options.target), ...reached, ...rest }
 }
 
@@ -67,8 +88,20 @@ export interface PrepareOptions extends RestoreOptions {
   readonly fullOnly?: boolean
 }
 
-export type Prepared = Pick<Restored, 'chain' | 'walBytes' | 'bytes'> & {
+export type Prepared = Pick<Restored, 'chain' | 'walBytes' | 'bytes' | 'sourceDatabase' | 'binaries'> & {
   readonly opened: readonly OpenedBackup[]
+  /** Where recovery has to end for the target to be reached; undefined: at the end of the WAL. */
+  readonly stopsAt: Lsn | undefined
+}
+
+/** That recovery ended where the target is, and not where it could read no further. */
+export function assertStopped({ stopsAt }: Pick<Prepared, 'stopsAt'>, reached: string): void {
+  if (stopsAt === undefined || parseLsn(reached) === stopsAt) return
+  throw new AkashiError(
+    'integrity',
+    `recovery ended at ${reached} and not at the target, ${formatLsn(stopsAt)}`,
+    { hint: 'run akashi backup verify, and do not use the restored cluster' },
+  )
 }
 
 /** Prepares the folder with everything that the recovery needs. */
@@ -81,7 +114,6 @@ export async function prepareFolder(
   const catalog = await readCatalog(backupStore, signal)
   const plan = await chooseRange(backupStore, catalog, folder, options)
   const { range, target } = plan
-  assertRuns(range.backup, folder)
   const chain = chainOf(catalog.backups, range.backup) ?? []
   const opened: OpenedBackup[] = []
   for (const manifest of chain) opened.push(await openBackup(backupStore, manifest, signal))
@@ -89,6 +121,7 @@ export async function prepareFolder(
   const last = opened.at(-1)
   const kept = last === undefined ? undefined : keep?.(last.index)
   const total = bytesToWrite(opened, kept)
+  await assertRoom(folder.draft, total)
   let done = 0
   await writeFiles(backupStore, opened, folder.draft, {
     ...given({ signal, keep: kept }),
@@ -104,13 +137,24 @@ export async function prepareFolder(
     walFetch: options.walFetch,
   })
   await folder.complete()
-  return { opened, chain: chain.map(({ id }) => id), walBytes: plan.bytes, bytes: total }
+  const { database: sourceDatabase } = range.backup
+  const { binaries } = folder
+  return {
+    opened,
+    stopsAt: plan.stopsAt,
+    sourceDatabase,
+    binaries,
+    chain: chain.map(({ id }) => id),
+    walBytes: plan.bytes,
+    bytes: total,
+  }
 }
 
 interface Plan {
   readonly range: RestorableRange
   /** The target for PostgreSQL: the end of the WAL if nothing was committed after the requested target. */
   readonly target: Target
+  readonly stopsAt: Lsn | undefined
   readonly bytes: number
 }
 
@@ -125,7 +169,11 @@ async function chooseRange(
   const ranges = restorableRanges(catalog).filter(({ backup }) => !fullOnly || backup.kind === 'full')
   const possible = candidates(ranges, target, timeline)
   for (const range of possible) {
+    await folder.use(Number.parseInt(range.backup.postgresVersion, 10))
     const total = range.wal.reduce((sum, { start, end }) => sum + Number(end - start), 0)
+    // Of one table, the files are few and counted once their index is read.
+    const files = options.keep === undefined ? chainBytes(catalog, range.backup) : 0
+    await assertRoom(folder.draft, total + files)
     let done = 0
     const staged = await stageWal(backupStore, range, catalog.pieces, target, folder.walFolder, {
       ...given({ signal }),
@@ -134,21 +182,18 @@ async function chooseRange(
         onProgress('wal', done, total)
       },
     })
-    if (staged.found) return { range, target, bytes: staged.bytes }
+    if (staged.found) return { range, target, stopsAt: staged.end, bytes: staged.bytes }
     if (target.kind === 'time' && target.us <= BigInt(range.toMs) * 1000n) {
-      return { range, target: { kind: 'latest' }, bytes: staged.bytes }
+      // All of the WAL was read, and nothing in it was committed after the target.
+      return { range, target: { kind: 'latest' }, stopsAt: undefined, bytes: staged.bytes }
     }
     await rm(folder.walFolder, { recursive: true, force: true })
   }
   throw unreachable(target, ranges.filter((range) => range.timeline === possible[0]?.timeline).toReversed())
 }
 
-function assertRuns(backup: BackupManifest, folder: RestoreFolder): void {
-  const [major] = backup.postgresVersion.split('.')
-  if (major === folder.major) return
-  throw new AkashiError('unsupported', `the backup is from PostgreSQL ${backup.postgresVersion}`, {
-    hint: `this server is ${folder.major}; a physical backup needs the same major version`,
-  })
+function chainBytes({ backups }: Catalog, backup: BackupManifest): number {
+  return (chainOf(backups, backup) ?? []).reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 async function linkTablespaces({ tablespaces }: BackupManifest, folder: RestoreFolder): Promise<void> {
@@ -195,6 +240,30 @@ export const endOfRecovery = `
   select pg_is_in_recovery() as recovering, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline,
          pg_last_xact_replay_timestamp() as reached`
 
+/** Transactions that wait for their second phase: the server does not start with room for fewer. */
+async function keepPrepared(session: DirectSession): Promise<string[]> {
+  const { rows } = await session.query<{ gid: string }>(
+    'select gid::text from pg_prepared_xacts order by prepared',
+  )
+  if (rows.length === 0) return []
+  const { rows: needed } = await session.query<{ statement: string }>(
+    `select format('alter system set max_prepared_transactions = %s', greatest($1::integer, (
+       select max(setting::integer) from pg_file_settings
+       where name = 'max_prepared_transactions' and sourcefile like '%postgresql.auto.conf'))) as statement`,
+    [Math.max(rows.length, MIN_PREPARED)],
+  )
+  await session.query(needed[0]?.statement ?? '')
+  return rows.map(({ gid }) => gid)
+}
+
+/** A copy must not take the changes from the publisher that the original waits for. Shared by all databases. */
+async function disableSubscriptions(session: DirectSession): Promise<string[]> {
+  const { rows } = await session.query<{ name: string }>(
+    'update pg_catalog.pg_subscription set subenabled = false where subenabled returning subname::text as name',
+  )
+  return rows.map(({ name }) => name)
+}
+
 /** Resets the recovery settings, sets the new superuser password, and returns how far recovery came. */
 async function settle(database: Database, folder: RestoreFolder) {
   return await database.direct(async (session) => {
@@ -211,6 +280,8 @@ async function settle(database: Database, folder: RestoreFolder) {
     )
     await session.query(statements[0]?.statement ?? '')
     for (const setting of RECOVERY_SETTINGS) await session.query(`alter system reset ${setting}`)
+    const prepared = await keepPrepared(session)
+    const subscriptions = await disableSubscriptions(session)
     const { rows: histories } = await session.query<{ content: string }>(
       `select pg_read_file('pg_wal/' || $1::text || '.history') as content`,
       [end.timeline],
@@ -222,6 +293,8 @@ async function settle(database: Database, folder: RestoreFolder) {
       reachedTime: end.reached === null ? null : new Date(end.reached).toISOString(),
       reachedLsn: formatLsn(parting?.end ?? 0n),
       history,
+      prepared,
+      subscriptions,
     }
   })
 }

@@ -1,8 +1,8 @@
 /** A temporary server with the cluster, or a part of it, as of a moment. */
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AkashiError, given, type TableName } from '../../foundation/index.ts'
+import { AkashiError, errno, given, type TableName } from '../../foundation/index.ts'
 import {
   type Database,
   type DatabaseRole,
@@ -14,7 +14,14 @@ import {
 import type { BackupStore } from '../store/backup-store.ts'
 import { parseHistory } from '../wal/history.ts'
 import { ownerRights } from './owner-rights.ts'
-import { type End, endOfRecovery, type Prepared, type PrepareOptions, prepareFolder } from './run.ts'
+import {
+  assertStopped,
+  type End,
+  endOfRecovery,
+  type Prepared,
+  type PrepareOptions,
+  prepareFolder,
+} from './run.ts'
 
 /** Time limit of the recovery in milliseconds, as for a restore. */
 const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
@@ -51,6 +58,8 @@ export type ScratchOptions = Omit<PrepareOptions, 'walFetch'> & {
   readonly place: string
   /** Database to connect to. */
   readonly databaseName: string
+  /** Folder with the programs of the backup's major version; default where packages put them. */
+  readonly binaries?: string
 }
 
 /**
@@ -62,14 +71,15 @@ export async function withScratch<T>(
   options: ScratchOptions,
   work: (scratch: Scratch) => Promise<T>,
 ): Promise<T> {
-  const { place, databaseName, signal, keep } = options
+  const { place, databaseName, binaries, signal, keep } = options
   await mkdir(place, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
-  const dataDir = await mkdtemp(join(place, 'scratch-'))
+  await sweepScratch(place)
+  const dataDir = await mkdtemp(join(place, `scratch-${process.pid}-`))
   const cleanup = new AsyncDisposableStack()
   cleanup.defer(() => rm(dataDir, { recursive: true, force: true }))
   cleanup.defer(() => removeCluster(dataDir))
   try {
-    const folder = await openRestoreFolder(dataDir)
+    const folder = await openRestoreFolder(dataDir, binaries)
     cleanup.defer(() => folder.close())
     const started = performance.now()
     const prepared = await prepareFolder(backupStore, folder, { ...options, walFetch: 'exit 1' })
@@ -83,6 +93,7 @@ export async function withScratch<T>(
     const database = openDatabase({ url: server.url(databaseName), role: 'owner', poolSize: 1 })
     cleanup.defer(() => database.close())
     const end = await readEnd(database)
+    assertStopped(prepared, end.reachedLsn)
     const milliseconds = { fetch: fetched - started, recovery: performance.now() - fetched }
     const lent = (database: Database) => {
       cleanup.defer(() => database.close())
@@ -106,6 +117,39 @@ export async function withScratch<T>(
     return await work({ ...prepared, ...end, database, milliseconds, open, reader, asOwner })
   } finally {
     await cleanup.disposeAsync()
+  }
+}
+
+/**
+ * Removes the servers and files of processes that were killed while they recovered something. At the start of a
+ * worker and of each recovery: what they had restored must not stay readable.
+ */
+export async function sweepScratch(place: string): Promise<void> {
+  const names = await readdir(place).catch(() => [])
+  for (const name of names) {
+    const [, pid] = SCRATCH.exec(name) ?? []
+    if (pid === undefined || isAlive(Number(pid))) continue
+    const dataDir = join(place, name)
+    try {
+      await removeCluster(dataDir)
+    } catch (error) {
+      // Its lock is held: the number is of another machine or container, where the process lives.
+      if (error instanceof AkashiError && error.code === 'conflict') continue
+      throw error
+    }
+    await rm(dataDir, { recursive: true, force: true })
+  }
+}
+
+/** Named after the process that works in it. */
+const SCRATCH = /^scratch-(\d+)-/
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errno(error) === 'EPERM'
   }
 }
 

@@ -4,7 +4,7 @@ import { readCatalog } from '../catalog/catalog.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import { listHistories, readHistory } from '../wal/history.ts'
 import { parseSegmentFile } from '../wal/names.ts'
-import { readSegment } from '../wal/read.ts'
+import { readWal } from '../wal/read.ts'
 
 const HISTORY = /^([0-9A-F]{8})\.history$/
 
@@ -36,5 +36,7 @@ async function contentOf(backupStore: BackupStore, file: string): Promise<Buffer
   const wanted = parseSegmentFile(file, segmentBytes)
   if (wanted === undefined) return undefined
   const { timeline: own, start } = wanted
-  return readSegment(backupStore, own, { start, end: start + BigInt(segmentBytes), segmentBytes })
+  const found = await readWal(backupStore, own, { start, end: start + BigInt(segmentBytes) })
+  // The server takes whole segments only.
+  return found === undefined || found.length === segmentBytes ? found : Buffer.concat([found], segmentBytes)
 }

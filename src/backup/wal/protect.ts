@@ -33,10 +33,14 @@ export async function protectCluster(
         'WAL is missing from the store: moments in between cannot be restored; a full backup follows',
       )
     }
+    if (event.kind === 'unreadable') {
+      const { timeline, lsn, reason } = event
+      log.error({ timeline, lsn: lsn.toString(16), reason }, 'the server sent WAL that cannot be read')
+    }
     onEvent(event)
   }
   const ensuring = Promise.race([flushed.promise, aborted(alive)]).then(() =>
-    untilBased(backupStore, source, alive, log),
+    untilBased(backupStore, source, alive, log, tell),
   )
   try {
     await streamWal(backupStore, source, { ...options, onEvent: tell })
@@ -52,10 +56,11 @@ async function untilBased(
   source: BackupSource,
   signal: AbortSignal,
   log: Pick<Logger, 'info' | 'error'>,
+  tell: (event: StreamEvent) => void,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      return await ensureBase(backupStore, source, signal, log)
+      return await ensureBase(backupStore, source, signal, log, tell)
     } catch (error) {
       if (signal.aborted) return
       log.error({ err: error }, 'the full backup failed; WAL alone cannot be restored')
@@ -70,6 +75,7 @@ async function ensureBase(
   source: BackupSource,
   signal: AbortSignal,
   log: Pick<Logger, 'info'>,
+  tell: (event: StreamEvent) => void,
 ): Promise<void> {
   const { timeline } = await identify(source.url, signal)
   const catalog = await readCatalog(backupStore, signal)
@@ -82,6 +88,7 @@ async function ensureBase(
       range.toLsn >= streamed.end,
   )
   if (usable) return
-  const { id, bytes } = await runBackup(backupStore, source, 'full', { signal })
+  const { id, bytes, damaged } = await runBackup(backupStore, source, 'full', { signal })
+  if (damaged !== undefined) tell({ kind: 'damaged', backup: id, pages: damaged })
   log.info({ backup: id, bytes }, 'took a full backup, since none connected to the streamed WAL')
 }

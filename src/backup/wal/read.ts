@@ -6,7 +6,13 @@ import { damagedObject } from '../store/sealing.ts'
 import type { WalPiece } from './names.ts'
 import { listPieces, piecesOf } from './pieces.ts'
 
-/** Lookups of WAL whose pieces may be replaced by a whole segment meanwhile. */
+export interface WalRange {
+  readonly start: Lsn
+  /** Exclusive. */
+  readonly end: Lsn
+}
+
+/** Lookups of WAL whose pieces may be replaced by larger ones meanwhile. */
 const LOOKUPS = 4
 
 /** Reads a piece. @throws integrity naming the object; not_found if it was replaced or removed */
@@ -28,13 +34,13 @@ export async function readPiece(
 }
 
 /**
- * Reads a segment as far as the pieces reach, padded with zeros; undefined if its start is missing.
+ * Reads WAL from a position on as far as the pieces reach, at most to `end`; undefined if its start is missing.
  * @param pieces of its timeline; looked up again if the stream replaces them while they are read
  */
-export async function readSegment(
+export async function readWal(
   backupStore: BackupStore,
   timeline: number,
-  range: { readonly start: Lsn; readonly end: Lsn; readonly segmentBytes: number },
+  range: WalRange,
   pieces?: readonly WalPiece[],
   signal?: AbortSignal,
 ): Promise<Buffer | undefined> {
@@ -58,15 +64,16 @@ export function isMissing(error: unknown): boolean {
 async function join(
   backupStore: BackupStore,
   pieces: readonly WalPiece[],
-  range: { readonly start: Lsn; readonly end: Lsn; readonly segmentBytes: number },
+  { start, end }: WalRange,
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  const segment = Buffer.alloc(range.segmentBytes)
+  const last = pieces.at(-1)?.end ?? start
+  const joined = Buffer.alloc(Number((last < end ? last : end) - start))
   for (const piece of pieces) {
     const data = await readPiece(backupStore, piece, signal)
-    const skip = piece.start < range.start ? Number(range.start - piece.start) : 0
-    const length = piece.end > range.end ? Number(range.end - piece.start) : data.length
-    data.copy(segment, Number(piece.start - range.start) + skip, skip, length)
+    const skip = piece.start < start ? Number(start - piece.start) : 0
+    // Pieces may overlap and go beyond the end: copy() stops there.
+    data.copy(joined, Number(piece.start - start) + skip, skip)
   }
-  return segment
+  return joined
 }

@@ -9,10 +9,8 @@ import { putWithRetries } from '../store/transfer.ts'
 import { parseHistory, putHistory } from './history.ts'
 import { segmentStart } from './names.ts'
 import { coverageOf, listPieces } from './pieces.ts'
+import { readSlot, SLOT } from './slot.ts'
 import { WalUploader } from './uploader.ts'
-
-/** The replication slot that retains WAL until it is stored. */
-export const SLOT = 'akashi_backup'
 
 /** Milliseconds without a commit after which a heartbeat is committed, which advances the latest restorable moment. */
 const HEARTBEAT_MS = 10_000
@@ -27,6 +25,10 @@ export type StreamEvent =
   | { readonly kind: 'flushed'; readonly timeline: number; readonly lsn: Lsn }
   /** WAL from `from` to `to` is lost: moments in between cannot be restored; a new base backup is needed. */
   | { readonly kind: 'gap'; readonly timeline: number; readonly from: Lsn; readonly to: Lsn }
+  /** WAL that the server sent does not read as WAL: what was committed there is not known. */
+  | { readonly kind: 'unreadable'; readonly timeline: number; readonly lsn: Lsn; readonly reason: string }
+  /** A full backup that the stream needed has pages that are damaged on the server. */
+  | { readonly kind: 'damaged'; readonly backup: string; readonly pages: readonly string[] }
   | { readonly kind: 'timeline'; readonly timeline: number; readonly switchLsn: Lsn }
 
 export interface StreamOptions {
@@ -65,7 +67,7 @@ export async function streamWal(
       }
       next = await streamTimeline(
         { backupStore, source, key, replication, cut, slot, onEvent },
-        next ?? (await startingPoint(backupStore, replication, slot, onEvent)),
+        next ?? (await startingPoint(backupStore, source, replication, slot, onEvent)),
         options,
       )
     } finally {
@@ -91,16 +93,19 @@ interface Parts {
   readonly onEvent: (event: StreamEvent) => void
 }
 
-/** The position of the slot; recreates a slot that lost WAL and reports the gap. */
+/** The position of the slot; recreates one that the server gave up (lost WAL, idle for too long) and reports the gap. */
 async function startingPoint(
   backupStore: BackupStore,
+  source: BackupSource,
   replication: Replication,
   slot: string,
   onEvent: (event: StreamEvent) => void,
 ): Promise<Position> {
   const segmentBytes = bytesOf(await replication.show('wal_segment_size'))
   let state = await replication.readSlot(slot)
-  if (state !== null && state.restartLsn === null) {
+  // One that was invalidated for being idle still has its position, and can never be streamed from again.
+  const invalid = (await readSlot(source.database, { name: slot }))?.walStatus === 'lost'
+  if (state !== null && (invalid || state.restartLsn === null)) {
     await replication.dropSlot(slot)
     state = null
   }
@@ -172,9 +177,7 @@ async function streamTimeline(
     const { content } = await replication.timelineHistory(timeline)
     await putHistory(backupStore, key, timeline, content, options.signal)
   }
-  const existing = (await listPieces(backupStore.store, backupStore.systemId, timeline)).filter(
-    (piece) => piece.start >= start && piece.end <= start + BigInt(segmentBytes),
-  )
+  const existing = await listPieces(backupStore.store, backupStore.systemId, timeline)
   const stream: WalStream = replication.walStream({ start, timeline, slot })
   const uploader = new WalUploader(backupStore, key, {
     timeline,
@@ -185,6 +188,7 @@ async function streamTimeline(
       if (!cut.signal.aborted) stream.report(received, lsn)
       onEvent({ kind: 'flushed', timeline, lsn })
     },
+    onLost: ({ at, reason }) => onEvent({ kind: 'unreadable', timeline, lsn: at, reason }),
   })
   onEvent({ kind: 'started', timeline, start })
   const stopping = new AbortController()

@@ -4,16 +4,18 @@ import type { BackupStore } from '../store/backup-store.ts'
 import type { DataKey } from '../store/data-keys.ts'
 import { putSealed } from '../store/sealed-object.ts'
 import { beforeCommit, type WalPiece, walPieceName } from './names.ts'
-import { WalWalker } from './walker.ts'
+import { type LostPlace, type WalEvent, WalWalker } from './walker.ts'
 
 /** Milliseconds that received WAL waits for more before it is put; half of the RPO is left for the put itself. */
 const FLUSH_MS = 400
-/** Whole segments queued before writers must wait; usually 16 MiB each. */
-const SEGMENTS_WAITING = 2
-/** Pieces of one segment after which they are merged into one. */
+/** Bytes of WAL that become one object; a smaller segment is one by itself. Bounds memory whatever the segment size. */
+const CHUNK_BYTES = 16 * 1024 * 1024
+/** Whole chunks queued before writers must wait. */
+const CHUNKS_WAITING = 2
+/** Pieces of one chunk after which they are merged into one. */
 const MAX_PIECES = 32
 
-interface Segment {
+interface Chunk {
   readonly start: Lsn
   readonly data: Buffer
   /** Pieces stored so far. */
@@ -23,16 +25,16 @@ interface Segment {
   commitMs: number
 }
 
-/** Stores WAL: each whole segment as one object, partial segments as pieces that the segment later replaces. */
+/** Stores WAL: each whole chunk as one object, partial chunks as pieces that the chunk later replaces. */
 export class WalUploader {
   readonly #backupStore: BackupStore
   readonly #key: DataKey
   readonly #timeline: number
-  readonly #segmentBytes: number
+  readonly #chunkBytes: number
   readonly #onFlushed: (received: Lsn, flushed: Lsn) => void
   readonly #walker: WalWalker
-  readonly #full: Segment[] = []
-  #segment: Segment
+  readonly #full: Chunk[] = []
+  #chunk: Chunk
   #flushed: Lsn
   #wake: (() => void) | undefined
   #room: (() => void) | undefined
@@ -48,27 +50,32 @@ export class WalUploader {
       readonly timeline: number
       readonly start: Lsn
       readonly segmentBytes: number
-      /** Stored pieces of the first segment, to be replaced too. */
+      /** Stored pieces; those of the first chunk are replaced too. */
       readonly existing: readonly WalPiece[]
       readonly onFlushed: (received: Lsn, flushed: Lsn) => void
+      /** The WAL that the server sent cannot be read here: the moments after it are not known. */
+      readonly onLost: (place: LostPlace) => void
     },
   ) {
     this.#backupStore = backupStore
     this.#key = key
     this.#timeline = options.timeline
-    this.#segmentBytes = options.segmentBytes
+    this.#chunkBytes = Math.min(options.segmentBytes, CHUNK_BYTES)
     this.#onFlushed = options.onFlushed
     this.#flushed = options.start
-    this.#segment = this.#newSegment(options.start, options.existing)
-    this.#walker = new WalWalker(options.start, options.segmentBytes, (event) => {
+    const end = options.start + BigInt(this.#chunkBytes)
+    const existing = options.existing.filter((piece) => piece.start >= options.start && piece.end <= end)
+    this.#chunk = this.#newChunk(options.start, existing)
+    const onEvent = (event: WalEvent) => {
       if (event.kind === 'point') return
       this.lastCommitAt = Date.now()
-      this.#segment.commitMs = Math.max(this.#segment.commitMs, beforeCommit(event.timeUs))
-    })
+      this.#chunk.commitMs = Math.max(this.#chunk.commitMs, beforeCommit(event.timeUs))
+    }
+    this.#walker = new WalWalker(options.start, options.segmentBytes, onEvent, options.onLost)
   }
 
   get received(): Lsn {
-    return this.#segment.received
+    return this.#chunk.received
   }
 
   /** All WAL below it is stored. */
@@ -79,13 +86,13 @@ export class WalUploader {
   /** Resolves when there is room for more. */
   async write(data: Buffer): Promise<void> {
     for (let at = 0; at < data.length; ) {
-      const segment = this.#segment
-      const offset = Number(segment.received - segment.start)
-      const copied = data.copy(segment.data, offset, at)
+      const chunk = this.#chunk
+      const offset = Number(chunk.received - chunk.start)
+      const copied = data.copy(chunk.data, offset, at)
       at += copied
-      segment.received += BigInt(copied)
-      this.#walker.advance(segment.data, segment.start, segment.received)
-      if (offset + copied === this.#segmentBytes) await this.#completeSegment()
+      chunk.received += BigInt(copied)
+      this.#walker.advance(chunk.data, chunk.start, chunk.received)
+      if (offset + copied === this.#chunkBytes) await this.#completeChunk()
     }
     this.#signal()
   }
@@ -108,9 +115,9 @@ export class WalUploader {
         await this.#putWhole(full, signal)
         this.#full.shift()
         this.#room?.()
-      } else if (this.#segment.received > this.#flushed) {
+      } else if (this.#chunk.received > this.#flushed) {
         if (!this.#ending) await this.#gather()
-        if (this.#full.length === 0) await this.#putPiece(this.#segment, signal)
+        if (this.#full.length === 0) await this.#putPiece(this.#chunk, signal)
       } else if (this.#ending) {
         return
       } else {
@@ -127,7 +134,7 @@ export class WalUploader {
     this.#signal()
   }
 
-  /** Waits for more WAL, or for a whole segment. */
+  /** Waits for more WAL, or for a whole chunk. */
   async #gather(): Promise<void> {
     const stop = new AbortController()
     const until = Date.now() + FLUSH_MS
@@ -138,45 +145,45 @@ export class WalUploader {
     stop.abort()
   }
 
-  async #putPiece(segment: Segment, signal?: AbortSignal): Promise<void> {
-    // Recovery needs the commits of all pieces anyway, so the time of the segment is that of its last piece.
-    const merge = segment.pieces.length >= MAX_PIECES
-    const from = merge || this.#flushed < segment.start ? segment.start : this.#flushed
-    const piece = await this.#put(segment, from, signal)
-    if (merge) await this.#remove(segment, piece)
-    segment.pieces.push(piece)
+  async #putPiece(chunk: Chunk, signal?: AbortSignal): Promise<void> {
+    // Recovery needs the commits of all pieces anyway, so the time of the chunk is that of its last piece.
+    const merge = chunk.pieces.length >= MAX_PIECES
+    const from = merge || this.#flushed < chunk.start ? chunk.start : this.#flushed
+    const piece = await this.#put(chunk, from, signal)
+    if (merge) await this.#remove(chunk, piece)
+    chunk.pieces.push(piece)
   }
 
-  async #putWhole(segment: Segment, signal?: AbortSignal): Promise<void> {
-    await this.#remove(segment, await this.#put(segment, segment.start, signal))
+  async #putWhole(chunk: Chunk, signal?: AbortSignal): Promise<void> {
+    await this.#remove(chunk, await this.#put(chunk, chunk.start, signal))
   }
 
-  async #put(segment: Segment, start: Lsn, signal?: AbortSignal): Promise<WalPiece> {
-    const end = segment.received
-    const described = { timeline: this.#timeline, start, end, commitMs: segment.commitMs }
+  async #put(chunk: Chunk, start: Lsn, signal?: AbortSignal): Promise<WalPiece> {
+    const end = chunk.received
+    const described = { timeline: this.#timeline, start, end, commitMs: chunk.commitMs }
     const name = walPieceName(this.#backupStore.systemId, described)
-    const data = segment.data.subarray(Number(start - segment.start), Number(end - segment.start))
+    const data = chunk.data.subarray(Number(start - chunk.start), Number(end - chunk.start))
     await putSealed(this.#backupStore.store, this.#key, { kind: 'wal', name, data }, signal)
     this.#flushed = end
-    this.#onFlushed(this.#segment.received, end)
+    this.#onFlushed(this.#chunk.received, end)
     return { name, ...described }
   }
 
   /** Removes the pieces replaced by `by`. After a failure the rest only costs space until the next prune. */
-  async #remove(segment: Segment, by: WalPiece): Promise<void> {
-    const replaced = segment.pieces.filter(
+  async #remove(chunk: Chunk, by: WalPiece): Promise<void> {
+    const replaced = chunk.pieces.filter(
       ({ name, start, end }) => name !== by.name && start >= by.start && end <= by.end,
     )
-    segment.pieces = segment.pieces.filter((piece) => !replaced.includes(piece))
+    chunk.pieces = chunk.pieces.filter((piece) => !replaced.includes(piece))
     for (const { name } of replaced) await this.#backupStore.store.delete(name).catch(() => undefined)
   }
 
-  async #completeSegment(): Promise<void> {
-    const segment = this.#segment
-    this.#full.push(segment)
-    this.#segment = this.#newSegment(segment.received)
+  async #completeChunk(): Promise<void> {
+    const chunk = this.#chunk
+    this.#full.push(chunk)
+    this.#chunk = this.#newChunk(chunk.received)
     this.#signal()
-    while (this.#full.length > SEGMENTS_WAITING) {
+    while (this.#full.length > CHUNKS_WAITING) {
       if (this.#failure !== undefined) throw this.#failure
       await new Promise<void>((resolve) => {
         this.#room = resolve
@@ -184,8 +191,8 @@ export class WalUploader {
     }
   }
 
-  #newSegment(start: Lsn, existing: readonly WalPiece[] = []): Segment {
-    const data = Buffer.alloc(this.#segmentBytes)
+  #newChunk(start: Lsn, existing: readonly WalPiece[] = []): Chunk {
+    const data = Buffer.alloc(this.#chunkBytes)
     return { start, data, pieces: [...existing], received: start, commitMs: 0 }
   }
 

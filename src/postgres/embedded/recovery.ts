@@ -9,6 +9,8 @@ import { replaceFile } from './files.ts'
 import { dropSocketFolder, openHome, socketFolder } from './home.ts'
 import type { Home } from './home-paths.ts'
 import { LOCK_FILE, tryLock } from './lock.ts'
+import { NEUTRAL } from './machine-settings.ts'
+import { findServer } from './old-programs.ts'
 import { choosePort } from './port.ts'
 import { launch, shutDown } from './server-process.ts'
 import { configText, serverArguments } from './settings.ts'
@@ -40,8 +42,13 @@ export interface RestoreFolder {
   readonly walFolder: string
   /** Where the files of a tablespace go, and will stay. */
   tablespace(oid: string): string
-  /** Major version of the server that will run it. */
-  readonly major: string
+  /**
+   * Chooses the server of a major version.
+   * @throws unsupported if it is not on this machine
+   */
+  use(major: number): Promise<void>
+  /** The chosen server; undefined for the embedded one. */
+  readonly binaries: Binaries | undefined
   /** Makes the draft the cluster of the data folder. */
   complete(): Promise<void>
   /**
@@ -57,9 +64,10 @@ export interface RestoreFolder {
 
 /**
  * Takes a data folder that has no cluster yet.
+ * @param binaries folder with the programs of another major version; default where packages put them
  * @throws conflict when it has one, or when another process works in it
  */
-export async function openRestoreFolder(path: string): Promise<RestoreFolder> {
+export async function openRestoreFolder(path: string, binaries?: string): Promise<RestoreFolder> {
   await mkdir(path, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
   const dataDir = await realpath(path)
   const lock = tryLock(join(dataDir, LOCK_FILE))
@@ -67,7 +75,8 @@ export async function openRestoreFolder(path: string): Promise<RestoreFolder> {
   try {
     const home = await openHome(dataDir)
     if ((await clusterMajor(home.clusterDir)) !== undefined) throw occupied(dataDir)
-    const binaries = await findBinaries(home)
+    const embedded = await findBinaries(home)
+    let server = embedded
     const draft = await mkdtemp(join(home.dir, DRAFT_PREFIX))
     const walFolder = join(home.dir, 'restore-wal')
     await rm(walFolder, { recursive: true, force: true })
@@ -76,14 +85,20 @@ export async function openRestoreFolder(path: string): Promise<RestoreFolder> {
       draft,
       walFolder,
       tablespace: (oid) => join(home.dir, 'tablespaces', oid),
-      major: binaries.version.split('.')[0] ?? '',
+      use: async (major) => {
+        const isEmbedded = binaries === undefined && majorOf(embedded) === major
+        server = isEmbedded ? embedded : await findServer(major, binaries)
+      },
+      get binaries() {
+        return server === embedded ? undefined : server
+      },
       superuser: { user: SUPERUSER, password },
       complete: async () => {
         for (const folder of [draft, walFolder, join(home.dir, 'tablespaces')]) await handOver(home, folder)
         await replaceFile(home.passwordFile, `${password}\n`, { mode: 0o600, sync: true })
         await rename(draft, home.clusterDir)
       },
-      recover: (options) => recover(home, binaries, options),
+      recover: (options) => recover(home, server, options),
       close: async () => {
         await rm(draft, { recursive: true, force: true })
         await rm(walFolder, { recursive: true, force: true })
@@ -94,6 +109,10 @@ export async function openRestoreFolder(path: string): Promise<RestoreFolder> {
     lock.release()
     throw error
   }
+}
+
+function majorOf({ version }: Binaries): number {
+  return Number.parseInt(version, 10)
 }
 
 function occupied(dataDir: string): AkashiError {
@@ -120,12 +139,11 @@ async function recover(
   const socketDir = await socketFolder(home)
   const hbaFile = join(home.dir, 'pg_hba.recovery.conf')
   await writeFile(hbaFile, RECOVERY_HBA, { mode: 0o644 })
-  await replaceFile(home.configFile, configText({}), { mode: 0o644 })
+  await replaceFile(home.configFile, configText({}, binaries.version), { mode: 0o644 })
   const port = await choosePort(0)
   const args = [
     ...serverArguments({ ...home, hbaFile }, port, socketDir),
-    ...['listen_addresses=', 'archive_mode=off', 'hot_standby=off'].flatMap((setting) => ['-c', setting]),
-    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ...Object.entries({ ...NEUTRAL, ...settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ]
   try {
     const server = await launch(home, binaries.postgres, args, signal, timeoutMs)

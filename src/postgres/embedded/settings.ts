@@ -29,10 +29,17 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   log_checkpoints: 'off',
 }
 
-/** @param settings above the defaults; undefined leaves one of them out */
-export function configText(settings: Readonly<Record<string, string | undefined>>): string {
+/** Settings that an older major version refuses to start with, and the first version that knows them. */
+const SINCE: Readonly<Record<string, number>> = { summarize_wal: 17 }
+
+/**
+ * @param settings above the defaults; undefined leaves one of them out
+ * @param version of the server, `major.minor`; default the embedded one's
+ */
+export function configText(settings: Readonly<Record<string, string | undefined>>, version?: string): string {
+  const major = version === undefined ? Number.POSITIVE_INFINITY : Number.parseInt(version, 10)
   const lines = Object.entries({ ...DEFAULTS, ...settings }).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name} = ${quoted(value)}`],
+    value === undefined || major < (SINCE[name] ?? 0) ? [] : [`${name} = ${quoted(value)}`],
   )
   return `# Written at every start of the embedded server. Use ALTER SYSTEM to change a setting.\n${lines.join('\n')}\n`
 }

@@ -52,7 +52,7 @@ async function openDataDir(dataDir: string): Promise<string> {
 async function startLocked(options: EmbeddedOptions, lock: { release(): void }): Promise<EmbeddedServer> {
   const settings = options.settings ?? {}
   const home = await openHome(options.dataDir)
-  const binaries = await findBinaries(home)
+  const binaries = options.binaries ?? (await findBinaries(home))
   const last = await readRecord(home)
   await clearLeftovers(home)
   if (last !== undefined) await dropSocketFolder(home, last.socketDir)
@@ -63,7 +63,7 @@ async function startLocked(options: EmbeddedOptions, lock: { release(): void }):
     signal: options.signal,
   })
   const socketDir = await socketFolder(home)
-  await replaceFile(home.configFile, configText(settings), { mode: 0o644 })
+  await replaceFile(home.configFile, configText(settings, binaries.version), { mode: 0o644 })
   await replaceFile(home.hbaFile, HBA_TEXT, { mode: 0o644 })
   const { server, port } = await launchOnPort(home, binaries, socketDir, options)
   await writeRecord(home, { port, socketDir, pid: server.pid, version: binaries.version })

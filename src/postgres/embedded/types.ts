@@ -1,9 +1,13 @@
+import type { Binaries } from './binaries.ts'
+
 /** What {@link startEmbedded} needs. */
 export interface EmbeddedOptions {
   /** Akashi's data folder; the cluster lives in its folder `postgres`, or is linked from there (see home.ts). */
   readonly dataDir: string
   /** TCP port on 127.0.0.1; 0 picks a free one. */
   readonly port: number
+  /** The server of another major version, which the cluster is of; default the embedded one. */
+  readonly binaries?: Binaries
   /** PostgreSQL settings on top of Akashi's own, for tests: `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>
   /** Gives up starting; a server that already runs is stopped with `stop()`. */

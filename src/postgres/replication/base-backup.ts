@@ -29,7 +29,13 @@ export type BaseBackupPart =
   /** Bytes of the archive, or of the manifest. */
   | { readonly kind: 'data'; readonly data: Buffer }
   /** Comes last; without it the backup is no backup. */
-  | { readonly kind: 'end'; readonly lsn: Lsn; readonly timeline: number }
+  | {
+      readonly kind: 'end'
+      readonly lsn: Lsn
+      readonly timeline: number
+      /** Pages whose checksum is wrong, such as `base/5/16384 block 3`: all the rest is as it was. */
+      readonly damaged: readonly string[]
+    }
 
 export interface BaseBackup {
   readonly startLsn: Lsn
@@ -46,6 +52,8 @@ const MANIFEST = 0x6d
 export async function startBaseBackup(
   start: (text: string) => AsyncIterable<Answer>,
   options: BaseBackupOptions,
+  /** What the server has warned of on this connection. */
+  warnings: readonly string[] = [],
 ): Promise<BaseBackup> {
   const answers = start(commandText(options))[Symbol.asyncIterator]()
   const position = await oneResult(answers)
@@ -59,7 +67,7 @@ export async function startBaseBackup(
     startLsn: parseLsn(lsn ?? ''),
     timeline: Number(timeline),
     tablespaces,
-    parts: { [Symbol.asyncIterator]: () => readParts(answers) },
+    parts: { [Symbol.asyncIterator]: () => readParts(answers, warnings) },
   }
 }
 
@@ -88,7 +96,10 @@ async function oneResult(answers: AsyncIterator<Answer>): Promise<(readonly (str
   }
 }
 
-async function* readParts(answers: AsyncIterator<Answer>): AsyncGenerator<BaseBackupPart, void, undefined> {
+async function* readParts(
+  answers: AsyncIterator<Answer>,
+  warnings: readonly string[],
+): AsyncGenerator<BaseBackupPart, void, undefined> {
   for (;;) {
     const { value, done } = await answers.next()
     if (done === true) throw unexpected()
@@ -98,9 +109,21 @@ async function* readParts(answers: AsyncIterator<Answer>): AsyncGenerator<BaseBa
     if (part !== undefined) yield part
   }
   const [lsn, timeline] = (await oneResult(answers))[0] ?? []
-  // The server may still fail: what a checksum found is told only after the manifest.
-  while ((await answers.next()).done !== true);
-  yield { kind: 'end', lsn: parseLsn(lsn ?? ''), timeline: Number(timeline) }
+  const damaged: string[] = []
+  try {
+    while ((await answers.next()).done !== true);
+  } catch (error) {
+    // Wrong checksums fail the command after everything was sent: the backup is whole, except for these pages.
+    damaged.push(...warnings.flatMap(damagedPage))
+    if (damaged.length === 0 || !(error instanceof AkashiError) || error.code !== 'integrity') throw error
+  }
+  yield { kind: 'end', lsn: parseLsn(lsn ?? ''), timeline: Number(timeline), damaged }
+}
+
+/** Whatever the language: `checksum verification failed in file "./base/5/16384", block 3: …` */
+function damagedPage(warning: string): string[] {
+  const [, file, block] = /"(?:\.\/)?((?:base|global|pg_tblspc)\/[^"]+)"\D*(\d+)/.exec(warning) ?? []
+  return file === undefined || block === undefined ? [] : [`${file} block ${block}`]
 }
 
 function partOf(message: Buffer): BaseBackupPart | undefined {

@@ -27,6 +27,9 @@ export interface ReplicationOptions {
   readonly signal?: AbortSignal
 }
 
+/** Warnings that are kept of one connection; the first ones name what is damaged. */
+const MAX_WARNINGS = 1_000
+
 /**
  * A connection of the streaming replication protocol (PostgreSQL documentation, chapter 54.4), TLS and
  * authentication included. One command at a time.
@@ -34,10 +37,14 @@ export interface ReplicationOptions {
 export class Replication {
   readonly #client: Client
   readonly #stopWatching: () => void
+  readonly #warnings: string[] = []
 
   constructor(client: Client, stopWatching: () => void) {
     this.#client = client
     this.#stopWatching = stopWatching
+    client.on('notice', ({ message }) => {
+      if (message !== undefined && this.#warnings.length < MAX_WARNINGS) this.#warnings.push(message)
+    })
   }
 
   async identify(): Promise<SystemIdentity> {
@@ -91,7 +98,7 @@ export class Replication {
 
   /** One at a time; read it to its end. */
   baseBackup(options: BaseBackupOptions): Promise<BaseBackup> {
-    return startBaseBackup((text) => this.#start(text), options)
+    return startBaseBackup((text) => this.#start(text), options, this.#warnings)
   }
 
   /** Streams WAL until the timeline ends or the connection is cut. */

@@ -1,0 +1,22 @@
+import { statfs } from 'node:fs/promises'
+import { AkashiError } from '../../foundation/index.ts'
+
+/** What recovery itself writes, and the file system's own part. */
+const SPARE_BYTES = 256 * 1024 * 1024
+const GIBIBYTE = 1024 ** 3
+
+/** Refuses what the disk has no room for, before anything is written. */
+export async function assertRoom(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  if (free >= bytes + SPARE_BYTES) return
+  const text = (size: number) => `${(size / GIBIBYTE).toFixed(1)} GiB`
+  throw new AkashiError(
+    'conflict',
+    `there are ${text(free)} free for a restore that needs ${text(bytes + SPARE_BYTES)}`,
+    {
+      hint: `make room on the file system of ${folder}, or restore elsewhere with --to`,
+      detail: { free, bytes },
+    },
+  )
+}

@@ -1,0 +1,129 @@
+/** Keeps the WAL that waits for the object store from filling the server's disk, and tells of gaps in what is stored. */
+import { statfs } from 'node:fs/promises'
+import { type BackupSource, dropSlot, readSlot, type Slot, type StreamEvent } from '../backup/index.ts'
+import type { Log } from '../foundation/index.ts'
+import { type Actor, type Database, formatLsn } from '../postgres/index.ts'
+import { recordEvent } from '../security/index.ts'
+import { readBackupSettings } from './backup-settings.ts'
+import { type Loop, runLoop } from './loops.ts'
+
+/** Milliseconds between two looks at the WAL that is kept. */
+const WATCH_INTERVAL_MS = 15_000
+/** Bytes that stay free on the disk of an embedded server: below it the WAL that is kept is given up. */
+const MIN_FREE_BYTES = 1024 * 1024 * 1024
+/** Below this many kept bytes, giving them up would free nothing worth a gap. */
+const WORTH_BYTES = 256 * 1024 * 1024
+
+/** Why the kept WAL has to be given up now; undefined while it may stay. */
+export function reasonToGiveUp(
+  { keptBytes }: Pick<Slot, 'keptBytes'>,
+  limits: { readonly limitBytes: number; readonly freeBytes: number | null },
+): string | undefined {
+  const { limitBytes, freeBytes } = limits
+  if (keptBytes > limitBytes) {
+    return `${keptBytes} bytes of WAL wait for the object store, above backup.wal_limit_mb`
+  }
+  if (freeBytes !== null && freeBytes < MIN_FREE_BYTES && keptBytes > WORTH_BYTES) {
+    return `${freeBytes} bytes are free on the disk of the database, and ${keptBytes} bytes of WAL wait for the object store`
+  }
+  return undefined
+}
+
+export interface WatchParts {
+  /** Of the role `worker`. */
+  readonly worker: Database
+  readonly source: BackupSource
+  /** Folder of an embedded server's data; undefined where the server runs elsewhere. */
+  readonly data: string | undefined
+  readonly log: Log
+}
+
+/** Gives the kept WAL up when there is too much of it. @returns why, if so */
+export async function watchKeptWal(
+  { worker, source, data, log }: WatchParts,
+  actor: Actor,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const slot = await readSlot(source.database, signal === undefined ? {} : { signal })
+  if (slot === null) return undefined
+  const { walLimitBytes } = await readBackupSettings(worker, actor)
+  const reason = reasonToGiveUp(slot, { limitBytes: walLimitBytes, freeBytes: await freeBytesOf(data) })
+  if (reason === undefined) return undefined
+  await dropSlot(source.database, { force: true })
+  log.error({ keptBytes: slot.keptBytes, reason }, 'the WAL that waits for the object store was given up')
+  await worker.transaction(actor, (session) =>
+    recordEvent(session, {
+      event_type: 'wal_given_up',
+      resource_type: 'backup',
+      action_performed: 'stream',
+      description: reason,
+      event_details: { keptBytes: slot.keptBytes, limitBytes: walLimitBytes },
+    }),
+  )
+  return reason
+}
+
+async function freeBytesOf(folder: string | undefined): Promise<number | null> {
+  if (folder === undefined) return null
+  try {
+    const { bavail, bsize } = await statfs(folder)
+    return bavail * bsize
+  } catch {
+    return null
+  }
+}
+
+/** One process at a time, also while the stream cannot reach the store. */
+export function walWatchLoop(parts: WatchParts & { readonly signal: AbortSignal }): Loop {
+  const { worker, signal, log } = parts
+  return runLoop({
+    name: 'backup.watch',
+    worker,
+    intervalMs: WATCH_INTERVAL_MS,
+    signal,
+    log,
+    work: (context) => watchKeptWal(parts, context.actor, context.signal),
+  })
+}
+
+/** Raises the alarm for what the stream tells: moments that cannot be restored, and damaged pages. */
+export async function recordStreamEvent(worker: Database, actor: Actor, event: StreamEvent): Promise<void> {
+  if (event.kind === 'damaged') {
+    await recordDamage(worker, actor, { id: event.backup, damaged: event.pages })
+  } else if (event.kind === 'gap') {
+    const { timeline, from, to } = event
+    await alarm(worker, actor, 'wal_gap', { timeline, from: formatLsn(from), to: formatLsn(to) })
+  } else if (event.kind === 'unreadable') {
+    const { timeline, lsn, reason } = event
+    await alarm(worker, actor, 'wal_unreadable', { timeline, at: formatLsn(lsn), reason })
+  }
+}
+
+/** Raises the alarm for a backup with pages that are damaged on the server. */
+export async function recordDamage(
+  worker: Database,
+  actor: Actor,
+  { id, damaged }: { readonly id: string; readonly damaged?: readonly string[] | undefined },
+): Promise<void> {
+  if (damaged === undefined) return
+  await alarm(worker, actor, 'backup_page_damaged', { backup: id, pages: damaged.slice(0, PAGES_NAMED) })
+}
+
+/** Pages that an event names; the manifest has all of them. */
+const PAGES_NAMED = 100
+
+async function alarm(
+  worker: Database,
+  actor: Actor,
+  type: 'wal_gap' | 'wal_unreadable' | 'backup_page_damaged',
+  details: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await worker.transaction(actor, (session) =>
+    recordEvent(session, {
+      event_type: type,
+      resource_type: 'backup',
+      action_performed: 'stream',
+      event_details: details,
+    }),
+  )
+}
