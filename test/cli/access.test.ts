@@ -87,8 +87,8 @@ describe('akashi roles', () => {
   it.each([
     [['roles', 'grant', 'nobody-here', 'viewer'], /there is no user nobody-here/],
     [['roles', 'grant', 'USER', 'no_role'], /there is no role no_role/],
-    [['roles', 'grant', 'USER', 'viewer', '--until', 'soon'], /soon is no time/],
-    [['roles', 'create', 'x_role', '--tier', 'top'], /top is no tier/],
+    [['roles', 'grant', 'USER', 'viewer', '--until', 'soon'], /soon is not a valid time/],
+    [['roles', 'create', 'x_role', '--tier', 'top'], /top is not a tier/],
     [['roles', 'allow', 'viewer', 'rooms'], /rooms is not a permission/],
     [['roles', 'allow', 'viewer', 'users:read'], /cannot hold the system permission/],
     [['roles', 'delete', 'viewer'], /built in/],
@@ -121,7 +121,7 @@ describe('akashi apikeys', () => {
       '--days',
       '30',
     )
-    expect(made.stderr).toContain('shown this once')
+    expect(made.stderr).toContain('shown only once')
     const { id, key } = made.document()
     expect(await verifyApiKey(app, key)).toMatchObject({
       keyId: id,
@@ -160,7 +160,7 @@ describe('akashi apikeys', () => {
   it.each([
     [['apikeys', 'create', 'ownerless'], /has an owner/],
     [['apikeys', 'create', 'x', '--owner', 'USER', '--scopes', 'users:read'], /does not have users:read/],
-    [['apikeys', 'create', 'x', '--owner', 'USER', '--days', 'many'], /many is no number/],
+    [['apikeys', 'create', 'x', '--owner', 'USER', '--days', 'many'], /--days must be a number, not many/],
     [['apikeys', 'create', 'x', '--owner', 'USER', '--days', '4000'], /at most 365 days/],
     [['apikeys', 'rotate', '00000000-0000-0000-0000-000000000001'], /there is no key/],
   ])('refuses %j', async (argv, message) => {

@@ -25,7 +25,7 @@ const stored = async (key: string) =>
   (await ask('select value from akashi_lifecycle.settings where key = $1', [key]))[0]?.['value']
 
 describe('akashi settings', () => {
-  it('lists every setting with its value and what it may be', async () => {
+  it('lists every setting with its value', async () => {
     const { status, stdout } = await run('worker', 'list', '--json')
     expect(status).toBe(0)
     const { settings } = JSON.parse(stdout) as { settings: DatabaseSetting[] }
@@ -166,14 +166,14 @@ describe('what they do', () => {
     const direct = 'postgresql://db.abc.ap-northeast-1.rds.amazonaws.com/app'
 
     it.each([
-      [{}, true, 'ap-northeast-1: no region is configured'],
+      [{}, true, 'ap-northeast-1: nothing configured names a region'],
       [{ KEYS_URL: keys, OBJECT_STORE_URL: store }, true, 'ap-northeast-1: object store, keys'],
       [{ DATABASE_DIRECT_URL: direct }, true, 'ap-northeast-1: database'],
       // A store of another make may call its region what it likes.
       [
         { OBJECT_STORE_URL: 's3://bucket?region=us-east-1&endpoint=http://store' },
         true,
-        'ap-northeast-1: no region is configured',
+        'ap-northeast-1: nothing configured names a region',
       ],
       [
         { KEYS_URL: keys, OBJECT_STORE_URL: 's3://bucket?region=eu-west-1' },
@@ -200,7 +200,7 @@ describe('what they do', () => {
 
     it('and leaves a database that is away to other checks', async () => {
       const { stdout } = await akashi(['doctor'])
-      expect(stdout).toMatch(/^ok +data residency +not examined: no database runs/m)
+      expect(stdout).toMatch(/^ok +data residency +not checked: no database runs/m)
     })
   })
 })

@@ -267,7 +267,7 @@ describe('the thread', () => {
       session.query('create table public.orders (id integer primary key, customer text, total numeric)'),
     )
     expect((await verb('protect', 'public.orders', '--subject', 'customer')).stdout).toBe(
-      'public.orders is under audit\n',
+      'public.orders is protected\n',
     )
     await superuser.direct(async (session) => {
       await session.query(
