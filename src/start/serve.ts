@@ -1,4 +1,4 @@
-/** `akashi serve` and `akashi work`: the same parts over a PostgreSQL that runs elsewhere. */
+/** `akashi serve` and `akashi work`: the HTTP server and the worker on an external PostgreSQL. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { refuseFormerDatabase, requireServerLogin } from '../postgres/index.ts'
@@ -15,11 +15,11 @@ export interface ProcessOptions {
   readonly settings: Settings
   readonly version: string
   readonly log: Logger
-  /** Stops the process in order. */
+  /** Stops the process gracefully. */
   readonly signal: AbortSignal
 }
 
-/** A stateless HTTP node; any number may serve one database. */
+/** A stateless HTTP server; any number can use one database. */
 export async function serve(
   options: ProcessOptions & {
     readonly onReady: (ready: Ready) => void
@@ -36,7 +36,7 @@ export async function serve(
     const connections = await connectAsServer(settings, keyring)
     const worker = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => worker.close())
-    // Here, so that a command that only asks the database does not load the server.
+    // Imported here, so that other commands do not load the server.
     const { openNode } = await import('./http.ts')
     const node = await openNode({ settings, version, log, connections, keyring, worker, store }, cleanup)
     await node.announce(onReady)
@@ -46,7 +46,7 @@ export async function serve(
   }
 }
 
-/** The sealer and the timetable; any number of processes may work for one database. */
+/** The sealer and the scheduled jobs; any number of processes can use one database. */
 export async function work(options: ProcessOptions & { readonly onReady: () => void }): Promise<void> {
   const { settings, log, signal, onReady } = options
   requireDatabaseUrl(settings, 'work')
@@ -79,7 +79,7 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
 /** Every role that `serve` and `work` act as. */
 const serverRoles = ['app', 'worker', 'security_admin', 'backup'] as const
 
-/** Refuses to start with a database or a login that something would fail for later. */
+/** Refuses to start with an unsuitable database or login. */
 async function connectAsServer(settings: Settings, keyring: Keyring): Promise<Connections> {
   const connections = await findConnections(settings, keyring)
   const database = connections.open('owner', { poolSize: 1 })
@@ -91,7 +91,7 @@ async function connectAsServer(settings: Settings, keyring: Keyring): Promise<Co
 function requireDatabaseUrl(settings: Settings, verb: string): void {
   if (settings.databaseUrl === undefined) {
     throw new AkashiError('invalid_config', `akashi ${verb} needs a database`, {
-      hint: 'set DATABASE_URL to the login akashi_server; akashi up brings its own PostgreSQL',
+      hint: 'set DATABASE_URL with the login akashi_server, or use akashi up, which has its own PostgreSQL',
     })
   }
 }
