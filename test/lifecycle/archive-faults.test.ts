@@ -72,7 +72,7 @@ test.each<[string, string, (bytes: Buffer) => Buffer]>([
   const partition = await prepared(date)
   const row = rowOf(await archive(corrupting(cold.store, change)), partition)
   expect(row).toMatchObject({ action: 'failed', exported: false, dropped: false })
-  expect(row?.message).toMatch(/is not what was put there/)
+  expect(row?.message).toMatch(/differs from what was stored/)
   expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
   const [record] = (await archiveStatus(worker, tester)).filter((each) => each.partition === partition)
   expect(record).toMatchObject({ state: 'exporting', message: expect.stringMatching(/put there/) })

@@ -121,7 +121,7 @@ test.each([
 })
 
 test.each([
-  [{ tiers: parseTiers('deep:90,standard:90') }, /do not follow/],
+  [{ tiers: parseTiers('deep:90,standard:90') }, /not in order of age/],
   [{ tiers: parseTiers('standard:100') }, /nowhere/],
   [{ retentionDays: 200 }, /before the last tier/],
 ])('refuses %j', (change, message) => {
