@@ -192,10 +192,10 @@ describe('akashi policies', () => {
   })
 
   it.each([
-    [['policies', 'set', 'password.min_length', '4'], /cannot have this value/],
-    [['policies', 'set', 'password.min_length', 'long'], /cannot have this value/],
-    [['policies', 'set', 'password.local_login', 'maybe'], /cannot have this value/],
-    [['policies', 'set', 'mfa.required_tiers', 'top'], /cannot have this value/],
+    [['policies', 'set', 'password.min_length', '4'], /value is not valid for the policy/],
+    [['policies', 'set', 'password.min_length', 'long'], /value is not valid for the policy/],
+    [['policies', 'set', 'password.local_login', 'maybe'], /value is not valid for the policy/],
+    [['policies', 'set', 'mfa.required_tiers', 'top'], /value is not valid for the policy/],
     [['policies', 'set', 'password.colour', 'red'], /there is no policy password.colour/],
     [['policies', 'reset', 'password.colour'], /there is no policy password.colour/],
   ])('refuses %j with one line and a hint', async (argv, message) => {
