@@ -86,11 +86,11 @@ test('a missing scanner is told, and one that does not answer is wrong', async (
   await new Promise<void>((resolve) => daemon.listen(0, '127.0.0.1', resolve))
   const CLAMD_URL = `clamd://127.0.0.1:${(daemon.address() as AddressInfo).port}`
   try {
-    expect(await scanner({ CLAMD_URL })).toMatchObject({ ok: true, detail: `${CLAMD_URL} answers` })
+    expect(await scanner({ CLAMD_URL })).toMatchObject({ ok: true, detail: `${CLAMD_URL} responds` })
     answer = 'something else\0'
     expect(await scanner({ CLAMD_URL })).toMatchObject({
       ok: false,
-      hint: expect.stringContaining('clamd runs'),
+      hint: expect.stringContaining('clamd is running'),
     })
   } finally {
     daemon.close()
