@@ -91,10 +91,10 @@ describe('akashi settings', () => {
   it.each([
     ['backup.retention_day', 'hint: did you mean backup.retention_days?'],
     ['organization.time_zone', 'hint: did you mean organisation.time_zone?'],
-    ['colour', 'hint: akashi settings list shows them'],
+    ['colour', 'hint: list them with akashi settings list'],
   ])('there is no %s', async (key, hint) => {
     const { stderr } = await set(key, '1')
-    expect(stderr).toBe(`akashi: there is no setting ${key}\n${hint}\n`)
+    expect(stderr).toBe(`akashi: setting not found: ${key}\n${hint}\n`)
   })
 
   it('does not rename the ledger', async () => {
@@ -126,7 +126,7 @@ describe('in the database', () => {
       database
         .open('worker')
         .transaction(tester, (session) => session.query(`select akashi_lifecycle.setting('colour')`)),
-    ).rejects.toMatchObject({ code: 'not_found', message: 'there is no setting colour' })
+    ).rejects.toMatchObject({ code: 'not_found', message: 'setting not found: colour' })
   })
 
   it('an administrator who writes SQL is refused the same values', async () => {

@@ -216,7 +216,7 @@ describe('akashi users', () => {
   })
 
   it.each([
-    [['suspend', 'nobody-here'], /there is no user nobody-here/],
+    [['suspend', 'nobody-here'], /user not found: nobody-here/],
     [['create', 'x', '--email', 'x@example.com'], /cannot be used/],
     [['create', 'taro', '--email', 'other@example.com'], /exists|taken|already/],
     [['reset-password', 'hanako'], /has no password here/],
