@@ -41,7 +41,7 @@ describe('akashi settings', () => {
 
   it('changes one, which the trail records', async () => {
     const outcome = await set('backup.retention_days', '60')
-    expect(outcome).toEqual({ status: 0, stdout: 'backup.retention_days is 60 now\n', stderr: '' })
+    expect(outcome).toEqual({ status: 0, stdout: 'backup.retention_days is now 60\n', stderr: '' })
     expect(await stored('backup.retention_days')).toBe(60)
     const trail = await ask(
       `select old_values ->> 'value' as old, new_values ->> 'value' as new from akashi_audit.audit_logs

@@ -114,8 +114,8 @@ test('what Akashi does costs less than the source plans', () => {
 })
 
 test.each([
-  ['standard:90,deep', /no list of tiers/],
-  ['cold:90', /no list of tiers/],
+  ['standard:90,deep', /not a valid list of tiers/],
+  ['cold:90', /not a valid list of tiers/],
 ])('refuses %s', (text, message) => {
   expect(() => parseTiers(text)).toThrow(message)
 })
