@@ -334,7 +334,7 @@ create table akashi_audit.ledger_epochs (
   constraint ledger_epochs_root_check CHECK ((octet_length(root) = 32))
 );
 alter table akashi_audit.ledger_epochs owner to akashi_owner;
-comment on table akashi_audit.ledger_epochs is 'Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new name that is linked to the old head by a signed note.';
+comment on table akashi_audit.ledger_epochs is 'Epochs: after a restore, or when the database does not continue what it published, a log continues under a new name that is linked to the old head by a signed note.';
 comment on column akashi_audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
 comment on column akashi_audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
 comment on column akashi_audit.ledger_epochs.given_up is 'Origins of epochs published by a database that no longer exists; this database was copied before them.';
