@@ -23,7 +23,7 @@ export type ApiKey = z.output<typeof apiKey>
 const issuedKey = z.object({
   id: z.string(),
   prefix: z.string(),
-  key: z.string().describe('shown this once'),
+  key: z.string().describe('shown only once'),
 })
 export type IssuedKey = z.output<typeof issuedKey>
 
@@ -49,7 +49,7 @@ export const apiKeyOperations = {
         .string()
         .regex(/^[a-z]{2,10}$/)
         .optional()
-        .describe('becomes a part of the key'),
+        .describe('part of the key text'),
     }),
     response: issuedKey,
     status: 201,

@@ -79,7 +79,7 @@ const policyChange = z.strictObject({
   total: duration.optional().describe('such as 2555 days'),
   lateness: duration.optional(),
   format: format.optional(),
-  reason: reason.optional().describe('kept in the trail'),
+  reason: reason.optional().describe('recorded in the audit trail'),
 })
 
 const tableName = z.string().regex(/^[^.]+\.[^.]+$/, 'schema.table')
@@ -88,27 +88,27 @@ const asOf = z.strictObject({ asOf: moment.optional() })
 
 export const archiveOperations = {
   'GET /v1/archive': {
-    summary: 'What was archived, and its state',
+    summary: 'Archived partitions with their state',
     response: z.object({ exports: list(archiveExport) }),
   },
   'GET /v1/archive/plan': {
-    summary: 'What a run would do',
+    summary: 'What a run of the archive would do',
     query: asOf,
     response: z.object({ tables: list(planRow) }),
   },
   'POST /v1/archive/runs': {
-    summary: 'Ask the workers to export and drop what is due',
+    summary: 'Request a run of the archive: export and drop what is due',
     response: z.object({ requestedAt: time }),
     status: 202,
   },
   'PUT /v1/archive/holds/{table}': {
-    summary: 'Put a table under legal hold, or end it',
+    summary: 'Place a table under legal hold, or release it',
     params: byTable,
     body: z.strictObject({ held: z.boolean(), reason: reason.optional() }),
     response: z.object({ table: z.string(), held: z.boolean() }),
   },
   'GET /v1/archive/policies': {
-    summary: 'How every table is partitioned, and how long it is kept',
+    summary: 'How tables are partitioned and how long their rows are kept',
     response: z.object({ policies: list(policy) }),
   },
   'PATCH /v1/archive/policies/{table}': {
@@ -123,7 +123,7 @@ export const archiveOperations = {
     response: z.object({ tables: list(retirementRow) }),
   },
   'POST /v1/archive/thaw': {
-    summary: 'Ask for the frozen objects of some periods; returns those that cannot be read yet',
+    summary: 'Request that the frozen objects of a period be thawed; returns those that cannot be read yet',
     body: z.strictObject({
       table: tableName.optional(),
       from: moment.optional().describe('only periods that end after it'),

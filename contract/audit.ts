@@ -32,7 +32,7 @@ export const auditOperations = {
       classification: classification.optional(),
       dataSubject: text,
       text: text.describe('searched for in values; needs table or from as well'),
-      cursor: text.describe('next of the page before'),
+      cursor: text.describe('next of the previous page'),
       limit,
     }),
     response: rowPage,
@@ -44,7 +44,7 @@ export const auditOperations = {
     response: rowPage,
   },
   'GET /v1/audit/records/{schema}/{table}/{recordId}/as-of/{at}': {
-    summary: 'One record as it was at a time',
+    summary: 'One record at a given time',
     params: byRecord.extend({ at: z.string() }),
     response: json,
   },

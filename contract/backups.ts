@@ -26,7 +26,7 @@ const run = z.object({
 const point = z
   .string()
   .max(100)
-  .describe('latest, a time (2026-11-21T05:20:00Z), a position, a transaction number or a restore point')
+  .describe('latest, a time (2026-11-21T05:20:00Z), a WAL position, a transaction id or a restore point')
 
 const interval = z.object({ from: z.string().nullable(), to: z.string().nullable() })
 
@@ -110,7 +110,7 @@ const restored = z.object({
 
 export const backupOperations = {
   'GET /v1/backups': {
-    summary: 'Backups in the store, and what can be restored',
+    summary: 'Backups in the store, and the restorable periods',
     response: z.object({
       cluster: z.string(),
       backups: list(backup),
@@ -122,7 +122,7 @@ export const backupOperations = {
     }),
   },
   'POST /v1/backups': {
-    summary: 'Ask the workers for a backup',
+    summary: 'Request a backup',
     body: z.strictObject({ kind: z.enum(['full', 'incremental', 'audit-copy']) }),
     response: requested,
     status: 202,
@@ -140,32 +140,32 @@ export const backupOperations = {
     response: z.object({ runs: list(run) }),
   },
   'POST /v1/backups/verifications': {
-    summary: 'Ask the workers to read and check every object of the backups',
+    summary: 'Request a verification of all backup objects',
     response: requested,
     status: 202,
   },
   'POST /v1/backups/points': {
-    summary: 'Create a restore point: a name for the present moment',
+    summary: 'Create a named restore point',
     body: z.strictObject({ name: z.string().min(1).max(63).describe('at most 63 bytes') }),
     response: z.object({ name: z.string(), lsn: z.string() }),
     status: 201,
   },
   'GET /v1/backups/prune/plan': {
-    summary: 'What the retention no longer needs; removes nothing',
+    summary: 'Backups past their retention, which prune would delete',
     response: z.object({ backups: list(z.string()), objects: list(z.string()) }),
   },
   'POST /v1/backups/prune': {
-    summary: 'Ask the workers to remove what the retention no longer needs',
+    summary: 'Request the deletion of backups past their retention',
     response: requested,
     status: 202,
   },
   'POST /v1/backups/rewrap': {
-    summary: 'Ask the workers to wrap the data keys for the present recipients only',
+    summary: 'Request that the data keys be re-encrypted for the current recipients',
     response: requested,
     status: 202,
   },
   'GET /v1/restores/plan': {
-    summary: 'Which backups a restore to a moment would use',
+    summary: 'The backups that a restore to a given time would use',
     query: z.strictObject({ at: point.default('latest') }),
     response: z.object({
       target: z.string(),
@@ -176,16 +176,16 @@ export const backupOperations = {
     }),
   },
   'POST /v1/restores': {
-    summary: 'One table as it was: into a new table, compared with the present one, or applied to it',
+    summary: 'Restore one table: into a new table, compared with the current one, or applied to it',
     body: z.strictObject({
       table: z.string().max(200).describe('schema.table'),
       at: point,
-      into: z.string().max(200).optional().describe('new table; nothing is ever overwritten'),
+      into: z.string().max(200).optional().describe('new table; existing tables are never overwritten'),
       diff: z.boolean().default(false),
       apply: z
         .strictObject({ reason: z.string().min(1).max(1_000) })
         .optional()
-        .describe('bring missing and changed rows back'),
+        .describe('write missing and changed rows back'),
     }),
     response: restored,
   },
@@ -194,10 +194,12 @@ export const backupOperations = {
     response: z.object({ drills: list(drill) }),
   },
   'POST /v1/drills': {
-    summary: 'Ask the workers for a recovery drill',
+    summary: 'Request a recovery drill',
     body: z
       .strictObject({
-        kind: drillKind.default('drill').describe('to a random moment, or of everything to the latest'),
+        kind: drillKind
+          .default('drill')
+          .describe('drill: to a random moment; recovery_test: to the latest moment'),
       })
       .nullish(),
     response: requested,

@@ -27,7 +27,7 @@ export const json = z.record(z.string(), z.unknown()) as z.ZodType<Readonly<Reco
 
 /** The cursor of the next page; null when this is the last. */
 export const next = z.string().nullable().describe('cursor of the next page; null when this is the last')
-export const cursor = z.string().max(1_000).optional().describe('next of the page before')
+export const cursor = z.string().max(1_000).optional().describe('next of the previous page')
 export const pageSize = z.coerce.number<number>().int().min(1).max(MAX_PAGE_SIZE).default(DEFAULT_PAGE_SIZE)
 
 /** A page of rows of the trail or of security events. */

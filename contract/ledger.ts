@@ -24,7 +24,7 @@ const epoch = z.object({
   previousSize: decimal,
   previousRoot: base64,
   commonSize: decimal.describe('entries that both histories share, a decimal'),
-  givenUp: list(z.string()).describe('origins of epochs that were published by a database that is gone'),
+  givenUp: list(z.string()).describe('origins of epochs published by a database that no longer exists'),
   size: decimal,
   root: base64,
   note: note.describe('the signed link'),
@@ -67,7 +67,7 @@ export type ChainLink = z.output<typeof link>
 
 const byLog = z.strictObject({ log: z.string() })
 const page = z.strictObject({
-  cursor: z.string().optional().describe('next of the page before'),
+  cursor: z.string().optional().describe('next of the previous page'),
   limit: z.coerce.number<number>().optional(),
 })
 
@@ -93,13 +93,13 @@ export const ledgerOperations = {
     response: z.object({ rows: list(epoch), next }),
   },
   'GET /v1/ledger/{log}/cosignatures': {
-    summary: 'Checkpoints of a log as witnesses cosigned them',
+    summary: 'Checkpoints of a log with the cosignatures of witnesses',
     params: byLog,
     query: page,
     response: z.object({ rows: list(cosignature), next }),
   },
   'GET /v1/ledger/{log}/retention': {
-    summary: 'Signed records of rows that retention removed',
+    summary: 'Signed records of rows removed by retention',
     params: byLog,
     query: page,
     response: z.object({ rows: list(retention), next }),

@@ -91,7 +91,7 @@ export const meOperations = {
     body: consentDecision,
   },
   'GET /v1/me/audit': {
-    summary: 'What the trail holds of one’s own actions, newest first',
+    summary: 'Audit rows of one’s own actions, newest first',
     query: z.strictObject({
       from: z.string().optional(),
       to: z.string().optional(),
@@ -114,7 +114,7 @@ export const meOperations = {
     response: z.object({ factors: list(factor), recoveryCodesLeft: z.int() }),
   },
   'POST /v1/me/mfa': {
-    summary: 'Start enrolling an authenticator app; it counts once its first code is confirmed',
+    summary: 'Start to enrol an authenticator app, which takes effect when its first code is confirmed',
     body: z.strictObject({ label: z.string().min(1).max(100).nullable().default(null) }),
     response: enrolment,
   },

@@ -34,13 +34,13 @@ export const policyOperations = {
     response: z.object({ policies: list(policy) }),
   },
   'PUT /v1/policies/{key}': {
-    summary: 'Change a policy, from now on',
+    summary: 'Change a policy',
     params: byKey,
     body: z.strictObject({ value }),
     response: policy,
   },
   'DELETE /v1/policies/{key}': {
-    summary: 'Set a policy back to its default',
+    summary: 'Reset a policy to its default',
     params: byKey,
     response: policy,
   },

@@ -12,7 +12,7 @@ export type Mistake = z.infer<typeof mistake>
 
 export const problemDetails = z.looseObject({
   type: z.string().describe('urn:akashi:error:<code>'),
-  code: z.enum(problemCodes).describe('what programs decide by'),
+  code: z.enum(problemCodes).describe('for programs to decide by'),
   title: z.string().describe('one line, the same for every problem of this code'),
   status: z.int(),
   detail: z.string().describe('what happened'),

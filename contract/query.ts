@@ -10,12 +10,12 @@ const result = z.object({
   rows: list(list(z.unknown())),
   files: list(z.string()).describe('archived objects that were read'),
   hot: z.int().describe('rows that came from PostgreSQL'),
-  truncated: z.boolean().describe('there are more rows than were asked for'),
+  truncated: z.boolean().describe('there are more rows than requested'),
 })
 
 export const queryOperations = {
   'POST /v1/query': {
-    summary: 'Query everything that is kept, archived or not',
+    summary: 'Run an SQL query over rows in PostgreSQL and in the archive',
     description:
       'Ends when the caller leaves. With 409 and frozen objects, POST /v1/query/thaw asks for them; the same query works later.',
     body: z.strictObject({
@@ -31,13 +31,13 @@ export const queryOperations = {
         .max(MAX_QUERY_SECONDS)
         .default(DEFAULT_QUERY_SECONDS)
         .describe('for all of it'),
-      reason: reason.optional().describe('why it is asked; kept in the trail'),
+      reason: reason.optional().describe('recorded in the audit trail'),
       format: z.enum(['json', 'csv', 'parquet']).default('json'),
     }),
     response: result.or(z.unknown().describe('CSV or Parquet')),
   },
   'POST /v1/query/thaw': {
-    summary: 'Ask for frozen objects to become readable',
+    summary: 'Request that frozen objects be thawed',
     body: z.strictObject({
       objects: z
         .array(z.string().regex(/^archive\//))

@@ -75,11 +75,11 @@ export const roleOperations = {
     params: byUserAndRole,
   },
   'GET /v1/permissions': {
-    summary: 'Every permission there is',
+    summary: 'Every permission',
     response: z.object({ permissions: list(permission) }),
   },
   'GET /v1/permissions/mine': {
-    summary: 'What the caller may do: by their roles, narrowed by an API key',
+    summary: 'The caller’s permissions, limited by the scopes of an API key',
     response: z.object({ permissions: list(z.string()) }),
   },
 } as const satisfies OperationTable

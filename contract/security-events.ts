@@ -41,7 +41,7 @@ const conditions = {
   type: text,
   category: text,
   severity: text,
-  minSeverity: text.describe('this severity and every more urgent one'),
+  minSeverity: text.describe('this severity or higher'),
   service: text,
   result: text,
   userId: text,
@@ -90,7 +90,7 @@ export const securityEventOperations = {
     query: z.strictObject({
       ...conditions,
       text: text.describe('searched for in descriptions and details; needs from as well'),
-      cursor: text.describe('next of the page before'),
+      cursor: text.describe('next of the previous page'),
       limit: z.coerce.number<number>().optional(),
     }),
     response: rowPage,
@@ -107,7 +107,7 @@ export const securityEventOperations = {
   },
   'GET /v1/events/{id}': { summary: 'One security event', params: byId, response: json },
   'PATCH /v1/events/{id}': {
-    summary: 'Change the remediation of an event; what is left out stays',
+    summary: 'Change the remediation of an event; only the given fields change',
     params: byId,
     body: remediationChange,
     response: remediation,

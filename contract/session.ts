@@ -61,10 +61,10 @@ export const sessionOperations = {
     body: signInRequest,
     response: signInResponse,
   },
-  'GET /v1/session': { summary: 'Who is signed in, and what they may do', response: sessionState },
+  'GET /v1/session': { summary: 'The current session with the caller’s permissions', response: sessionState },
   'DELETE /v1/session': { summary: 'Sign out' },
   'POST /v1/session/step-up': {
-    summary: 'Give credentials again, before a dangerous action',
+    summary: 'Confirm credentials again before a dangerous operation',
     body: stepUpRequest,
   },
   'GET /v1/oidc': { summary: 'The ways to sign in', response: signInMethods },
@@ -82,7 +82,7 @@ export const sessionOperations = {
     status: 302,
   },
   'GET /v1/oidc/callback': {
-    summary: 'Where providers send browsers back to',
+    summary: 'Callback of identity providers',
     query: z.looseObject({}),
     response: z.unknown(),
     status: 302,

@@ -9,17 +9,17 @@ const count = z.int().nonnegative()
 
 const logStatus = z.object({
   log: z.string(),
-  epoch: z.int().positive().describe('rises when the log continues after a restore'),
+  epoch: z.int().positive().describe('increases when the log continues after a restore'),
   size: large.describe('sealed entries'),
   root: z.string().describe('root hash of the tree of that size, base64'),
   sealedAt: time.nullable().describe('time of the last checkpoint; null when nothing is sealed'),
-  pending: count.describe('committed rows that wait to be sealed'),
+  pending: count.describe('committed rows not sealed yet'),
 })
 
 export const systemStatus = z.object({
   events: large.describe('security events recorded'),
   auditRows: large.describe('rows of the audit trail'),
-  protectedTables: list(z.string()).describe('schema.table of every table under audit'),
+  protectedTables: list(z.string()).describe('schema.table of every protected table'),
   logs: list(logStatus),
   lastVerification: z
     .object({ at: time, ok: z.boolean(), problems: count.describe('rows or checkpoints found wrong') })
@@ -47,9 +47,9 @@ export const systemStatus = z.object({
     .number()
     .nonnegative()
     .describe('seconds for which an open transaction has kept rows from being sealed'),
-  leaderLocksHeld: count.describe('sessions of other logins that hold a lock by which a leader is chosen'),
+  leaderLocksHeld: count.describe('sessions of other logins that hold a leader lock'),
   witnessConflicts: count.describe('trusted witnesses that cosigned another history than a log has, by log'),
-  losses: count.describe('statements whose changes were made but not recorded, and not settled since'),
+  losses: count.describe('statements whose changes were not recorded and not settled'),
   partitions: list(
     z.object({
       table: z.string(),
@@ -67,11 +67,11 @@ export type SystemStatus = z.output<typeof systemStatus>
 
 export const systemOperations = {
   'GET /healthz': {
-    summary: 'Whether the process responds',
+    summary: 'Liveness: whether the process responds',
     response: z.object({ status: z.literal('alive'), version: z.string() }),
   },
   'GET /readyz': {
-    summary: 'Whether everything that a request needs can be reached',
+    summary: 'Readiness: whether all dependencies can be reached',
     response: z.object({
       status: z.literal('ready'),
       checks: list(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
@@ -79,7 +79,7 @@ export const systemOperations = {
   },
   'GET /metrics': { summary: 'Metrics in the text format of Prometheus', response: z.unknown() },
   'GET /v1/status': {
-    summary: 'What is recorded, how far it is sealed, and what the last verification found',
+    summary: 'Counts of recorded rows, the state of sealing, and the result of the last verification',
     response: systemStatus,
   },
 } as const satisfies OperationTable

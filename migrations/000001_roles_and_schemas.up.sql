@@ -23,7 +23,7 @@ begin
       execute format('create role %I %s nosuperuser nocreatedb nocreaterole nobypassrls', role.name, role.login);
     end if;
   end loop;
-  -- Whoever administers the database may act as any of them; a superuser may without being a member.
+  -- A database administrator may act as any of them; a superuser may without being a member.
   if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
     execute format('grant akashi_owner, akashi_policy, akashi_nobody, akashi_app, akashi_worker, akashi_reader, akashi_security_admin,
       akashi_backup to %I', current_user);

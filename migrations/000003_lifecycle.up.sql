@@ -49,7 +49,7 @@ declare
 begin
   select s.value into found_value from akashi_lifecycle.settings s where s.key = setting.key;
   if not found then
-    raise exception 'there is no setting %', key using errcode = 'undefined_object', hint = 'akashi settings list shows them';
+    raise exception 'setting not found: %', key using errcode = 'undefined_object', hint = 'list them with akashi settings list';
   end if;
   return found_value;
 end
@@ -154,7 +154,7 @@ begin
 end
 $$;
 comment on function akashi_lifecycle.own_table(text, text) is
-  'The table, locked against changes of its definition; fails when reading or writing it would run code of somebody else.';
+  'Locks the table against changes of its definition and returns it; fails when reading or writing it would run untrusted code.';
 grant execute on function akashi_lifecycle.code_of_others(oid), akashi_lifecycle.own_table(text, text) to akashi_worker, akashi_security_admin;
 
 -- Policies are changed by functions that check them, say who changed what and why, and are for those who
@@ -174,7 +174,7 @@ declare
   wrong text;
 begin
   if target is null then
-    raise exception 'there is no table %.%', set_policy.schema_name, set_policy.table_name using errcode = 'undefined_object';
+    raise exception 'table not found: %.%', set_policy.schema_name, set_policy.table_name using errcode = 'undefined_object';
   end if;
   if jsonb_typeof(changes) is distinct from 'object' or changes = '{}' then
     raise exception 'nothing is to be changed' using errcode = 'invalid_parameter_value',
@@ -246,7 +246,7 @@ begin
 end
 $$;
 comment on function akashi_lifecycle.set_policy(text, text, jsonb, text) is
-  'Changes what is named of a table''s policy, or gives a partitioned table one; refuses what contradicts itself, and records who and why.';
+  'Changes the given parts of a table''s policy, or creates it; refuses contradictions and records who changed it and why.';
 grant execute on function akashi_lifecycle.set_policy(text, text, jsonb, text) to akashi_worker, akashi_security_admin;
 
 create function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text default null) returns void
@@ -382,7 +382,7 @@ begin
 end
 $$;
 
--- Makes and attaches a partition of exactly these bounds. Answers null when something of the range is covered.
+-- Creates and attaches a partition of exactly these bounds. Returns null when something of the range is covered.
 create function akashi_lifecycle.make_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
   returns text language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 begin
@@ -396,7 +396,7 @@ begin
 end
 $$;
 
--- Makes the partition that holds `at`, as much of its period as no other partition has. Null when one has it.
+-- Creates the partition for `at`, as much of its period as no other partition has. Null when one has it.
 create function akashi_lifecycle.create_partition(parent regclass, at timestamptz) returns text
   language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
@@ -414,7 +414,7 @@ begin
 end
 $$;
 comment on function akashi_lifecycle.create_partition(regclass, timestamptz) is
-  'Makes and attaches the partition of a table that holds a moment, guarded like its parent; null when it is there already.';
+  'Creates and attaches the partition of a table for a given time, protected like its parent; null when it exists already.';
 
 -- What one table is missing between the current partition and the one `premake` steps ahead.
 create function akashi_lifecycle.missing_partitions(parent regclass, as_of timestamptz) returns setof akashi_lifecycle.partition_action
@@ -481,7 +481,7 @@ begin
   for step in select * from akashi_lifecycle.plan_partitions(as_of) loop
     if step.action = 'create' then
       begin
-        -- Somebody else may have made it meanwhile.
+        -- Another process may have created it meanwhile.
         step.action := case when akashi_lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
           step.partition_name, step.lower, step.upper) is null then 'exists' else 'created' end;
       exception when others then
@@ -625,7 +625,7 @@ create view akashi_lifecycle.partition_headroom with (security_invoker = true) a
   left join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
   left join lateral akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b on true
   group by p.schema_name, p.table_name, p.interval, p.premake;
-comment on view akashi_lifecycle.partition_headroom is 'Where each table stands: the alarm rings while there is still room.';
+comment on view akashi_lifecycle.partition_headroom is 'How far ahead each table has partitions, with an early alarm.';
 
 grant execute on function akashi_lifecycle.partition_bounds(regclass), akashi_lifecycle.partition_from(timestamptz, text),
   akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_name(text, timestamptz, text)

@@ -159,7 +159,7 @@ create table akashi_keys.digest_salts (
   created_at   timestamptz not null default now()
 );
 comment on table akashi_keys.digest_salts is
-  'Salts of digested values, one a person: without it nobody can tell what a digest was of, nor find it by trying. Erasing a person removes theirs. The empty subject is for rows that are about nobody.';
+  'Salts of digested values, one per person: without the salt, nobody can find the value of a digest, not even by trying. Erasing a person deletes theirs. The empty subject is for rows without a data subject.';
 alter table akashi_keys.digest_salts enable row level security, force row level security;
 create policy digest_salts_owner on akashi_keys.digest_salts to akashi_owner using (true) with check (true);
 
@@ -247,7 +247,7 @@ comment on table akashi_audit.losses is
 comment on column akashi_audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
 comment on column akashi_audit.losses.claimed_user_id is 'What the connection said, unchecked.';
 comment on column akashi_audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
-comment on column akashi_audit.losses.settled_at is 'When somebody explained it; until then verify, doctor and the metrics name it.';
+comment on column akashi_audit.losses.settled_at is 'When it was settled; until then verify, doctor and the metrics report it.';
 
 alter table akashi_audit.losses enable row level security, force row level security;
 create policy losses_owner on akashi_audit.losses to akashi_owner using (true) with check (true);
@@ -303,7 +303,7 @@ begin
   if greatest(length(who.user_id), length(who.session_id), length(who.subject), length(who.tenant_id)) > 255
      or concat(who.user_id, who.session_id, who.subject, who.tenant_id) ~ '[\x01-\x1f\x7f]' then
     if who.verified then
-      raise exception 'the signed context says who acts in a text that is too long or holds control characters'
+      raise exception 'a name in the signed context is too long or contains control characters'
         using errcode = 'invalid_parameter_value',
               hint = 'user, session, subject and tenant have at most 255 characters each and no control characters';
     end if;
@@ -861,7 +861,7 @@ begin
   select c.relkind, n.nspname, c.relname into kind, policy.schema_name, policy.table_name
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = target;
   if kind is distinct from 'r' and kind is distinct from 'p' then
-    raise exception '% is no table', target using errcode = 'wrong_object_type', hint = 'only tables can be put under audit';
+    raise exception '% is not a table', target using errcode = 'wrong_object_type', hint = 'only tables can be protected';
   end if;
   if policy.schema_name in ('pg_catalog', 'information_schema')
      or (policy.schema_name = 'akashi_audit' and policy.table_name <> 'protected_tables') then
@@ -987,7 +987,7 @@ comment on view akashi_audit.coverage is
 grant select on akashi_audit.coverage to akashi_app, akashi_worker, akashi_security_admin;
 
 -- An application action that is no change of a row: a login, an export, a refusal. Written in the caller's
--- transaction; answers the id of the row.
+-- transaction; returns the id of the row.
 create function akashi_audit.record_action(
   event_type text,
   action text,
@@ -1007,7 +1007,7 @@ declare
   new_id constant uuid := akashi_audit.uuid_v7();
 begin
   if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,99}$' or event_type = 'data_change' then
-    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+    raise exception '% is not a valid event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
       hint = 'use lowercase letters, digits and underscores; data_change is for the triggers';
   end if;
   if action is null or action = '' or length(action) > 100 then
@@ -1018,7 +1018,7 @@ begin
     raise exception 'an action has at most 1 MiB of text' using errcode = 'program_limit_exceeded';
   end if;
   if data_classification not in ('public', 'internal', 'confidential', 'restricted') then
-    raise exception '% is no classification', data_classification using errcode = 'invalid_parameter_value',
+    raise exception '% is not a classification', data_classification using errcode = 'invalid_parameter_value',
       hint = 'use public, internal, confidential or restricted';
   end if;
   insert into akashi_audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint,
@@ -1030,7 +1030,7 @@ begin
   return new_id;
 end
 $$;
-comment on function akashi_audit.record_action is 'Records an action in the trail, in the caller''s transaction; answers the row''s id.';
+comment on function akashi_audit.record_action is 'Records an action in the audit trail, in the caller''s transaction; returns the row''s id.';
 
 -- A read of confidential or restricted data, which no trigger sees.
 create function akashi_audit.record_access(resource text, resource_ids text[], reason text default null,
@@ -1039,10 +1039,10 @@ create function akashi_audit.record_access(resource text, resource_ids text[], r
   select akashi_audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason, 'asked', asked)), data_classification)
 $$;
-comment on function akashi_audit.record_access is 'Records that somebody read confidential data: asked is their query, resource_ids the records that they were shown.';
+comment on function akashi_audit.record_access is 'Records that confidential data was read: asked is the query, resource_ids are the records returned.';
 grant execute on function akashi_audit.record_action, akashi_audit.record_access to akashi_app, akashi_worker, akashi_security_admin;
 
--- Puts each loss into the trail and raises it as an event, as soon as both can be written. Answers how many.
+-- Puts each loss into the trail and raises it as an event, as soon as both can be written. Returns how many.
 create function akashi_audit.report_losses() returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1102,7 +1102,7 @@ create view akashi_audit.v_security_audit_summary with (security_invoker = true)
   group by date_trunc('hour', created_at), table_name, operation, data_classification
   order by audit_hour desc;
 comment on view akashi_audit.v_security_audit_summary is
-  'The last 24 hours; an action that is no change of a row has neither table nor operation. Its reader sees what row-level security shows them.';
+  'Audit rows of the last 24 hours; actions have neither table nor operation. Row-level security restricts the rows.';
 comment on column akashi_audit.v_security_audit_summary.affected_users is 'akashi_auth.users.id (cognito_user_id in the source).';
 grant select on akashi_audit.v_security_audit_summary to akashi_app, akashi_worker, akashi_security_admin;
 
@@ -1168,7 +1168,7 @@ begin
 end
 $$;
 comment on function akashi_audit.index_closed_partition(timestamptz) is
-  'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
+  'Creates one missing index of a closed partition of the audit trail and returns its name; null when none is missing.';
 grant execute on function akashi_audit.index_closed_partition(timestamptz) to akashi_worker;
 
 -- Its partitions, which take the tables and functions above; from here on changes can be recorded.

@@ -32,7 +32,7 @@ comment on table akashi_lifecycle.jobs is 'What runs when, without anybody askin
 comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in UTC.';
 comment on column akashi_lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
 comment on column akashi_lifecycle.jobs.timeout is 'A run is cancelled after this long.';
-comment on column akashi_lifecycle.jobs.requested_at is 'When somebody last asked for a run out of turn; any run begun since answers it.';
+comment on column akashi_lifecycle.jobs.requested_at is 'When an immediate run was last requested; any run started since fulfils it.';
 alter table akashi_lifecycle.jobs enable row level security, force row level security;
 create policy jobs_read on akashi_lifecycle.jobs for select to akashi_worker, akashi_security_admin, akashi_reader using (true);
 create policy jobs_owner on akashi_lifecycle.jobs to akashi_owner using (true) with check (true);
@@ -66,12 +66,12 @@ create table akashi_lifecycle.job_runs (
   cut_short   boolean not null default false,
   check ((finished_at is null) = (state = 'running'))
 );
-comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
-comment on column akashi_lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
+comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept for 90 days, also of deleted jobs.';
+comment on column akashi_lifecycle.job_runs.due_at is 'When the run was scheduled or requested.';
 comment on column akashi_lifecycle.job_runs.worker is
-  'Which process. It holds the advisory lock of akashi_lifecycle.worker_lock(worker) for as long as it lives.';
+  'The worker process, which holds the advisory lock of akashi_lifecycle.worker_lock(worker) while it runs.';
 comment on column akashi_lifecycle.job_runs.cut_short is
-  'The worker stopped or died before the end: what the run answers stays owed, for as long as begin_run allows.';
+  'The worker stopped or died before the end: the run stays owed, for as long as begin_run allows.';
 create unique index job_runs_running_idx on akashi_lifecycle.job_runs (job) where state = 'running';
 create index job_runs_job_idx on akashi_lifecycle.job_runs (job, started_at desc);
 create index job_runs_started_idx on akashi_lifecycle.job_runs (started_at);
@@ -86,12 +86,12 @@ create function akashi_lifecycle.pause_job(name text, paused boolean) returns vo
 begin
   update akashi_lifecycle.jobs j set paused = pause_job.paused where j.name = pause_job.name;
   if not found then
-    raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
+    raise exception 'job not found: %', name using errcode = 'undefined_object', hint = 'list them with akashi jobs';
   end if;
 end
 $$;
 comment on function akashi_lifecycle.pause_job(text, boolean) is
-  'Stops a job from being started by the timetable, or lets it again. A run under way goes on.';
+  'Pauses or resumes a job. A running run continues.';
 
 create function akashi_lifecycle.request_job(name text) returns timestamptz
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -101,13 +101,13 @@ begin
   update akashi_lifecycle.jobs j set requested_at = clock_timestamp() where j.name = request_job.name
   returning j.requested_at into requested;
   if not found then
-    raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
+    raise exception 'job not found: %', name using errcode = 'undefined_object', hint = 'list them with akashi jobs';
   end if;
   return requested;
 end
 $$;
 comment on function akashi_lifecycle.request_job(text) is
-  'Asks the workers for a run out of turn, also of a paused job; answers when it was asked.';
+  'Requests an immediate run, also of a paused job; returns the time of the request.';
 
 create function akashi_lifecycle.worker_lock(worker text) returns bigint
   language sql immutable set search_path = pg_catalog, pg_temp as $$
@@ -135,7 +135,7 @@ begin
 end
 $$;
 
--- Whether a run answers for its moment: one that was cut short does not, until the third that was for the same moment.
+-- Whether a run counts for its moment: one that was cut short does not, until the third for the same moment.
 create function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select not run.cut_short or (
@@ -166,7 +166,7 @@ begin
 end
 $$;
 
--- Answers whether the run was still this worker's.
+-- Returns whether the run was still this worker's.
 create function akashi_lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -97,7 +97,7 @@ create function akashi_audit.keep_tile() returns trigger language plpgsql set se
 begin
   if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
      or substring(new.hashes from 1 for octet_length(old.hashes)) is distinct from old.hashes then
-    raise exception 'tile % of level % of log % holds other hashes already', old.tile, old.level, old.log
+    raise exception 'tile % of level % of log % already has other hashes', old.tile, old.level, old.log
       using errcode = 'AK001', hint = 'the ledger is append-only; run verify';
   end if;
   return new;
@@ -146,14 +146,14 @@ create table akashi_audit.ledger_epochs (
   primary key (log, epoch)
 );
 comment on table akashi_audit.ledger_epochs is
-  'Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new name that is linked to the old head by a signed note.';
+  'Epochs: after a restore, or when the database does not continue what it published, a log continues under a new name that is linked to the old head by a signed note.';
 comment on column akashi_audit.ledger_epochs.cause is
   'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
 comment on column akashi_audit.ledger_epochs.common_size is
   'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
 
 comment on column akashi_audit.ledger_epochs.given_up is
-  'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
+  'Origins of epochs published by a database that no longer exists; this database was copied before them.';
 
 alter table akashi_audit.ledger_epochs enable row level security, force row level security;
 create policy ledger_epochs_worker on akashi_audit.ledger_epochs to akashi_worker using (true) with check (true);
@@ -231,7 +231,7 @@ create table akashi_audit.verified_heads (
   scrub_seq   bigint not null default 0
 );
 comment on table akashi_audit.verified_heads is
-  'Up to where each log was verified without a problem: an incremental verification goes on from there. The signed note says that size and root were the log''s own.';
+  'Up to where each log was verified without problems; an incremental verification continues from there. The signed note attests the log''s size and root.';
 alter table akashi_audit.verified_heads enable row level security, force row level security;
 create policy verified_heads_worker on akashi_audit.verified_heads to akashi_worker using (true) with check (true);
 create policy verified_heads_read on akashi_audit.verified_heads for select to akashi_app, akashi_security_admin, akashi_reader using (true);
@@ -302,7 +302,7 @@ begin
   where e.log = record_retention.log and e.position between first_position and last_position
     and e.created_at >= lower_bound and e.created_at < upper_bound;
   if counted <> row_count then
-    raise exception 'the range holds % entries of log %, not %', counted, log, row_count
+    raise exception 'the range has % entries of log %, not %', counted, log, row_count
       using errcode = 'AK003', hint = 'count again: rows were sealed meanwhile';
   end if;
   insert into akashi_audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position,
@@ -513,7 +513,7 @@ create function akashi_audit.system_identity(out system_identifier bigint, out t
 $$;
 grant execute on function akashi_audit.system_identity() to akashi_worker, akashi_security_admin;
 
--- Holds writers off a log's table until the transaction ends: whatever is in it then is committed. Answers the
+-- Holds writers off a log's table until the transaction ends: whatever is in it then is committed. Returns the
 -- last number that may be used: a statement numbers its rows from the one that it took of the sequence, and up to
 -- the next all may be. The floor of an epoch lies above it.
 create function akashi_audit.hold_log(log text) returns bigint
@@ -558,7 +558,7 @@ end
 $$;
 grant execute on function akashi_audit.alert_ledger_epoch(jsonb) to akashi_worker;
 
--- What is wrong now, of one kind: an array of {subject, detail}. Answers how many alarms began.
+-- What is wrong now, of one kind: an array of {subject, detail}. Returns how many alarms began.
 create function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

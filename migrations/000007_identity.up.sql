@@ -41,7 +41,7 @@ create function akashi_auth.ngrams(folded text) returns text[]
   cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
   where g.gram is not null and g.gram !~ '^\s+$'
 $$;
-comment on function akashi_auth.ngrams(text) is 'What an index holds of a text: its characters and pairs of characters.';
+comment on function akashi_auth.ngrams(text) is 'The index terms of a text: its characters and pairs of characters.';
 
 create function akashi_auth.search_terms(query text) returns text[]
   language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -195,7 +195,7 @@ begin
        select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
        where ur.role_id = administrator and u.id <> old.id and u.is_active and (ur.expires_at is null or ur.expires_at > now()))
   then
-    raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'give the role to somebody else first';
+    raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'grant the role to another user first';
   end if;
   return new;
 end
@@ -313,7 +313,7 @@ create table akashi_auth.permissions (
   constraint permissions_action_check check (action in ('read', 'write', 'delete', 'admin')),
   constraint permissions_tier_check check (tier in ('system', 'business', 'service'))
 );
-comment on table akashi_auth.permissions is 'Written resource:action; the action admin holds read, write and delete of its resource.';
+comment on table akashi_auth.permissions is 'Written resource:action; the action admin includes read, write and delete of its resource.';
 comment on column akashi_auth.permissions.tier is 'The lowest tier of a role that may hold it.';
 create trigger update_updated_at before update on akashi_auth.permissions for each row execute function akashi_auth.update_updated_at();
 alter table akashi_auth.permissions enable row level security, force row level security;
@@ -383,8 +383,8 @@ create table akashi_auth.user_roles (
   last_modified_by text,
   constraint user_roles_user_id_role_id_key unique (user_id, role_id)
 );
-comment on table akashi_auth.user_roles is 'Roles that a user holds, some until a time.';
-comment on column akashi_auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
+comment on table akashi_auth.user_roles is 'Roles of users, optionally with an expiry.';
+comment on column akashi_auth.user_roles.expires_at is 'Null means no expiry; an expired role has no effect.';
 create index user_roles_role_id_idx on akashi_auth.user_roles (role_id);
 create index user_roles_assigned_by_idx on akashi_auth.user_roles (assigned_by) where assigned_by is not null;
 create trigger update_updated_at before update on akashi_auth.user_roles for each row execute function akashi_auth.update_updated_at();
@@ -408,7 +408,7 @@ create table akashi_auth.service_accounts (
   last_modified_by text,
   constraint service_accounts_tier_check check (tier in ('system', 'business', 'service'))
 );
-comment on table akashi_auth.service_accounts is 'Callers that are no person: no password, no session, only API keys.';
+comment on table akashi_auth.service_accounts is 'Accounts of programs, with API keys only: no password and no sessions.';
 comment on column akashi_auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
 create trigger update_updated_at before update on akashi_auth.service_accounts for each row execute function akashi_auth.update_updated_at();
 alter table akashi_auth.service_accounts enable row level security, force row level security;
@@ -433,7 +433,7 @@ create table akashi_auth.service_account_roles (
   last_modified_by   text,
   constraint service_account_roles_service_account_id_role_id_key unique (service_account_id, role_id)
 );
-comment on table akashi_auth.service_account_roles is 'Roles that a service account holds.';
+comment on table akashi_auth.service_account_roles is 'Roles of service accounts.';
 create index service_account_roles_role_id_idx on akashi_auth.service_account_roles (role_id);
 create index service_account_roles_assigned_by_idx on akashi_auth.service_account_roles (assigned_by) where assigned_by is not null;
 create trigger update_updated_at before update on akashi_auth.service_account_roles for each row execute function akashi_auth.update_updated_at();
@@ -764,7 +764,7 @@ declare
 begin
   select p.value into found_value from akashi_auth.security_policies p where p.key = policy.key;
   if not found then
-    raise exception 'there is no policy %', policy.key using errcode = 'undefined_object';
+    raise exception 'policy not found: %', policy.key using errcode = 'undefined_object';
   end if;
   return found_value;
 end

@@ -4,10 +4,10 @@
 --   a permission stands only in roles of its tier or above it     (trigger, binds the owner too)
 --   a tier never changes                                          (trigger)
 --   a caller gives only roles of their own tier or below it, and only permissions that they have themselves
---   nobody gives anything to themselves
+--   users cannot grant anything to themselves
 --   an API key's scopes and tier are within its owner's, and its maker's
 --
--- Somebody who administers the database, and whom no signed context names, may do all of it.
+-- A database administrator without a signed context may do all of it.
 set local role akashi_owner;
 
 create function akashi_auth.is_administrator() returns boolean
@@ -16,7 +16,7 @@ create function akashi_auth.is_administrator() returns boolean
     and akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_owner', 'member')
 $$;
-comment on function akashi_auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
+comment on function akashi_auth.is_administrator() is 'Whether the caller is a database administrator without a signed context.';
 
 create function akashi_auth.require_permission(permission text) returns void
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -70,7 +70,7 @@ create function akashi_auth.refuse_tier(tier text) returns void
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if akashi_auth.tier_rank(tier) is null then
-    raise exception '% is no tier', tier using errcode = 'invalid_parameter_value', hint = 'use system, business or service';
+    raise exception '% is not a tier', tier using errcode = 'invalid_parameter_value', hint = 'use system, business or service';
   end if;
   if akashi_auth.tier_rank(tier) > akashi_auth.caller_rank() then
     raise exception 'the tier % is above the caller''s own', tier using errcode = 'insufficient_privilege',
@@ -89,7 +89,7 @@ begin
   perform akashi_auth.require_permission('roles:write');
   select * into role from akashi_auth.roles r where r.name = role_name for share;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if not akashi_auth.is_administrator() then
@@ -98,7 +98,7 @@ begin
     where rp.role_id = role.id and not akashi_auth.has_permission(p.resource || ':' || p.action)
     order by 1 limit 1;
     if found then
-      raise exception 'the role % holds %, which the caller does not have', role_name, missing
+      raise exception 'the role % has %, which the caller does not have', role_name, missing
         using errcode = 'insufficient_privilege', hint = 'give only what you have yourself';
     end if;
   end if;
@@ -172,7 +172,7 @@ declare
 begin
   if coalesce(until, 'infinity') > own then
     raise exception 'this would last longer than what the caller has, which ends %', own using errcode = 'insufficient_privilege',
-      hint = 'give it an end no later than that, or let somebody give it who has it for good';
+      hint = 'set an earlier expiry, or let a user grant it whose own role does not expire';
   end if;
 end
 $$;
@@ -185,7 +185,7 @@ create function akashi_auth.refuse_longer_role(role akashi_auth.roles, until tim
     where rp.role_id = role.id), role.tier)
 $$;
 
--- Gives a user a role, or changes when it ends. Answers the grant's id.
+-- Grants a role to a user, or changes when the grant expires. Returns the grant's id.
 create function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamptz default null) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -193,7 +193,7 @@ declare
   grant_id uuid;
 begin
   if grant_role.user_id = akashi_auth.current_user_id() then
-    raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
+    raise exception 'users cannot grant roles to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if grant_role.expires_at <= now() then
@@ -201,7 +201,7 @@ begin
   end if;
   perform akashi_auth.refuse_longer_role(role, grant_role.expires_at);
   if not exists (select from akashi_auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
-    raise exception 'there is no user %', grant_role.user_id using errcode = 'no_data_found';
+    raise exception 'user not found: %', grant_role.user_id using errcode = 'no_data_found';
   end if;
   insert into akashi_auth.user_roles as ur (user_id, role_id, assigned_by, expires_at)
   values (grant_role.user_id, role.id, akashi_auth.current_user_id(), grant_role.expires_at)
@@ -225,7 +225,7 @@ begin
   -- One at a time for each role, so that two callers cannot take the last two away together.
   select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   delete from akashi_auth.user_roles ur where ur.user_id = revoke_role.user_id and ur.role_id = role.id;
@@ -236,7 +236,7 @@ begin
     select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
     where ur.role_id = role.id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
   ) then
-    raise exception 'the last sys_admin cannot be taken away' using errcode = 'AK003', hint = 'give the role to somebody else first';
+    raise exception 'the last sys_admin cannot be removed' using errcode = 'AK003', hint = 'grant the role to another user first';
   end if;
   perform akashi_auth.record_grant('role_revoked', role, 'user', revoke_role.user_id, '{}');
   return true;
@@ -287,7 +287,7 @@ begin
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if role.name in ('sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer') then
-    raise exception 'the role % is built in', role_name using errcode = 'AK003', hint = 'revoke it from whoever has it instead';
+    raise exception 'the role % is built in', role_name using errcode = 'AK003', hint = 'revoke its grants instead';
   end if;
   delete from akashi_auth.roles r where r.id = role.id;
   return true;
@@ -302,7 +302,7 @@ begin
   select p.id into found_id from akashi_auth.permissions p
   where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2);
   if not found then
-    raise exception 'there is no permission %', permission using errcode = 'undefined_object',
+    raise exception 'permission not found: %', permission using errcode = 'undefined_object',
       hint = 'akashi roles permissions shows them';
   end if;
   return found_id;
@@ -318,7 +318,7 @@ begin
   perform akashi_auth.require_permission('roles:admin');
   select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
@@ -340,7 +340,7 @@ begin
   perform akashi_auth.require_permission('roles:admin');
   select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if role.name = 'sys_admin' then
@@ -366,7 +366,7 @@ begin
   perform akashi_auth.require_permission('auth_config:write');
   select p.value into before from akashi_auth.security_policies p where p.key = set_policy.key for update;
   if not found then
-    raise exception 'there is no policy %', set_policy.key using errcode = 'undefined_object';
+    raise exception 'policy not found: %', set_policy.key using errcode = 'undefined_object';
   end if;
   if before = set_policy.value then
     return;
@@ -405,7 +405,7 @@ begin
   perform akashi_auth.require_permission('api_keys:write');
   select * into account from akashi_auth.service_accounts a where a.name = account_name for no key update;
   if not found then
-    raise exception 'there is no service account %', account_name using errcode = 'undefined_object';
+    raise exception 'service account not found: %', account_name using errcode = 'undefined_object';
   end if;
   perform akashi_auth.refuse_tier(account.tier);
   return account;
@@ -429,7 +429,7 @@ declare
   grant_id uuid;
 begin
   if exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id() and k.service_account_id = account.id) then
-    raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
+    raise exception 'users cannot grant roles to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if grant_service_role.expires_at <= now() then
@@ -455,7 +455,7 @@ begin
   perform akashi_auth.require_permission('roles:write');
   select * into role from akashi_auth.roles r where r.name = role_name;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   delete from akashi_auth.service_account_roles sr where sr.service_account_id = account.id and sr.role_id = role.id;
@@ -542,7 +542,7 @@ begin
   elsif key.user_id is null then
     raise exception 'a key has an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
   elsif not akashi_auth.is_administrator() and key.user_id <> coalesce(akashi_auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
-    raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+    raise exception 'users cannot create keys for another person' using errcode = 'insufficient_privilege',
       hint = 'make it for a service account';
   else
     if not akashi_auth.is_administrator() and not akashi_auth.owns_key(key) then
@@ -551,7 +551,7 @@ begin
     -- Locked, so that a limit holds among parallel callers.
     perform from akashi_auth.users u where u.id = key.user_id and u.is_active for no key update;
     if not found then
-      raise exception 'there is no active user %', key.user_id using errcode = 'no_data_found';
+      raise exception 'active user not found: %', key.user_id using errcode = 'no_data_found';
     end if;
     rank := akashi_auth.user_rank(key.user_id);
   end if;
@@ -567,7 +567,7 @@ begin
   select count(*) into active from akashi_auth.api_keys k
   where (k.user_id = key.user_id or k.service_account_id = key.service_account_id) and k.is_active and k.expires_at > now();
   if active >= akashi_auth.policy('api_key.max_per_owner')::integer then
-    raise exception 'the owner has % keys already', active using errcode = 'AK003', hint = 'revoke those that nobody uses';
+    raise exception 'the owner already has % keys', active using errcode = 'AK003', hint = 'revoke unused keys';
   end if;
   insert into akashi_auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
     expires_at, created_by)
@@ -593,11 +593,11 @@ declare
 begin
   select * into key from akashi_auth.api_keys k where k.id = key_id for update;
   if not found then
-    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+    raise exception 'API key not found: %', key_id using errcode = 'no_data_found';
   end if;
   if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
     if key.user_id is not null and key.user_id is distinct from akashi_auth.current_user_id() then
-      raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+      raise exception 'users cannot create keys for another person' using errcode = 'insufficient_privilege',
         hint = 'the owner rotates it; others can revoke it';
     end if;
     perform akashi_auth.require_permission('api_keys:write');
@@ -625,7 +625,7 @@ begin
 end
 $$;
 
--- Ends a key at once; false when it had ended. Owner, the key itself, or api_keys:delete.
+-- Revokes a key immediately; false when it was already revoked or expired. Owner, the key itself, or api_keys:delete.
 create function akashi_auth.revoke_api_key(key_id uuid, reason text default null) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -633,7 +633,7 @@ declare
 begin
   select * into key from akashi_auth.api_keys k where k.id = key_id for update;
   if not found then
-    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+    raise exception 'API key not found: %', key_id using errcode = 'no_data_found';
   end if;
   if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
     perform akashi_auth.require_permission('api_keys:delete');
@@ -733,10 +733,10 @@ begin
   end if;
   select * into person from akashi_auth.users u where u.id = user_id for no key update;
   if not found or person.is_deleted then
-    raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
+    raise exception 'user not found, or erased' using errcode = 'no_data_found';
   end if;
   if person.id = akashi_auth.current_user_id() then
-    raise exception 'nobody does this to themselves' using errcode = 'insufficient_privilege',
+    raise exception 'users cannot do this to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if not akashi_auth.is_server() and akashi_auth.user_rank(person.id) > akashi_auth.caller_rank() then
@@ -766,7 +766,7 @@ begin
     email_masked = coalesce(change_user.email_masked, u.email_masked)
   where u.id = user_id and not u.is_deleted;
   if not found then
-    raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
+    raise exception 'user not found, or erased' using errcode = 'no_data_found';
   end if;
 end
 $$;
@@ -777,7 +777,7 @@ begin
   perform akashi_auth.managed_user(user_id, 'users:write');
   if set_account_status.account_status = 'deleted' then
     raise exception 'a person is deleted by erasing them' using errcode = 'invalid_parameter_value',
-      hint = 'akashi keys shred does it, and cannot be taken back';
+      hint = 'use akashi keys shred; it cannot be undone';
   end if;
   update akashi_auth.users u set account_status = set_account_status.account_status where u.id = user_id;
 end

@@ -99,7 +99,7 @@ values ('akashi_security', 'security_events', 'day', 30, '90 days', 'archive', '
 select akashi_lifecycle.apply_partitions();
 select akashi_audit.exempt('akashi_security.security_events', 'append-only and sealed itself');
 
--- One event, now, in the caller's transaction; answers its id.
+-- One event, now, in the caller's transaction; returns its id.
 --
 -- What the context says wins. What it leaves open may be given where the context is signed, or by the
 -- worker: a login is recorded before its session exists, a detector writes about others. Of an unsigned
@@ -134,7 +134,7 @@ declare
   new_id  constant uuid := akashi_audit.uuid_v7();
 begin
   if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,49}$' then
-    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+    raise exception '% is not a valid event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
       hint = 'use up to 50 lowercase letters, digits and underscores';
   end if;
   if jsonb_typeof(event_details) is distinct from 'object' then
@@ -167,11 +167,11 @@ begin
 end
 $$;
 comment on function akashi_security.record_event is
-  'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
+  'Records a security event in the caller''s transaction, with the actor of the signed context; returns its id.';
 grant execute on function akashi_security.record_event to akashi_app, akashi_worker, akashi_security_admin;
 
 -- Events that services send over HTTP, in one transaction; the caller has checked their shape. Who sent them
--- is taken from the signed context and kept beside what they say. Answers, for each, what became of it:
+-- is taken from the signed context and kept beside what they say. Returns, for each, what became of it:
 -- stored; known, when the same id is there; or why it is not taken. The window keeps a sender from
 -- writing history, and what it holds is never archived yet.
 create function akashi_security.submit_events(events jsonb) returns table (place integer, state text)
@@ -232,7 +232,7 @@ begin
 end
 $$;
 comment on function akashi_security.submit_events(jsonb) is
-  'Takes in an array of events of services, 7 days old to 5 minutes ahead, each once; answers what became of each by its place.';
+  'Stores an array of events of services, 7 days old to 5 minutes ahead, each once; returns the outcome of each by position.';
 grant execute on function akashi_security.submit_events(jsonb) to akashi_app, akashi_worker;
 
 -- A user's classification or the state of their account changed. Whoever did it is the actor of the
@@ -281,8 +281,8 @@ create table akashi_security.remediations (
   check ((remediation_status = 'resolved') = (resolved_at is not null))
 );
 comment on table akashi_security.remediations is
-  'What is done about an event; an event without a row is open. Its history is in the audit trail.';
-comment on column akashi_security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
+  'The remediation of an event; an event without a row is open. Its history is in the audit trail.';
+comment on column akashi_security.remediations.severity is 'Severity of the event, for the list of open events; outlives the event''s partition.';
 comment on column akashi_security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
 create index remediations_status_idx on akashi_security.remediations (remediation_status, severity);
 create index remediations_hub_id_idx on akashi_security.remediations (security_hub_id) where security_hub_id is not null;
@@ -296,7 +296,7 @@ begin
     select e.severity into new.severity from akashi_security.security_events e
     where e.id = new.event_id and e.created_at = new.event_created_at;
     if not found then
-      raise exception 'there is no event % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
+      raise exception 'event not found: % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
     end if;
   end if;
   if new.remediation_status <> 'resolved' then

@@ -161,7 +161,7 @@ end
 $uuid$;
 comment on table akashi_auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
 comment on column akashi_auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
-comment on column akashi_auth.login_attempts.result is 'denied: refused before a credential was looked at, e.g. locked or not allowed by policy.';
+comment on column akashi_auth.login_attempts.result is 'denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
 comment on column akashi_auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
 create index login_attempts_order_idx on akashi_auth.login_attempts (xid, seq);
 create index login_attempts_user_idx on akashi_auth.login_attempts (user_id, created_at desc) where user_id is not null;
@@ -181,7 +181,7 @@ select akashi_lifecycle.apply_partitions();
 select akashi_audit.exempt('akashi_auth.login_attempts', 'append-only and sealed itself');
 
 -- Guesses under way and failed, by account and address, by address, and by account. An attempt is counted
--- before its password is looked at and given back when it was right, so that guesses in parallel cannot all
+-- before its password is checked and given back when it was right, so that guesses in parallel cannot all
 -- pass before the first has failed.
 create table akashi_auth.login_throttles (
   key            bytea primary key check (octet_length(key) = 32),
@@ -192,7 +192,7 @@ create table akashi_auth.login_throttles (
   expires_at     timestamptz not null
 );
 comment on table akashi_auth.login_throttles is 'Counters that live for minutes; the record of each attempt is akashi_auth.login_attempts.';
-comment on column akashi_auth.login_throttles.key is 'SHA-256 of what is counted.';
+comment on column akashi_auth.login_throttles.key is 'SHA-256 of the counted account or address.';
 comment on column akashi_auth.login_throttles.announced is 'The event account_locked was recorded for this lock.';
 create index login_throttles_expires_idx on akashi_auth.login_throttles (expires_at);
 alter table akashi_auth.login_throttles enable row level security, force row level security;
@@ -211,7 +211,7 @@ create function akashi_auth.policy_minutes(key text) returns interval
   select make_interval(mins => (akashi_auth.policy(policy_minutes.key))::integer)
 $$;
 
--- Counts one attempt. Answers the seconds to wait, 0 when the attempt may go on.
+-- Counts one attempt. Returns the seconds to wait, 0 when the attempt may go on.
 create function akashi_auth.reserve_attempt(throttle bytea, threshold integer) returns integer
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -257,7 +257,7 @@ create function akashi_auth.throttled_account(user_id uuid, identifier_hash byte
   select coalesce(uuid_send(user_id), identifier_hash)
 $$;
 
--- Counts an attempt to sign in and answers what it takes to check it. wait_seconds above 0: refused, and
+-- Counts an attempt to sign in and returns what it takes to check it. wait_seconds above 0: refused, and
 -- nothing else is answered. The address is the one of the signed context.
 create function akashi_auth.begin_login(user_id uuid, identifier_hash bytea)
   returns table (wait_seconds integer, password_hash text, password_changed_at timestamptz, must_change boolean,
@@ -480,7 +480,7 @@ begin
 end
 $$;
 
--- Ends all sessions of a user but one; answers how many.
+-- Ends all sessions of a user but one; returns how many.
 create function akashi_auth.revoke_sessions(user_id uuid, kept uuid default null) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -541,7 +541,7 @@ grant execute on function akashi_auth.begin_login(uuid, bytea), akashi_auth.sett
 grant execute on function akashi_auth.authenticate_session(bytea) to akashi_worker;
 grant execute on function akashi_auth.renew_session(bytea, text[], boolean) to akashi_app;
 
--- Tells what the person behind the session does. Written only when something changes or a minute has
+-- Sets the presence of the session. Written only when something changes or a minute has
 -- passed, so that a busy client costs one write a minute.
 create function akashi_auth.set_session_status(new_status text, room uuid default null) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -557,7 +557,7 @@ begin
   return found;
 end
 $$;
-comment on function akashi_auth.set_session_status(text, uuid) is 'Answers whether anything was written.';
+comment on function akashi_auth.set_session_status(text, uuid) is 'Returns whether anything was written.';
 
 -- Joined like a table: the person's own sessions are all that it reads.
 create view akashi_auth.presence with (security_invoker = true) as
@@ -599,7 +599,7 @@ begin
 end
 $$;
 comment on function akashi_auth.sockets_changed(uuid[], uuid[], integer[]) is
-  'Answers whose sessions were written. Of those closed, one that was active since has come back, maybe at another node.';
+  'Returns the users whose sessions were written. A closed session that was active since has reconnected, maybe to another server.';
 
 grant execute on function akashi_auth.set_session_status(text, uuid), akashi_auth.active_user_count() to akashi_app;
 grant execute on function akashi_auth.valid_sessions(uuid[]), akashi_auth.active_user_count(),
@@ -607,7 +607,7 @@ grant execute on function akashi_auth.valid_sessions(uuid[]), akashi_auth.active
 
 -- Expired sessions, and one-time things that nobody used, are removed after the time that the settings say. Each
 -- removed row is a row of the trail.
--- Removes at most `batch` rows of each kind; answers how many. Rows that somebody works on wait for the next run.
+-- Removes at most `batch` rows of each kind; returns how many. Rows that somebody works on wait for the next run.
 create function akashi_auth.purge_expired(batch integer default 5000) returns table (what text, removed bigint)
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -640,7 +640,7 @@ begin
   return next;
 end
 $$;
-comment on function akashi_auth.purge_expired(integer) is 'Removes old sessions and one-time things that nobody used; again until nothing is left.';
+comment on function akashi_auth.purge_expired(integer) is 'Deletes a batch of expired sessions, one-time passwords and pending factors; call it until nothing is left.';
 grant execute on function akashi_auth.purge_expired(integer) to akashi_worker;
 
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values

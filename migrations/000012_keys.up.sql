@@ -56,7 +56,7 @@ insert into akashi_keys.personal_columns (schema_name, table_name, column_name, 
   ('akashi_security', 'security_events', 'source_ip',        'user_id',      'plain',     'kept', 'the retention of security events'),
   ('akashi_security', 'security_events', 'user_agent',       'user_id',      'plain',     'kept', 'the retention of security events');
 
--- One row a person who was erased, or is being: what was begun is gone on with from here.
+-- One row a person who was erased, or is being: what was begun is continued from here.
 create table akashi_keys.erasures (
   user_id          uuid primary key,
   key_id           text not null,
@@ -83,7 +83,7 @@ create function akashi_keys.is_erased(person uuid) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (select from akashi_keys.erasures e where e.user_id = person)
 $$;
-comment on function akashi_keys.is_erased(uuid) is 'Whether an erasure of the person has begun.';
+comment on function akashi_keys.is_erased(uuid) is 'Whether an erasure of the person was started.';
 select akashi_audit.protect('akashi_keys.erasures', 'confidential', 'user_id');
 
 -- Values of a person by personal column, as [{schema, table, column, form, atErasure, until, values}]. What is
@@ -141,7 +141,7 @@ begin
 end
 $$;
 
--- First half of an erasure: everything but the key, in one transaction. Answers when it began; again, for one
+-- First half of an erasure: everything but the key, in one transaction. Returns when it began; again, for one
 -- that has begun, also when the account has come back with a restored database.
 create function akashi_keys.begin_erasure(person uuid, key_id text, reason text) returns timestamptz
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -154,7 +154,7 @@ begin
   select * into begun from akashi_keys.erasures e where e.user_id = person for update;
   select * into account from akashi_auth.users u where u.id = person for update;
   if account.id is null and begun.user_id is null then
-    raise exception 'there is no such user' using errcode = 'no_data_found';
+    raise exception 'user not found' using errcode = 'no_data_found';
   end if;
   if begun.user_id is not null and (account.id is null or account.is_deleted) then
     return begun.requested_at;
@@ -186,7 +186,7 @@ begin
 end
 $$;
 comment on function akashi_keys.begin_erasure(uuid, text, text) is
-  'Ends the account, its sessions, keys and roles and clears what is plain; the caller then destroys the person''s key.';
+  'Deletes the account with its sessions, keys and roles and clears plain values; the caller then destroys the person''s key.';
 
 -- Second half, once the key is destroyed: without their salt the digests of the person say nothing.
 create function akashi_keys.erase_salts(person uuid) returns void
@@ -196,7 +196,7 @@ declare
 begin
   perform akashi_keys.require_erasing();
   if not exists (select from akashi_keys.erasures e where e.user_id = person) then
-    raise exception 'no erasure of this person has begun' using errcode = 'AK003';
+    raise exception 'no erasure of this person was started' using errcode = 'AK003';
   end if;
   erased := akashi_audit.erase_salt(person::text);
   update akashi_keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;

@@ -150,7 +150,7 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
-    raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
+    raise exception '%.% is not a partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
   select * into bounds from akashi_lifecycle.partition_bounds(child);
   perform akashi_lifecycle.assert_expired(schema_name, table_name, bounds.lower, bounds.upper, as_of);
@@ -246,7 +246,7 @@ begin
 end
 $$;
 
--- Says that the objects of an export are about to be deleted: from here on nobody reads them. Answers false when
+-- Says that the objects of an export are about to be deleted: from here on nobody reads them. Returns false when
 -- the export is at no such point. Asked again for one that is retiring it only checks that it still may.
 create function akashi_lifecycle.begin_retiring(export uuid, record uuid) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -300,7 +300,7 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
-    raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
+    raise exception '%.% is not a partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
   select * into bounds from akashi_lifecycle.partition_bounds(child);
   policy := akashi_lifecycle.assert_retirable(schema_name, table_name, bounds.upper);
@@ -388,7 +388,7 @@ $$;
 comment on function akashi_archive.get_archive_status() is 'Every export with its state, rows, size in PostgreSQL and manifest in the store.';
 
 -- What may leave is decided and done by the worker, since a function can neither upload nor commit in
--- between: called for good it asks the worker and answers what is due.
+-- between: called for good it asks the worker and returns what is due.
 create function akashi_archive.process_archived_partitions(p_dry_run boolean default false)
   returns table (table_name text, row_count bigint, exported boolean, dropped boolean, message text)
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -429,7 +429,7 @@ begin
 end
 $$;
 comment on function akashi_archive.process_archived_partitions(boolean) is
-  'Asks the worker to export and drop what is due, and answers what that is; with true it only answers.';
+  'Asks the worker to export and drop what is due, and returns what that is; with true it only reports that.';
 
 grant execute on function akashi_archive.get_archive_status(), akashi_archive.process_archived_partitions(boolean)
   to akashi_worker, akashi_security_admin;

@@ -214,7 +214,7 @@ begin
 end
 $$;
 
--- Locks a room for a change of its members and answers the caller's membership. A room that the caller
+-- Locks a room for a change of its members and returns the caller's membership. A room that the caller
 -- may not see is one that does not exist.
 create function akashi_chat.lock_room(room uuid, out target akashi_chat.rooms, out mine akashi_chat.room_members)
   language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -225,7 +225,7 @@ begin
   select * into target from akashi_chat.rooms r where r.id = room and not r.is_deleted;
   select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
   if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (akashi_chat.my_invited_rooms())) then
-    raise exception 'there is no such room' using errcode = 'no_data_found';
+    raise exception 'room not found' using errcode = 'no_data_found';
   end if;
 end
 $$;
@@ -309,7 +309,7 @@ begin
   return room;
 end
 $$;
-comment on function akashi_chat.open_direct_room(uuid) is 'The one direct room of a pair, made on first use; answers the same from both sides.';
+comment on function akashi_chat.open_direct_room(uuid) is 'The one direct room of a pair, made on first use; returns the same from both sides.';
 
 create function akashi_chat.join_room(room uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -373,10 +373,10 @@ begin
   perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin'), akashi_chat.refuse_direct(held.target);
   select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
   if not found then
-    raise exception 'there is no such member' using errcode = 'no_data_found';
+    raise exception 'member not found' using errcode = 'no_data_found';
   end if;
   if person = (held.mine).user_id then
-    raise exception 'nobody removes themselves' using errcode = 'AK003', hint = 'leave the room instead';
+    raise exception 'members cannot remove themselves' using errcode = 'AK003', hint = 'leave the room instead';
   end if;
   if member.role <> 'member' then
     perform akashi_chat.refuse_unless_role(held.mine, 'owner');
@@ -396,7 +396,7 @@ begin
   perform akashi_chat.refuse_unless_role(held.mine, 'owner'), akashi_chat.refuse_direct(held.target);
   select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
   if not found then
-    raise exception 'there is no such member' using errcode = 'no_data_found';
+    raise exception 'member not found' using errcode = 'no_data_found';
   end if;
   if member.role = 'owner' and new_role <> 'owner' and not exists (
     select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
@@ -415,7 +415,7 @@ begin
   update akashi_chat.room_members m set notification_level = level
   where m.room_id = room and m.user_id = akashi_chat.require_user() and m.is_active;
   if not found then
-    raise exception 'there is no such room' using errcode = 'no_data_found';
+    raise exception 'room not found' using errcode = 'no_data_found';
   end if;
 end
 $$;
@@ -482,7 +482,7 @@ begin
     raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
   end if;
   if not exists (select from akashi_auth.active_users u where u.id = person) then
-    raise exception 'there is no such user' using errcode = 'no_data_found';
+    raise exception 'user not found' using errcode = 'no_data_found';
   end if;
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
     raise exception 'this person is a member already' using errcode = 'AK003';
@@ -506,7 +506,7 @@ declare
 begin
   select * into answered from akashi_chat.room_invitations i where i.id = invitation and i.invited_user_id = me;
   if not found then
-    raise exception 'there is no such invitation' using errcode = 'no_data_found';
+    raise exception 'invitation not found' using errcode = 'no_data_found';
   end if;
   -- The room first, then the invitation: the order in which akashi_chat.invite takes them.
   perform from akashi_chat.room_sequences s where s.room_id = answered.room_id for update;
@@ -518,7 +518,7 @@ begin
   if accept then
     select * into room from akashi_chat.rooms r where r.id = answered.room_id and not r.is_deleted;
     if not found then
-      raise exception 'there is no such room' using errcode = 'no_data_found';
+      raise exception 'room not found' using errcode = 'no_data_found';
     end if;
     perform akashi_chat.refuse_if_inactive(room);
     if not exists (select from akashi_chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
@@ -537,7 +537,7 @@ declare
 begin
   select * into wanted from akashi_chat.room_invitations i where i.id = invitation;
   if not found or not wanted.room_id = any (akashi_chat.my_rooms()) then
-    raise exception 'there is no such invitation' using errcode = 'no_data_found';
+    raise exception 'invitation not found' using errcode = 'no_data_found';
   end if;
   select * into held from akashi_chat.lock_room(wanted.room_id);
   if wanted.invited_by is distinct from (held.mine).user_id then

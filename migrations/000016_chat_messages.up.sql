@@ -289,7 +289,7 @@ declare
 begin
   select s.last_message_at into previous from akashi_chat.room_sequences s where s.room_id = room for update;
   if not found or not exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active) then
-    raise exception 'there is no such room' using errcode = 'no_data_found';
+    raise exception 'room not found' using errcode = 'no_data_found';
   end if;
   if client is not null then
     select * into message from akashi_chat.messages m where m.client_id = client and m.room_id = room and m.user_id = me;
@@ -299,7 +299,7 @@ begin
   end if;
   select * into target from akashi_chat.rooms r where r.id = room;
   if target.is_deleted then
-    raise exception 'there is no such room' using errcode = 'no_data_found';
+    raise exception 'room not found' using errcode = 'no_data_found';
   end if;
   perform akashi_chat.refuse_if_inactive(target);
   if message_type not in ('text', 'image', 'file') then
@@ -313,7 +313,7 @@ begin
     select m.user_id into replied_to from akashi_chat.messages m
     where m.id = reply_to and m.created_at = akashi_chat.message_time(reply_to) and m.room_id = room;
     if not found then
-      raise exception 'there is no such message to reply to' using errcode = 'no_data_found';
+      raise exception 'the message to reply to was not found' using errcode = 'no_data_found';
     end if;
   end if;
   at := greatest(date_trunc('milliseconds', clock_timestamp()), previous + interval '1 millisecond');
@@ -330,7 +330,7 @@ begin
       and f.upload_status <> 'failed' and not f.is_deleted
     returning * into upload;
     if not found then
-      raise exception 'there is no such file to send' using errcode = 'no_data_found';
+      raise exception 'the file to send was not found' using errcode = 'no_data_found';
     end if;
   end if;
   insert into akashi_chat.room_events (room_id, sequence, event_type, message_id, user_id)
@@ -352,7 +352,7 @@ begin
   select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
   select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
   if mine.id is null or not room = any (akashi_chat.my_rooms()) then
-    raise exception 'there is no such message' using errcode = 'no_data_found';
+    raise exception 'message not found' using errcode = 'no_data_found';
   end if;
   perform from akashi_chat.room_sequences s where s.room_id = room for update;
   perform akashi_chat.refuse_if_inactive(r) from akashi_chat.rooms r where r.id = room;
@@ -414,7 +414,7 @@ declare
   levels constant text[] := array['public', 'internal', 'confidential', 'restricted'];
 begin
   if array_position(levels, wanted) is null then
-    raise exception '% is no classification', coalesce(wanted, 'null') using errcode = 'invalid_parameter_value',
+    raise exception '% is not a classification', coalesce(wanted, 'null') using errcode = 'invalid_parameter_value',
       hint = 'use public, internal, confidential or restricted';
   end if;
   if author is distinct from mine.user_id or array_position(levels, wanted) < array_position(levels, present) then
@@ -449,7 +449,7 @@ begin
   -- A file that no message shows is its uploader's alone.
   if mine.id is null or not target.room_id = any (akashi_chat.my_rooms())
      or (target.user_id <> me and (target.message_id is null or target.upload_status <> 'completed')) then
-    raise exception 'there is no such file' using errcode = 'no_data_found';
+    raise exception 'file not found' using errcode = 'no_data_found';
   end if;
   perform akashi_chat.refuse_classification(mine, target.user_id, target.security_classification, classify_file.security_classification);
   update akashi_chat.file_uploads f set security_classification = classify_file.security_classification where f.id = file;
@@ -496,7 +496,7 @@ declare
 begin
   select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
   if room is null or not room = any (akashi_chat.my_rooms()) then
-    raise exception 'there is no such message' using errcode = 'no_data_found';
+    raise exception 'message not found' using errcode = 'no_data_found';
   end if;
   insert into akashi_chat.read_positions as p (room_id, user_id, message_id, read_to) values (room, me, message, akashi_chat.message_time(message))
   on conflict (user_id, room_id) do update set message_id = excluded.message_id, read_to = excluded.read_to
@@ -534,7 +534,7 @@ begin
   where f.id = upload and f.user_id = akashi_chat.require_user() and f.upload_status = 'processing' and f.received_at is null
   returning * into received;
   if not found then
-    raise exception 'there is no such upload under way' using errcode = 'no_data_found';
+    raise exception 'upload not found, or already finished' using errcode = 'no_data_found';
   end if;
   return received;
 end
@@ -559,7 +559,7 @@ begin
     height = (outcome ->> 'height')::integer
   where f.id = upload and f.upload_status = 'processing' returning * into finished;
   if not found then
-    raise exception 'there is no such upload under way' using errcode = 'no_data_found';
+    raise exception 'upload not found, or already finished' using errcode = 'no_data_found';
   end if;
   if finished.message_id is not null then
     update akashi_chat.messages m set message_type = case when finished.mime_type like 'image/%' then 'image' else 'file' end
@@ -748,7 +748,7 @@ grant execute on function akashi_chat.read_as_security_admin(uuid, text, timesta
 
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('deleted_messages.retention_days', '365', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
-   'how long a message that was deleted is kept before it is removed for good');
+   'how long a deleted message is kept before it is removed permanently');
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('chat-purge', '10 4 * * *', 'chat.purge', '2 hours',
    'remove messages deleted long ago, old notifications and events of rooms, and the bytes of deleted files');

@@ -99,5 +99,5 @@ begin
 end
 $$;
 comment on function akashi_chat.search_messages is
-  'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page; recent_rows are looked at before the index.';
+  'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message starts the next page; recent_rows are scanned before the index is used.';
 grant execute on function akashi_chat.search_messages to akashi_app;

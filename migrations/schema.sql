@@ -334,10 +334,10 @@ create table akashi_audit.ledger_epochs (
   constraint ledger_epochs_root_check CHECK ((octet_length(root) = 32))
 );
 alter table akashi_audit.ledger_epochs owner to akashi_owner;
-comment on table akashi_audit.ledger_epochs is 'Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new name that is linked to the old head by a signed note.';
+comment on table akashi_audit.ledger_epochs is 'Epochs: after a restore, or when the database does not continue what it published, a log continues under a new name that is linked to the old head by a signed note.';
 comment on column akashi_audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
 comment on column akashi_audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
-comment on column akashi_audit.ledger_epochs.given_up is 'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
+comment on column akashi_audit.ledger_epochs.given_up is 'Origins of epochs published by a database that no longer exists; this database was copied before them.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_epochs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.ledger_epochs enable always trigger refuse_change;
 alter table akashi_audit.ledger_epochs enable row level security;
@@ -461,7 +461,7 @@ comment on table akashi_audit.losses is 'Statements on tables protected with on_
 comment on column akashi_audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
 comment on column akashi_audit.losses.claimed_user_id is 'What the connection said, unchecked.';
 comment on column akashi_audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
-comment on column akashi_audit.losses.settled_at is 'When somebody explained it; until then verify, doctor and the metrics name it.';
+comment on column akashi_audit.losses.settled_at is 'When it was settled; until then verify, doctor and the metrics report it.';
 CREATE TRIGGER keep_loss BEFORE UPDATE ON akashi_audit.losses FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_loss();
 alter table akashi_audit.losses enable always trigger keep_loss;
 CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON akashi_audit.losses FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -601,7 +601,7 @@ create table akashi_audit.verified_heads (
   constraint verified_heads_size_check CHECK ((size >= 0))
 );
 alter table akashi_audit.verified_heads owner to akashi_owner;
-comment on table akashi_audit.verified_heads is 'Up to where each log was verified without a problem: an incremental verification goes on from there. The signed note says that size and root were the log''s own.';
+comment on table akashi_audit.verified_heads is 'Up to where each log was verified without problems; an incremental verification continues from there. The signed note attests the log''s size and root.';
 alter table akashi_audit.verified_heads enable row level security;
 alter table akashi_audit.verified_heads force row level security;
 create policy verified_heads_owner on akashi_audit.verified_heads for all to akashi_owner using (true) with check (true);
@@ -853,7 +853,7 @@ create table akashi_auth.login_attempts (
 alter table akashi_auth.login_attempts owner to akashi_owner;
 comment on table akashi_auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
 comment on column akashi_auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
-comment on column akashi_auth.login_attempts.result is 'denied: refused before a credential was looked at, e.g. locked or not allowed by policy.';
+comment on column akashi_auth.login_attempts.result is 'denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
 comment on column akashi_auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
 CREATE INDEX login_attempts_identifier_idx ON ONLY akashi_auth.login_attempts USING btree (identifier_hash, created_at DESC) WHERE (identifier_hash IS NOT NULL);
 CREATE INDEX login_attempts_ip_idx ON ONLY akashi_auth.login_attempts USING btree (ip_address, created_at DESC);
@@ -885,7 +885,7 @@ create table akashi_auth.login_throttles (
 );
 alter table akashi_auth.login_throttles owner to akashi_owner;
 comment on table akashi_auth.login_throttles is 'Counters that live for minutes; the record of each attempt is akashi_auth.login_attempts.';
-comment on column akashi_auth.login_throttles.key is 'SHA-256 of what is counted.';
+comment on column akashi_auth.login_throttles.key is 'SHA-256 of the counted account or address.';
 comment on column akashi_auth.login_throttles.announced is 'The event account_locked was recorded for this lock.';
 CREATE INDEX login_throttles_expires_idx ON akashi_auth.login_throttles USING btree (expires_at);
 alter table akashi_auth.login_throttles enable row level security;
@@ -991,7 +991,7 @@ create table akashi_auth.permissions (
   constraint permissions_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
 );
 alter table akashi_auth.permissions owner to akashi_owner;
-comment on table akashi_auth.permissions is 'Written resource:action; the action admin holds read, write and delete of its resource.';
+comment on table akashi_auth.permissions is 'Written resource:action; the action admin includes read, write and delete of its resource.';
 comment on column akashi_auth.permissions.tier is 'The lowest tier of a role that may hold it.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
 alter table akashi_auth.permissions enable always trigger akashi_audit_delete;
@@ -1235,7 +1235,7 @@ create table akashi_auth.service_account_roles (
   constraint service_account_roles_service_account_id_role_id_key UNIQUE (service_account_id, role_id)
 );
 alter table akashi_auth.service_account_roles owner to akashi_owner;
-comment on table akashi_auth.service_account_roles is 'Roles that a service account holds.';
+comment on table akashi_auth.service_account_roles is 'Roles of service accounts.';
 CREATE INDEX service_account_roles_assigned_by_idx ON akashi_auth.service_account_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
 CREATE INDEX service_account_roles_role_id_idx ON akashi_auth.service_account_roles USING btree (role_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_account_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
@@ -1277,7 +1277,7 @@ create table akashi_auth.service_accounts (
   constraint service_accounts_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
 );
 alter table akashi_auth.service_accounts owner to akashi_owner;
-comment on table akashi_auth.service_accounts is 'Callers that are no person: no password, no session, only API keys.';
+comment on table akashi_auth.service_accounts is 'Accounts of programs, with API keys only: no password and no sessions.';
 comment on column akashi_auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
 alter table akashi_auth.service_accounts enable always trigger akashi_audit_delete;
@@ -1319,8 +1319,8 @@ create table akashi_auth.user_roles (
   constraint user_roles_user_id_role_id_key UNIQUE (user_id, role_id)
 );
 alter table akashi_auth.user_roles owner to akashi_owner;
-comment on table akashi_auth.user_roles is 'Roles that a user holds, some until a time.';
-comment on column akashi_auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
+comment on table akashi_auth.user_roles is 'Roles of users, optionally with an expiry.';
+comment on column akashi_auth.user_roles.expires_at is 'Null means no expiry; an expired role has no effect.';
 CREATE INDEX user_roles_assigned_by_idx ON akashi_auth.user_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
 CREATE INDEX user_roles_role_id_idx ON akashi_auth.user_roles USING btree (role_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.user_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
@@ -2036,7 +2036,7 @@ create table akashi_keys.digest_salts (
   constraint digest_salts_pkey PRIMARY KEY (data_subject)
 );
 alter table akashi_keys.digest_salts owner to akashi_owner;
-comment on table akashi_keys.digest_salts is 'Salts of digested values, one a person: without it nobody can tell what a digest was of, nor find it by trying. Erasing a person removes theirs. The empty subject is for rows that are about nobody.';
+comment on table akashi_keys.digest_salts is 'Salts of digested values, one per person: without the salt, nobody can find the value of a digest, not even by trying. Erasing a person deletes theirs. The empty subject is for rows without a data subject.';
 alter table akashi_keys.digest_salts enable row level security;
 alter table akashi_keys.digest_salts force row level security;
 create policy digest_salts_owner on akashi_keys.digest_salts for all to akashi_owner using (true) with check (true);
@@ -2263,10 +2263,10 @@ create table akashi_lifecycle.job_runs (
   constraint job_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
 );
 alter table akashi_lifecycle.job_runs owner to akashi_owner;
-comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
-comment on column akashi_lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
-comment on column akashi_lifecycle.job_runs.worker is 'Which process. It holds the advisory lock of akashi_lifecycle.worker_lock(worker) for as long as it lives.';
-comment on column akashi_lifecycle.job_runs.cut_short is 'The worker stopped or died before the end: what the run answers stays owed, for as long as begin_run allows.';
+comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept for 90 days, also of deleted jobs.';
+comment on column akashi_lifecycle.job_runs.due_at is 'When the run was scheduled or requested.';
+comment on column akashi_lifecycle.job_runs.worker is 'The worker process, which holds the advisory lock of akashi_lifecycle.worker_lock(worker) while it runs.';
+comment on column akashi_lifecycle.job_runs.cut_short is 'The worker stopped or died before the end: the run stays owed, for as long as begin_run allows.';
 CREATE INDEX job_runs_job_idx ON akashi_lifecycle.job_runs USING btree (job, started_at DESC);
 CREATE UNIQUE INDEX job_runs_running_idx ON akashi_lifecycle.job_runs USING btree (job) WHERE (state = 'running'::text);
 CREATE INDEX job_runs_started_idx ON akashi_lifecycle.job_runs USING btree (started_at);
@@ -2301,7 +2301,7 @@ comment on table akashi_lifecycle.jobs is 'What runs when, without anybody askin
 comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in UTC.';
 comment on column akashi_lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
 comment on column akashi_lifecycle.jobs.timeout is 'A run is cancelled after this long.';
-comment on column akashi_lifecycle.jobs.requested_at is 'When somebody last asked for a run out of turn; any run begun since answers it.';
+comment on column akashi_lifecycle.jobs.requested_at is 'When an immediate run was last requested; any run started since fulfils it.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
 alter table akashi_lifecycle.jobs enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
@@ -2469,8 +2469,8 @@ create table akashi_security.remediations (
   constraint remediations_status_check CHECK (((remediation_status)::text = ANY ((ARRAY['open'::character varying, 'in_progress'::character varying, 'resolved'::character varying, 'suppressed'::character varying])::text[])))
 );
 alter table akashi_security.remediations owner to akashi_owner;
-comment on table akashi_security.remediations is 'What is done about an event; an event without a row is open. Its history is in the audit trail.';
-comment on column akashi_security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
+comment on table akashi_security.remediations is 'The remediation of an event; an event without a row is open. Its history is in the audit trail.';
+comment on column akashi_security.remediations.severity is 'Severity of the event, for the list of open events; outlives the event''s partition.';
 comment on column akashi_security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
 CREATE INDEX remediations_assignee_idx ON akashi_security.remediations USING btree (assignee) WHERE (assignee IS NOT NULL);
 CREATE INDEX remediations_hub_id_idx ON akashi_security.remediations USING btree (security_hub_id) WHERE (security_hub_id IS NOT NULL);
@@ -2827,7 +2827,7 @@ create view akashi_audit.v_security_audit_summary with (security_invoker=true) a
   GROUP BY (date_trunc('hour'::text, created_at)), table_name, operation, data_classification
   ORDER BY (date_trunc('hour'::text, created_at)) DESC;
 alter view akashi_audit.v_security_audit_summary owner to akashi_owner;
-comment on view akashi_audit.v_security_audit_summary is 'The last 24 hours; an action that is no change of a row has neither table nor operation. Its reader sees what row-level security shows them.';
+comment on view akashi_audit.v_security_audit_summary is 'Audit rows of the last 24 hours; actions have neither table nor operation. Row-level security restricts the rows.';
 grant select on akashi_audit.v_security_audit_summary to akashi_app;
 grant select on akashi_audit.v_security_audit_summary to akashi_security_admin;
 grant select on akashi_audit.v_security_audit_summary to akashi_worker;
@@ -2970,7 +2970,7 @@ create view akashi_lifecycle.partition_headroom with (security_invoker=true) as
      LEFT JOIN LATERAL akashi_lifecycle.partition_bounds((i.inhrelid)::regclass) b(lower, upper) ON (true))
   GROUP BY p.schema_name, p.table_name, p."interval", p.premake;
 alter view akashi_lifecycle.partition_headroom owner to akashi_owner;
-comment on view akashi_lifecycle.partition_headroom is 'Where each table stands: the alarm rings while there is still room.';
+comment on view akashi_lifecycle.partition_headroom is 'How far ahead each table has partitions, with an early alarm.';
 grant select on akashi_lifecycle.partition_headroom to akashi_reader;
 grant select on akashi_lifecycle.partition_headroom to akashi_security_admin;
 grant select on akashi_lifecycle.partition_headroom to akashi_worker;
@@ -3156,7 +3156,7 @@ begin
 end
 $function$;
 alter function akashi_archive.process_archived_partitions(p_dry_run boolean) owner to akashi_owner;
-comment on function akashi_archive.process_archived_partitions(p_dry_run boolean) is 'Asks the worker to export and drop what is due, and answers what that is; with true it only answers.';
+comment on function akashi_archive.process_archived_partitions(p_dry_run boolean) is 'Asks the worker to export and drop what is due, and returns what that is; with true it only reports that.';
 grant execute on function akashi_archive.process_archived_partitions(p_dry_run boolean) to akashi_security_admin;
 grant execute on function akashi_archive.process_archived_partitions(p_dry_run boolean) to akashi_worker;
 
@@ -3532,7 +3532,7 @@ begin
 end
 $function$;
 alter function akashi_audit.index_closed_partition(as_of timestamp with time zone) owner to akashi_owner;
-comment on function akashi_audit.index_closed_partition(as_of timestamp with time zone) is 'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
+comment on function akashi_audit.index_closed_partition(as_of timestamp with time zone) is 'Creates one missing index of a closed partition of the audit trail and returns its name; null when none is missing.';
 grant execute on function akashi_audit.index_closed_partition(as_of timestamp with time zone) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_audit.is_plain(type oid)
@@ -3615,7 +3615,7 @@ AS $function$
 begin
   if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
      or substring(new.hashes from 1 for octet_length(old.hashes)) is distinct from old.hashes then
-    raise exception 'tile % of level % of log % holds other hashes already', old.tile, old.level, old.log
+    raise exception 'tile % of level % of log % already has other hashes', old.tile, old.level, old.log
       using errcode = 'AK001', hint = 'the ledger is append-only; run verify';
   end if;
   return new;
@@ -3978,7 +3978,7 @@ begin
   select c.relkind, n.nspname, c.relname into kind, policy.schema_name, policy.table_name
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = target;
   if kind is distinct from 'r' and kind is distinct from 'p' then
-    raise exception '% is no table', target using errcode = 'wrong_object_type', hint = 'only tables can be put under audit';
+    raise exception '% is not a table', target using errcode = 'wrong_object_type', hint = 'only tables can be protected';
   end if;
   if policy.schema_name in ('pg_catalog', 'information_schema')
      or (policy.schema_name = 'akashi_audit' and policy.table_name <> 'protected_tables') then
@@ -4072,7 +4072,7 @@ AS $function$
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason, 'asked', asked)), data_classification)
 $function$;
 alter function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) owner to akashi_owner;
-comment on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) is 'Records that somebody read confidential data: asked is their query, resource_ids the records that they were shown.';
+comment on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) is 'Records that confidential data was read: asked is the query, resource_ids are the records returned.';
 grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_app;
 grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_security_admin;
 grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_worker;
@@ -4088,7 +4088,7 @@ declare
   new_id constant uuid := akashi_audit.uuid_v7();
 begin
   if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,99}$' or event_type = 'data_change' then
-    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+    raise exception '% is not a valid event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
       hint = 'use lowercase letters, digits and underscores; data_change is for the triggers';
   end if;
   if action is null or action = '' or length(action) > 100 then
@@ -4099,7 +4099,7 @@ begin
     raise exception 'an action has at most 1 MiB of text' using errcode = 'program_limit_exceeded';
   end if;
   if data_classification not in ('public', 'internal', 'confidential', 'restricted') then
-    raise exception '% is no classification', data_classification using errcode = 'invalid_parameter_value',
+    raise exception '% is not a classification', data_classification using errcode = 'invalid_parameter_value',
       hint = 'use public, internal, confidential or restricted';
   end if;
   insert into akashi_audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint,
@@ -4112,7 +4112,7 @@ begin
 end
 $function$;
 alter function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) owner to akashi_owner;
-comment on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) is 'Records an action in the trail, in the caller''s transaction; answers the row''s id.';
+comment on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) is 'Records an action in the audit trail, in the caller''s transaction; returns the row''s id.';
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_app;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
@@ -4157,7 +4157,7 @@ begin
   where e.log = record_retention.log and e.position between first_position and last_position
     and e.created_at >= lower_bound and e.created_at < upper_bound;
   if counted <> row_count then
-    raise exception 'the range holds % entries of log %, not %', counted, log, row_count
+    raise exception 'the range has % entries of log %, not %', counted, log, row_count
       using errcode = 'AK003', hint = 'count again: rows were sealed meanwhile';
   end if;
   insert into akashi_audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position,
@@ -4298,7 +4298,7 @@ begin
   if greatest(length(who.user_id), length(who.session_id), length(who.subject), length(who.tenant_id)) > 255
      or concat(who.user_id, who.session_id, who.subject, who.tenant_id) ~ '[\x01-\x1f\x7f]' then
     if who.verified then
-      raise exception 'the signed context says who acts in a text that is too long or holds control characters'
+      raise exception 'a name in the signed context is too long or contains control characters'
         using errcode = 'invalid_parameter_value',
               hint = 'user, session, subject and tenant have at most 255 characters each and no control characters';
     end if;
@@ -4916,7 +4916,7 @@ begin
     email_masked = coalesce(change_user.email_masked, u.email_masked)
   where u.id = user_id and not u.is_deleted;
   if not found then
-    raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
+    raise exception 'user not found, or erased' using errcode = 'no_data_found';
   end if;
 end
 $function$;
@@ -5157,7 +5157,7 @@ begin
   elsif key.user_id is null then
     raise exception 'a key has an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
   elsif not akashi_auth.is_administrator() and key.user_id <> coalesce(akashi_auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
-    raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+    raise exception 'users cannot create keys for another person' using errcode = 'insufficient_privilege',
       hint = 'make it for a service account';
   else
     if not akashi_auth.is_administrator() and not akashi_auth.owns_key(key) then
@@ -5166,7 +5166,7 @@ begin
     -- Locked, so that a limit holds among parallel callers.
     perform from akashi_auth.users u where u.id = key.user_id and u.is_active for no key update;
     if not found then
-      raise exception 'there is no active user %', key.user_id using errcode = 'no_data_found';
+      raise exception 'active user not found: %', key.user_id using errcode = 'no_data_found';
     end if;
     rank := akashi_auth.user_rank(key.user_id);
   end if;
@@ -5182,7 +5182,7 @@ begin
   select count(*) into active from akashi_auth.api_keys k
   where (k.user_id = key.user_id or k.service_account_id = key.service_account_id) and k.is_active and k.expires_at > now();
   if active >= akashi_auth.policy('api_key.max_per_owner')::integer then
-    raise exception 'the owner has % keys already', active using errcode = 'AK003', hint = 'revoke those that nobody uses';
+    raise exception 'the owner already has % keys', active using errcode = 'AK003', hint = 'revoke unused keys';
   end if;
   insert into akashi_auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
     expires_at, created_by)
@@ -5355,7 +5355,7 @@ begin
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if role.name in ('sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer') then
-    raise exception 'the role % is built in', role_name using errcode = 'AK003', hint = 'revoke it from whoever has it instead';
+    raise exception 'the role % is built in', role_name using errcode = 'AK003', hint = 'revoke its grants instead';
   end if;
   delete from akashi_auth.roles r where r.id = role.id;
   return true;
@@ -5390,7 +5390,7 @@ begin
   perform akashi_auth.require_permission('roles:admin');
   select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
@@ -5416,7 +5416,7 @@ declare
   grant_id uuid;
 begin
   if grant_role.user_id = akashi_auth.current_user_id() then
-    raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
+    raise exception 'users cannot grant roles to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if grant_role.expires_at <= now() then
@@ -5424,7 +5424,7 @@ begin
   end if;
   perform akashi_auth.refuse_longer_role(role, grant_role.expires_at);
   if not exists (select from akashi_auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
-    raise exception 'there is no user %', grant_role.user_id using errcode = 'no_data_found';
+    raise exception 'user not found: %', grant_role.user_id using errcode = 'no_data_found';
   end if;
   insert into akashi_auth.user_roles as ur (user_id, role_id, assigned_by, expires_at)
   values (grant_role.user_id, role.id, akashi_auth.current_user_id(), grant_role.expires_at)
@@ -5451,7 +5451,7 @@ declare
   grant_id uuid;
 begin
   if exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id() and k.service_account_id = account.id) then
-    raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
+    raise exception 'users cannot grant roles to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if grant_service_role.expires_at <= now() then
@@ -5544,7 +5544,7 @@ AS $function$
     and pg_has_role(akashi_auth.acting_role(), 'akashi_owner', 'member')
 $function$;
 alter function akashi_auth.is_administrator() owner to akashi_owner;
-comment on function akashi_auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
+comment on function akashi_auth.is_administrator() is 'Whether the caller is a database administrator without a signed context.';
 
 CREATE OR REPLACE FUNCTION akashi_auth.is_server()
  RETURNS boolean
@@ -5575,7 +5575,7 @@ begin
        select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
        where ur.role_id = administrator and u.id <> old.id and u.is_active and (ur.expires_at is null or ur.expires_at > now()))
   then
-    raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'give the role to somebody else first';
+    raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'grant the role to another user first';
   end if;
   return new;
 end
@@ -5677,10 +5677,10 @@ begin
   end if;
   select * into person from akashi_auth.users u where u.id = user_id for no key update;
   if not found or person.is_deleted then
-    raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
+    raise exception 'user not found, or erased' using errcode = 'no_data_found';
   end if;
   if person.id = akashi_auth.current_user_id() then
-    raise exception 'nobody does this to themselves' using errcode = 'insufficient_privilege',
+    raise exception 'users cannot do this to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if not akashi_auth.is_server() and akashi_auth.user_rank(person.id) > akashi_auth.caller_rank() then
@@ -5719,7 +5719,7 @@ AS $function$
   where g.gram is not null and g.gram !~ '^\s+$'
 $function$;
 alter function akashi_auth.ngrams(folded text) owner to akashi_owner;
-comment on function akashi_auth.ngrams(folded text) is 'What an index holds of a text: its characters and pairs of characters.';
+comment on function akashi_auth.ngrams(folded text) is 'The index terms of a text: its characters and pairs of characters.';
 grant execute on function akashi_auth.ngrams(folded text) to akashi_app;
 grant execute on function akashi_auth.ngrams(folded text) to akashi_policy;
 grant execute on function akashi_auth.ngrams(folded text) to akashi_worker;
@@ -5773,7 +5773,7 @@ begin
   select p.id into found_id from akashi_auth.permissions p
   where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2);
   if not found then
-    raise exception 'there is no permission %', permission using errcode = 'undefined_object',
+    raise exception 'permission not found: %', permission using errcode = 'undefined_object',
       hint = 'akashi roles permissions shows them';
   end if;
   return found_id;
@@ -5792,7 +5792,7 @@ declare
 begin
   select p.value into found_value from akashi_auth.security_policies p where p.key = policy.key;
   if not found then
-    raise exception 'there is no policy %', policy.key using errcode = 'undefined_object';
+    raise exception 'policy not found: %', policy.key using errcode = 'undefined_object';
   end if;
   return found_value;
 end
@@ -5869,7 +5869,7 @@ begin
 end
 $function$;
 alter function akashi_auth.purge_expired(batch integer) owner to akashi_owner;
-comment on function akashi_auth.purge_expired(batch integer) is 'Removes old sessions and one-time things that nobody used; again until nothing is left.';
+comment on function akashi_auth.purge_expired(batch integer) is 'Deletes a batch of expired sessions, one-time passwords and pending factors; call it until nothing is left.';
 grant execute on function akashi_auth.purge_expired(batch integer) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
@@ -5916,7 +5916,7 @@ declare
 begin
   if coalesce(until, 'infinity') > own then
     raise exception 'this would last longer than what the caller has, which ends %', own using errcode = 'insufficient_privilege',
-      hint = 'give it an end no later than that, or let somebody give it who has it for good';
+      hint = 'set an earlier expiry, or let a user grant it whose own role does not expire';
   end if;
 end
 $function$;
@@ -5943,7 +5943,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.refuse_tier(tier text)
 AS $function$
 begin
   if akashi_auth.tier_rank(tier) is null then
-    raise exception '% is no tier', tier using errcode = 'invalid_parameter_value', hint = 'use system, business or service';
+    raise exception '% is not a tier', tier using errcode = 'invalid_parameter_value', hint = 'use system, business or service';
   end if;
   if akashi_auth.tier_rank(tier) > akashi_auth.caller_rank() then
     raise exception 'the tier % is above the caller''s own', tier using errcode = 'insufficient_privilege',
@@ -6058,7 +6058,7 @@ declare
 begin
   select * into key from akashi_auth.api_keys k where k.id = key_id for update;
   if not found then
-    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+    raise exception 'API key not found: %', key_id using errcode = 'no_data_found';
   end if;
   if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
     perform akashi_auth.require_permission('api_keys:delete');
@@ -6106,7 +6106,7 @@ begin
   perform akashi_auth.require_permission('roles:admin');
   select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if role.name = 'sys_admin' then
@@ -6132,7 +6132,7 @@ begin
   -- One at a time for each role, so that two callers cannot take the last two away together.
   select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   delete from akashi_auth.user_roles ur where ur.user_id = revoke_role.user_id and ur.role_id = role.id;
@@ -6143,7 +6143,7 @@ begin
     select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
     where ur.role_id = role.id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
   ) then
-    raise exception 'the last sys_admin cannot be taken away' using errcode = 'AK003', hint = 'give the role to somebody else first';
+    raise exception 'the last sys_admin cannot be removed' using errcode = 'AK003', hint = 'grant the role to another user first';
   end if;
   perform akashi_auth.record_grant('role_revoked', role, 'user', revoke_role.user_id, '{}');
   return true;
@@ -6165,7 +6165,7 @@ begin
   perform akashi_auth.require_permission('roles:write');
   select * into role from akashi_auth.roles r where r.name = role_name;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   delete from akashi_auth.service_account_roles sr where sr.service_account_id = account.id and sr.role_id = role.id;
@@ -6210,7 +6210,7 @@ begin
   perform akashi_auth.require_permission('roles:write');
   select * into role from akashi_auth.roles r where r.name = role_name for share;
   if not found then
-    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+    raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if not akashi_auth.is_administrator() then
@@ -6219,7 +6219,7 @@ begin
     where rp.role_id = role.id and not akashi_auth.has_permission(p.resource || ':' || p.action)
     order by 1 limit 1;
     if found then
-      raise exception 'the role % holds %, which the caller does not have', role_name, missing
+      raise exception 'the role % has %, which the caller does not have', role_name, missing
         using errcode = 'insufficient_privilege', hint = 'give only what you have yourself';
     end if;
   end if;
@@ -6260,11 +6260,11 @@ declare
 begin
   select * into key from akashi_auth.api_keys k where k.id = key_id for update;
   if not found then
-    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+    raise exception 'API key not found: %', key_id using errcode = 'no_data_found';
   end if;
   if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
     if key.user_id is not null and key.user_id is distinct from akashi_auth.current_user_id() then
-      raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+      raise exception 'users cannot create keys for another person' using errcode = 'insufficient_privilege',
         hint = 'the owner rotates it; others can revoke it';
     end if;
     perform akashi_auth.require_permission('api_keys:write');
@@ -6376,7 +6376,7 @@ begin
   perform akashi_auth.require_permission('api_keys:write');
   select * into account from akashi_auth.service_accounts a where a.name = account_name for no key update;
   if not found then
-    raise exception 'there is no service account %', account_name using errcode = 'undefined_object';
+    raise exception 'service account not found: %', account_name using errcode = 'undefined_object';
   end if;
   perform akashi_auth.refuse_tier(account.tier);
   return account;
@@ -6409,7 +6409,7 @@ begin
   perform akashi_auth.managed_user(user_id, 'users:write');
   if set_account_status.account_status = 'deleted' then
     raise exception 'a person is deleted by erasing them' using errcode = 'invalid_parameter_value',
-      hint = 'akashi keys shred does it, and cannot be taken back';
+      hint = 'use akashi keys shred; it cannot be undone';
   end if;
   update akashi_auth.users u set account_status = set_account_status.account_status where u.id = user_id;
 end
@@ -6470,7 +6470,7 @@ begin
   perform akashi_auth.require_permission('auth_config:write');
   select p.value into before from akashi_auth.security_policies p where p.key = set_policy.key for update;
   if not found then
-    raise exception 'there is no policy %', set_policy.key using errcode = 'undefined_object';
+    raise exception 'policy not found: %', set_policy.key using errcode = 'undefined_object';
   end if;
   if before = set_policy.value then
     return;
@@ -6522,7 +6522,7 @@ begin
 end
 $function$;
 alter function akashi_auth.set_session_status(new_status text, room uuid) owner to akashi_owner;
-comment on function akashi_auth.set_session_status(new_status text, room uuid) is 'Answers whether anything was written.';
+comment on function akashi_auth.set_session_status(new_status text, room uuid) is 'Returns whether anything was written.';
 grant execute on function akashi_auth.set_session_status(new_status text, room uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid)
@@ -6595,7 +6595,7 @@ begin
 end
 $function$;
 alter function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) owner to akashi_owner;
-comment on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Answers whose sessions were written. Of those closed, one that was active since has come back, maybe at another node.';
+comment on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Returns the users whose sessions were written. A closed session that was active since has reconnected, maybe to another server.';
 grant execute on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.term_ngrams(terms text[])
@@ -6918,7 +6918,7 @@ declare
 begin
   select * into answered from akashi_chat.room_invitations i where i.id = invitation and i.invited_user_id = me;
   if not found then
-    raise exception 'there is no such invitation' using errcode = 'no_data_found';
+    raise exception 'invitation not found' using errcode = 'no_data_found';
   end if;
   -- The room first, then the invitation: the order in which akashi_chat.invite takes them.
   perform from akashi_chat.room_sequences s where s.room_id = answered.room_id for update;
@@ -6930,7 +6930,7 @@ begin
   if accept then
     select * into room from akashi_chat.rooms r where r.id = answered.room_id and not r.is_deleted;
     if not found then
-      raise exception 'there is no such room' using errcode = 'no_data_found';
+      raise exception 'room not found' using errcode = 'no_data_found';
     end if;
     perform akashi_chat.refuse_if_inactive(room);
     if not exists (select from akashi_chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
@@ -6998,7 +6998,7 @@ begin
   -- A file that no message shows is its uploader's alone.
   if mine.id is null or not target.room_id = any (akashi_chat.my_rooms())
      or (target.user_id <> me and (target.message_id is null or target.upload_status <> 'completed')) then
-    raise exception 'there is no such file' using errcode = 'no_data_found';
+    raise exception 'file not found' using errcode = 'no_data_found';
   end if;
   perform akashi_chat.refuse_classification(mine, target.user_id, target.security_classification, classify_file.security_classification);
   update akashi_chat.file_uploads f set security_classification = classify_file.security_classification where f.id = file;
@@ -7251,7 +7251,7 @@ begin
     height = (outcome ->> 'height')::integer
   where f.id = upload and f.upload_status = 'processing' returning * into finished;
   if not found then
-    raise exception 'there is no such upload under way' using errcode = 'no_data_found';
+    raise exception 'upload not found, or already finished' using errcode = 'no_data_found';
   end if;
   if finished.message_id is not null then
     update akashi_chat.messages m set message_type = case when finished.mime_type like 'image/%' then 'image' else 'file' end
@@ -7309,7 +7309,7 @@ begin
     raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
   end if;
   if not exists (select from akashi_auth.active_users u where u.id = person) then
-    raise exception 'there is no such user' using errcode = 'no_data_found';
+    raise exception 'user not found' using errcode = 'no_data_found';
   end if;
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
     raise exception 'this person is a member already' using errcode = 'AK003';
@@ -7385,7 +7385,7 @@ begin
   select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
   select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
   if mine.id is null or not room = any (akashi_chat.my_rooms()) then
-    raise exception 'there is no such message' using errcode = 'no_data_found';
+    raise exception 'message not found' using errcode = 'no_data_found';
   end if;
   perform from akashi_chat.room_sequences s where s.room_id = room for update;
   perform akashi_chat.refuse_if_inactive(r) from akashi_chat.rooms r where r.id = room;
@@ -7409,7 +7409,7 @@ begin
   select * into target from akashi_chat.rooms r where r.id = room and not r.is_deleted;
   select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
   if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (akashi_chat.my_invited_rooms())) then
-    raise exception 'there is no such room' using errcode = 'no_data_found';
+    raise exception 'room not found' using errcode = 'no_data_found';
   end if;
 end
 $function$;
@@ -7427,7 +7427,7 @@ declare
 begin
   select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
   if room is null or not room = any (akashi_chat.my_rooms()) then
-    raise exception 'there is no such message' using errcode = 'no_data_found';
+    raise exception 'message not found' using errcode = 'no_data_found';
   end if;
   insert into akashi_chat.read_positions as p (room_id, user_id, message_id, read_to) values (room, me, message, akashi_chat.message_time(message))
   on conflict (user_id, room_id) do update set message_id = excluded.message_id, read_to = excluded.read_to
@@ -7581,7 +7581,7 @@ begin
 end
 $function$;
 alter function akashi_chat.open_direct_room(with_user uuid) owner to akashi_owner;
-comment on function akashi_chat.open_direct_room(with_user uuid) is 'The one direct room of a pair, made on first use; answers the same from both sides.';
+comment on function akashi_chat.open_direct_room(with_user uuid) is 'The one direct room of a pair, made on first use; returns the same from both sides.';
 grant execute on function akashi_chat.open_direct_room(with_user uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.post_message(room uuid, content text, message_type text DEFAULT 'text'::text, file_upload uuid DEFAULT NULL::uuid, reply_to uuid DEFAULT NULL::uuid, mentions uuid[] DEFAULT '{}'::uuid[], client uuid DEFAULT NULL::uuid)
@@ -7601,7 +7601,7 @@ declare
 begin
   select s.last_message_at into previous from akashi_chat.room_sequences s where s.room_id = room for update;
   if not found or not exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active) then
-    raise exception 'there is no such room' using errcode = 'no_data_found';
+    raise exception 'room not found' using errcode = 'no_data_found';
   end if;
   if client is not null then
     select * into message from akashi_chat.messages m where m.client_id = client and m.room_id = room and m.user_id = me;
@@ -7611,7 +7611,7 @@ begin
   end if;
   select * into target from akashi_chat.rooms r where r.id = room;
   if target.is_deleted then
-    raise exception 'there is no such room' using errcode = 'no_data_found';
+    raise exception 'room not found' using errcode = 'no_data_found';
   end if;
   perform akashi_chat.refuse_if_inactive(target);
   if message_type not in ('text', 'image', 'file') then
@@ -7625,7 +7625,7 @@ begin
     select m.user_id into replied_to from akashi_chat.messages m
     where m.id = reply_to and m.created_at = akashi_chat.message_time(reply_to) and m.room_id = room;
     if not found then
-      raise exception 'there is no such message to reply to' using errcode = 'no_data_found';
+      raise exception 'the message to reply to was not found' using errcode = 'no_data_found';
     end if;
   end if;
   at := greatest(date_trunc('milliseconds', clock_timestamp()), previous + interval '1 millisecond');
@@ -7642,7 +7642,7 @@ begin
       and f.upload_status <> 'failed' and not f.is_deleted
     returning * into upload;
     if not found then
-      raise exception 'there is no such file to send' using errcode = 'no_data_found';
+      raise exception 'the file to send was not found' using errcode = 'no_data_found';
     end if;
   end if;
   insert into akashi_chat.room_events (room_id, sequence, event_type, message_id, user_id)
@@ -7807,7 +7807,7 @@ begin
   where f.id = upload and f.user_id = akashi_chat.require_user() and f.upload_status = 'processing' and f.received_at is null
   returning * into received;
   if not found then
-    raise exception 'there is no such upload under way' using errcode = 'no_data_found';
+    raise exception 'upload not found, or already finished' using errcode = 'no_data_found';
   end if;
   return received;
 end
@@ -7825,7 +7825,7 @@ declare
   levels constant text[] := array['public', 'internal', 'confidential', 'restricted'];
 begin
   if array_position(levels, wanted) is null then
-    raise exception '% is no classification', coalesce(wanted, 'null') using errcode = 'invalid_parameter_value',
+    raise exception '% is not a classification', coalesce(wanted, 'null') using errcode = 'invalid_parameter_value',
       hint = 'use public, internal, confidential or restricted';
   end if;
   if author is distinct from mine.user_id or array_position(levels, wanted) < array_position(levels, present) then
@@ -7889,10 +7889,10 @@ begin
   perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin'), akashi_chat.refuse_direct(held.target);
   select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
   if not found then
-    raise exception 'there is no such member' using errcode = 'no_data_found';
+    raise exception 'member not found' using errcode = 'no_data_found';
   end if;
   if person = (held.mine).user_id then
-    raise exception 'nobody removes themselves' using errcode = 'AK003', hint = 'leave the room instead';
+    raise exception 'members cannot remove themselves' using errcode = 'AK003', hint = 'leave the room instead';
   end if;
   if member.role <> 'member' then
     perform akashi_chat.refuse_unless_role(held.mine, 'owner');
@@ -7953,7 +7953,7 @@ declare
 begin
   select * into wanted from akashi_chat.room_invitations i where i.id = invitation;
   if not found or not wanted.room_id = any (akashi_chat.my_rooms()) then
-    raise exception 'there is no such invitation' using errcode = 'no_data_found';
+    raise exception 'invitation not found' using errcode = 'no_data_found';
   end if;
   select * into held from akashi_chat.lock_room(wanted.room_id);
   if wanted.invited_by is distinct from (held.mine).user_id then
@@ -8039,7 +8039,7 @@ begin
 end
 $function$;
 alter function akashi_chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) owner to akashi_owner;
-comment on function akashi_chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) is 'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page; recent_rows are looked at before the index.';
+comment on function akashi_chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) is 'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message starts the next page; recent_rows are scanned before the index is used.';
 grant execute on function akashi_chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.searchable(words text)
@@ -8074,7 +8074,7 @@ begin
   perform akashi_chat.refuse_unless_role(held.mine, 'owner'), akashi_chat.refuse_direct(held.target);
   select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
   if not found then
-    raise exception 'there is no such member' using errcode = 'no_data_found';
+    raise exception 'member not found' using errcode = 'no_data_found';
   end if;
   if member.role = 'owner' and new_role <> 'owner' and not exists (
     select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
@@ -8099,7 +8099,7 @@ begin
   update akashi_chat.room_members m set notification_level = level
   where m.room_id = room and m.user_id = akashi_chat.require_user() and m.is_active;
   if not found then
-    raise exception 'there is no such room' using errcode = 'no_data_found';
+    raise exception 'room not found' using errcode = 'no_data_found';
   end if;
 end
 $function$;
@@ -8186,7 +8186,7 @@ begin
   select * into begun from akashi_keys.erasures e where e.user_id = person for update;
   select * into account from akashi_auth.users u where u.id = person for update;
   if account.id is null and begun.user_id is null then
-    raise exception 'there is no such user' using errcode = 'no_data_found';
+    raise exception 'user not found' using errcode = 'no_data_found';
   end if;
   if begun.user_id is not null and (account.id is null or account.is_deleted) then
     return begun.requested_at;
@@ -8218,7 +8218,7 @@ begin
 end
 $function$;
 alter function akashi_keys.begin_erasure(person uuid, key_id text, reason text) owner to akashi_owner;
-comment on function akashi_keys.begin_erasure(person uuid, key_id text, reason text) is 'Ends the account, its sessions, keys and roles and clears what is plain; the caller then destroys the person''s key.';
+comment on function akashi_keys.begin_erasure(person uuid, key_id text, reason text) is 'Deletes the account with its sessions, keys and roles and clears plain values; the caller then destroys the person''s key.';
 grant execute on function akashi_keys.begin_erasure(person uuid, key_id text, reason text) to akashi_app;
 grant execute on function akashi_keys.begin_erasure(person uuid, key_id text, reason text) to akashi_security_admin;
 grant execute on function akashi_keys.begin_erasure(person uuid, key_id text, reason text) to akashi_worker;
@@ -8287,7 +8287,7 @@ declare
 begin
   perform akashi_keys.require_erasing();
   if not exists (select from akashi_keys.erasures e where e.user_id = person) then
-    raise exception 'no erasure of this person has begun' using errcode = 'AK003';
+    raise exception 'no erasure of this person was started' using errcode = 'AK003';
   end if;
   erased := akashi_audit.erase_salt(person::text);
   update akashi_keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
@@ -8335,7 +8335,7 @@ AS $function$
   select exists (select from akashi_keys.erasures e where e.user_id = person)
 $function$;
 alter function akashi_keys.is_erased(person uuid) owner to akashi_owner;
-comment on function akashi_keys.is_erased(person uuid) is 'Whether an erasure of the person has begun.';
+comment on function akashi_keys.is_erased(person uuid) is 'Whether an erasure of the person was started.';
 
 CREATE OR REPLACE FUNCTION akashi_keys.require_erasing()
  RETURNS void
@@ -8376,7 +8376,7 @@ begin
   for step in select * from akashi_lifecycle.plan_partitions(as_of) loop
     if step.action = 'create' then
       begin
-        -- Somebody else may have made it meanwhile.
+        -- Another process may have created it meanwhile.
         step.action := case when akashi_lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
           step.partition_name, step.lower, step.upper) is null then 'exists' else 'created' end;
       exception when others then
@@ -8629,7 +8629,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) owner to akashi_owner;
-comment on function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) is 'Makes and attaches the partition of a table that holds a moment, guarded like its parent; null when it is there already.';
+comment on function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) is 'Creates and attaches the partition of a table for a given time, protected like its parent; null when it exists already.';
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
  RETURNS integer
@@ -8695,7 +8695,7 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
-    raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
+    raise exception '%.% is not a partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
   select * into bounds from akashi_lifecycle.partition_bounds(child);
   perform akashi_lifecycle.assert_expired(schema_name, table_name, bounds.lower, bounds.upper, as_of);
@@ -8862,7 +8862,7 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
-    raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
+    raise exception '%.% is not a partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
   select * into bounds from akashi_lifecycle.partition_bounds(child);
   policy := akashi_lifecycle.assert_retirable(schema_name, table_name, bounds.upper);
@@ -9125,7 +9125,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.own_table(schema_name text, table_name text) owner to akashi_owner;
-comment on function akashi_lifecycle.own_table(schema_name text, table_name text) is 'The table, locked against changes of its definition; fails when reading or writing it would run code of somebody else.';
+comment on function akashi_lifecycle.own_table(schema_name text, table_name text) is 'Locks the table against changes of its definition and returns it; fails when reading or writing it would run untrusted code.';
 grant execute on function akashi_lifecycle.own_table(schema_name text, table_name text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.own_table(schema_name text, table_name text) to akashi_worker;
 
@@ -9207,12 +9207,12 @@ AS $function$
 begin
   update akashi_lifecycle.jobs j set paused = pause_job.paused where j.name = pause_job.name;
   if not found then
-    raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
+    raise exception 'job not found: %', name using errcode = 'undefined_object', hint = 'list them with akashi jobs';
   end if;
 end
 $function$;
 alter function akashi_lifecycle.pause_job(name text, paused boolean) owner to akashi_owner;
-comment on function akashi_lifecycle.pause_job(name text, paused boolean) is 'Stops a job from being started by the timetable, or lets it again. A run under way goes on.';
+comment on function akashi_lifecycle.pause_job(name text, paused boolean) is 'Pauses or resumes a job. A running run continues.';
 grant execute on function akashi_lifecycle.pause_job(name text, paused boolean) to akashi_security_admin;
 grant execute on function akashi_lifecycle.pause_job(name text, paused boolean) to akashi_worker;
 
@@ -9329,13 +9329,13 @@ begin
   update akashi_lifecycle.jobs j set requested_at = clock_timestamp() where j.name = request_job.name
   returning j.requested_at into requested;
   if not found then
-    raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
+    raise exception 'job not found: %', name using errcode = 'undefined_object', hint = 'list them with akashi jobs';
   end if;
   return requested;
 end
 $function$;
 alter function akashi_lifecycle.request_job(name text) owner to akashi_owner;
-comment on function akashi_lifecycle.request_job(name text) is 'Asks the workers for a run out of turn, also of a paused job; answers when it was asked.';
+comment on function akashi_lifecycle.request_job(name text) is 'Requests an immediate run, also of a paused job; returns the time of the request.';
 grant execute on function akashi_lifecycle.request_job(name text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.request_job(name text) to akashi_worker;
 
@@ -9359,7 +9359,7 @@ declare
   wrong text;
 begin
   if target is null then
-    raise exception 'there is no table %.%', set_policy.schema_name, set_policy.table_name using errcode = 'undefined_object';
+    raise exception 'table not found: %.%', set_policy.schema_name, set_policy.table_name using errcode = 'undefined_object';
   end if;
   if jsonb_typeof(changes) is distinct from 'object' or changes = '{}' then
     raise exception 'nothing is to be changed' using errcode = 'invalid_parameter_value',
@@ -9431,7 +9431,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) owner to akashi_owner;
-comment on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) is 'Changes what is named of a table''s policy, or gives a partitioned table one; refuses what contradicts itself, and records who and why.';
+comment on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) is 'Changes the given parts of a table''s policy, or creates it; refuses contradictions and records who changed it and why.';
 grant execute on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_worker;
 
@@ -9464,7 +9464,7 @@ declare
 begin
   select s.value into found_value from akashi_lifecycle.settings s where s.key = setting.key;
   if not found then
-    raise exception 'there is no setting %', key using errcode = 'undefined_object', hint = 'akashi settings list shows them';
+    raise exception 'setting not found: %', key using errcode = 'undefined_object', hint = 'list them with akashi settings list';
   end if;
   return found_value;
 end
@@ -9523,7 +9523,7 @@ begin
     select e.severity into new.severity from akashi_security.security_events e
     where e.id = new.event_id and e.created_at = new.event_created_at;
     if not found then
-      raise exception 'there is no event % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
+      raise exception 'event not found: % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
     end if;
   end if;
   if new.remediation_status <> 'resolved' then
@@ -9578,7 +9578,7 @@ declare
   new_id  constant uuid := akashi_audit.uuid_v7();
 begin
   if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,49}$' then
-    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+    raise exception '% is not a valid event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
       hint = 'use up to 50 lowercase letters, digits and underscores';
   end if;
   if jsonb_typeof(event_details) is distinct from 'object' then
@@ -9611,7 +9611,7 @@ begin
 end
 $function$;
 alter function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) owner to akashi_owner;
-comment on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
+comment on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; returns its id.';
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
@@ -9679,6 +9679,6 @@ begin
 end
 $function$;
 alter function akashi_security.submit_events(events jsonb) owner to akashi_owner;
-comment on function akashi_security.submit_events(events jsonb) is 'Takes in an array of events of services, 7 days old to 5 minutes ahead, each once; answers what became of each by its place.';
+comment on function akashi_security.submit_events(events jsonb) is 'Stores an array of events of services, 7 days old to 5 minutes ahead, each once; returns the outcome of each by position.';
 grant execute on function akashi_security.submit_events(events jsonb) to akashi_app;
 grant execute on function akashi_security.submit_events(events jsonb) to akashi_worker;

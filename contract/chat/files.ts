@@ -34,19 +34,19 @@ export const fileOperations = {
     response: chatFile,
     status: 201,
   },
-  'GET /v1/chat/files/{fileId}': { summary: 'The facts of a file', params: byFile, response: chatFile },
+  'GET /v1/chat/files/{fileId}': { summary: 'Metadata of a file', params: byFile, response: chatFile },
   'PUT /v1/chat/files/{fileId}/classification': {
     summary: 'Classify a file: its uploader may raise it, an owner or admin of the room sets any',
     params: byFile,
     body: newClassification,
   },
   'GET /v1/chat/files/{fileId}/content': {
-    summary: 'The bytes of a file, or a range of them',
+    summary: 'The content of a file, or a range of it',
     params: byFile,
     response: z.unknown(),
   },
   'GET /v1/chat/files/{fileId}/thumbnail': {
-    summary: 'A small picture of an image',
+    summary: 'The thumbnail of an image',
     params: byFile,
     response: z.unknown(),
   },

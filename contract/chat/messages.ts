@@ -72,7 +72,9 @@ export const newMessage = z.strictObject({
   fileId: id.optional(),
   replyToId: id.optional(),
   mentions: z.array(id).max(MAX_ROOM_MEMBERS).default([]),
-  clientId: id.optional().describe('sent again with the same one, it is the same message'),
+  clientId: id
+    .optional()
+    .describe('idempotency key: sent again with the same one, it returns the same message'),
 })
 export type NewMessage = z.input<typeof newMessage>
 
@@ -138,7 +140,7 @@ export const messageOperations = {
     status: 201,
   },
   'GET /v1/chat/rooms/{roomId}/events': {
-    summary: 'What happened in a room after a sequence number',
+    summary: 'Events of a room after a sequence number',
     params: byRoom,
     query: z.strictObject({ after: z.coerce.number<number>().int().min(0) }),
     response: missedEvents,
@@ -152,7 +154,7 @@ export const messageOperations = {
   },
   'DELETE /v1/chat/messages/{messageId}': { summary: 'Delete a message', params: byMessage },
   'GET /v1/chat/messages/{messageId}/edits': {
-    summary: 'Former contents of a message',
+    summary: 'Previous versions of a message',
     params: byMessage,
     response: z.object({ edits: list(z.object({ previousContent: z.string(), editedAt: time })) }),
   },

@@ -22,7 +22,7 @@ const notification = z.object({
   room: z.object({ id, name: z.string(), type: z.string() }),
   messageId: id.nullable(),
   actor: person.nullable(),
-  preview: z.string().nullable().describe('the message’s first characters, as its reader may see them'),
+  preview: z.string().nullable().describe('the first characters of the message'),
   readAt: time.nullable(),
   createdAt: time,
 })

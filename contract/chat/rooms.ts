@@ -140,11 +140,11 @@ export const roomOperations = {
   'POST /v1/chat/rooms/{roomId}/join': { summary: 'Join a public room', params: byRoom },
   'POST /v1/chat/rooms/{roomId}/leave': { summary: 'Leave a room', params: byRoom },
   'POST /v1/chat/rooms/{roomId}/typing': {
-    summary: 'Tell those who listen to the room that one is typing',
+    summary: 'Announce that one is typing in a room',
     params: byRoom,
   },
   'PUT /v1/chat/rooms/{roomId}/notification-level': {
-    summary: 'Set what of this room notifies the caller',
+    summary: 'Set which messages of a room notify the caller',
     params: byRoom,
     body: z.strictObject({ level: notificationLevel }),
   },

@@ -112,10 +112,10 @@ async function ingestLog(stage: Stage, real: boolean): Promise<void> {
   const timezone = real ? 'Asia/Shanghai' : SSHD_LOG_TIMEZONE
   const args = ['ingest', file, '--format', 'sshd', '--year', year, '--timezone', timezone]
   const first = await run(args, 0, 1)
-  if (!/; [1-9]\d* events are new, 0 were/.test(first.stdout)) throw new Unexpected('new events')
+  if (!/; [1-9]\d* events stored, 0 already known/.test(first.stdout)) throw new Unexpected('new events')
   await terminal.say(text.again)
   const second = await run(args, 0, 1)
-  if (!second.stdout.includes('; 0 events are new')) throw new Unexpected('0 new events')
+  if (!second.stdout.includes('; 0 events stored')) throw new Unexpected('0 new events')
   await terminal.say(text.attackers)
   const top = await ask<{ failures: string }>(
     `select host(source_ip) as address, count(*)::integer as failures

@@ -54,7 +54,7 @@ export async function openWorkspace(): Promise<Workspace> {
   }
   try {
     const { status, stdout, stderr } = await akashi(['sample', 'add', '--data', folder, '--json'])
-    if (status !== 0) throw new Error(`the sample workspace was not made: ${stderr}`)
+    if (status !== 0) throw new Error(`the sample workspace was not added: ${stderr}`)
     const { people } = JSON.parse(stdout) as { people: { username: string; oneTimePassword: string }[] }
     const passwords = new Map(people.map(({ username, oneTimePassword }) => [username, oneTimePassword]))
     return {

@@ -34,7 +34,7 @@ export {
   listEpochs,
   listRetentionRecords,
 } from './ledger/records.ts'
-export { type RetentionRecord, type Retirement, retire } from './ledger/retention.ts'
+export { type RetentionRecord, type Retirement, recordRetention } from './ledger/retention.ts'
 export { type SealedRow, sealedRows } from './ledger/sealed-rows.ts'
 export { type Sealed, seal } from './ledger/sealer.ts'
 export { type StaticResource, staticResource } from './ledger/static-paths.ts'

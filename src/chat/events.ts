@@ -2,7 +2,7 @@ import { MAX_EVENTS, type MissedEvents, type RoomEvent } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
 import { messageJson, timeJson } from './json-sql.ts'
 
-/** What happened in a room after a sequence number; at most {@link MAX_EVENTS} at a time. */
+/** The events of a room after a sequence number; at most {@link MAX_EVENTS} at a time. */
 export async function eventsAfter(
   database: Database,
   actor: Actor,

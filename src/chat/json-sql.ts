@@ -1,7 +1,7 @@
-/** Pieces of SQL that give the JSON of the contract's shapes, so that a page is one query. Aliases are the callers' own, never values. */
+/** SQL expressions for the JSON shapes of the contract, so that a page takes one query. Arguments are column names or aliases, never values. */
 import { MESSAGE_PREVIEW_CHARACTERS } from '@akashi/contract'
 
-/** ISO 8601 in UTC with milliseconds, as `Date.prototype.toISOString` writes it. */
+/** ISO 8601 in UTC with milliseconds, like `Date.prototype.toISOString`. */
 export function timeJson(column: string): string {
   return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 }
@@ -22,8 +22,8 @@ export function fileJson(file: string): string {
 }
 
 /**
- * Everything that a client shows of a message of akashi_chat.messages. `fresh` leaves out what a message that was just
- * written cannot have yet, and what it is a reply to unless `reply`: what is not asked need not be planned.
+ * A message of akashi_chat.messages as clients show it. `fresh` omits what a message that was just written cannot
+ * have yet, and the original message unless `reply`, which saves planning time.
  */
 export function messageJson(m: string, fresh?: { readonly reply: boolean }): string {
   const replyTo = `(select jsonb_build_object('id', q.id, 'author', ${personJson('q.user_id')}, 'content', left(q.content, ${MESSAGE_PREVIEW_CHARACTERS}),

@@ -3,7 +3,7 @@ import { AkashiError } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import { personJson, timeJson } from './json-sql.ts'
 
-/** Everybody in a room, owners first. Empty for a room whose members the caller may not see. */
+/** The members of a room, owners first. Empty for a room whose members the caller may not see. */
 export async function listMembers(
   database: Database,
   actor: Actor,
@@ -26,14 +26,14 @@ export async function listMembers(
   return rows.map(({ member }) => member)
 }
 
-/** `not_found` unless the caller is a member of the room. */
+/** @throws not_found unless the caller is a member of the room */
 export async function requireMember(database: Database, actor: Actor, roomId: string): Promise<void> {
   const { rowCount } = await database.transaction(
     actor,
     (session) => session.query('select from akashi_chat.room_sequences where room_id = $1', [roomId]),
     { readOnly: true },
   )
-  if (rowCount === 0) throw new AkashiError('not_found', 'there is no such room')
+  if (rowCount === 0) throw new AkashiError('not_found', 'room not found')
 }
 
 export async function setMemberRole(
@@ -84,7 +84,7 @@ async function invitations(
   return rows.map(({ invitation }) => invitation)
 }
 
-/** Those that wait for the caller's answer. */
+/** The caller's pending invitations. */
 export function myInvitations(database: Database, actor: Actor): Promise<readonly Invitation[]> {
   return invitations(
     database,
@@ -94,7 +94,7 @@ export function myInvitations(database: Database, actor: Actor): Promise<readonl
   )
 }
 
-/** Those of a room that wait for an answer, for its owners and admins. */
+/** The pending invitations of a room, for its owners and admins. */
 export function roomInvitations(
   database: Database,
   actor: Actor,
@@ -117,7 +117,7 @@ export async function invite(
   return rows[0]?.id ?? ''
 }
 
-/** Accepts or declines an invitation, and marks the notification of it as read. Returns the room's id. */
+/** Accepts or declines an invitation, and marks its notification as read. Returns the room's id. */
 export async function answerInvitation(
   database: Database,
   actor: Actor,

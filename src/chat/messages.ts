@@ -17,7 +17,7 @@ export interface HistoryQuery {
   readonly before?: string
   /** Messages newer than this message. */
   readonly after?: string
-  /** The message itself with as many on either side, to jump to it. */
+  /** The message itself with equally many before and after it. */
   readonly around?: string
   readonly limit?: number
 }
@@ -28,8 +28,8 @@ interface Page {
 }
 
 /**
- * One page of a room's history. Order by created_at is the room's order, and lets the planner stop at the
- * newest partitions that fill the page.
+ * One page of a room's history. Ordering by created_at is the room's order, and lets the planner read only the
+ * newest partitions needed.
  */
 export async function readHistory(
   database: Database,
@@ -76,7 +76,7 @@ export async function readHistory(
 
 const byId = `select ${messageJson('m')} as message from akashi_chat.messages m where m.id = $1 and m.created_at = akashi_chat.message_time($1)`
 
-/** `not_found` also for a message that the caller may not see. */
+/** @throws not_found also for a message that the caller may not see */
 export async function readMessage(database: Database, actor: Actor, messageId: string): Promise<Message> {
   const { rows } = await database.transaction(
     actor,
@@ -89,12 +89,12 @@ export async function readMessage(database: Database, actor: Actor, messageId: s
 function only(rows: readonly { readonly message: Message }[]): Message {
   const [found] = rows
   if (found === undefined) {
-    throw new AkashiError('not_found', 'there is no such message')
+    throw new AkashiError('not_found', 'message not found')
   }
   return found.message
 }
 
-/** Sent again with the same `clientId` it answers the message that is there. */
+/** Idempotent by `clientId`: sent again, it returns the existing message. */
 export async function postMessage(
   database: Database,
   actor: Actor,
@@ -114,7 +114,7 @@ export async function postMessage(
       [roomId, content, fileId ?? null, replyToId ?? null, mentions, clientId ?? null],
     )
     const message = only(rows)
-    // A file was given its message after the statement began; a message sent before may have changed since.
+    // The file is attached after the statement's snapshot, and a message sent earlier may have changed: read it again.
     if (rows[0]?.whole === true) return message
     return only((await session.query<{ message: Message }>(byId, [message.id])).rows)
   })
@@ -133,7 +133,7 @@ export async function editMessage(
   })
 }
 
-/** Runs one of the schema's functions about a message, and answers the room it is in. */
+/** Runs a function on a message and returns the id of its room. */
 async function changed(
   database: Database,
   actor: Actor,
@@ -150,7 +150,7 @@ async function changed(
   return rows[0]?.roomId ?? ''
 }
 
-/** The words go; that there was a message stays. Answers the room's id. */
+/** Deletes the content of a message; a placeholder stays. Returns the room's id. */
 export function deleteMessage(database: Database, actor: Actor, messageId: string): Promise<string> {
   return changed(database, actor, 'select akashi_chat.delete_message($1)', [messageId])
 }
@@ -172,7 +172,7 @@ export interface MessageEdit {
   readonly editedAt: string
 }
 
-/** What the message said before, oldest first. */
+/** Previous versions of a message, oldest first. */
 export async function listEdits(
   database: Database,
   actor: Actor,
@@ -191,7 +191,7 @@ export async function listEdits(
   return rows
 }
 
-/** Answers the room's id. */
+/** Returns the room's id. */
 export function setReaction(
   database: Database,
   actor: Actor,

@@ -50,7 +50,7 @@ const preferenceColumns = {
 
 const isPreference = (key: string): key is keyof Preferences => Object.hasOwn(preferenceColumns, key)
 
-/** Stores what is given, keeps the rest, and answers all of them; with nothing given, just answers. */
+/** Changes the given preferences and returns all of them; without changes, only returns them. */
 export async function setPreferences(
   database: Database,
   actor: Actor,
@@ -68,14 +68,14 @@ export async function setPreferences(
     ),
   )
   const [row] = rows
-  if (row === undefined) throw new Error('an insert that returned nothing')
+  if (row === undefined) throw new Error('an insert returned nothing')
   return row.preferences
 }
 
-/** Characters of a message that its notification shows. */
+/** Characters of a message shown in its notification. */
 const PREVIEW_CHARACTERS = 120
 
-/** Newest first, and delivered by that. What the caller may no longer see shows no preview. */
+/** Newest first; marks them as delivered. There is no preview of messages that the caller may no longer see. */
 export async function listNotifications(
   database: Database,
   actor: Actor,
@@ -112,7 +112,7 @@ export async function listNotifications(
   }
 }
 
-/** Marks the caller's notifications as read: those named, or all. */
+/** Marks the caller's notifications as read: the given ones, or all. */
 export async function readNotifications(
   database: Database,
   actor: Actor,

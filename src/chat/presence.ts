@@ -1,7 +1,7 @@
 import type { Presence, PresenceStatus } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
 
-/** What the actor's session does now; answers whether that was news. */
+/** Sets the presence of the actor's session. Returns whether it changed. */
 export async function setPresence(
   database: Database,
   actor: Actor,
@@ -17,7 +17,7 @@ export async function setPresence(
   return rows[0]?.written === true
 }
 
-/** Of those people who share a room with the caller. */
+/** The presence of people who share a room with the caller. */
 export async function presenceOf(
   database: Database,
   actor: Actor,
@@ -43,8 +43,8 @@ export async function activeUserCount(database: Database, actor: Actor): Promise
 }
 
 /**
- * Sockets of sessions that a node opened, and closed so many milliseconds ago. Answers the people whose presence
- * may have changed by it. `worker` may say so for anybody.
+ * Records sessions whose sockets a server opened, and closed so many milliseconds ago. Returns the people whose
+ * presence may have changed. For the role `worker`.
  */
 export async function socketsChanged(
   worker: Database,
@@ -61,8 +61,8 @@ export async function socketsChanged(
   return rows.map(({ userId }) => userId)
 }
 
-/** For a node that spreads changes; `worker` may ask for anybody. */
-export async function presenceToSpread(
+/** The presence of people with the rooms to announce it in. For the role `worker`. */
+export async function presenceToAnnounce(
   worker: Database,
   actor: Actor,
   userIds: readonly string[],
@@ -79,8 +79,8 @@ export async function presenceToSpread(
   return rows
 }
 
-/** Those of the sessions that still hold; `worker` may ask for anybody's. */
-export async function sessionsThatHold(
+/** The sessions that are still valid. For the role `worker`. */
+export async function validSessions(
   worker: Database,
   actor: Actor,
   sessionIds: readonly string[],

@@ -16,7 +16,7 @@ import { AkashiError, decodeCursor, encodeCursor } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import { personJson, timeJson } from './json-sql.ts'
 
-/** A room as the caller sees it; `me` is their membership, null when there is none. */
+/** A room as the caller sees it; `me` is their membership, null for non-members. */
 const roomJson = `jsonb_build_object('id', r.id, 'name', r.name, 'description', r.description, 'type', r.room_type,
   'maxMembers', r.max_members, 'isActive', r.is_active, 'classification', r.security_classification,
   'complianceTags', r.compliance_tags,
@@ -41,7 +41,7 @@ const roomRows = `akashi_chat.rooms r
   left join akashi_chat.room_sequences s on s.room_id = r.id
   left join akashi_chat.read_positions p on p.room_id = r.id and p.user_id = me.user_id`
 
-/** The caller's rooms, the one with the newest message first; at most {@link MAX_ROOMS_LISTED}. */
+/** The caller's rooms, most recent message first; at most {@link MAX_ROOMS_LISTED}. */
 export async function listRooms(database: Database, actor: Actor): Promise<readonly Room[]> {
   const { rows } = await database.transaction(
     actor,
@@ -55,7 +55,7 @@ export async function listRooms(database: Database, actor: Actor): Promise<reado
   return rows.map(({ room }) => room)
 }
 
-/** `not_found` also for a room that the caller may not see. */
+/** @throws not_found also for a room that the caller may not see */
 export async function readRoom(database: Database, actor: Actor, roomId: string): Promise<Room> {
   const { rows } = await database.transaction(
     actor,
@@ -65,12 +65,12 @@ export async function readRoom(database: Database, actor: Actor, roomId: string)
   )
   const [found] = rows
   if (found === undefined) {
-    throw new AkashiError('not_found', 'there is no such room')
+    throw new AkashiError('not_found', 'room not found')
   }
   return found.room
 }
 
-/** Runs one of the schema's functions that answer a room, and reads the room as the caller now sees it. */
+/** Runs a function that returns a room, and reads that room as the caller now sees it. */
 async function changed(
   database: Database,
   actor: Actor,
@@ -92,7 +92,7 @@ export function createRoom(database: Database, actor: Actor, room: NewRoom): Pro
   ])
 }
 
-/** The one direct room with somebody, made on first use. */
+/** The direct room with another person, created on first use. */
 export function openDirectRoom(database: Database, actor: Actor, userId: string): Promise<Room> {
   return changed(database, actor, 'select id from akashi_chat.open_direct_room($1)', [userId])
 }
@@ -148,16 +148,16 @@ export function setNotificationLevel(
   return call(database, actor, 'select akashi_chat.set_notification_level($1, $2)', [roomId, level])
 }
 
-/** Where a page of the directory ends: a room's name and id. */
+/** The cursor of the directory: a room's name and id. */
 const directoryPlace = z.tuple([z.string(), z.guid()])
 
-/** Public rooms by name. `matching` is looked for in name and description. */
+/** Public rooms ordered by name. `matching` is searched in name and description. */
 export async function publicRooms(
   database: Database,
   actor: Actor,
   query: {
     readonly matching?: string
-    /** `next` of the page before. */
+    /** `next` of the previous page. */
     readonly cursor?: string | undefined
     readonly limit?: number
   },

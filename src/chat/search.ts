@@ -2,7 +2,7 @@ import type { Message, MessageSearch, SearchPage } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
 import { messageJson } from './json-sql.ts'
 
-/** Messages of the caller's rooms that hold every word, of one character or more; width and case do not count. */
+/** Messages in the caller’s rooms that contain every word of one or more characters; ignores width and case. */
 export async function searchMessages(
   database: Database,
   actor: Actor,
@@ -12,7 +12,7 @@ export async function searchMessages(
     actor,
     (session) =>
       session.query<{ message: Message }>(
-        // One message at a time: a join may read all of the reader's rooms, and for whoever has none not call the search.
+        // One message at a time: a join may read all rooms of the caller, or skip the search for a caller without rooms.
         `select one.message
          from akashi_chat.search_messages(akashi_chat.searchable($1), $2, $3, coalesce($4::timestamptz, '-infinity'), coalesce($5::timestamptz, 'infinity'), $6, $7, $8)
            with ordinality as f (id, place)

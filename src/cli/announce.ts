@@ -1,6 +1,6 @@
 import type { Invocation } from './invocation.ts'
 
-/** Tells that a process serves; the first administrator is a remark, since scripts read the ready line. */
+/** Prints that the server is ready. The administrator's password goes to standard error, since scripts read the ready line. */
 export function announce(
   cli: Invocation,
 ): (ready: {
@@ -10,7 +10,7 @@ export function announce(
   return ({ url, administrator }) => {
     if (administrator !== undefined) {
       cli.note(
-        `administrator: ${administrator.username}, one-time password, shown this once: ${administrator.password}`,
+        `administrator: ${administrator.username}, one-time password (shown only once): ${administrator.password}`,
       )
     }
     cli.print({ ready: url }, `ready ${url}`)

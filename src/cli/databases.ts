@@ -4,9 +4,9 @@ import type { Connections } from '../start/index.ts'
 import type { Invocation } from './invocation.ts'
 
 /**
- * The database of the configuration, for one verb: whatever it opens is closed when its work is done.
+ * Opens the configured database for one command, and closes every pool when its work is done.
  *
- * @param keyring signs who acts; without it the trail keeps that as a claim of the login
+ * @param keyring signs the request context; without it, the audit trail records the actor as claimed
  */
 export async function withConnections<T>(
   cli: Invocation,

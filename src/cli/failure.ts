@@ -3,9 +3,9 @@ import { AkashiError, redactText } from '../foundation/index.ts'
 import { toJson } from './invocation.ts'
 import type { ExitStatus, World } from './world.ts'
 
-const HINT_INTERNAL = 'run it again with --log-level debug to see where'
+const HINT_INTERNAL = 'run it again with --log-level debug for a stack trace'
 
-/** Tells a failure: two lines on standard error, with --json a document on standard output as well. */
+/** Prints an error: two lines on standard error, and with --json also a document on standard output. */
 export function report(
   error: AkashiError,
   world: World,
@@ -22,7 +22,7 @@ export function report(
   return error.exit
 }
 
-/** Everything that a verb may throw as an error of the catalogue. */
+/** Converts whatever a command throws. */
 export function toAkashiError(thrown: unknown, signal: AbortSignal): AkashiError {
   const aborted = thrown instanceof Error && thrown.name === 'AbortError'
   const cancelled = thrown instanceof AkashiError && thrown.code === 'cancelled'
@@ -39,11 +39,11 @@ export function toAkashiError(thrown: unknown, signal: AbortSignal): AkashiError
 function wrongUse(error: CommanderError): AkashiError {
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1]
-  const hint = suggestion === undefined ? 'akashi --help lists what there is' : `did you mean ${suggestion}?`
+  const hint = suggestion === undefined ? 'see akashi --help' : `did you mean ${suggestion}?`
   return new AkashiError('invalid_input', first.replace(/\.$/, ''), { hint, cause: error })
 }
 
-/** The stacks of an error and of what caused it. */
+/** The stack traces of an error and of its causes. */
 function stackOf(error: Error): string {
   const own = error.stack ?? error.message
   return error.cause instanceof Error ? `${own}\ncaused by ${stackOf(error.cause)}` : own

@@ -1,2 +1,2 @@
-/** What tools of the repository may know of the command line. */
+/** What the repository's scripts use of the command line. */
 export { allCommands, commandsBySetting } from './program.ts'

@@ -4,45 +4,45 @@ import type { Actor } from '../postgres/index.ts'
 import { type Progress, startProgress } from './output/progress.ts'
 import type { ExitStatus, World } from './world.ts'
 
-/** Milliseconds that a question waits for somebody to answer it. */
+/** Milliseconds to wait for the answer to a question. */
 const ANSWER_TIMEOUT_MS = 30_000
 
-/** One run of a verb: what the verb works with. */
+/** One run of a command: what the command works with. */
 export interface Invocation {
-  /** Standard output takes one JSON document. */
+  /** Whether standard output is one JSON document. */
   readonly json: boolean
-  /** Hand it to everything that waits: aborted when the user stops the verb. */
+  /** Aborted when the user stops the command; pass it to everything that waits. */
   readonly signal: AbortSignal
-  /** Options that were given, the global ones included, by setting or option name. */
+  /** The given options, global ones included, by setting or option name. */
   readonly flags: Readonly<Record<string, unknown>>
-  /** Flags, environment and file together, read once. `invalid_config` names every mistake. */
+  /** Flags, environment and file combined, read once. @throws invalid_config with every mistake */
   config(): Promise<Config>
-  /** Whoever typed the command, for the transactions of it. */
+  /** Whoever runs the command, as the actor of its transactions. */
   actor(): Promise<Actor>
   /** The log of the configuration, on standard error. */
   log(): Promise<Logger>
-  /** The result: `document` with --json, else `text`. Once per run. */
+  /** Prints the result: `document` with --json, else `text`. Once per run. */
   print(document: unknown, text: string): void
-  /** A remark beside the result, on standard error. */
+  /** Prints a remark on standard error. */
   note(text: string): void
   /**
-   * Asks whoever sits at a terminal. Null where nobody does, when nobody answers in time, and with --json.
+   * Asks the user at a terminal. Null without a terminal, without an answer in time, and with --json.
    */
   ask(question: string): Promise<string | null>
-  /** A bar on a terminal, nothing elsewhere. */
+  /** A progress bar on a terminal, nothing elsewhere. */
   progress(label: string, total: number): Promise<Progress>
 }
 
-/** A verb's work; what it resolves to is the exit status, nothing is 0. */
+/** The work of a command; resolves to its exit status, undefined means 0. */
 export type Work = (invocation: Invocation) => Promise<ExitStatus | undefined>
 
-/** Runs the work of a verb with its options; what it throws becomes the error on standard error. */
+/** Runs the work of a command with its options and reports its errors. */
 export type Perform = (work: Work) => Promise<void>
 
-/** Adds a verb to the program. */
+/** Adds a command to the program. */
 export type Register = (program: Command, perform: Perform) => void
 
-/** @param command the verb with its groups, such as `akashi users list` */
+/** @param command the full command, such as `akashi users list` */
 export function createInvocation(
   world: World,
   command: string,
@@ -88,7 +88,7 @@ export function createInvocation(
   }
 }
 
-/** 64-bit numbers go as text: a JSON number beyond 2^53 reaches most readers rounded. */
+/** 64-bit numbers become strings, since most JSON parsers round numbers beyond 2^53. */
 export function toJson(document: unknown): string {
   return JSON.stringify(document, (_, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,

@@ -9,19 +9,19 @@ const STATUS_OF_KILLED = 130
 const controller = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    // Once asks, twice insists.
+    // The first signal stops gracefully, the second immediately.
     if (controller.signal.aborted) process.exit(STATUS_OF_KILLED)
     controller.abort(signal)
   })
 }
 
-// A reader that has seen enough (`akashi … | head`) is no error.
+// A reader that closes the pipe early (`akashi … | head`) is not an error.
 process.stdout.on('error', (error) => {
   if ('code' in error && error.code === 'EPIPE') process.exit()
   throw error
 })
 
-/** In a container the account may have a number and no name. */
+/** In a container the account may have an id but no name. */
 function accountName(): string {
   try {
     return userInfo().username

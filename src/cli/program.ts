@@ -32,7 +32,7 @@ export async function run(
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       if (thrown.exitCode === 0) return 0
-      // A group without a verb (`akashi`, `akashi audit`): commander has printed its help.
+      // A group without a subcommand (`akashi`, `akashi audit`): commander has printed its help.
       if (thrown.code === 'commander.help') return 2
     }
     return report(toAkashiError(thrown, world.signal), world, { json: argv.includes('--json'), ...flags })
@@ -44,7 +44,7 @@ function pathOf(verb: Command): string {
   return verb.parent === null ? verb.name() : `${pathOf(verb.parent)} ${verb.name()}`
 }
 
-/** Every command with its options; `world` takes the help. */
+/** Every command with its options; the help is printed to `world`. */
 function createProgram(
   { stdout, stderr }: Pick<World, 'stdout' | 'stderr'>,
   perform: Perform,
@@ -53,7 +53,7 @@ function createProgram(
   const program = new Command('akashi')
     .description('The security data tier of a PostgreSQL application.')
     .version(readVersion(), '-V, --version', 'print the version')
-    .option('--config <file>', 'configuration file (default: akashi.yaml where it is)')
+    .option('--config <file>', 'configuration file (default: akashi.yaml, if it exists)')
     .option('--json', 'print one JSON document')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
@@ -68,7 +68,7 @@ function createProgram(
   return program
 }
 
-/** Every command by its name, such as `archive run`, groups too; the program itself is ``. */
+/** Every command and group by name, such as `archive run`; the program itself is ``. */
 export function allCommands(): (readonly [name: string, command: Command])[] {
   const below = (path: readonly string[], command: Command): (readonly [string, Command])[] => [
     [path.join(' '), command],

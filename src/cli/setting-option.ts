@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
 import { flagOf, type SettingName, settingOf } from '../foundation/index.ts'
 
-/** A flag that is a setting: what it says, it says in the environment and in the file too. */
+/** A flag for a setting, which the environment and the configuration file can set too. */
 export class SettingOption extends Option {
   readonly setting: SettingName
 
-  /** @param ownDefault instead of the setting's, for a command that the environment and the file do not concern */
+  /** @param ownDefault replaces the setting's default for one command */
   constructor(setting: SettingName, ownDefault?: string) {
     const { flag, meaning, default: fallback } = settingOf(setting)
     if (flag === undefined) throw new Error(`the setting ${setting} has no flag`)
@@ -17,13 +17,13 @@ export class SettingOption extends Option {
   }
 }
 
-/** Gives a command the flags of these settings. */
+/** Adds the flags of these settings to a command. */
 export function addSettings(command: Command, settings: readonly SettingName[]): Command {
   for (const setting of settings) command.addOption(new SettingOption(setting))
   return command
 }
 
-/** What a process that serves HTTP is told. */
+/** The settings of a process that serves HTTP. */
 export const httpSettings = ['host', 'port', 'publicUrl', 'trustedProxies', 'breachedPasswords'] as const
 
 /** Of the processes that have the worker. */

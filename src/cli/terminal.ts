@@ -1,15 +1,15 @@
 import { createInterface } from 'node:readline/promises'
 
 /**
- * One question on standard error, where it does not mix with results; the answer is a line of standard input.
- * Rejects with an AbortError when the signal ends it.
+ * Asks on standard error, so that the question does not mix with results, and reads one line of standard input.
+ * @throws AbortError when the signal fires
  */
 export async function askAtTerminal(question: string, signal: AbortSignal): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   const given = new AbortController()
-  // Readline takes Ctrl-C for itself while it asks; it means the program.
+  // Readline intercepts Ctrl-C while it asks; it is meant for the program.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
-  // The end of the input is an answer: none.
+  // The end of the input means no answer.
   terminal.on('close', () => given.abort())
   try {
     return await terminal.question(question, { signal: AbortSignal.any([signal, given.signal]) })

@@ -1,21 +1,21 @@
 import type { Environment } from '../foundation/index.ts'
 
-/** What the command line touches outside itself, so that tests can stand in for it. */
+/** The command line's access to the outside, replaceable in tests. */
 export interface World {
   readonly environment: Environment
   /** The account of the operating system that runs the command. */
   readonly account: string
-  /** Folder that relative paths start from. */
+  /** Base folder of relative paths. */
   readonly directory: string
   readonly stdout: { write(text: string): unknown }
   readonly stderr: { write(text: string): unknown }
-  /** Whether someone watches standard error: only then progress is drawn. */
+  /** Whether standard error is a terminal; only then progress is drawn. */
   readonly interactive: boolean
-  /** Asks whoever sits at a terminal, and answers the line they typed; absent where nobody does. */
+  /** Asks the user at a terminal and returns the line they type; absent without a terminal. */
   readonly ask?: (question: string, signal: AbortSignal) => Promise<string>
   /** Aborted by SIGINT or SIGTERM, with the signal's name as the reason. */
   readonly signal: AbortSignal
 }
 
-/** Exit statuses: done, found a problem, wrong use or bad input, cannot reach a dependency; 200 tells PostgreSQL not to go on. */
+/** 0 success, 1 problem found, 2 invalid use or input, 3 dependency unavailable; 200 makes PostgreSQL's recovery stop. */
 export type ExitStatus = 0 | 1 | 2 | 3 | 200

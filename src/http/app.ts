@@ -24,7 +24,7 @@ import { ledgerRecordRoutes } from './routes/ledger-records.ts'
 import { meRoutes } from './routes/me.ts'
 import { metricsRoute } from './routes/metrics.ts'
 import { oidcRoutes } from './routes/oidc.ts'
-import { pageOr, pageRoutes } from './routes/page.ts'
+import { pageOrNotFound, pageRoutes } from './routes/page.ts'
 import { permissionRoutes } from './routes/permissions.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { queryRoutes } from './routes/query.ts'
@@ -38,9 +38,9 @@ import { type App, useZod } from './schema.ts'
 import type { Services } from './services.ts'
 
 /**
- * The HTTP application: `await app.listen({ host: '127.0.0.1', port })` serves, `await app.close()` lets
- * requests under way finish. The order is what a request meets: its id and actor, the headers of every
- * answer, the guards, then the route.
+ * The HTTP application: `await app.listen({ host: '127.0.0.1', port })` serves, `await app.close()` waits for
+ * running requests. The order below is the order of processing: request id and actor, response headers, guards,
+ * then the route.
  */
 export function buildApp(services: Services, limits: HttpLimits = httpLimits): App {
   const app: App = Fastify({
@@ -59,7 +59,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       connectionsCheckingInterval: limits.timeoutCheckMs,
     },
     forceCloseConnections: 'idle',
-    // A request on a kept connection is answered with `connection: close` rather than refused.
+    // A request on a kept-alive connection gets a response with `connection: close` rather than a 503.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors: sendProblem,
@@ -81,7 +81,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
     readinessRoute(open, services, limits)
     metricsRoute(open, services.metrics)
     pageRoutes(open)
-    open.setNotFoundHandler(pageOr(notFound))
+    open.setNotFoundHandler(pageOrNotFound(notFound))
     done()
   })
   app.register(

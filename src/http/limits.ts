@@ -1,6 +1,6 @@
 import { MAX_BODY_BYTES } from '@akashi/contract'
 
-/** What one node accepts from the network. Every wait and every size has an end. */
+/** Limits of one server for everything that comes from the network. */
 export interface HttpLimits {
   /** Bytes of one request body. */
   readonly bodyBytes: number
@@ -10,15 +10,15 @@ export interface HttpLimits {
   readonly headersTimeoutMs: number
   /** Milliseconds in which the whole request must have arrived. */
   readonly requestTimeoutMs: number
-  /** Milliseconds between two looks at the two limits above. */
+  /** Milliseconds between two checks of the two timeouts above. */
   readonly timeoutCheckMs: number
-  /** Milliseconds that a handler may take before its signal is aborted and the answer is a timeout. */
+  /** Milliseconds that a handler may take before its signal is aborted and the response is a timeout. */
   readonly handlerTimeoutMs: number
   /** Milliseconds without a byte in either direction after which a connection is closed. */
   readonly connectionTimeoutMs: number
   /** Milliseconds that an idle connection is kept for the next request. */
   readonly keepAliveMs: number
-  /** Milliseconds for all the questions that readiness asks. */
+  /** Milliseconds for all readiness checks together. */
   readonly readinessTimeoutMs: number
   /** Requests per address in one window of `rateWindowMs`. */
   readonly rateMax: number
@@ -34,7 +34,7 @@ export const httpLimits: HttpLimits = {
   timeoutCheckMs: 5_000,
   handlerTimeoutMs: 30_000,
   connectionTimeoutMs: 120_000,
-  // Longer than the 60 s after which common load balancers drop an idle connection of their own.
+  // Longer than the usual idle timeout of load balancers, 60 s.
   keepAliveMs: 65_000,
   readinessTimeoutMs: 5_000,
   rateMax: 3_000,

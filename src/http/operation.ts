@@ -19,7 +19,7 @@ type RequestOf<Name extends OperationName> = FastifyRequest<{
   Body: Received<Name, 'body'>
 }>
 
-/** A body that the schema of the response then shapes, or a reply that was sent. */
+/** A body, which the response schema then filters, or a reply that was already sent. */
 type Result<Name extends OperationName> =
   Operations[Name] extends Readonly<Record<'response', infer Schema extends z.ZodType>>
     ? Promise<z.input<Schema> | FastifyReply>
@@ -27,11 +27,11 @@ type Result<Name extends OperationName> =
 
 interface Declaration<Name extends OperationName> {
   readonly access: Access
-  /** Bytes of the body, where the limit of the server does not fit. */
+  /** Maximum bytes of the body, instead of the server's limit. */
   readonly bodyLimit?: number
-  /** Milliseconds, where the limit of the server does not fit. */
+  /** Milliseconds, instead of the server's limit. */
   readonly handlerTimeout?: number
-  /** Returns the body of success; the contract says its status. */
+  /** Returns the body of the successful response; the contract defines its status. */
   readonly handle: (request: RequestOf<Name>, reply: FastifyReply) => Result<Name>
 }
 
@@ -61,7 +61,7 @@ export function operation<Name extends OperationName>(
       body,
       response: { [success]: response ?? z.null().describe('no content') },
     }),
-    // The schemas of the operation have validated it.
+    // Validated by the operation's schemas.
     handler: (request, reply) => handle(request as RequestOf<Name>, reply.code(success)),
   })
 }

@@ -1,7 +1,7 @@
 import type { Access } from './access.ts'
 import type { App } from './schema.ts'
 
-/** Lets a plugin add routes below `url`; all of them have this access. */
+/** Registers a plugin that adds its own routes below `url`, all with this access. */
 export function pluginRoutes(
   app: App,
   url: `${string}*`,

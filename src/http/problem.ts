@@ -1,19 +1,19 @@
 import type { ProblemCode, ProblemDetails } from '@akashi/contract'
 import { AkashiError, type ErrorCode, errorCatalogue } from '../foundation/index.ts'
 
-/** What only HTTP refuses. */
+/** Errors that exist only over HTTP. */
 export const httpErrors = {
-  method_not_allowed: { status: 405, title: 'the resource does not have this method' },
+  method_not_allowed: { status: 405, title: 'the resource does not support this method' },
   unsupported_media_type: { status: 415, title: 'the content type is not supported' },
 } as const satisfies Record<Exclude<ProblemCode, ErrorCode>, { status: number; title: string }>
 
 const catalogue = { ...errorCatalogue, ...httpErrors }
 
 interface ProblemFacts {
-  /** What happened; without it, the title. */
+  /** What happened; default the title. */
   readonly detail?: string
   readonly hint?: string | undefined
-  /** Where HTTP has a closer status than the catalogue. */
+  /** Overrides the catalogue's status where HTTP has a more specific one. */
   readonly status?: number | undefined
   readonly extra?: Readonly<Record<string, unknown>>
 }
@@ -32,13 +32,13 @@ export function problem(code: ProblemCode, instance: string, facts: ProblemFacts
   }
 }
 
-/** What Fastify and its plugins raise, by their code. */
+/** Errors of Fastify and its plugins, by code. */
 const frameworkErrors: Readonly<Record<string, { code: ProblemCode; detail?: string }>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: { code: 'too_large', detail: 'the request body is too large' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'unsupported_media_type' },
   FST_ERR_CTP_INVALID_JSON_BODY: { code: 'invalid_input', detail: 'the request body is not valid JSON' },
   FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'invalid_input', detail: 'the request body is empty' },
-  FST_ERR_BAD_URL: { code: 'invalid_input', detail: 'the path is not validly encoded' },
+  FST_ERR_BAD_URL: { code: 'invalid_input', detail: 'the path is not encoded correctly' },
   FST_ERR_HANDLER_TIMEOUT: { code: 'timeout', detail: 'the request took too long' },
 }
 
@@ -52,7 +52,7 @@ const byStatus: Readonly<Record<number, ProblemCode>> = {
   429: 'rate_limited',
 }
 
-/** The problem that tells of `error`: in full when it was raised on purpose, else without its words. */
+/** The problem details of an error; those of an unexpected error do not include its message. */
 export function problemOf(error: unknown, instance: string): ProblemDetails {
   if (error instanceof AkashiError && error.code !== 'internal') {
     const { errors, reason } = error.detail
@@ -72,7 +72,7 @@ export function problemOf(error: unknown, instance: string): ProblemDetails {
   }
   return problem('internal', instance, {
     detail: 'the server failed to handle the request',
-    hint: 'its log says why, under the same request id',
+    hint: 'see the server log for this request id',
   })
 }
 

@@ -1,6 +1,6 @@
 /**
- * Routes state their shapes in zod: `schema: { params, querystring, body, headers, response }`. The same
- * schema validates the request, shapes the response and becomes OpenAPI.
+ * Routes define their shapes in zod: `schema: { params, querystring, body, headers, response }`. The same schemas
+ * validate requests, filter responses and become the OpenAPI document.
  */
 import type { Mistake } from '@akashi/contract'
 import type {
@@ -24,7 +24,7 @@ export type App = FastifyInstance<
 const requestParts = ['params', 'querystring', 'headers', 'body'] as const
 const requestKeys = { params: 'params', querystring: 'query', headers: 'headers', body: 'body' } as const
 
-/** Validates requests and shapes responses by the zod schemas of the routes. */
+/** Validates requests and filters responses by the zod schemas of the routes. */
 export function useZod(app: App): void {
   // Fastify's own validation stops at the first part that fails; the hook below reports all of them.
   app.setValidatorCompiler(() => () => true)
@@ -42,13 +42,13 @@ export function useZod(app: App): void {
       }
     }
     if (mistakes.length > 0) {
-      throw new AkashiError('invalid_input', `${mistakes.length} of the values given cannot be used`, {
+      throw new AkashiError('invalid_input', `${mistakes.length} of the given values are not valid`, {
         hint: 'see errors',
         detail: { errors: mistakes },
       })
     }
   })
-  // Parsing drops what the schema does not name, so that nothing leaves by accident.
+  // Parsing drops members that the schema does not define, so that nothing is sent by accident.
   app.setSerializerCompiler(({ schema }) => (data) => {
     return JSON.stringify(schema instanceof z.ZodType ? schema.parse(data) : data)
   })
@@ -59,7 +59,7 @@ function mistake(part: (typeof requestParts)[number], issue: z.core.$ZodIssue): 
   return { in: part, pointer: path.join(''), detail: issue.message }
 }
 
-/** The route's schema with JSON Schema in place of zod, for the OpenAPI document. */
+/** The route's schema, converted from zod to JSON Schema for the OpenAPI document. */
 export function openApiSchema(schema: FastifySchema | undefined): FastifySchema {
   const converted: Record<string, unknown> = { ...schema }
   for (const part of requestParts) {

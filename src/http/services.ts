@@ -15,24 +15,24 @@ export interface DependencyState {
   readonly detail: string
 }
 
-/** Who somebody is, and how they show it. */
+/** Authentication: sign-in, identity providers, policies. */
 export interface Identity {
   readonly login: LoginParts
   /** OpenID providers, as configured. */
   readonly issuers: readonly Issuer[]
-  /** `https://host` where browsers reach this server; undefined where only this machine does. */
+  /** `https://host` under which browsers reach this server; undefined if it serves only this machine. */
   readonly publicUrl: string | undefined
-  /** What policy says about signing in, now. */
+  /** The current sign-in policies. */
   readonly rules: () => Promise<LoginRules>
 }
 
-/** Backups of the cluster that the server is on. */
+/** Backups of the server's cluster. */
 export interface BackupServices {
-  /** @throws unsupported where physical backups are the provider's */
+  /** @throws unsupported on managed PostgreSQL, where the provider makes physical backups */
   open(actor: Actor, signal: AbortSignal): Promise<BackupStore>
-  /** Names the present moment; answers its position in the WAL. @throws unsupported as `open` does */
+  /** Creates a restore point and returns its WAL position. @throws unsupported like `open` */
   point(name: string, signal: AbortSignal): Promise<string>
-  /** What `prune` would remove now; changes nothing. */
+  /** What `prune` would remove now. */
   planPrune(backupStore: BackupStore, actor: Actor, signal: AbortSignal): Promise<Pruned>
   /** For copies of the audit log, which managed PostgreSQL has too. */
   openForAuditCopies(actor: Actor): Promise<BackupStore>
@@ -43,31 +43,31 @@ export interface BackupServices {
   ): Promise<TableRestored>
 }
 
-/** What the routes need from the rest of Akashi. Every wait ends when its signal is aborted. */
+/** What the routes need from the rest of Akashi. */
 export interface Services {
   readonly version: string
   readonly log: FastifyBaseLogger
   readonly readiness: (signal: AbortSignal) => Promise<readonly DependencyState[]>
   readonly systemStatus: (actor: Actor, signal: AbortSignal) => Promise<SystemStatus>
-  /** Of the role `security_admin`: reads all of the trail, the events and the ledger, whoever asks; routes decide who may. */
+  /** Role `security_admin`: reads all audit rows, events and ledgers for any caller; the routes check permissions. */
   readonly securityAdmin: Database
-  /** Of the role `app`: row-level security decides what whoever asks finds. */
+  /** Role `app`: row-level security restricts rows to those that the caller may see. */
   readonly app: Database
-  /** Of the role `worker`: what no user's rights are about. */
+  /** Role `worker`: for work outside of any user's privileges. */
   readonly worker: Database
-  /** Where the bytes of files are. */
+  /** Contains the content of files. */
   readonly store: ObjectStore
   /** Whether uploaded files are scanned; without a scanner they stay hidden. */
   readonly scansFiles: boolean
-  /** What tells sockets of news, on this node and on others. */
+  /** Notifies sockets on this and other servers. */
   readonly chat: { readonly bus: Bus; readonly feed: Feed }
-  /** Opens personal columns. */
+  /** Decrypts personal columns. */
   readonly personVault: PersonVault
   /** Destroys the keys of persons. */
   readonly keyring: Keyring
   readonly metrics: Registry
   readonly backups: BackupServices
   readonly identity: Identity
-  /** Addresses and networks of proxies whose word on where a request came from counts. */
+  /** Addresses and networks of proxies whose forwarding headers are trusted. */
   readonly trustedProxies: readonly string[]
 }

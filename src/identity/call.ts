@@ -1,7 +1,7 @@
 import { AkashiError } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 
-/** What one function of the database answers, in a transaction of its own. `text` is a constant, e.g. `auth.f($1)`. */
+/** Calls a database function in its own transaction and returns its result. `text` is a constant such as `akashi_auth.f($1)`. */
 export async function call<T>(
   database: Database,
   actor: Actor,
@@ -12,6 +12,6 @@ export async function call<T>(
     session.query<{ result: T }>(`select ${text} as result`, values),
   )
   const [row] = rows
-  if (row === undefined) throw new AkashiError('internal', 'the database answered nothing')
+  if (row === undefined) throw new AkashiError('internal', 'the database returned nothing')
   return row.result
 }

@@ -8,13 +8,13 @@ export interface KeyAge {
   readonly purpose: 'wrapping' | 'blind-index'
   readonly keyId: string
   readonly ageDays: number
-  /** Days after which it is rotated; 0 is never by itself. */
+  /** Days after which it is rotated; 0 means never automatically. */
   readonly limitDays: number
-  /** A rotation was begun and not ended. */
+  /** A rotation was started and not completed. */
   readonly unfinished: boolean
 }
 
-/** How old the keys are that are rotated by the timetable, and how old they may be. */
+/** The age of the keys that a scheduled job rotates, and its limit. */
 export async function keyAges(parts: {
   readonly database: Database
   readonly keyring: Keyring

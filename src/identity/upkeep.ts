@@ -1,6 +1,6 @@
 import type { Actor, Database } from '../postgres/index.ts'
 
-/** Removes sessions and one-time things that have outlived their time, a batch at a time; answers how many of each. */
+/** Deletes expired sessions, one-time passwords and pending factors in batches. Returns how many of each. */
 export async function purgeIdentity(
   worker: Database,
   actor: Actor,

@@ -5,12 +5,12 @@ export interface Hold {
   readonly table: string
   /** False ends the hold. */
   readonly held: boolean
-  /** Kept in the trail. */
+  /** Recorded in the audit trail. */
   readonly reason?: string
 }
 
 /**
- * Puts a table under legal hold or ends it: while it lasts nothing of the table is dropped, retired or deleted.
+ * Places or releases a legal hold, during which nothing of the table is dropped, retired or deleted.
  *
  * @throws AkashiError not_found when the table has no policy
  */

@@ -2,22 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../foundation/index.ts'
 import { type Actor, type Database, SQLSTATE, sqlState, type TransactionOptions } from '../postgres/index.ts'
 
-/** Days that a table of daily partitions must be covered from now on; below it the alarm rings. */
+/** Days ahead for which a table of daily partitions must be covered; otherwise there is an alarm. */
 export const DAILY_HEADROOM_DAYS = 7
 
-/** Months that a table of monthly partitions must be covered from now on; below it the alarm rings. */
+/** Months ahead for which a table of monthly partitions must be covered; otherwise there is an alarm. */
 export const MONTHLY_HEADROOM_MONTHS = 1
 
-/** How often a partition is tried that failed, mostly because its table was locked. */
+/** Attempts to create a partition, which fails mostly because its table is locked. */
 const APPLY_ATTEMPTS = 3
 
 /** Milliseconds between two attempts. */
 const APPLY_PAUSE_MS = 1_000
 
-/** Milliseconds for making every missing partition of every table; a first run after a long pause makes hundreds. */
+/** Milliseconds for creating all missing partitions, which can be hundreds after a long pause. */
 const APPLY_TIMEOUT_MS = 300_000
 
-/** Rows that leave a default partition under one lock. */
+/** Rows moved out of a default partition under one lock. */
 export const DRAIN_ROWS = 10_000
 
 /** What would be done, or was done, about one partition. */
@@ -26,8 +26,8 @@ export interface PartitionRow {
   readonly table: string
   readonly partition: string
   /**
-   * `create` and `drain` are a plan; `exists` means that somebody else made it meanwhile, `drained` that rows of
-   * the default partition got this one, `detached` that the default partition was empty and is one no longer.
+   * `create`, `drain`: planned. `exists`: another process created it meanwhile. `drained`: rows of the default
+   * partition were moved into it. `detached`: the default partition was empty and was detached.
    */
   readonly action: 'create' | 'drain' | 'created' | 'drained' | 'detached' | 'exists' | 'failed'
   /** Bounds in UTC, the upper one exclusive; null for a default partition. */
@@ -35,7 +35,7 @@ export interface PartitionRow {
   readonly to: string | null
   /** Why it failed, or how many rows moved. */
   readonly message: string | null
-  /** What of PostgreSQL's locks it takes, and for how long; null where nothing is done. */
+  /** The PostgreSQL locks that it takes, and for how long; null when nothing is done. */
   readonly locks: string | null
 }
 
@@ -43,10 +43,10 @@ export interface PartitionStatus {
   /** `schema.table` */
   readonly table: string
   readonly interval: 'day' | 'month'
-  /** Partitions that the policy wants ahead of the current one. */
+  /** Partitions to create ahead of the current one, by the policy. */
   readonly premake: number
   readonly partitions: number
-  /** Up to when every moment from now on has its partition (`infinity` for no end); null when now has none. */
+  /** Until when partitions exist without a gap from now (`infinity` for no end); null if there is none for now. */
   readonly coveredUntil: string | null
   /** Seconds from now until then. */
   readonly headroomSeconds: number | null
@@ -60,11 +60,11 @@ export interface PartitionOptions {
 
 type PlanRow = Omit<PartitionRow, 'locks'>
 
-const CREATE_LOCKS = 'SHARE UPDATE EXCLUSIVE on the table: reads and writes go on'
+const CREATE_LOCKS = 'SHARE UPDATE EXCLUSIVE on the table: does not block reads and writes'
 const DEFAULT_LOCKS = 'ACCESS EXCLUSIVE on the default partition'
-const DRAIN_LOCKS = `ACCESS EXCLUSIVE on the table while ${DRAIN_ROWS} rows move, again and again`
+const DRAIN_LOCKS = `ACCESS EXCLUSIVE on the table, repeatedly, while ${DRAIN_ROWS} rows are moved`
 
-/** A table that has a default partition is locked where that is looked through. */
+/** Creating a partition scans the default partition, if there is one, under a lock. */
 function withLocks(rows: readonly PlanRow[]): PartitionRow[] {
   const drained = new Set(rows.filter(({ action }) => action === 'drain').map(({ table }) => table))
   return rows.map((row) => ({ ...row, locks: locksOf(row, drained.has(row.table)) }))
@@ -83,7 +83,7 @@ const columns = `
 /**
  * What {@link applyPartitions} would do.
  *
- * @param asOf as if it were then; default now
+ * @param asOf act as if it were this time; default now
  */
 export async function planPartitions(
   database: Database,
@@ -105,10 +105,10 @@ export async function planPartitions(
 }
 
 /**
- * Moves the rows of default partitions into partitions of their own, and makes every partition that is missing
- * between now and as far ahead as the policies want. Doing it again makes nothing. One table's failure is a row with the reason and stops no other table.
+ * Moves the rows of default partitions into regular partitions, and creates every missing partition from now to as
+ * far ahead as the policies say. Idempotent. A failure is reported in the table's row and does not stop the others.
  *
- * @param asOf as if it were then; default now
+ * @param asOf act as if it were this time; default now
  * @returns one row for each partition that was missing
  */
 export async function applyPartitions(
@@ -140,7 +140,7 @@ const drainSql = `
   select action, partition_name as partition, lower as "from", upper as "to", moved::float8 as moved
   from akashi_lifecycle.drain_default($1::regclass, $2)`
 
-/** Each step is a transaction of its own, so that a run that stops has lost nothing and the next one goes on. */
+/** Each step is its own transaction, so that an interrupted run loses nothing and the next one continues. */
 async function drainDefaults(
   database: Database,
   actor: Actor,
@@ -214,7 +214,7 @@ async function applyOnce(
         `select ${columns} from akashi_lifecycle.apply_partitions(coalesce($1::timestamptz, now()))`,
         [asOf?.toISOString() ?? null],
       )
-      // What is left to drain has said why.
+      // Remaining rows to drain were reported above, with the reason.
       return withLocks(rows).filter(({ action }) => action !== 'drain')
     },
     transactionOptions,
@@ -227,8 +227,8 @@ function byTableAndTime(a: PartitionRow, b: PartitionRow): number {
 }
 
 /**
- * Ranges that touch are joined, so that a gap before a partition far ahead counts as what it is. A default
- * partition covers nothing: rows in it are in the way of the partition that they belong to.
+ * Adjacent ranges are joined, so that a gap is noticed even if there are partitions after it. A default partition does
+ * not count: rows in it prevent the creation of the partition that they belong to.
  */
 const statusSql = `
   with covered as (
@@ -253,9 +253,9 @@ const statusSql = `
   order by schema_name, table_name`
 
 /**
- * How far ahead each table is covered.
+ * How far ahead each table has partitions.
  *
- * @param asOf as if it were then; default now
+ * @param asOf act as if it were this time; default now
  */
 export async function partitionStatus(
   database: Database,

@@ -2,9 +2,9 @@ import type { RetentionPolicy } from '@akashi/contract'
 import { AkashiError } from '../foundation/index.ts'
 import { type Actor, type Database, SQLSTATE, sqlState } from '../postgres/index.ts'
 
-/** What is given is changed. Lengths of time as PostgreSQL reads them, e.g. `90 days`. */
+/** Only given fields change. Durations are PostgreSQL intervals, such as `90 days`. */
 export interface PolicyChanges {
-  /** Only for a table that has no policy yet. */
+  /** Only for a table without a policy. */
   readonly interval?: RetentionPolicy['interval'] | undefined
   readonly ahead?: number | undefined
   readonly hot?: string | undefined
@@ -20,7 +20,7 @@ const columns = `
   append_only as "appendOnly", legal_hold as "legalHold", updated_at as "changedAt",
   last_modified_by as "changedBy"`
 
-/** Every policy, by table. */
+/** Every policy, ordered by table. */
 export async function listPolicies(database: Database, actor: Actor): Promise<RetentionPolicy[]> {
   return await database.transaction(
     actor,
@@ -35,11 +35,11 @@ export async function listPolicies(database: Database, actor: Actor): Promise<Re
 }
 
 /**
- * Changes a table's policy, or gives a partitioned table one, and records it in the trail.
+ * Changes the policy of a partitioned table, or creates it, and records that in the audit trail.
  *
- * @param reason kept in the trail
- * @throws AkashiError not_found when there is no such table or policy; invalid_input for changes that contradict
- *   each other; conflict for what cannot be changed any more
+ * @param reason recorded in the audit trail
+ * @throws AkashiError not_found when there is no such table or policy; invalid_input for contradictory changes;
+ *   conflict for what can no longer be changed
  */
 export async function setPolicy(
   database: Database,
@@ -56,7 +56,7 @@ export async function setPolicy(
       [name.schema, name.table, JSON.stringify(named), reason ?? null],
     )
     const [policy] = rows
-    if (policy === undefined) throw new Error('the policy was not answered')
+    if (policy === undefined) throw new Error('the policy was not returned')
     return policy
   })
   return await work.catch((error: unknown) => {

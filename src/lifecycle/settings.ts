@@ -1,8 +1,8 @@
-/** Settings of the database, as against those of a process: rows that every process sees at once. */
+/** Settings stored in the database, which apply to all processes. */
 import { AkashiError, nearest } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 
-/** Named when the ledger began; its logs carry it ever since. */
+/** Set when the ledger was created; part of the name of its logs. */
 const ORIGIN = 'ledger.origin'
 
 export interface DatabaseSetting {
@@ -10,7 +10,7 @@ export interface DatabaseSetting {
   readonly key: string
   /** A number, text, boolean or list of texts. */
   readonly value: unknown
-  /** What it may be, completing "must be". */
+  /** The accepted values, as the end of a sentence "must be …". */
   readonly accepts: string
   readonly description: string
   /** RFC 3339 */
@@ -21,7 +21,7 @@ export interface DatabaseSetting {
 const columns =
   'key, value, accepts, description, updated_at as "updatedAt", last_modified_by as "lastModifiedBy"'
 
-/** Region that data must stay in. */
+/** The region where the data must stay. */
 export async function readDataResidency(database: Database, actor: Actor): Promise<string> {
   const { rows } = await database.transaction(
     actor,
@@ -34,7 +34,7 @@ export async function readDataResidency(database: Database, actor: Actor): Promi
   return rows[0]?.region ?? ''
 }
 
-/** All of them, by key. */
+/** All settings, ordered by key. */
 export async function listSettings(database: Database, actor: Actor): Promise<DatabaseSetting[]> {
   const { rows } = await database.transaction(
     actor,
@@ -46,9 +46,9 @@ export async function listSettings(database: Database, actor: Actor): Promise<Da
 }
 
 /**
- * Changes a setting, which the trail records.
- * @param text the value as people write it: a number, true or false, a text, or a list separated by commas
- * @throws AkashiError not_found, invalid_input for a value that its readers could not read
+ * Changes a setting; recorded in the audit trail.
+ * @param text a number, true or false, a text, or a comma-separated list
+ * @throws AkashiError not_found; invalid_input for a value that the setting does not accept
  */
 export async function setSetting(
   database: Database,
@@ -63,13 +63,13 @@ export async function setSetting(
       key,
       all.map((setting) => setting.key),
     )
-    throw new AkashiError('not_found', `there is no setting ${key}`, {
-      hint: meant === undefined ? 'akashi settings list shows them' : `did you mean ${meant}?`,
+    throw new AkashiError('not_found', `setting not found: ${key}`, {
+      hint: meant === undefined ? 'list them with akashi settings list' : `did you mean ${meant}?`,
     })
   }
   if (key === ORIGIN) {
-    throw new AkashiError('conflict', `${ORIGIN} is the name that the ledger began with`, {
-      hint: 'it cannot change: every checkpoint carries it',
+    throw new AkashiError('conflict', `${ORIGIN} cannot be changed`, {
+      hint: 'it is part of every signed checkpoint',
     })
   }
   const work = database.transaction(actor, (session) =>
@@ -85,7 +85,7 @@ export async function setSetting(
   return rows[0] ?? known
 }
 
-/** A value of the same type as the present one where the text is one; the database decides whether it fits. */
+/** Parses the text as the type of the current value; the database validates it. */
 function parse(present: unknown, text: string): unknown {
   if (typeof present === 'number')
     return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text)

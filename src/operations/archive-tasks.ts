@@ -5,12 +5,12 @@ import type { ObjectStore } from '../object-store/index.ts'
 import type { Task } from './schedule/index.ts'
 
 /**
- * Milliseconds between the export of a partition and its leaving, so that whoever still loads old data into it
- * is not cut off.
+ * Milliseconds between the export of a partition and its removal, so that a load of old data into it can
+ * finish.
  */
 const SETTLE_MS = 86_400_000
 
-/** The archive's jobs of the timetable. */
+/** The tasks of the archive's scheduled jobs. */
 export function archiveTasks(store: ObjectStore, keyring: Keyring): Readonly<Record<string, Task>> {
   const run =
     (options: ArchiveOptions): Task =>
@@ -27,7 +27,7 @@ export function archiveTasks(store: ObjectStore, keyring: Keyring): Readonly<Rec
   }
 }
 
-/** The partitions that worked are done whatever became of the others; the run fails so that somebody looks. */
+/** Partitions that succeeded stay done; the run fails if any other failed, so that an operator notices. */
 function summarize(rows: readonly ArchiveRow[]): Readonly<Record<string, unknown>> {
   assertNoneFailed(rows)
   return {
@@ -43,7 +43,7 @@ function assertNoneFailed(
   if (failed.length > 0) {
     const reasons = failed.map(({ partition, message }) => `${partition}: ${message}`)
     throw new AkashiError('conflict', `partitions could not be archived: ${reasons.join('; ')}`, {
-      hint: 'see akashi archive status; their tables are kept',
+      hint: 'see akashi archive status; no data was deleted',
     })
   }
 }

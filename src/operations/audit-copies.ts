@@ -1,4 +1,4 @@
-/** The weekly long-term copy of the ledger's logs. It needs no physical backup, so it runs on managed PostgreSQL too. */
+/** The weekly long-term copy of the ledger's logs. Works without physical backups, so also on managed PostgreSQL. */
 import { logs, readHeads, sealedRows } from '../audit/index.ts'
 import {
   type BackupStore,
@@ -20,7 +20,7 @@ export interface AuditCopyParts {
   readonly actor: Actor
 }
 
-/** The backup store of the cluster that a database is of, without a replication connection. */
+/** The backup store of a database's cluster, opened without a replication connection. */
 export async function openLogBackupStore({
   keyring,
   store,
@@ -36,7 +36,7 @@ export async function openLogBackupStore({
   return await openBackupStore({ keyring, store, recipients }, rows[0]?.cluster ?? '')
 }
 
-/** Copies what was sealed since the last copy. */
+/** Copies the rows sealed since the last copy. */
 export async function copyAuditLogs(parts: AuditCopyParts, signal?: AbortSignal) {
   const { worker, actor } = parts
   const heads = await worker.transaction(actor, readHeads, { readOnly: true })
@@ -57,7 +57,7 @@ export async function copyAuditLogs(parts: AuditCopyParts, signal?: AbortSignal)
   return await takeAuditCopy(await openLogBackupStore(parts), copied, signal === undefined ? {} : { signal })
 }
 
-/** Removes copies that are older than the settings say. */
+/** Deletes copies past the retention of the settings. */
 export async function pruneAuditLogCopies(
   parts: AuditCopyParts,
   options: { readonly dryRun?: boolean; readonly signal?: AbortSignal } = {},

@@ -1,15 +1,15 @@
 import type { Actor, Database } from '../postgres/index.ts'
 
-/** What the settings of the database say about backups. */
+/** The database's settings for backups. */
 export interface BackupSettings {
   readonly retentionDays: number
   readonly hold: boolean
-  /** Days that copies of the audit log are kept, at hand and on the cold tier. */
+  /** Days that audit copies are kept in the hot tier and in the cold tier. */
   readonly auditNearDays: number
   readonly auditColdDays: number
   /** Bytes of WAL that may wait for the object store. */
   readonly walLimitBytes: number
-  /** Public keys beside the keyring's own. */
+  /** Public keys in addition to the keyring's own. */
   readonly recipients: readonly string[]
 }
 
@@ -29,6 +29,6 @@ export async function readBackupSettings(database: Database, actor: Actor): Prom
     { readOnly: true },
   )
   const [settings] = rows
-  if (settings === undefined) throw new Error('a select without a table answers one row')
+  if (settings === undefined) throw new Error('a select without a table returns one row')
   return settings
 }

@@ -23,10 +23,10 @@ import type { Task } from './schedule/index.ts'
 import { isNotOwner } from './store-ownership.ts'
 import { recordDamage, recordStreamEvent } from './wal-watch.ts'
 
-/** Milliseconds between two attempts to stream after the server or the store went away. */
+/** Milliseconds between two attempts to stream after the server or the store became unavailable. */
 const STREAM_RETRY_MS = 1_000
 
-/** Milliseconds between two looks whether a server that allows no backup does so now. */
+/** Milliseconds between two checks whether a server that did not allow backups does so now. */
 const OBSTACLE_RETRY_MS = 300_000
 
 export interface BackupParts {
@@ -37,11 +37,11 @@ export interface BackupParts {
 }
 
 export interface DrillPlace {
-  /** Folder for servers that are thrown away. */
+  /** Folder for scratch servers. */
   readonly scratch: string
 }
 
-/** The backup store of the cluster that the source is. */
+/** The backup store of the source's cluster. */
 export async function openClusterBackupStore(
   { keyring, store, source }: BackupParts,
   worker: Database,
@@ -53,7 +53,7 @@ export async function openClusterBackupStore(
   return openBackupStore({ keyring, store, recipients }, systemId)
 }
 
-/** What keeps and restores data on a managed service, which gives nobody a physical backup. */
+/** What managed services offer for backup and restore, since they do not allow physical backups. */
 const PROVIDER_BACKUPS: Readonly<Record<Provider, string>> = {
   rds: 'Amazon RDS has automated backups, restore-db-instance-to-point-in-time, and AWS Backup restore testing',
   aurora:
@@ -63,29 +63,29 @@ const PROVIDER_BACKUPS: Readonly<Record<Provider, string>> = {
   azure: 'Azure Database has automated backups and az postgres flexible-server restore --restore-time',
 }
 
-/** Why physical backups are not possible over this login; undefined when they are. */
+/** Why physical backups are not possible with this login; undefined if they are. */
 export async function backupObstacle(source: Pick<BackupSource, 'url'>): Promise<string | undefined> {
   const { replication, login, walLevel, provider } = await readCapabilities(source.url)
   if (provider !== null) {
-    return `backups are the provider's here: ${PROVIDER_BACKUPS[provider]}; one table comes back by copying it from such a restore`
+    return `use the backups of the provider: ${PROVIDER_BACKUPS[provider]}; to restore one table, copy it from such a restore`
   }
   if (!replication) {
-    return `the login ${login} may not replicate: on managed PostgreSQL, backups are the provider's (automatic backups and point-in-time recovery); on a server of your own: alter role ${login} replication`
+    return `the login ${login} may not replicate: on your own server, run alter role ${login} replication; on managed PostgreSQL, use the backups of the provider`
   }
   return walLevel === 'minimal' ? 'wal_level is minimal: set it to replica and restart the server' : undefined
 }
 
-/** The backup jobs of the timetable. Where the server allows no physical backup, a run says so and does nothing. */
+/** The tasks of the scheduled backup jobs. If the server does not allow physical backups, a run reports that and does nothing. */
 export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<string, Task>> {
-  const possible =
+  const ifPossible =
     (work: (backupStore: BackupStore, context: Parameters<Task>[0]) => ReturnType<Task>): Task =>
     async (context) => {
       const obstacle = await backupObstacle(parts.source)
       if (obstacle !== undefined) return { skipped: obstacle }
       return work(await openClusterBackupStore(parts, context.worker, context.actor, context.signal), context)
     }
-  const practised = (kind: DrillKind) =>
-    possible(async (backupStore, { worker, actor, signal }) => {
+  const drillTask = (kind: DrillKind) =>
+    ifPossible(async (backupStore, { worker, actor, signal }) => {
       const { keyring, store, source, scratch } = parts
       const found = await drill({
         keyring,
@@ -101,39 +101,39 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       if (found.ok)
         return { object: found.object, rpoSeconds: found.rpoSeconds, rtoSeconds: found.rtoSeconds }
       throw new AkashiError('integrity', `the recovery drill failed: ${found.problems.join('; ')}`, {
-        hint: `its report is ${found.object}`,
+        hint: `see its report in the object store: ${found.object}`,
       })
     })
   return {
-    'backup.full': possible(async (backupStore, { worker, actor, signal }) => {
+    'backup.full': ifPossible(async (backupStore, { worker, actor, signal }) => {
       const taken = await runBackup(backupStore, parts.source, 'full', { signal })
       await recordDamage(worker, actor, taken)
       return summary(taken)
     }),
-    'backup.incremental': possible(async (backupStore, { worker, actor, signal }) => {
+    'backup.incremental': ifPossible(async (backupStore, { worker, actor, signal }) => {
       try {
         const taken = await runBackup(backupStore, parts.source, 'incremental', { signal })
         await recordDamage(worker, actor, taken)
         return summary(taken)
       } catch (error) {
-        // Before version 17 there are none; the daily full backups and the WAL are enough.
+        // Before version 17 there are no incremental backups; the daily full backups and the WAL are enough.
         if (error instanceof AkashiError && error.code === 'unsupported') return { skipped: error.message }
         if (!(error instanceof AkashiError) || error.code !== 'conflict') throw error
         return summary(await runBackup(backupStore, parts.source, 'full', { signal }))
       }
     }),
-    'backup.drill': practised('drill'),
-    'backup.recovery_test': practised('recovery_test'),
+    'backup.drill': drillTask('drill'),
+    'backup.recovery_test': drillTask('recovery_test'),
     'backup.audit_copy': async ({ worker, actor, signal }) => {
       const { keyring, store } = parts
       const { id, logs, bytes } = await copyAuditLogs({ keyring, store, worker, actor }, signal)
       const removed = await pruneAuditLogCopies({ keyring, store, worker, actor }, { signal })
       return { id, rows: logs.reduce((sum, { rows }) => sum + rows, 0), bytes, removed: removed.length }
     },
-    'backup.drill_watch': possible(async (_, { worker, actor }) => ({
+    'backup.drill_watch': ifPossible(async (_, { worker, actor }) => ({
       ...(await watchDrills(worker, actor)),
     })),
-    'backup.verify': possible(async (backupStore, { signal }) => {
+    'backup.verify': ifPossible(async (backupStore, { signal }) => {
       const { ok, backups, walPieces, auditCopies, bytes, problems, gaps } = await verifyBackups(
         backupStore,
         {
@@ -147,13 +147,13 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       throw new AkashiError(
         'integrity',
         `the backups are damaged: ${[...problems.map(({ object }) => object), ...missing].join('; ')}`,
-        { hint: 'akashi backup verify tells each of them' },
+        { hint: 'akashi backup verify lists all problems' },
       )
     }),
-    'backup.rewrap': possible(async (backupStore, { signal }) => ({
+    'backup.rewrap': ifPossible(async (backupStore, { signal }) => ({
       keys: await backupStore.keys.rewrap(signal),
     })),
-    'backup.prune': possible(async (backupStore, { worker, actor, signal }) => {
+    'backup.prune': ifPossible(async (backupStore, { worker, actor, signal }) => {
       const { retentionDays, hold } = await readBackupSettings(worker, actor)
       const { backups, objects } = await pruneBackups(backupStore, { retentionDays, hold, signal })
       return { backups: backups.length, objects: objects.length }
@@ -165,7 +165,7 @@ function summary({ id, kind, bytes, stored, damaged = [] }: BackupManifest) {
   return { id, kind, bytes, stored, ...(damaged.length === 0 ? {} : { damaged: damaged.length }) }
 }
 
-/** Streams WAL into the store in one process at a time, for as long as the server allows it. */
+/** Streams WAL to the store, in one process at a time. */
 export function backupLoop(
   options: BackupParts & {
     readonly ownership: StoreOwnership
@@ -176,7 +176,7 @@ export function backupLoop(
   },
 ): Loop {
   const { worker, source, ownership, signal, log } = options
-  let told = false
+  let reported = false
   return runLoop({
     name: 'backup',
     worker,
@@ -186,8 +186,8 @@ export function backupLoop(
     work: async (context) => {
       const obstacle = (await backupObstacle(source)) ?? (await otherOwner(ownership))
       if (obstacle !== undefined) {
-        if (!told) log.warn({ reason: obstacle }, 'WAL is not streamed')
-        told = true
+        if (!reported) log.warn({ reason: obstacle }, 'WAL is not streamed')
+        reported = true
         await sleep(OBSTACLE_RETRY_MS, undefined, { signal: context.signal }).catch(() => undefined)
         return
       }

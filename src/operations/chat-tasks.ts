@@ -5,7 +5,7 @@ import type { Database } from '../postgres/index.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 
-/** Milliseconds between two looks for files that wait. */
+/** Milliseconds between two checks for uploaded files. */
 const INSPECTION_INTERVAL_MS = 500
 
 /** The code behind `akashi_lifecycle.jobs.task` for chat. */
@@ -23,7 +23,7 @@ export function chatTasks(store: ObjectStore): Readonly<Record<string, Task>> {
   }
 }
 
-/** Inspects files as they come in: scanned, cleaned, then seen by others. One process at a time. */
+/** Scans and cleans uploaded files before others can see them. One process at a time. */
 export function inspectionLoop(parts: {
   readonly worker: Database
   readonly store: ObjectStore

@@ -7,7 +7,7 @@ import type { Actor, Database, Session } from '../postgres/index.ts'
 import { recordEvent, wasRecorded } from '../security/index.ts'
 import { verifyCopy } from './ledger-tasks.ts'
 
-/** drill: to a random moment. recovery_test: the whole cluster to the latest one, each half-year (S5). */
+/** `drill`: to a random moment. `recovery_test`: to the latest moment, every half-year. */
 export type DrillKind = 'drill' | 'recovery_test'
 
 export interface DrillParts {
@@ -17,13 +17,13 @@ export interface DrillParts {
   /** Of the role `worker`. */
   readonly worker: Database
   readonly actor: Actor
-  /** Folder for the servers that are thrown away. */
+  /** Folder for scratch servers. */
   readonly place: string
   /** Folder with the programs of the backups' major version; default where packages put them. */
   readonly binaries?: string
   /** Default drill. */
   readonly kind?: DrillKind
-  /** The cluster that is restored; the drill only reads its address. */
+  /** The cluster to restore; the drill only reads its address. */
   readonly source: Pick<BackupSource, 'url'>
   readonly signal?: AbortSignal
   readonly onPhase?: (phase: string) => void
@@ -46,13 +46,13 @@ export interface Drill {
   readonly note: string
 }
 
-/** Days after a failed or missed drill until it is told of again. */
-const TOLD_AGAIN_DAYS = 1
+/** Days until the alarm for a missed drill is repeated. */
+const REALERT_DAYS = 1
 const DAY_SECONDS = 86_400
 
 /**
- * What says something of the running system and nothing of its copy: a trigger that was missing at the moment
- * of the target is missing in the copy too, and what waited for the sealer then has waited until now.
+ * Problems that say nothing about a restored copy: a trigger that was missing at the target time is missing in
+ * the copy too, and rows that waited for the sealer then still wait.
  */
 const LIVE_ONLY: ReadonlySet<ProblemKind> = new Set(['trigger', 'unsealed'])
 
@@ -67,11 +67,11 @@ async function readLimits(session: Session): Promise<Limits> {
             akashi_lifecycle.setting('backup.drill_rto_limit_seconds')::float8 as "rtoSeconds"`,
   )
   const [limits] = rows
-  if (limits === undefined) throw new Error('a select without a table answers one row')
+  if (limits === undefined) throw new Error('a select without a table returns one row')
   return limits
 }
 
-/** Runs a drill and keeps its report, signed, in the store and in the database. One that failed raises an alarm. */
+/** Runs a drill and stores its signed report in the object store and the database. A failed drill raises an alarm. */
 export async function drill(parts: DrillParts): Promise<DrillReport & { readonly object: string }> {
   const {
     keyring,
@@ -139,12 +139,12 @@ export async function drill(parts: DrillParts): Promise<DrillReport & { readonly
   return { ...report, object }
 }
 
-/** The database that a URL names. */
+/** The database name of a URL. */
 export function databaseOf(url: string): string {
   return decodeURIComponent(new URL(url).pathname.slice(1))
 }
 
-/** Name that a report is signed under; the key is the keyring's of purpose `report`. */
+/** The signer name of a report; the key is the keyring's, of purpose `report`. */
 export function signerName({ systemId }: Pick<BackupStore, 'systemId'>): string {
   return `akashi.local/${systemId}/drill`
 }
@@ -181,11 +181,11 @@ export async function listDrills(database: Database, actor: Actor, limit = 50): 
 }
 
 export interface DrillState {
-  /** Seconds since a drill passed; since backups began to be kept when none ever did. */
+  /** Seconds since a drill passed; if none ever did, since the job was created. */
   readonly passedSeconds: number
-  /** Whether the last one passed; true when there was none yet. */
+  /** Whether the last drill passed; true when there was none yet. */
   readonly lastOk: boolean
-  /** None passed for longer than the policy says. */
+  /** No drill has passed for longer than the setting allows. */
   readonly missed: boolean
 }
 
@@ -212,35 +212,35 @@ export async function drillState(
     { readOnly: true },
   )
   const [state] = rows
-  if (state === undefined) throw new Error('a select over one row answers one row')
+  if (state === undefined) throw new Error('a select over one row returns one row')
   return state
 }
 
-/** Raises the alarm when no drill or no test of a whole recovery passed for too long, once a day. @throws conflict then */
+/** Raises an alarm, once a day, when no drill or no recovery test has passed for too long. @throws conflict in that case */
 export async function watchDrills(database: Database, actor: Actor): Promise<DrillState> {
   const state = await drillState(database, actor)
   const test = await drillState(database, actor, 'recovery_test')
-  if (test.missed) await tellMissed(database, actor, 'recovery_test_missed', test)
-  if (state.missed) await tellMissed(database, actor, 'recovery_drill_missed', state)
+  if (test.missed) await alertMissed(database, actor, 'recovery_test_missed', test)
+  if (state.missed) await alertMissed(database, actor, 'recovery_drill_missed', state)
   if (!test.missed && !state.missed) return state
   const late = state.missed ? state : test
   throw new AkashiError(
     'conflict',
-    `no ${state.missed ? 'recovery drill' : 'test of a whole recovery'} passed for ${Math.floor(late.passedSeconds / DAY_SECONDS)} days`,
+    `no ${state.missed ? 'recovery drill' : 'recovery test'} has passed for ${Math.floor(late.passedSeconds / DAY_SECONDS)} days`,
     {
-      hint: `run akashi drill${state.missed ? '' : ' --latest'}, and see why the job of the timetable did not pass`,
+      hint: `run akashi drill${state.missed ? '' : ' --latest'}, and find out why the scheduled one did not pass (akashi jobs)`,
     },
   )
 }
 
-async function tellMissed(
+async function alertMissed(
   database: Database,
   actor: Actor,
   type: 'recovery_drill_missed' | 'recovery_test_missed',
   state: DrillState,
 ): Promise<void> {
   await database.transaction(actor, async (session) => {
-    if (await wasRecorded(session, type, TOLD_AGAIN_DAYS)) return
+    if (await wasRecorded(session, type, REALERT_DAYS)) return
     await alarm(session, type, null, { passed_seconds: state.passedSeconds })
   })
 }

@@ -9,10 +9,10 @@ import {
 import type { Keyring } from '../keys/index.ts'
 import type { Task } from './schedule/index.ts'
 
-/** Days after the end of its time at which a key that nobody has rotated is an alarm. */
+/** Days after which a key that is due for rotation and was not rotated raises an alarm. */
 const GRACE_DAYS = 7
 
-/** The code behind `akashi_lifecycle.jobs.task` for people and their keys. */
+/** The tasks of `akashi_lifecycle.jobs` for people and their keys. */
 export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Readonly<Record<string, Task>> {
   return {
     'identity.purge': ({ worker, actor, signal }) => purgeIdentity(worker, actor, { signal }),
@@ -22,8 +22,8 @@ export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Rea
       const left = [...again.refused, ...refused]
       if (left.length > 0) {
         const reasons = left.map(({ userId, reason }) => `${userId}: ${reason}`)
-        throw new AkashiError('conflict', `persons are not erased: ${reasons.join('; ')}`, {
-          hint: 'mend the cause, then: akashi keys reconcile',
+        throw new AkashiError('conflict', `persons could not be erased: ${reasons.join('; ')}`, {
+          hint: 'fix the cause, then run akashi keys reconcile',
         })
       }
       return {
@@ -49,7 +49,7 @@ export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Rea
         rotated.push(keyId)
         if (conflicts.length > 0) {
           throw new AkashiError('conflict', `users share an e-mail address: ${conflicts.join(', ')}`, {
-            hint: 'give them other addresses; the rotation ends with its next run',
+            hint: 'change one of the addresses; the next run then completes the rotation',
           })
         }
       }
@@ -59,12 +59,12 @@ export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Rea
       const ages = await keyAges({ database: worker, keyring, clock, actor })
       const old = ages.filter(({ ageDays, limitDays }) => limitDays > 0 && ageDays > limitDays + GRACE_DAYS)
       if (old.length > 0) {
-        const said = old.map(
+        const reasons = old.map(
           ({ keyId, ageDays, limitDays }) =>
-            `${keyId} is ${Math.floor(ageDays)} days old, ${limitDays} are allowed`,
+            `${keyId} is ${Math.floor(ageDays)} days old, the limit is ${limitDays}`,
         )
-        throw new AkashiError('conflict', `keys were not rotated: ${said.join('; ')}`, {
-          hint: 'see why the job rotate-keys does not: akashi jobs history rotate-keys',
+        throw new AkashiError('conflict', `keys were not rotated: ${reasons.join('; ')}`, {
+          hint: 'see why the job rotate-keys did not: akashi jobs history rotate-keys',
         })
       }
       return { days: Object.fromEntries(ages.map(({ purpose, ageDays }) => [purpose, Math.floor(ageDays)])) }

@@ -1,14 +1,14 @@
 /**
- * The locks by which one process leads a loop. Any login may take an advisory lock, and reads in pg_locks which are
- * held, so what another login than the worker's holds decides nothing: the next of a row of locks does, for every process
- * the same one. While such a login comes and goes two rounds may overlap, which a round must be safe against anyway.
+ * Leader election for loops by advisory locks. Any login can take an advisory lock and see in pg_locks which are held,
+ * so a lock held by another login than the worker's is skipped: every process uses the next of a series of locks. When
+ * such a login takes or releases a lock, two rounds may overlap, which rounds must tolerate anyway.
  */
 import type { Actor, Database, Session } from '../postgres/index.ts'
 
-/** The loops that are led. */
+/** Names of the loops. */
 const LOOPS = ['seal', 'backup', 'chat.inspection']
 
-/** Locks that stand in for the first of a loop. */
+/** Locks of a loop besides its first. */
 const SPARE_LOCKS = 63
 
 /** $1: names of loops, $2: {@link SPARE_LOCKS}. */
@@ -24,7 +24,7 @@ const locks = `
     from unnest($1::text[]) name cross join generate_series(0, $2::integer) n
   )`
 
-/** Takes the first lock that no other login holds, unless a process of ours has one and leads. */
+/** Takes the first lock that no other login holds, unless another worker holds one and leads. */
 export async function tryToLead(
   session: Session,
   loop: string,
@@ -55,7 +55,7 @@ export interface LeaderLockHolder {
   readonly pid: number
 }
 
-/** Sessions of other logins than the worker's that hold a lock by which a leader is chosen. */
+/** Sessions of other logins that hold a leader lock. */
 export async function leaderLockHolders(worker: Database, actor: Actor): Promise<LeaderLockHolder[]> {
   const { rows } = await worker.transaction(
     actor,
@@ -71,12 +71,12 @@ export async function leaderLockHolders(worker: Database, actor: Actor): Promise
   return rows
 }
 
-/** One line that says whom to ask. */
+/** One line that identifies the session. */
 export function describeLeaderLock({ loop, login, pid }: LeaderLockHolder): string {
-  return `process ${pid} of ${login} holds a lock by which the leader of ${loop} is chosen`
+  return `process ${pid} of ${login} holds a leader lock of ${loop}`
 }
 
-/** Raises an alarm for each login that holds one and did not a minute ago. */
+/** Raises an alarm for each login that newly holds a leader lock. */
 export async function watchLeaderLocks(worker: Database, actor: Actor): Promise<LeaderLockHolder[]> {
   const holders = await leaderLockHolders(worker, actor)
   const problems = holders.map(({ loop, login }) => ({ subject: loop, detail: login }))

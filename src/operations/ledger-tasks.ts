@@ -29,7 +29,7 @@ import { describeLeaderLock, watchLeaderLocks } from './leader-locks.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 
-/** Milliseconds between two rounds of the sealer: a committed row waits about as long, and never a second. */
+/** Milliseconds between two rounds of the sealer; a committed row waits about this long. */
 export const SEAL_INTERVAL_MS = 250
 
 export interface LedgerParts {
@@ -37,7 +37,7 @@ export interface LedgerParts {
   readonly store: ObjectStore
 }
 
-/** Verifies every log against the keys and the published checkpoints, and keeps what was found. */
+/** Verifies every log against the keys and the published checkpoints, and records the result. */
 export async function verifyAndRecord(
   database: Database,
   actor: Actor,
@@ -54,7 +54,7 @@ export async function verifyAndRecord(
   const objects = new Map<string, string[]>()
   const parts = {
     verifierKeys: verifierKeys(keyring),
-    published: (log: string, from: bigint) => elsewhere(database, actor, store, log, from, onAway),
+    published: (log: string, from: bigint) => externalNotes(database, actor, store, log, from, onAway),
     onObject: (log: string, object: string) => objects.set(log, [...(objects.get(log) ?? []), object]),
     archived: archivedRows(database, actor, store),
     ...given({ signal }),
@@ -66,8 +66,8 @@ export async function verifyAndRecord(
 }
 
 /**
- * Verifies the ledger of a copy that is as of an earlier moment, and writes nothing. Checkpoints that were
- * published later are of entries that it cannot have.
+ * Verifies the ledger of a restored copy without writing anything. Checkpoints published after its target time
+ * are skipped, since the copy cannot have their entries.
  */
 export async function verifyCopy(
   database: Database,
@@ -93,8 +93,8 @@ export async function verifyCopy(
   })
 }
 
-/** Every checkpoint of a log that is kept outside the database. */
-async function* elsewhere(
+/** Every checkpoint of a log outside the database: published ones and those of witnesses. */
+async function* externalNotes(
   database: Database,
   actor: Actor,
   store: ObjectStore,
@@ -107,8 +107,8 @@ async function* elsewhere(
 }
 
 /**
- * Submits every head to every trusted witness. One that is away is logged and stops nothing; one that cosigned
- * another history raises an alarm and makes it fail with `integrity`.
+ * Submits every head to every trusted witness. An unreachable witness is logged; one that cosigned another history
+ * raises an alarm and makes this fail with `integrity`.
  */
 async function submitToWitnesses(
   database: Database,
@@ -126,7 +126,7 @@ async function submitToWitnesses(
   return outcomes.filter(({ cosigned }) => cosigned !== null).length
 }
 
-/** Fails when something was found, so that the run says so. */
+/** A task that fails if the verification finds problems. */
 function verification(parts: LedgerParts, mode: VerifyMode): Task {
   return async ({ worker, actor, signal }) => {
     const report = await verifyAndRecord(worker, actor, parts, { mode, signal })
@@ -147,7 +147,7 @@ function verification(parts: LedgerParts, mode: VerifyMode): Task {
   }
 }
 
-/** The ledger's jobs of the timetable. */
+/** The tasks of the ledger's scheduled jobs. */
 export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> {
   return {
     'ledger.verify': verification(parts, 'full'),
@@ -162,7 +162,7 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
       ]
       if (wrong.length > 0) {
         throw new AkashiError('conflict', wrong.join('; '), {
-          hint: 'enable the trigger again, or end the transaction or session that is named',
+          hint: 'enable the trigger again, or end the named transaction or session',
         })
       }
       return {}
@@ -170,7 +170,7 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
     'ledger.publish': async ({ worker, actor, log, signal }) => {
       const opened = await openEpochsWhereNeeded(worker, actor, parts.keyring, parts.store)
       for (const { log: name, epoch, cause, reason } of opened) {
-        log.error({ log: name, epoch, cause, reason }, 'the log goes on in a new epoch')
+        log.error({ log: name, epoch, cause, reason }, 'the log continues in a new epoch')
       }
       return {
         opened: opened.map(({ log: name, epoch, cause }) => ({ log: name, epoch, cause })),
@@ -181,7 +181,7 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
   }
 }
 
-/** Seals what was committed, again and again, in one process at a time. */
+/** Seals committed rows continuously, in one process at a time. */
 export function sealLoop(options: {
   readonly worker: Database
   readonly keyring: Keyring

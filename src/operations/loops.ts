@@ -4,24 +4,24 @@ import { type Actor, type Database, type DirectSession, system } from '../postgr
 import { tryToLead } from './leader-locks.ts'
 
 /**
- * Milliseconds between two attempts of a process that waits to become the leader. Polled, since a
- * statement that waits for a lock holds the xmin frontier, and with it the sealer.
+ * Milliseconds between two attempts to become the leader. Polled, since a statement that waits for a lock
+ * holds back the xmin horizon, and with it the sealer.
  */
 const TAKEOVER_POLL_MS = 1_000
 
-/** Milliseconds between two checks of the leader's own connection, so that a server that went away is noticed. */
+/** Milliseconds between two checks of the leader's connection. */
 const HEARTBEAT_MS = 5_000
 
-/** Milliseconds that no pause after failures exceeds. */
+/** Longest pause after failures, in milliseconds. */
 const BACKOFF_MAX_MS = 30_000
 
-/** Milliseconds for a round to end once the loop was told to stop. */
+/** Milliseconds that a round has to end after the loop is stopped. */
 const STOP_TIMEOUT_MS = 10_000
 
 export interface LoopContext {
   /** Of the role `worker`. */
   readonly worker: Database
-  /** The loop, for its transactions. */
+  /** The loop, as the actor of its transactions. */
   readonly actor: Actor
   /** The connection that holds the leader's lock. */
   readonly session: DirectSession
@@ -30,7 +30,7 @@ export interface LoopContext {
 }
 
 export interface LoopOptions {
-  /** Names the lock and the actor: one leader among all processes of the database. */
+  /** Name of the lock and of the actor; there is one leader among all processes of the database. */
   readonly name: string
   /** Of the role `worker`. */
   readonly worker: Database
@@ -45,23 +45,22 @@ export interface LoopOptions {
 export interface Loop {
   /** Resolves when the loop has stopped. Never rejects. */
   readonly done: Promise<void>
-  /** Ends the loop: within {@link STOP_TIMEOUT_MS}, whether or not the round obeys its signal. */
+  /** Ends the loop within {@link STOP_TIMEOUT_MS}, even if the round ignores its signal. */
   stop(): Promise<void>
 }
 
 /**
- * Runs `work` again and again in one process at a time. The leader holds a session advisory lock; when it
- * stops or dies another process takes over within seconds. A round that fails is logged and tried again
- * after a pause that doubles.
+ * Runs `work` repeatedly in one process at a time. The leader holds a session advisory lock; when it stops or
+ * dies, another process takes over within seconds. A failed round is logged and retried with exponential backoff.
  *
- * A leader that is cut off from the server learns of it later than the server gives its lock away: for
- * that moment two rounds may overlap, so a round must be safe against it, e.g. by locking what it changes.
+ * A leader that loses its connection notices later than the server releases its lock. Two rounds may overlap in
+ * that time, so a round must tolerate that, for example by locking what it changes.
  */
 export function runLoop(options: LoopOptions): Loop {
   const stopping = new AbortController()
   const signal = AbortSignal.any([options.signal, stopping.signal])
   const ended = elect({ ...options, signal })
-  const done = Promise.race([ended, giveUp(signal, ended, options)])
+  const done = Promise.race([ended, stopTimeout(signal, ended, options)])
   return {
     done,
     stop: () => {
@@ -71,7 +70,11 @@ export function runLoop(options: LoopOptions): Loop {
   }
 }
 
-async function giveUp(signal: AbortSignal, ended: Promise<void>, { log, name }: LoopOptions): Promise<void> {
+async function stopTimeout(
+  signal: AbortSignal,
+  ended: Promise<void>,
+  { log, name }: LoopOptions,
+): Promise<void> {
   await aborted(signal)
   const timer = new AbortController()
   const late = await Promise.race([
@@ -84,17 +87,17 @@ async function giveUp(signal: AbortSignal, ended: Promise<void>, { log, name }: 
   }
 }
 
-/** Waits for the lead, leads, and begins again when the connection is lost. */
+/** Waits to become the leader, leads, and starts over when the connection is lost. */
 async function elect(options: LoopOptions): Promise<void> {
   const { name, worker, signal, log } = options
   let failures = 0
   while (!signal.aborted) {
     try {
-      // Not cut off by the signal: the lock must outlive the round that it protects.
+      // Not cancelled by the signal: the lock must outlive the round that it protects.
       await worker.direct(async (session) => {
         if (await becomeLeader(session, options)) {
           failures = 0
-          log.info({ loop: name }, 'leads the loop')
+          log.info({ loop: name }, 'became the leader of the loop')
           await lead(session, options)
         }
       })
@@ -109,13 +112,13 @@ async function elect(options: LoopOptions): Promise<void> {
 }
 
 async function becomeLeader(session: DirectSession, { name, signal, log }: LoopOptions): Promise<boolean> {
-  let told: string | undefined
+  let reported: string | undefined
   while (!signal.aborted) {
     const { leads, others } = await tryToLead(session, name)
-    if (others !== undefined && others !== told) {
-      log.error({ loop: name, logins: others }, 'another login holds a lock by which a leader is chosen')
+    if (others !== undefined && others !== reported) {
+      log.error({ loop: name, logins: others }, 'another login holds a leader lock')
     }
-    told = others
+    reported = others
     if (leads) return true
     await pause(TAKEOVER_POLL_MS, signal)
   }

@@ -2,16 +2,16 @@ import type { SystemStatus } from '@akashi/contract'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { App } from '../foundation/index.ts'
 
-/** Milliseconds for which one reading of the database serves all gauges of a scrape. */
+/** Milliseconds for which all gauges of a scrape share one read of the database. */
 const READING_SHARED_MS = 500
 
-/** Metrics of this process and of the record; what the database knows is read when somebody scrapes. */
+/** Metrics of this process and of the database, which is read on each scrape. */
 export function openMetrics(app: App, readState: () => Promise<SystemStatus>): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const info = new Gauge({
     name: 'akashi_app_info',
-    help: 'always 1: what the application calls itself',
+    help: 'always 1; the labels describe the application',
     labelNames: ['name', 'version', 'tier', 'environment'],
     registers: [registry],
   })
@@ -45,18 +45,18 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   gauge('ledger_entries', 'entries sealed', ['log'], (own, { logs }) => {
     for (const { log, size } of logs) own.set({ log }, Number(size))
   })
-  gauge('ledger_pending_rows', 'committed rows that wait to be sealed', ['log'], (own, { logs }) => {
+  gauge('ledger_pending_rows', 'committed rows not sealed yet', ['log'], (own, { logs }) => {
     for (const { log, pending } of logs) own.set({ log }, pending)
   })
-  gauge('ledger_sealed_seconds', 'UNIX time at which the last entry was sealed', ['log'], (own, { logs }) => {
+  gauge('ledger_sealed_seconds', 'Unix time at which the last entry was sealed', ['log'], (own, { logs }) => {
     for (const { log, sealedAt } of logs) if (sealedAt !== null) own.set({ log }, Date.parse(sealedAt) / 1000)
   })
-  gauge('verification_seconds', 'UNIX time of the last verification', [], (own, { lastVerification }) => {
+  gauge('verification_seconds', 'Unix time of the last verification', [], (own, { lastVerification }) => {
     if (lastVerification !== null) own.set(Date.parse(lastVerification.at) / 1000)
   })
   gauge(
     'verification_problems',
-    'problems that the last verification found',
+    'problems found by the last verification',
     [],
     (own, { lastVerification }) => {
       if (lastVerification !== null) own.set(lastVerification.problems)
@@ -64,7 +64,7 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   )
   gauge(
     'verify_oldest_unchecked_seconds',
-    'seconds since the part of the ledger that was hashed longest ago was hashed',
+    'seconds since the least recently verified part of the ledger was verified',
     [],
     (own, { oldestUncheckedSeconds }) => own.set(oldestUncheckedSeconds),
   )
@@ -76,7 +76,7 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   )
   gauge(
     'leader_locks_held',
-    'sessions of other logins that hold a lock by which a leader is chosen',
+    'sessions of other logins that hold a leader lock',
     [],
     (own, { leaderLocksHeld }) => own.set(leaderLocksHeld),
   )
@@ -107,14 +107,11 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   gauge('backup_age_seconds', 'seconds since a backup job succeeded', [], (own, { backups }) => {
     if (backups.ageSeconds !== null) own.set(backups.ageSeconds)
   })
-  gauge('ledger_epoch', 'epoch of the log; it rises after a restore', ['log'], (own, { logs }) => {
+  gauge('ledger_epoch', 'epoch of the log; increases after a restore', ['log'], (own, { logs }) => {
     for (const { log, epoch } of logs) own.set({ log }, epoch)
   })
-  gauge(
-    'audit_losses',
-    'statements whose changes were made and not recorded, not settled',
-    [],
-    (own, { losses }) => own.set(losses),
+  gauge('audit_losses', 'statements whose changes were not recorded and not settled', [], (own, { losses }) =>
+    own.set(losses),
   )
   gauge('drill_passed_seconds', 'seconds since a recovery drill passed', [], (own, { drills }) =>
     own.set(drills.passedSeconds),
@@ -127,7 +124,7 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   )
   gauge(
     'partition_covered_until_seconds',
-    'UNIX time up to which partitions exist',
+    'Unix time up to which partitions exist',
     ['table'],
     (own, { partitions }) => {
       for (const { table, coveredUntil } of partitions) {

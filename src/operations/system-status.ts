@@ -19,7 +19,7 @@ import { drillState } from './drills.ts'
 import { leaderLockHolders } from './leader-locks.ts'
 import { isReadOnly, readInstallation } from './store-ownership.ts'
 
-/** What the database holds, how far it is sealed, and what the last verification found. */
+/** Counts of rows, the state of sealing, and the result of the last verification. */
 export async function systemStatus(
   database: Database,
   actor: Actor,
@@ -70,7 +70,7 @@ export async function systemStatus(
     partitions: (await partitionStatus(database, actor, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({
         table,
-        // A partition without an end covers whatever comes.
+        // A partition without an end covers the future.
         coveredUntil: coveredUntil === 'infinity' ? null : coveredUntil,
         alarm,
       }),

@@ -3,7 +3,7 @@ import { AkashiError } from '../foundation/index.ts'
 import { applyPartitions, partitionStatus } from '../lifecycle/index.ts'
 import { pruneJobRuns, type Task } from './schedule/index.ts'
 
-/** The code behind `akashi_lifecycle.jobs.task` that needs nothing but the database. */
+/** The tasks of `akashi_lifecycle.jobs` that need only the database. */
 export const lifecycleTasks: Readonly<Record<string, Task>> = {
   'partitions.apply': async ({ worker, actor, signal }) => {
     const tables = await applyPartitions(worker, actor, undefined, { signal })
@@ -12,7 +12,7 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
       const reasons = failed.map(
         (row) => `${row.table} ${row.partition}: ${row.message ?? 'no reason given'}`,
       )
-      throw new AkashiError('conflict', `partitions could not be made: ${reasons.join('; ')}`, {
+      throw new AkashiError('conflict', `partitions could not be created: ${reasons.join('; ')}`, {
         hint: 'see akashi partitions plan',
       })
     }
@@ -24,7 +24,7 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
     if (short.length > 0) {
       const ends = short.map((row) => `${row.table} (covered until ${row.coveredUntil ?? 'before now'})`)
       throw new AkashiError('conflict', `tables are about to run out of partitions: ${ends.join(', ')}`, {
-        hint: 'run akashi partitions apply, and see why the daily job did not',
+        hint: 'run akashi partitions apply, and find out why the daily job did not (akashi jobs)',
       })
     }
     return { tables: tables.length }
@@ -34,8 +34,8 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
     const losses = await unsettledLosses(worker, actor)
     if (losses.length > 0) {
       const tables = losses.map((loss) => `${loss.table} (${loss.statements} statements, ${loss.message})`)
-      throw new AkashiError('integrity', `changes were made and not recorded: ${tables.join('; ')}`, {
-        hint: 'mend the cause, then settle them: akashi audit losses --settle EXPLANATION',
+      throw new AkashiError('integrity', `changes were not recorded: ${tables.join('; ')}`, {
+        hint: 'fix the cause, then settle them: akashi audit losses --settle EXPLANATION',
       })
     }
     return { reported }

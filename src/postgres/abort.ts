@@ -9,11 +9,11 @@ export interface AbortWatch {
   /** Rejects when the signal fires; never resolves. */
   readonly aborted: Promise<never>
   stop(): void
-  /** Resolves when no cancel request is under way any more. */
+  /** Resolves when no cancel request is in flight. */
   delivered(): Promise<void>
 }
 
-/** From the moment that the signal fires the session takes no statement, and the one that runs is cancelled. */
+/** When the signal fires, the session refuses further statements and the running one is cancelled. */
 export function watchAbort(
   client: Client,
   session: ClientSession,
@@ -43,13 +43,13 @@ export function watchAbort(
 /** Repeats the request, since the server ignores one that overtakes its statement. */
 async function interrupt(client: Client, session: ClientSession): Promise<void> {
   if (session.copying) {
-    // A server that waits for its client to read or write takes no cancel request.
+    // A server that waits for its client to read or write ignores cancel requests.
     client.connection.stream.destroy()
     return
   }
   while (session.busy && !client.connection.stream.destroyed) {
     if (!(await sendCancel(client))) {
-      // It may still arrive, at a statement of somebody else.
+      // It may still arrive and cancel somebody else's statement.
       client.connection.stream.destroy()
       return
     }
@@ -57,7 +57,7 @@ async function interrupt(client: Client, session: ClientSession): Promise<void> 
   }
 }
 
-/** `AbortSignal.timeout()` is a timeout, every other reason a cancellation. */
+/** A `timeout` for `AbortSignal.timeout()`, `cancelled` for every other reason. */
 export function abortError(signal: AbortSignal | undefined): AkashiError {
   const reason: unknown = signal?.reason
   return reason instanceof Error && reason.name === 'TimeoutError'

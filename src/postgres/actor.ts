@@ -1,6 +1,6 @@
 import { AkashiError } from '../foundation/index.ts'
 
-/** Where a transaction comes from: kept in the trail beside who acts. */
+/** Where a transaction comes from, recorded in the audit trail beside the actor. */
 export interface Origin {
   readonly clientIp?: string | undefined
   readonly userAgent?: string | undefined
@@ -20,19 +20,19 @@ interface Identity {
 }
 
 /**
- * Who a transaction runs for. The fields become signed `app.*` settings of the transaction, and from there the
- * columns of the audit row and the subject of row-level security. Made by {@link person}, {@link service},
- * {@link operator}, {@link system} and {@link anonymous} only: the private member makes the type nominal, so
- * that neither an object literal nor a copy of an actor is one.
+ * Whom a transaction runs for. The fields become signed `app.*` settings of the transaction, which fill the
+ * columns of audit rows and which row-level security reads. Create one with {@link person}, {@link service},
+ * {@link operator}, {@link system} or {@link anonymous}: the private member makes the type nominal, so an object
+ * literal or a copy of an actor is not accepted.
  */
 export class Actor {
   /** `akashi_auth.users.id` */
   readonly userId: string | undefined
-  /** `akashi_auth.user_sessions.id`, or `akashi_auth.api_keys.id` where a key was shown in place of a session. */
+  /** `akashi_auth.user_sessions.id`, or `akashi_auth.api_keys.id` when the caller used an API key. */
   readonly sessionId: string | undefined
   /**
-   * Who acts where no user does, as `kind:name`. Never the name of a user: the trail outlives their key, and
-   * userId says who it was.
+   * Who acts when it is not a user, as `kind:name`. Never the name of a user: audit rows outlive the user's
+   * encryption key, and userId identifies them.
    */
   readonly subject: string | undefined
   readonly tenantId: string | undefined
@@ -47,7 +47,7 @@ export class Actor {
     this.origin = origin
   }
 
-  /** The compiler checks callers in TypeScript; this checks the others. */
+  /** For callers that the compiler does not check. */
   static isActor(value: unknown): boolean {
     return typeof value === 'object' && value !== null && #made in value && value.#made
   }
@@ -60,7 +60,7 @@ export function isPerson(actor: Actor): actor is Person {
   return actor.userId !== undefined
 }
 
-/** A user: signed in, known by a provider's token, or by a key of theirs. */
+/** A user, authenticated by a session, a provider's token or one of their API keys. */
 export function person(
   who: { readonly userId: string; readonly sessionId: string; readonly tenantId?: string | undefined },
   origin?: Origin,
@@ -77,7 +77,7 @@ export function person(who: Identity, origin: Origin = {}): Actor {
   return new Actor(who, origin)
 }
 
-/** A service account, by the API key that it showed. */
+/** A service account, authenticated by an API key. */
 export function service(
   { name, keyId }: { readonly name: string; readonly keyId: string },
   origin: Origin = {},
@@ -85,7 +85,7 @@ export function service(
   return new Actor({ subject: `service:${name}`, sessionId: keyId }, origin)
 }
 
-/** Whoever typed a command, by their account of the operating system. */
+/** Whoever runs a command, identified by their operating system account. */
 export function operator({
   account,
   command,
@@ -98,13 +98,13 @@ export function operator({
 
 /**
  * Akashi itself.
- * @param job the name of a job in `akashi_lifecycle.jobs`, of a loop, or of a step of the start
+ * @param job the name of a job in `akashi_lifecycle.jobs`, of a background loop, or of a startup step
  */
 export function system(job: string): Actor {
   return new Actor({ subject: `system:${required(job, 'job')}` }, {})
 }
 
-/** Nobody who is known yet. @param reason why not, in a few words; the trail keeps it */
+/** A caller who is not authenticated. @param reason why not, in a few words; recorded in the audit trail */
 export function anonymous(reason: string, origin: Origin = {}): Actor {
   return new Actor({ subject: `anonymous:${required(reason, 'reason')}` }, origin)
 }

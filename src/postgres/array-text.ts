@@ -1,9 +1,9 @@
-/** An array as PostgreSQL nests it: elements, NULLs, arrays of the next dimension. */
+/** A PostgreSQL array: elements, nulls, and arrays of the next dimension. */
 type Nested<T> = (T | null | Nested<T>)[]
 
 /**
- * Reads PostgreSQL's array text, `{1,NULL,"a \"b\""}`, nested as its dimensions are; bounds in front
- * (`[0:1]={…}`) are dropped. Source: PostgreSQL documentation, 8.15.6.
+ * Parses PostgreSQL's array text, `{1,NULL,"a \"b\""}`, into nested arrays. Explicit bounds (`[0:1]={…}`)
+ * are ignored. Source: PostgreSQL documentation, 8.15.6.
  */
 export function parseArray<T>(text: string, decode: (element: string) => T): Nested<T> {
   let at = text.indexOf('{') + 1

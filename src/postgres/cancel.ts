@@ -3,7 +3,7 @@ import tls from 'node:tls'
 import type { Client } from './client.ts'
 import { CANCEL_TIMEOUT_MS } from './limits.ts'
 
-// Protocol messages without a type byte: their length, then a request code (PostgreSQL documentation, 53.7).
+// Protocol messages without a type byte: length, then request code (PostgreSQL documentation, 53.7).
 const SSL_REQUEST_CODE = 80877103
 const CANCEL_REQUEST_CODE = 80877102
 
@@ -18,12 +18,12 @@ function request(code: number, ...rest: number[]): Buffer {
 }
 
 /**
- * Asks the server to cancel what `client` runs now, over a second connection as the protocol has it.
- * Resolves when the server closed that connection, which it does after it has delivered the request: a
- * request still under way could hit the connection's next statement. Never rejects, since a cancel is
- * only a wish; what counts is how the statement ends.
+ * Asks the server to cancel the running statement of `client`, over a second connection as the protocol
+ * requires. Resolves when the server has closed that connection, which it does after delivering the request:
+ * a request still in flight could hit the connection's next statement. Never rejects, since cancellation is
+ * best effort; what counts is how the statement ends.
  *
- * @returns whether the request was delivered for sure
+ * @returns whether the request was certainly delivered
  */
 export async function sendCancel(client: Client): Promise<boolean> {
   const key = client.backendKey
@@ -70,7 +70,7 @@ export async function sendCancel(client: Client): Promise<boolean> {
   }
 }
 
-/** To the very address of the connection: a name may stand for several servers, and only one knows the key. */
+/** Connects to the same address: a host name may resolve to several servers, and only one knows the key. */
 function connect(client: Client): net.Socket {
   if (client.host.startsWith('/')) {
     return net.connect(`${client.host}/.s.PGSQL.${client.port}`)
@@ -81,7 +81,7 @@ function connect(client: Client): net.Socket {
 }
 
 function tlsOptions(client: Client, socket: net.Socket): tls.ConnectionOptions {
-  // The driver's types call it a boolean, yet it holds TLS options when the URL or the configuration gives any.
+  // Typed as a boolean by the driver, but holds TLS options when the URL or the configuration sets any.
   const options: unknown = client.ssl
   return {
     ...(typeof options === 'object' ? options : {}),

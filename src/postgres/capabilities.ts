@@ -2,10 +2,10 @@ import { Client, clientConfig } from './client.ts'
 import { pinnedSettings, pinText } from './pins.ts'
 import { toAkashiError } from './sqlstate.ts'
 
-/** Whose managed service a server is. */
+/** The provider of a managed PostgreSQL service. */
 export type Provider = 'rds' | 'aurora' | 'cloudsql' | 'azure'
 
-/** What a PostgreSQL server allows, and so which parts of Akashi work on it. */
+/** What a PostgreSQL server supports, which decides which parts of Akashi work on it. */
 export interface Capabilities {
   /** `18.4` */
   readonly version: string
@@ -19,15 +19,15 @@ export interface Capabilities {
   readonly dataChecksums: boolean
   readonly encoding: string
   readonly ctype: string
-  /** Quoted where it has to be. */
+  /** Quoted where necessary. */
   readonly database: string
-  /** Every login may make temporary objects in the database. */
+  /** Every login may create temporary objects in the database. */
   readonly publicTemporary: boolean
-  /** Extensions of interest that the server offers. */
+  /** Available extensions that Akashi can use. */
   readonly extensions: readonly string[]
-  /** Whether the URL leads through a pooler. */
+  /** Whether the URL goes through a pooler. */
   readonly pooled: boolean
-  /** null: a server of one's own, or a service that does not tell. */
+  /** null: self-hosted, or a service that cannot be recognized. */
   readonly provider: Provider | null
 }
 
@@ -53,19 +53,19 @@ const question = `
   from pg_roles r, pg_database d
   where r.rolname = session_user and d.datname = current_database()`
 
-/** Asks the server that a URL leads to; changes nothing. */
+/** Queries the server of a URL. Read-only. */
 export async function readCapabilities(url: string): Promise<Capabilities> {
   const client = new Client(clientConfig(url, 'akashi doctor'))
   try {
     await client.connect()
-    // For this transaction alone: the connection may be a pooler's.
+    // Only for this transaction: a pooler may share the connection.
     await client.query(`begin read only; select ${pinText(pinnedSettings, true)}`)
     const { rows } = await client.query<Row>(question)
     await client.query('commit')
     const [row] = rows
     if (row === undefined) throw new Error('the server does not know its own login')
     const { process, ...found } = row
-    // A pooler gives the connection a key of its own; the server knows only its own processes.
+    // A pooler issues its own cancel key, whose process id differs from the server's.
     return { ...found, pooled: client.backendKey?.processId !== process }
   } catch (error) {
     throw toAkashiError(error)

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { codecs } from './codecs.ts'
 import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_MS } from './limits.ts'
 
-/** What the server (or a pooler) gave this connection so that another one may cancel its statement. */
+/** Issued by the server (or a pooler), so that another connection can cancel this one's statement. */
 export interface BackendKey {
   readonly processId: number
   readonly secret: number
@@ -25,7 +25,7 @@ export class Client extends pg.Client {
   }
 }
 
-/** Nothing here needs session state, so that the same settings work through a pooler in transaction mode. */
+/** Uses no session state, so that the same settings work through a pooler in transaction mode. */
 export function clientConfig(url: string, applicationName: string): pg.ClientConfig {
   return {
     connectionString: url,

@@ -22,7 +22,7 @@ const timestamptzPattern = /^(\d{4,6}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))
 export function decodeTimestamptz(text: string): string {
   const match = timestamptzPattern.exec(text)
   if (match === null) {
-    // Infinities, and any session that is not in UTC: its offset keeps the text exact.
+    // Infinities, and sessions that are not in UTC: the text is exact with its offset.
     return text
   }
   const [, date, time, fraction = '', era = ''] = match
@@ -89,7 +89,7 @@ const decoders: ReadonlyMap<number, Decode> = new Map([
   ...textArrays.map((array): [number, Decode] => [array, decodeArray(identity)]),
 ])
 
-/** The `types` of every connection; binary results are never asked for. */
+/** The `types` of every connection; binary results are never requested. */
 export const codecs = {
   getTypeParser: (type: number): Decode => decoders.get(type) ?? identity,
 }

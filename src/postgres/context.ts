@@ -23,12 +23,12 @@ const PURPOSE = 'akashi-context/1'
 /** U+001F, which no field may hold, so that two different contexts never join to the same text. */
 const FIELD_SEPARATOR = '\u001f'
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters on purpose
 const controlCharacters = /[\u0000-\u001f\u007f]/g
 
 /**
- * What a field may hold. Fields that say who acts are refused when they do not fit, since a cut name is
- * another name; fields that describe the request come from outside and are cut and cleaned.
+ * What a field may contain. A `name` says who acts and is rejected when it does not fit, since a truncated
+ * name is another name. A `note` describes the request, comes from outside, and is truncated and sanitized.
  */
 type Rule =
   | { readonly kind: 'name'; readonly maxLength: number }
@@ -103,7 +103,7 @@ export function contextValues(
 ): string[] {
   if (!Actor.isActor(actor)) {
     throw new AkashiError('internal', 'a transaction was begun without an actor', {
-      hint: 'give it a person, service, operator, system or anonymous',
+      hint: 'pass person(), service(), operator(), system() or anonymous()',
     })
   }
   const values = fields.map((field) => fit(field, field.of(actor) ?? ''))
@@ -122,7 +122,7 @@ function fit({ name: field, rule }: Field, value: string): string {
     return value
   }
   if (rule.kind === 'note') {
-    // Replaced, not removed: the trail shows that something was there.
+    // Replaced, not removed, so that the audit trail shows that something was there.
     return value.slice(0, rule.maxLength).toWellFormed().replace(controlCharacters, '\ufffd')
   }
   if (

@@ -10,10 +10,10 @@ import { toAkashiError } from './sqlstate.ts'
 import { runTransaction, type TransactionEnvironment } from './transaction.ts'
 import type { DirectOptions, DirectSession } from './types.ts'
 
-/** As in a transaction, but for the whole session: this connection is nobody else's. */
+/** As in a transaction, but for the whole session: the connection is not shared. */
 const pinSession = `select ${pinText([...pinnedSettings, ...sessionDefaults], false)}, ${setText('statement_timeout', '$1', false)}`
 
-/** Opens a connection to the server itself, runs `work` with it and closes it. */
+/** Opens a direct connection to the server, runs `work` with it and closes it. */
 export async function runDirect<T>(
   url: string,
   applicationName: string,
@@ -51,8 +51,8 @@ export async function runDirect<T>(
 }
 
 /**
- * For the whole session. Whoever administers the server keeps their own rights outside of transactions:
- * roles, databases and migrations are not the owner's to make.
+ * Sets the role for the session. An `owner` connection keeps the login's own rights outside transactions,
+ * since akashi_owner may not create roles and databases or run migrations.
  */
 async function actAs(client: Client, role: DatabaseRole): Promise<void> {
   if (role === 'owner') return

@@ -1,17 +1,17 @@
 import pg from 'pg'
 import { type DatabaseRole, roleName } from './role.ts'
 
-/** A pool of the driver itself, for a library that brings statements of its own: nothing of ours is in it. */
+/** A plain pool of the driver, for a library that runs its own statements. */
 export type DriverPool = pg.Pool
 
-/** The library names its own relations with their schema, and everything else is PostgreSQL's. */
+/** The library qualifies its own relations; every other name is PostgreSQL's. */
 const PINS = '-c search_path=pg_catalog,pg_temp'
 
 /**
- * Opens a pool to the server itself, never through a pooler, that acts as a role. Connections that fail while nobody uses them, or after the library
- * let go of them, are replaced by the next use and never end the process. Whoever opens it awaits `end()`.
- * Without a limit on waiting for a connection: graphile-worker awaits nobody for what it finishes last, and
- * a rejection of that would end the process.
+ * Opens a pool of direct connections that act as a role. A connection that fails while it is idle, or after the
+ * library released it, is replaced at the next use and never ends the process. The caller awaits `end()`.
+ * Waiting for a connection has no limit: graphile-worker does not await its last statements, and if one of
+ * them were rejected, the process would end.
  */
 export function openDriverPool(url: string, role: DatabaseRole, max: number): DriverPool {
   const pool = new pg.Pool({

@@ -1,31 +1,31 @@
-/** Milliseconds past its own limit after which a silent server counts as gone and its connection is cut. */
+/** Milliseconds beyond the statement timeout after which an unresponsive server counts as gone and its connection is closed. */
 export const STATEMENT_GRACE_MS = 5_000
 
-/** Milliseconds to wait for a connection, a free one of the pool or a new one. */
+/** Milliseconds to wait for a connection, pooled or new. */
 export const CONNECT_TIMEOUT_MS = 10_000
 
 /** Milliseconds after which an unused pooled connection is closed. */
 export const POOL_IDLE_MS = 30_000
 
-/** Milliseconds a transaction may sit without a statement before the server ends it: it holds back vacuum and sealing. */
+/** Milliseconds that a transaction may be idle before the server ends it, since it holds back vacuum and sealing. */
 export const IDLE_IN_TRANSACTION_MS = 300_000
 
-/** Milliseconds of silence after which TCP asks whether the other side still exists. */
+/** Milliseconds of silence before TCP sends a keepalive probe. */
 export const KEEP_ALIVE_MS = 30_000
 
-/** Milliseconds to wait until a cancel request was delivered. */
+/** Milliseconds to wait for the delivery of a cancel request. */
 export const CANCEL_TIMEOUT_MS = 5_000
 
-/** Milliseconds until a statement that still runs is cancelled once more. */
+/** Milliseconds until the cancel request for a statement that still runs is repeated. */
 export const CANCEL_REPEAT_MS = 100
 
-/** How often a transaction is run again after a serialization failure or a deadlock. */
+/** How often a transaction is retried after a serialization failure or a deadlock. */
 export const TRANSACTION_RETRIES = 3
 
-/** Milliseconds of the first pause before running a transaction again; doubles each time, with full jitter. */
+/** Milliseconds of the first pause before a retry; doubles each time, with full jitter. */
 export const RETRY_BACKOFF_MS = 10
 
-/** Milliseconds that no pause before a retry exceeds. */
+/** Longest pause before a retry, in milliseconds. */
 export const RETRY_BACKOFF_MAX_MS = 500
 
 /** Rows of one batch of a streamed result. */

@@ -7,10 +7,10 @@ import { execute } from './session.ts'
 import { toAkashiError } from './sqlstate.ts'
 
 /**
- * Resolves when the login of a URL is fit to serve: it may act as each of the roles, and has no right that
- * goes beyond them.
+ * Checks that the login of a URL is suitable for a server: it can act as each of the roles and does not bypass
+ * row-level security.
  *
- * @throws AkashiError invalid_config with the statement that gives what is missing
+ * @throws AkashiError invalid_config with the statement that grants what is missing
  */
 export async function requireServerLogin(url: string, roles: readonly DatabaseRole[]): Promise<void> {
   const client = new Client(clientConfig(url, 'akashi'))
@@ -25,8 +25,8 @@ export async function requireServerLogin(url: string, roles: readonly DatabaseRo
     if (rows[0]?.bypasses !== false) {
       throw new AkashiError(
         'invalid_config',
-        `row-level security does not bind the login ${rows[0]?.login}, which is too much for a server`,
-        { hint: 'log in as akashi_server, or as another login that is only a member of the roles' },
+        `the login ${rows[0]?.login} bypasses row-level security, which a server must not do`,
+        { hint: 'log in as akashi_server, or as another login that is merely a member of the roles' },
       )
     }
     await requireRoles(client, roles)

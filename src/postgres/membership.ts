@@ -11,11 +11,11 @@ interface Standing {
   readonly bypasses: boolean
   readonly member: boolean
   readonly login: string
-  /** The statement that makes the login a member, for every role that it is no member of. */
+  /** The statement that makes the login a member of every role that it lacks. */
   readonly grant: string
 }
 
-/** Since version 16 a member may lack the option that SET ROLE asks for. */
+/** Since version 16 a membership may lack the SET option that SET ROLE requires. */
 const standingSql = `
   select s.*, format('grant %s to %I%s', string_agg(s.role, ', ') filter (where not s.member) over (), s.login,
                      case when s.options then ' with set true' end) as "grant"
@@ -29,13 +29,13 @@ const standingSql = `
   ) s`
 
 /**
- * Resolves when the login of the connection may act as each of the roles.
+ * Checks that the login of the connection can act as each of the roles.
  *
- * @throws AkashiError invalid_config when it is not a member of them, when there are no such roles, or when
- *   row-level security does not bind them, which would show everybody everything without an error
+ * @throws AkashiError invalid_config when it is not a member of a role, when a role does not exist, or when
+ *   a role bypasses row-level security, which would show every caller every row
  */
 export async function requireRoles(client: Client, roles: readonly DatabaseRole[]): Promise<void> {
-  // For this transaction alone: the connection may be a pooler's.
+  // Only for this transaction: a pooler may share the connection.
   await execute(client, `begin read only; select ${pinText(pinnedSettings, true)}`, [], CONNECT_TIMEOUT_MS)
   const result = await execute(client, standingSql, [roles.map(roleName)], CONNECT_TIMEOUT_MS)
   await execute(client, 'commit', [], CONNECT_TIMEOUT_MS)
@@ -63,7 +63,7 @@ export async function requireRoles(client: Client, roles: readonly DatabaseRole[
   }
   const bypassing = named(({ bypasses }) => bypasses)
   if (bypassing !== '') {
-    throw new AkashiError('invalid_config', `row-level security does not bind ${bypassing}`, {
+    throw new AkashiError('invalid_config', `${bypassing} bypasses row-level security`, {
       hint: `alter role ${bypassing} nosuperuser nobypassrls`,
     })
   }

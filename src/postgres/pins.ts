@@ -1,8 +1,7 @@
 /**
- * Settings that change what a statement means or what its answer looks like. A role may change the defaults of its own
- * connections (`alter role … set`), and the owner of a database those of everybody's, so nothing is left to defaults:
- * each transaction and each session sets them itself. Where a name is looked up is the first of them, since every
- * operator and function is a name.
+ * Settings that change the meaning of a statement or the format of its result. A role can change the defaults of
+ * its own connections (`alter role … set`), and the owner of a database everyone's, so each transaction and each
+ * session sets them itself. search_path is the first, since every operator and function is looked up by name.
  */
 export const pinnedSettings: readonly (readonly [name: string, value: string])[] = [
   ['search_path', 'pg_catalog, pg_temp'],
@@ -27,7 +26,7 @@ export const pinnedSettings: readonly (readonly [name: string, value: string])[]
   ['lock_timeout', '0'],
 ]
 
-/** Set for a session alone: a transaction of ours says what it is. */
+/** Set for sessions only; a transaction states these itself. */
 export const sessionDefaults: readonly (readonly [name: string, value: string])[] = [
   ['default_transaction_isolation', 'read committed'],
   ['default_transaction_read_only', 'off'],
@@ -36,17 +35,17 @@ export const sessionDefaults: readonly (readonly [name: string, value: string])[
   ['idle_session_timeout', '0'],
 ]
 
-/** `pg_catalog.set_config(…), …`, every name with its schema: it runs before the search path is ours. */
+/** `pg_catalog.set_config(…), …`, fully qualified because it runs before the search path is set. */
 export function pinText(
   settings: readonly (readonly [name: string, value: string])[],
   local: boolean,
 ): string {
   return [
     ...settings.map(([name, value]) => setText(name, `'${value}'`, local)),
-    // PostgreSQL 17 brought it.
+    // Since PostgreSQL 17.
     `case when pg_catalog.current_setting('transaction_timeout', true) is not null
       then ${setText('transaction_timeout', "'0'", local)} end`,
-    // Only a superuser may set it, and so only a superuser's transaction goes on.
+    // Only a superuser may set it, so for every other login the transaction fails here.
     `case when pg_catalog.current_setting('session_replication_role') operator(pg_catalog.<>) 'origin'
       then ${setText('session_replication_role', "'origin'", local)} end`,
   ].join(', ')

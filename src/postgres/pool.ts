@@ -15,15 +15,15 @@ import { isReusable, runTransaction, type TransactionEnvironment } from './trans
 import type { Database, Session, TransactionOptions } from './types.ts'
 
 export interface DatabaseOptions {
-  /** May lead to a pooler in transaction mode. */
+  /** May point to a pooler in transaction mode. */
   readonly url: string
-  /** Leads to the server itself; default `url`. */
+  /** Points to the server itself; default `url`. */
   readonly directUrl?: string
-  /** What every transaction acts as; the login is the role's own or a member of it. */
+  /** The role of every transaction; the login is the role's own or a member of it. */
   readonly role: DatabaseRole
-  /** Without it a context is recorded as claimed and row-level security treats everybody as anonymous. */
+  /** Without it, request contexts are recorded as claimed and row-level security treats everybody as anonymous. */
   readonly contextKey?: ContextKey
-  /** Connections at most; default POOL_SIZE. */
+  /** Maximum number of connections; default POOL_SIZE. */
   readonly poolSize?: number
   /** Milliseconds for one statement; default STATEMENT_TIMEOUT_MS. */
   readonly statementTimeoutMs?: number
@@ -31,7 +31,7 @@ export interface DatabaseOptions {
   readonly applicationName?: string
 }
 
-/** Connects when first used, so that it may be made before the server runs. */
+/** Connects on first use, so it can be called before the server runs. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, directUrl = url, role, applicationName = 'akashi' } = options
   const environment: TransactionEnvironment = {
@@ -67,7 +67,7 @@ function createPool(url: string, applicationName: string, max: number, role: Dat
       )
     },
   })
-  // A connection that fails while nobody uses it is replaced by the next use.
+  // A connection that fails while idle is replaced at the next use.
   pool.on('error', () => undefined)
   return pool
 }
@@ -97,7 +97,7 @@ async function withRetries<T>(
   }
 }
 
-/** Both mean that the server rolled the transaction back, also when it says so in answer to COMMIT. */
+/** Both mean that the server rolled the transaction back, even when reported in response to COMMIT. */
 function isTransient(error: unknown): boolean {
   const state = sqlState(error)
   return state === SQLSTATE.serializationFailure || state === SQLSTATE.deadlock
@@ -109,7 +109,7 @@ async function onPooledClient<T>(
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
   const pooled = await acquire(pool, signal)
-  // The pool listens for errors only while the connection is idle, and an unheard error ends the process.
+  // The pool listens for errors only while the connection is idle, and an unhandled error ends the process.
   const onError = () => undefined
   pooled.on('error', onError)
   const client = trackedClient(pooled)

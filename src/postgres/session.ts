@@ -8,9 +8,9 @@ import { toAkashiError } from './sqlstate.ts'
 import type { Rows, Session } from './types.ts'
 
 /**
- * One connection, lent for as long as the session is open. Statements run one after the other in the
- * order of the calls; after {@link ClientSession.close} nothing reaches the connection any more, since
- * it may carry somebody else's transaction by then.
+ * Uses one connection while the session is open. Statements run one after the other in the order of the
+ * calls. After {@link ClientSession.close} nothing is sent any more, since the connection may be in another
+ * transaction by then.
  */
 export class ClientSession implements Session {
   readonly #client: Client
@@ -21,16 +21,16 @@ export class ClientSession implements Session {
   #cursors = 0
   #closed: AkashiError | undefined
   readonly #driverErrors = new WeakSet<object>()
-  /** The first statement that failed: what is behind a transaction that cannot be committed. */
+  /** The error of the first failed statement: the reason why a transaction cannot be committed. */
   firstError: AkashiError | undefined
 
-  /** @param timeoutMs the limit that the server was given for one statement; 0 is none */
+  /** @param timeoutMs the statement timeout set on the server; 0 is none */
   constructor(client: Client, timeoutMs: number) {
     this.#client = client
     this.#timeoutMs = timeoutMs
   }
 
-  /** True while a statement waits for its answer. */
+  /** True while a statement is running. */
   get busy(): boolean {
     return this.#waiting > 0
   }
@@ -67,7 +67,7 @@ export class ClientSession implements Session {
         }
       }
     } finally {
-      // After a failed fetch the transaction takes no statement but ROLLBACK, which closes the cursor too.
+      // After a failed fetch the transaction accepts only ROLLBACK, which closes the cursor too.
       if (usable && this.#closed === undefined) {
         await this.query(`close ${cursor}`)
       }
@@ -82,7 +82,7 @@ export class ClientSession implements Session {
     return this.#startCopy(() => this.#client.query(copy.to(text)))
   }
 
-  /** Runs `run` when everything before it has been answered. */
+  /** Runs `run` after all earlier statements have finished. */
   submit<T>(run: () => Promise<T>): Promise<T> {
     this.#waiting += 1
     const result = this.#tail.then(async () => {
@@ -103,12 +103,12 @@ export class ClientSession implements Session {
     return result
   }
 
-  /** Refuses every later statement with `reason`; what runs already goes on. */
+  /** Rejects every later statement with `reason`; the running one continues. */
   close(reason: AkashiError): void {
     this.#closed ??= reason
   }
 
-  /** Waits until everything that was asked for has been answered, also what nobody awaited. */
+  /** Waits until every statement has finished, including those that nobody awaits. */
   async settled(): Promise<void> {
     let tail: Promise<unknown>
     do {
@@ -117,7 +117,7 @@ export class ClientSession implements Session {
     } while (tail !== this.#tail)
   }
 
-  /** Errors of the driver become Akashi's; errors of the caller's own code stay as they are. */
+  /** Translates errors of the driver; errors of the caller's own code stay unchanged. */
   translate(error: unknown): unknown {
     const fromDriver =
       error instanceof pg.DatabaseError || (error instanceof Error && this.#driverErrors.has(error))
@@ -130,7 +130,7 @@ export class ClientSession implements Session {
     }
     if (this.busy || this.copying) {
       throw new AkashiError('internal', 'a copy was started while another statement runs', {
-        hint: 'await what runs on the session first',
+        hint: 'await the running statement first',
       })
     }
     this.#copying += 1
@@ -147,20 +147,20 @@ export class ClientSession implements Session {
     return stream
   }
 
-  /** The driver emits its errors without destroying the stream; whoever left it early destroyed it. */
+  /** The driver emits errors without destroying the stream; a destroyed stream means that its reader stopped early. */
   #copyFailed(stream: Readable | Writable, error: Error): void {
     if (error instanceof pg.DatabaseError || !stream.destroyed) {
       this.#driverErrors.add(error)
       this.firstError ??= toAkashiError(error)
       return
     }
-    this.firstError ??= new AkashiError('internal', 'a copy was left before its end', { cause: error })
-    // What the server still sends would be taken for the answer to the next statement.
+    this.firstError ??= new AkashiError('internal', 'a copy was abandoned before its end', { cause: error })
+    // What the server still sends would be taken for the result of the next statement.
     this.#client.connection.stream.destroy()
   }
 }
 
-/** A session of a transaction that is over. */
+/** The error for using the session of a transaction that has ended. */
 export function sessionEnded(): AkashiError {
   return new AkashiError('internal', 'the transaction of this session has ended', {
     hint: 'await every statement before the work of the transaction resolves',
@@ -184,8 +184,8 @@ export async function execute(
 }
 
 /**
- * A server that is silent for longer than its own limit and a grace is gone: the connection is cut, so
- * that a lost network cannot keep a caller waiting.
+ * Closes the connection when the server stays silent beyond the statement timeout and a grace period, so that
+ * a lost network cannot keep a caller waiting.
  */
 export async function withDeadline<T>(client: Client, timeoutMs: number, run: () => Promise<T>): Promise<T> {
   const deadline =
@@ -199,7 +199,7 @@ export async function withDeadline<T>(client: Client, timeoutMs: number, run: ()
   }
 }
 
-/** Several statements in one text answer several results; the last one counts. */
+/** A text with several statements returns several results; the last one counts. */
 function lastOf(results: readonly pg.QueryResult[]): pg.QueryResult {
   const last = results.at(-1)
   if (last === undefined) {
@@ -209,11 +209,11 @@ function lastOf(results: readonly pg.QueryResult[]): pg.QueryResult {
 }
 
 function silentServer(): AkashiError {
-  return new AkashiError('timeout', 'the database stopped answering', {
-    hint: 'check the network between them',
+  return new AkashiError('timeout', 'the database stopped responding', {
+    hint: 'check the network between akashi and the database',
   })
 }
 
 function ignore(): void {
-  // The caller of the statement has the error; the queue only waits.
+  // The caller of the statement gets the error; the queue only waits.
 }

@@ -4,12 +4,12 @@ import { AkashiError, type ErrorCode, type ErrorOptions, given } from '../founda
 /** What a SQLSTATE, or a whole class of them (its first two characters), means to a caller. */
 interface Meaning {
   readonly code: ErrorCode
-  /** Said instead of the server's message, which may quote values of the statement. */
+  /** Replaces the server's message, which may quote values of the statement. */
   readonly message: string
   readonly hint?: string
 }
 
-/** SQLSTATEs that Akashi's own functions raise. Their messages are ours, so they are kept. */
+/** SQLSTATEs that the code refers to. The AK… ones are raised by Akashi's own functions. */
 export const SQLSTATE = {
   appendOnly: 'AK001',
   integrity: 'AK002',
@@ -39,17 +39,17 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '0A': { code: 'unsupported', message: 'the database does not support this' },
   '21': { code: 'invalid_input', message: 'more values were given than the statement takes' },
   '22': { code: 'invalid_input', message: 'a value is not valid for its type' },
-  '23': { code: 'invalid_input', message: 'a value breaks a rule of its table' },
+  '23': { code: 'invalid_input', message: 'a value violates a constraint of its table' },
   '23001': { code: 'conflict', message: 'other rows still refer to this one' },
   '23502': { code: 'invalid_input', message: 'a required value is missing' },
   '23503': {
     code: 'invalid_input',
     message: 'a value refers to a row that does not exist, or is still referred to',
   },
-  '23505': { code: 'already_exists', message: 'a row with this key exists already' },
-  '23514': { code: 'invalid_input', message: 'a value breaks a check of its table' },
+  '23505': { code: 'already_exists', message: 'a row with this key already exists' },
+  '23514': { code: 'invalid_input', message: 'a value violates a check constraint of its table' },
   '23P01': { code: 'conflict', message: 'the row overlaps another one' },
-  '25': { code: 'internal', message: 'the transaction is not in a state for this statement' },
+  '25': { code: 'internal', message: 'the state of the transaction does not allow this statement' },
   '25006': { code: 'unsupported', message: 'the transaction is read-only' },
   '25P02': { code: 'internal', message: 'an earlier statement of the transaction failed' },
   '25P03': { code: 'timeout', message: 'the transaction was idle for too long', hint: tryAgain },
@@ -57,7 +57,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '28': {
     code: 'invalid_config',
     message: 'the database refused the login',
-    hint: 'check user and password of the database URL',
+    hint: 'check the user and password in the database URL',
   },
   '3D': {
     code: 'invalid_config',
@@ -79,7 +79,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
     message: 'a schema does not exist',
     hint: 'apply the migrations: akashi migrate up',
   },
-  '44': { code: 'forbidden', message: 'the row is outside of what the caller may write' },
+  '44': { code: 'forbidden', message: 'the caller may not write this row' },
   '53': { code: 'unavailable', message: 'the database is out of resources', hint: tryAgain },
   '53100': { code: 'unavailable', message: 'the disk of the database is full' },
   '53300': { code: 'unavailable', message: 'the database has no free connection', hint: tryAgain },
@@ -91,14 +91,14 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '57P01': { code: 'unavailable', message: 'the database is shutting down', hint: tryAgain },
   '57P02': { code: 'unavailable', message: 'the database crashed', hint: tryAgain },
   '57P03': { code: 'unavailable', message: 'the database is starting', hint: tryAgain },
-  '58': { code: 'unavailable', message: 'the system of the database failed' },
+  '58': { code: 'unavailable', message: 'the operating system of the database reported an error' },
   P0001: { code: 'conflict', message: 'the database refused this' },
-  P0002: { code: 'not_found', message: 'there is no such row' },
+  P0002: { code: 'not_found', message: 'row not found' },
   XX001: { code: 'integrity', message: 'the database found damaged data' },
   XX002: { code: 'integrity', message: 'the database found a damaged index' },
 }
 
-/** A name that a function could not find was given by its caller; one that the parser could not find is a bug. */
+/** Raised by a function, these concern a name that its caller passed; raised by the parser, they are a bug. */
 const raisedCodes: Readonly<Record<string, ErrorCode>> = {
   '42704': 'not_found',
   '42P01': 'not_found',
@@ -107,10 +107,10 @@ const raisedCodes: Readonly<Record<string, ErrorCode>> = {
 
 const unknown: Meaning = { code: 'internal', message: 'the database reported an error' }
 
-/** The routine of the server that carries out RAISE: such a message was written in a function, not made from values. */
+/** The server's routine behind RAISE: such a message comes from a function of ours and is safe to show. */
 const RAISE_ROUTINE = 'exec_stmt_raise'
 
-/** The SQLSTATE behind an error, also of one that was translated already. */
+/** The SQLSTATE of an error, translated or not. */
 export function sqlState(error: unknown): string | undefined {
   if (error instanceof AkashiError) {
     return sqlState(error.cause)
@@ -119,8 +119,8 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 /**
- * Translates whatever the driver throws. The server's error stays as the cause, without the parts
- * that can hold values of the statement; table, column and constraint go into the detail.
+ * Translates errors of the driver. The server's error becomes the cause, without the parts that can contain
+ * values of the statement; table, column and constraint go into the detail.
  */
 export function toAkashiError(error: unknown): AkashiError {
   if (error instanceof AkashiError) {
@@ -151,7 +151,7 @@ function fromServer(error: pg.DatabaseError): AkashiError {
   } satisfies ErrorOptions)
 }
 
-/** Values of a statement show up in DETAIL, in the context line of COPY, and after the colon of a conversion error. */
+/** Values of a statement appear in DETAIL, in the context line of COPY, and after the colon of a conversion error. */
 function withoutValues(error: pg.DatabaseError, raised: boolean): pg.DatabaseError {
   error.detail = undefined
   error.where = undefined
@@ -168,7 +168,7 @@ function withoutValues(error: pg.DatabaseError, raised: boolean): pg.DatabaseErr
   return error
 }
 
-/** Everything else that the driver throws is about the connection. */
+/** Other errors of the driver are about the connection. */
 function fromDriver(error: unknown): AkashiError {
   if (!(error instanceof Error)) {
     return new AkashiError('internal', 'the database driver failed', { cause: error })
@@ -176,7 +176,7 @@ function fromDriver(error: unknown): AkashiError {
   const cause = errnoOf(error)
   if (error.message === 'timeout exceeded when trying to connect') {
     return new AkashiError('unavailable', 'no connection to the database became free in time', {
-      hint: 'raise the pool size or look for transactions that take long',
+      hint: 'increase the pool size, or find the transactions that take long',
       cause: error,
     })
   }

@@ -13,7 +13,7 @@ import { ClientSession, execute, sessionEnded } from './session.ts'
 import { toAkashiError } from './sqlstate.ts'
 import type { Session, TransactionOptions } from './types.ts'
 
-/** What all transactions of one database have in common. */
+/** What all transactions of a pool share. */
 export interface TransactionEnvironment {
   readonly role: DatabaseRole
   readonly signer: ContextSigner
@@ -21,9 +21,9 @@ export interface TransactionEnvironment {
 }
 
 /**
- * One statement sets everything, transaction-locally: nothing of it outlives the transaction, which is
- * also what makes it work through a pooler. Values are parameters; the names are constants of ours. The role is
- * set whether or not the login is the role's own, so that rights never depend on who logged in.
+ * One statement sets everything for the transaction only, which also makes it work through a pooler. Values are
+ * parameters; the names are constants. The role is set even when the login is the role itself, so that
+ * privileges never depend on the login.
  */
 const prepareTransaction = (role: DatabaseRole): string =>
   `select ${[
@@ -69,7 +69,7 @@ export async function runTransaction<T>(
   }
 }
 
-/** Whether a connection is between transactions; any other state would be the next user's problem. */
+/** Whether a connection is idle between transactions, so that the pool may reuse it. */
 export function isReusable(client: Client): boolean {
   return client.getTransactionStatus() === 'I' && !client.connection.stream.destroyed
 }
@@ -106,12 +106,12 @@ async function commit(client: Client, session: ClientSession, timeoutMs: number)
   }
   if (client.getTransactionStatus() === 'I' || session.copying) {
     throw new AkashiError('internal', 'the work ended its own transaction', {
-      hint: 'commit and rollback belong to transaction(), not to its work',
+      hint: 'leave commit and rollback to transaction()',
     })
   }
   const { command } = await sendCommit(client, timeoutMs)
   if (command !== 'COMMIT') {
-    // After a failed statement COMMIT answers ROLLBACK without an error; a caller must not believe it.
+    // After a failed statement, COMMIT reports ROLLBACK without an error; the caller must see a failure.
     throw session.firstError ?? new AkashiError('internal', 'a statement of the transaction failed')
   }
 }
@@ -124,7 +124,7 @@ async function sendCommit(client: Client, timeoutMs: number): Promise<pg.QueryRe
       throw toAkashiError(error)
     }
     throw new AkashiError('unavailable', 'the connection was lost while committing', {
-      hint: 'whether it committed is not known: look before doing it again',
+      hint: 'it may or may not have committed: check before repeating it',
       detail: { committed: 'unknown' },
       cause: toAkashiError(error),
     })
@@ -141,7 +141,7 @@ async function rollback(client: Client, session: ClientSession, timeoutMs: numbe
   if (client.connection.stream.destroyed) {
     return
   }
-  // Sent even if no transaction seems open: after an error the driver knows the state only a moment later.
+  // Sent even if no transaction seems open: after an error, the driver learns the state only a moment later.
   try {
     await execute(client, 'rollback', [], timeoutMs)
   } catch {

@@ -7,10 +7,10 @@ export interface Rows<R> {
   readonly rowCount: number
 }
 
-/** One transaction (or one connection outside of any). Values go as parameters, never into the text. */
+/** A transaction, or a connection outside of one. Pass values as parameters, never in the text. */
 export interface Session {
   query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Rows<R>>
-  /** Rows of a large result in batches, with back-pressure. */
+  /** A large result in batches, with back-pressure. */
   stream<R = Record<string, unknown>>(
     text: string,
     values?: readonly unknown[],
@@ -26,15 +26,15 @@ export interface TransactionOptions {
   /** Milliseconds for one statement; 0 is no limit; default the database's. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
-  /** How often work is run again after a serialization failure or a deadlock; default 3. `work` must be repeatable. */
+  /** How often `work` is retried after a serialization failure or a deadlock; default 3. It must be repeatable. */
   readonly retries?: number
 }
 
-/** A connection of its own, until the work is done. */
+/** A dedicated connection, open until the work is done. */
 export interface DirectSession extends Session {
-  /** Aborted when the connection is lost: whoever holds a session lock holds it no longer. */
+  /** Aborted when the connection, and with it any session lock, is lost. */
   readonly lost: AbortSignal
-  /** One transaction on this very connection, e.g. under a session lock. Never run again by itself. */
+  /** One transaction on this connection, for example under a session lock. Never retried. */
   transaction<T>(
     actor: Actor,
     work: (session: Session) => Promise<T>,
@@ -55,13 +55,13 @@ export interface DirectOptions {
 /** A pool of connections under one database role. */
 export interface Database {
   readonly role: DatabaseRole
-  /** Runs `work` in one transaction that carries `actor`; commits when it resolves, rolls back when it throws. */
+  /** Runs `work` in one transaction as `actor`; commits when it resolves, rolls back when it throws. */
   transaction<T>(
     actor: Actor,
     work: (session: Session) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>
-  /** A dedicated connection to the server itself, never through a pooler: LISTEN, session locks, replication, migrations. */
+  /** A dedicated connection directly to the server, never through a pooler: for LISTEN, session locks, migrations. */
   direct<T>(work: (session: DirectSession) => Promise<T>, options?: DirectOptions): Promise<T>
   close(): Promise<void>
 }

@@ -5,10 +5,10 @@ import { findConnections } from './connections.ts'
 import { openKeys } from './places.ts'
 import type { Settings } from './settings.ts'
 
-/** What managing accounts works with. */
+/** The dependencies of account management. */
 export interface Accounts {
   readonly actor: Actor
-  /** Of the role `worker`, which makes and changes accounts. */
+  /** Of the role `worker`, which creates and changes accounts. */
   readonly worker: Database
   readonly vault: PersonVault
   readonly passwords: Passwords
@@ -17,7 +17,7 @@ export interface Accounts {
   readonly keyring: Keyring
 }
 
-/** Opens what managing accounts needs, for one piece of work. */
+/** Opens the dependencies of account management, runs `work` and closes them. */
 export async function withAccounts<T>(
   settings: Settings,
   actor: Actor,

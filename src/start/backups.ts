@@ -21,8 +21,8 @@ export interface RunningBackups {
 }
 
 /**
- * Backups of the database of these settings, which must run.
- * @throws unsupported where physical backups are the provider's
+ * Opens the backups of the configured database, which must be running.
+ * @throws unsupported where only the provider makes physical backups
  */
 export async function withRunningBackups<T>(
   settings: Settings,
@@ -57,7 +57,7 @@ export async function withRunningBackups<T>(
   }
 }
 
-/** A long-term copy of the audit log of the database of these settings. */
+/** Takes a long-term audit copy of the configured database. */
 export async function takeAuditLogCopy(settings: Settings, actor: Actor, signal: AbortSignal) {
   const keyring = await openKeys(settings)
   const worker = (await findConnections(settings, keyring)).open('worker', { poolSize: 1 })
@@ -70,7 +70,7 @@ export async function takeAuditLogCopy(settings: Settings, actor: Actor, signal:
   }
 }
 
-/** Backups as the store has them; no database need be there. */
+/** Opens the backups in the store; needs no database. */
 export async function withStoredBackups<T>(
   settings: Settings,
   cluster: string | undefined,
@@ -81,7 +81,7 @@ export async function withStoredBackups<T>(
     const store = await openObjects(settings)
     const systemId = await chooseSystem(store, cluster, await localSystemId(settings)).catch(
       async (error: unknown) => {
-        throw (await providersInstead(settings, error)) ?? error
+        throw (await managedBackupError(settings, error)) ?? error
       },
     )
     return await work(await openBackupStore({ store, keyring }, systemId), keyring)
@@ -90,23 +90,23 @@ export async function withStoredBackups<T>(
   }
 }
 
-/** Where there are none because they are the provider's, that is the answer. */
-async function providersInstead(settings: Settings, error: unknown): Promise<AkashiError | undefined> {
+/** The error for a managed server, where the store has no backups because the provider makes them. */
+async function managedBackupError(settings: Settings, error: unknown): Promise<AkashiError | undefined> {
   const { databaseUrl } = settings
   if (databaseUrl === undefined || !(error instanceof AkashiError) || error.code !== 'not_found') return
   const { adminUrl } = await findAddresses(settings)
-  // A database that is away is no reason to hide what the store said.
+  // If the database cannot be reached, the error of the store is reported.
   const obstacle = await backupObstacle({ url: adminUrl }).catch(() => undefined)
   return obstacle === undefined ? undefined : noPhysicalBackup(obstacle)
 }
 
 function noPhysicalBackup(obstacle: string): AkashiError {
-  return new AkashiError('unsupported', 'this server gives no physical backup', { hint: obstacle })
+  return new AkashiError('unsupported', 'this server does not allow physical backups', { hint: obstacle })
 }
 
 const SYSTEM_ID_BYTES = 8
 
-/** The identifier of the data folder's cluster, which begins pg_control; undefined when there is none. */
+/** The system identifier of the data folder's cluster, from the start of pg_control; undefined when there is none. */
 async function localSystemId({ data, databaseUrl }: Settings): Promise<string | undefined> {
   if (databaseUrl !== undefined) return undefined
   try {

@@ -1,9 +1,9 @@
 /**
- * Which database a process talks to, and as whom.
+ * The database that a process connects to, and its logins.
  *
- * The embedded cluster of the data folder has a login for each role. With DATABASE_URL set, that one login serves
- * every purpose, as a member of the role that each transaction acts as: `akashi_server` for `serve` and `work`, an
- * administrator for `migrate`, `protect` and what else needs the owner.
+ * The embedded cluster of the data folder has a login for each role. With DATABASE_URL, one login is used for
+ * everything and is a member of the role of each transaction: `akashi_server` for `serve` and `work`, an
+ * administrator for `migrate`, `protect` and other commands that need the owner.
  */
 import { createHmac } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -20,24 +20,24 @@ import {
 import { refuseForeignKeyring } from './foreign-keyring.ts'
 import type { Settings } from './settings.ts'
 
-/** Name of the database that `akashi up` makes. */
+/** Name of the database that `akashi up` creates. */
 export const DATABASE_NAME = 'akashi'
 
 /**
- * Logins `akashi_…`. The owner's work is done by whoever administers the server; `server` has no rights and may act
- * as the others.
+ * Logins `akashi_…`. There is none for the owner, whose work an administrator does; `server` has no privileges of
+ * its own and can act as the others.
  */
 export const logins = ['app', 'worker', 'reader', 'security_admin', 'backup', 'server'] as const
 
 export type Login = DatabaseRole | (typeof logins)[number]
 
-/** How the database is reached. The URLs hold passwords: never print them. */
+/** The URLs of the database. They contain passwords: never print them. */
 export interface Addresses {
-  /** Of an administrator, straight to the server. */
+  /** Of an administrator, directly to the server. */
   readonly adminUrl: string
-  /** Of a login that may act as the role of this name; may lead through a pooler. */
+  /** Of a login that can act as the role of this name; may go through a pooler. */
   url(login: Login): string
-  /** The same, straight to the server. */
+  /** The same, directly to the server. */
   directUrl(login: Login): string
 }
 
@@ -46,7 +46,7 @@ export interface Connections extends Addresses {
   open(role: DatabaseRole, options?: { readonly poolSize?: number }): Database
 }
 
-/** Passwords of the embedded cluster's roles follow from the superuser's, so there is only one to keep. */
+/** The embedded cluster's role passwords are derived from the superuser's, so only one must be stored. */
 export function rolePassword(superuserPassword: string, role: string): string {
   return createHmac('sha256', superuserPassword).update(`akashi role ${role}`).digest('base64url')
 }
@@ -91,7 +91,7 @@ export async function keepDatabaseName(data: string, name: string): Promise<void
   if (name !== DATABASE_NAME) await writeFile(join(data, DATABASE_FILE), `${name}\n`, { mode: 0o600 })
 }
 
-/** How to reach the database of these settings without starting anything. */
+/** The URLs of the configured database. Starts nothing. */
 export async function findAddresses(settings: Settings): Promise<Addresses> {
   if (settings.databaseUrl !== undefined) {
     const url = settings.databaseUrl
@@ -100,7 +100,7 @@ export async function findAddresses(settings: Settings): Promise<Addresses> {
   }
   const status = await clusterStatus(settings.data)
   if (status.state !== 'running' || status.port === undefined) {
-    throw new AkashiError('unavailable', `no database runs for ${settings.data}`, {
+    throw new AkashiError('unavailable', `no database is running for ${settings.data}`, {
       hint: 'start it with akashi up, or set DATABASE_URL',
     })
   }
@@ -109,15 +109,15 @@ export async function findAddresses(settings: Settings): Promise<Addresses> {
 }
 
 /**
- * Pools of the database of these settings, without starting anything.
+ * Pools of the configured database. Starts nothing.
  *
- * @param keyring null where the caller has none: what it does is then recorded as claimed, not as signed
+ * @param keyring null if the caller has none; its request context is then recorded as claimed, not verified
  */
 export async function findConnections(settings: Settings, keyring: Keyring | null): Promise<Connections> {
   return await connect(await findAddresses(settings), keyring, settings)
 }
 
-/** What every pool needs of the settings, whatever it is for. */
+/** The settings of every pool. */
 export type PoolSettings = Pick<Settings, 'appName' | 'statementTimeoutMs'>
 
 /** The same as options of `openDatabase`. */

@@ -4,14 +4,14 @@ import { objectStoreUrl } from './places.ts'
 import { readRunRecord } from './run-record.ts'
 import type { Settings } from './settings.ts'
 
-/** Where the parts of a running Akashi are. The URLs of the database hold passwords. */
+/** The addresses of a running Akashi. The database URLs contain passwords. */
 export interface Description {
   readonly app: App
   readonly http: string | null
-  /** URL of the application's role; null when no database runs. */
+  /** URL of the role `app`; null when no database is running. */
   readonly database: string | null
   readonly superuser: string | null
-  /** The database without user and password. */
+  /** Host and name of the database, without user and password. */
   readonly place: string | null
   readonly objectStore: string
   readonly pid: number | null

@@ -3,7 +3,7 @@ import { reapplyErasures } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { type Database, system } from '../postgres/index.ts'
 
-/** Erases again, before anybody is served, who came back with an older copy of the database or the keyring. */
+/** Before serving: repeats erasures that an older copy of the database or the keyring undid. */
 export async function reapplyAtStart(parts: {
   /** Of the role `worker`. */
   readonly worker: Database
@@ -18,8 +18,11 @@ export async function reapplyAtStart(parts: {
     signal === undefined ? {} : { signal },
   )
   if (destroyedAgain.length + erasedAgain.length > 0) {
-    log.warn({ destroyedAgain, erasedAgain }, 'persons who were erased had come back, and are erased again')
+    log.warn(
+      { destroyedAgain, erasedAgain },
+      'persons erased earlier were restored from a copy and are erased again',
+    )
   }
-  // Their keys are destroyed all the same: nothing that is encrypted can be read.
+  // Their keys are destroyed anyway, so encrypted data cannot be read.
   for (const { userId, reason } of refused) log.error({ userId, reason }, 'an erasure was refused')
 }

@@ -34,13 +34,13 @@ export interface NodeParts {
 
 export interface Ready {
   readonly url: string
-  /** There when this start made them, which it does where nobody administers yet. */
+  /** Set when this start created the first administrator, which it does if there is none. */
   readonly administrator: FirstAdministrator | undefined
 }
 
 /**
- * Serves HTTP until `cleanup` is disposed. Call `announce` once all of the process serves: it makes the first
- * administrator, whose password is shown this once.
+ * Serves HTTP until `cleanup` is disposed. Call `announce` when the whole process is ready: it creates the first
+ * administrator, whose password is shown only once.
  */
 export async function openNode(
   parts: NodeParts,
@@ -94,7 +94,7 @@ interface HttpServer {
   close(): Promise<void>
 }
 
-/** Serves HTTP until it is closed; requests under way may finish. */
+/** Serves HTTP until it is closed; running requests may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
   const { version, log, worker, securityAdmin, keyring, store, identity } = parts
   const { host, port, trustedProxies } = parts.settings
@@ -138,7 +138,9 @@ function backupServices({ settings, connections, keyring, store, worker }: HttpP
     try {
       const obstacle = await backupObstacle(source)
       if (obstacle !== undefined) {
-        throw new AkashiError('unsupported', 'this server gives no physical backup', { hint: obstacle })
+        throw new AkashiError('unsupported', 'this server does not allow physical backups', {
+          hint: obstacle,
+        })
       }
       return await work(source)
     } finally {
@@ -160,15 +162,15 @@ function backupServices({ settings, connections, keyring, store, worker }: HttpP
 }
 
 function listenError(error: unknown, host: string, port: number): unknown {
-  const options = { hint: 'choose another with --port (0 takes any free one) or --host', cause: error }
+  const options = { hint: 'choose another --port (0 for any free one) or --host', cause: error }
   switch (errno(error)) {
     case 'EADDRINUSE':
-      return new AkashiError('conflict', `${host}:${port} is taken by another program`, options)
+      return new AkashiError('conflict', `${host}:${port} is in use by another program`, options)
     case 'EACCES':
-      return new AkashiError('forbidden', `this account may not serve at ${host}:${port}`, options)
+      return new AkashiError('forbidden', `this account may not listen on ${host}:${port}`, options)
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new AkashiError('invalid_config', `${host} is no address of this machine`, options)
+      return new AkashiError('invalid_config', `${host} is not an address of this machine`, options)
     default:
       return error
   }
@@ -180,8 +182,8 @@ async function state(
 ): Promise<{ name: string; ok: boolean; detail: string }> {
   try {
     await check()
-    return { name, ok: true, detail: 'answers' }
+    return { name, ok: true, detail: 'responds' }
   } catch (error) {
-    return { name, ok: false, detail: error instanceof Error ? error.message : 'does not answer' }
+    return { name, ok: false, detail: error instanceof Error ? error.message : 'does not respond' }
   }
 }

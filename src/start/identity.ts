@@ -13,7 +13,7 @@ import { type Database, system } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
 import type { Settings } from './settings.ts'
 
-/** Signing in and the pool of the application, which is closed with `cleanup`. */
+/** Opens sign-in and the application's pool, which `cleanup` closes. */
 export function openIdentity(
   parts: {
     readonly settings: Settings

@@ -4,13 +4,13 @@ import { type Keyring, openPersonVault } from '../keys/index.ts'
 import { type Actor, migrateUp } from '../postgres/index.ts'
 import { type Connections, contextKey } from './connections.ts'
 
-/** Where the migration files are, from the source tree and from `dist` alike. */
+/** The folder of the migration files. */
 export const migrationsDirectory: string = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
- * Brings a database to the version of this program, makes it know the key that contexts are signed with,
- * erases again who came back with an older copy of it or of the keyring, and encrypts what is still plain of
- * its users. Answers the ids of the migrations that were applied.
+ * Applies the pending migrations, registers the key that signs request contexts, repeats erasures that an older
+ * copy of the database or the keyring undid, and encrypts columns of users that are still plain text.
+ * @returns the ids of the applied migrations
  */
 export async function migrateDatabase(options: {
   /** Of an administrator. */

@@ -6,12 +6,12 @@ import { openStoreOwnership } from '../operations/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import type { Settings } from './settings.ts'
 
-/** URL of the keyring: the one set, else a folder of the data folder. */
+/** URL of the keyring: the setting, or else a folder in the data folder. */
 export function keysUrl(settings: Pick<Settings, 'data' | 'keysUrl'>): string {
   return settings.keysUrl ?? pathToFileURL(join(settings.data, 'keys')).href
 }
 
-/** URL of the object store: the one set, else a folder of the data folder. */
+/** URL of the object store: the setting, or else a folder in the data folder. */
 export function objectStoreUrl(settings: Pick<Settings, 'data' | 'objectStoreUrl'>): string {
   return settings.objectStoreUrl ?? pathToFileURL(join(settings.data, 'objects')).href
 }

@@ -12,7 +12,7 @@ import {
 } from './connections.ts'
 import { migrateDatabase } from './migrate.ts'
 
-/** Makes an embedded cluster ready: the database, its migrations, the roles' passwords, the context key. */
+/** Prepares an embedded cluster: the database, its migrations, the role passwords, the context key. */
 export async function prepareCluster(options: {
   readonly server: EmbeddedServer
   readonly keyring: Keyring
@@ -29,15 +29,15 @@ export async function prepareCluster(options: {
     ...(signal === undefined ? {} : { signal }),
   })
   await setRolePasswords(connections, server)
-  await withholdTemporary(connections)
+  await restrictTemporary(connections)
   return connections
 }
 
 /**
- * What a login makes for itself is one more place where a name could be looked up. Intake and the return of archived
- * rows need a temporary table; nobody else does. A cluster of somebody else's is left as it is.
+ * Temporary objects of a login are one more place where names could be resolved. Only ingestion and the restore of
+ * archived rows need a temporary table, so other roles may not create any. External servers are not changed.
  */
-async function withholdTemporary({ adminUrl }: Connections): Promise<void> {
+async function restrictTemporary({ adminUrl }: Connections): Promise<void> {
   const admin = openDatabase({ url: adminUrl, role: 'owner', poolSize: 1 })
   try {
     await admin.direct((session) =>
@@ -49,7 +49,7 @@ async function withholdTemporary({ adminUrl }: Connections): Promise<void> {
   }
 }
 
-/** Gives every login role the password that follows from the superuser's. */
+/** Sets the derived password of every login role. */
 export async function setRolePasswords(
   connections: Connections,
   { superuser }: Pick<EmbeddedServer, 'superuser'>,
@@ -57,7 +57,7 @@ export async function setRolePasswords(
   const admin = connections.open('owner', { poolSize: 1 })
   try {
     await admin.direct(async (session) => {
-      // ALTER ROLE takes no parameters: the server quotes its text, and must not log it.
+      // ALTER ROLE takes no parameters: the server quotes the text, and must not log the statement.
       await session.query('set log_statement = none')
       for (const login of logins) {
         const name = `akashi_${login}`

@@ -1,4 +1,4 @@
-/** What a provider of managed PostgreSQL offers instead of what Akashi does on a server of one's own. */
+/** How providers of managed PostgreSQL upgrade the major version. */
 import { AkashiError } from '../foundation/index.ts'
 import { type Provider, readCapabilities } from '../postgres/index.ts'
 import { findAddresses } from './connections.ts'
@@ -12,15 +12,13 @@ const UPGRADES: Readonly<Record<Provider, string>> = {
   azure: 'a major version upgrade of Azure Database (az postgres flexible-server upgrade)',
 }
 
-/** Why `akashi upgrade` does nothing for the database of these settings. */
+/** The error of `akashi upgrade` for a database that is not embedded. */
 export async function providerUpgrade(settings: Settings): Promise<AkashiError> {
   const { adminUrl } = await findAddresses(settings)
   const { provider } = await readCapabilities(adminUrl)
   return new AkashiError('unsupported', 'akashi upgrade is for the embedded PostgreSQL', {
     hint: `${
-      provider === null
-        ? 'whoever runs the server of DATABASE_URL upgrades it, with pg_upgrade'
-        : `here it is ${UPGRADES[provider]}`
+      provider === null ? 'upgrade the server of DATABASE_URL with pg_upgrade' : `use ${UPGRADES[provider]}`
     }; afterwards run akashi migrate up and akashi verify`,
   })
 }

@@ -19,12 +19,12 @@ export type TableRequest = Omit<TableRestoreOptions, 'place' | 'databaseName' | 
   readonly backupStore: BackupStore
 }
 
-/** Where servers that are thrown away get their folders. */
+/** The folder for scratch servers. */
 export function scratchPlace({ data }: Pick<Settings, 'data'>): string {
   return join(data, 'scratch')
 }
 
-/** One table as it was, into the live database of these settings, which must run. */
+/** Restores one table into the configured database, which must be running. */
 export async function restoreTable({
   settings,
   backupStore,
@@ -49,14 +49,14 @@ export async function restoreTable({
   }
 }
 
-/** Known before anything is recovered: the tables of an application are not the server's to write. */
+/** Checked before anything is recovered: the server's login may not write tables of an application. */
 async function requireAdministrator(live: Database, actor: Actor): Promise<void> {
   try {
     await live.transaction(actor, (session) => session.query('select 1'))
   } catch (error) {
     if (!(error instanceof AkashiError) || error.code !== 'invalid_config') throw error
-    throw new AkashiError('unsupported', `bringing a table back takes an administrator: ${error.message}`, {
-      hint: 'run akashi restore --table with DATABASE_URL of an administrator',
+    throw new AkashiError('unsupported', `restoring a table requires an administrator: ${error.message}`, {
+      hint: 'run akashi restore --table with the DATABASE_URL of an administrator',
       cause: error,
     })
   }

@@ -42,15 +42,15 @@ export interface RestoreRequest {
   readonly keyring: Keyring
   readonly target: Target
   readonly timeline?: number
-  /** Data folder to restore into; must not have a database. */
+  /** Data folder to restore into; must not contain a database. */
   readonly to: string
-  /** Folder with the programs of the backup's major version; default where packages put them. */
+  /** Folder with the programs of the backup's major version; default where packages install them. */
   readonly binaries?: string
-  /** Command that fetches one WAL file, for a recovery that is done by hand later. */
+  /** Command that fetches one WAL file, for a later manual recovery. */
   readonly walFetch: string
   /** The restored cluster owns the object store from now on: the one that did is lost, or stopped for good. */
   readonly takeOver: boolean
-  /** Look for damage afterwards: every table, every index, the ledger. */
+  /** Whether to check every table, every index and the ledger afterwards. */
   readonly check: boolean
   readonly signal: AbortSignal
   readonly onProgress: (phase: 'wal' | 'files' | 'recovery', done: number, total: number) => void
@@ -59,12 +59,12 @@ export interface RestoreRequest {
 export interface RestoreReport extends Omit<Restored, 'binaries' | 'sourceDatabase'> {
   /** Names of settings of the source with which the server does not start on this machine. */
   readonly leftOut: readonly string[]
-  /** Of the superuser, password included: the server runs, until `akashi up` on the folder takes over. */
+  /** Of the superuser, with its password. The server keeps running until `akashi up` on the folder replaces it. */
   readonly url: string
   /** Rows of every table of Akashi's database, and in all. */
   readonly tables: readonly { readonly table: string; readonly rows: number }[]
   readonly rows: number
-  /** null when it was not asked for. */
+  /** null if not requested. */
   readonly checks: RestoreChecks | null
 }
 
@@ -77,15 +77,15 @@ export interface RestoreChecks {
 }
 
 /**
- * Restores into a data folder of its own and leaves PostgreSQL running on it. The folder uses the keyring and
- * the objects of these settings: what was erased since stays erased.
+ * Restores into a new data folder and leaves PostgreSQL running on it. The folder uses the current keyring and
+ * object store, so persons erased since the target time stay erased.
  */
 export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const { settings, backupStore, target, timeline, binaries, walFetch, signal, onProgress } = request
   const to = resolve(request.to)
   if (to === resolve(settings.data)) {
-    throw new AkashiError('invalid_input', 'a restore goes into a folder of its own', {
-      hint: 'name a new folder with --to; the present one is left as it is',
+    throw new AkashiError('invalid_input', 'a restore needs a new data folder', {
+      hint: 'give another folder with --to; nothing was changed',
     })
   }
   const wasThere = await stat(to).then(
@@ -176,7 +176,7 @@ async function startRestored(
   }
 }
 
-/** What the restored database seals from now on is another history than what was published after the target. */
+/** Opens a new epoch: what the restored database seals differs from what was published after the target time. */
 async function continueLedger(
   connections: Connections,
   store: ObjectStore,
@@ -209,7 +209,7 @@ async function checkAll(
       structure,
       verify,
       lines: [
-        `${structure.tables} tables and ${structure.indexes} indexes checked, ${verify.logs.reduce((sum, { checked }) => sum + checked, 0)} rows of the ledger: ${found.length === 0 && verify.ok ? 'no problem' : 'damaged'}`,
+        `${structure.tables} tables and ${structure.indexes} indexes checked, ${verify.logs.reduce((sum, { checked }) => sum + checked, 0)} rows of the ledger: ${found.length === 0 && verify.ok ? 'no problems' : 'damaged'}`,
         ...found.map((problem) => `  ${problem}`),
       ],
     }
@@ -219,7 +219,7 @@ async function checkAll(
   }
 }
 
-/** The folder refers to what a folder holds; what is elsewhere stays a setting. */
+/** Links a local folder into the data folder; remote locations remain settings. */
 async function share(url: string, place: string): Promise<void> {
   if (!url.startsWith('file:')) return
   const original = folderOfFileUrl(url)
@@ -260,7 +260,7 @@ async function countRows(
   }
 }
 
-/** The program that this process is, as a shell would start it again. */
+/** The command that starts this program. */
 export const programCommand: readonly string[] = [
   process.execPath,
   fileURLToPath(new URL('../cli/main.ts', import.meta.url)),

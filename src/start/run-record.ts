@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errno } from '../foundation/index.ts'
 
-/** What a running `akashi up` tells other commands of the same data folder. */
+/** Written by a running `akashi up` for other commands on the same data folder. */
 export interface RunRecord {
   readonly pid: number
   readonly http: string
@@ -13,7 +13,7 @@ function file(dataDir: string): string {
   return join(dataDir, 'run.json')
 }
 
-/** The data folder, made private to this account. */
+/** Creates the data folder, private to this account. */
 export async function openDataFolder(dataDir: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
 }
@@ -28,7 +28,7 @@ export async function removeRunRecord(dataDir: string): Promise<void> {
   await rm(file(dataDir), { force: true })
 }
 
-/** Null when nothing runs, also when a process died without removing its record. */
+/** Null when nothing is running, also if a process died without removing its record. */
 export async function readRunRecord(dataDir: string): Promise<RunRecord | null> {
   let record: RunRecord
   try {

@@ -1,4 +1,4 @@
-/** `akashi serve` and `akashi work`: the same parts over a PostgreSQL that runs elsewhere. */
+/** `akashi serve` and `akashi work`: the HTTP server and the worker on an external PostgreSQL. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { type Actor, refuseFormerDatabase, requireServerLogin, system } from '../postgres/index.ts'
@@ -16,11 +16,11 @@ export interface ProcessOptions {
   readonly settings: Settings
   readonly version: string
   readonly log: Logger
-  /** Stops the process in order. */
+  /** Stops the process gracefully. */
   readonly signal: AbortSignal
 }
 
-/** A stateless HTTP node; any number may serve one database. */
+/** A stateless HTTP server; any number can use one database. */
 export async function serve(
   options: ProcessOptions & {
     readonly onReady: (ready: Ready) => void
@@ -37,7 +37,7 @@ export async function serve(
     const worker = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => worker.close())
     const { store } = await openOwnedObjects(settings, worker, system('object-store'))
-    // Here, so that a command that only asks the database does not load the server.
+    // Imported here, so that other commands do not load the server.
     const { openNode } = await import('./http.ts')
     const node = await openNode({ settings, version, log, connections, keyring, worker, store }, cleanup)
     await node.announce(onReady)
@@ -47,7 +47,7 @@ export async function serve(
   }
 }
 
-/** The sealer and the timetable; any number of processes may work for one database. */
+/** The sealer and the scheduled jobs; any number of processes can use one database. */
 export async function work(
   options: ProcessOptions & {
     /** Takes the object store over from whoever owns it, in this actor's name. */
@@ -93,7 +93,7 @@ export async function work(
 /** Every role that `serve` and `work` act as. */
 const serverRoles = ['app', 'worker', 'security_admin', 'backup'] as const
 
-/** Refuses to start with a database or a login that something would fail for later. */
+/** Refuses to start with an unsuitable database or login. */
 async function connectAsServer(settings: Settings, keyring: Keyring): Promise<Connections> {
   const connections = await findConnections(settings, keyring)
   const database = connections.open('owner', { poolSize: 1 })
@@ -105,7 +105,7 @@ async function connectAsServer(settings: Settings, keyring: Keyring): Promise<Co
 function requireDatabaseUrl(settings: Settings, verb: string): void {
   if (settings.databaseUrl === undefined) {
     throw new AkashiError('invalid_config', `akashi ${verb} needs a database`, {
-      hint: 'set DATABASE_URL to the login akashi_server; akashi up brings its own PostgreSQL',
+      hint: 'set DATABASE_URL with the login akashi_server, or use akashi up, which has its own PostgreSQL',
     })
   }
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../foundation/index.ts'
 
-/** What starting needs of the configuration. */
+/** The part of the configuration that this context uses. */
 export type Settings = Pick<
   Config,
   | 'appName'

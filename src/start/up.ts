@@ -1,4 +1,4 @@
-/** `akashi up`: everything in one process, over an embedded PostgreSQL, a local object store and local keys. */
+/** `akashi up`: everything in one process, with an embedded PostgreSQL, a local object store and local keys. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import { type Actor, startEmbedded, system } from '../postgres/index.ts'
 import type { Ready } from './http.ts'
@@ -14,25 +14,21 @@ export interface UpOptions {
   readonly settings: Settings
   readonly version: string
   readonly log: Logger
-  /** Stops everything in order. */
+  /** Stops everything gracefully. */
   readonly signal: AbortSignal
   /** Takes the object store over from whoever owns it, in this actor's name. */
   readonly takeOver?: Actor
-  /** Called once, when all of it serves. */
+  /** Called once, when everything is ready. */
   readonly onReady: (ready: Ready) => void
 }
 
-/** Resolves when everything was stopped by the signal; throws when a part of it fails. */
+/** Resolves when the signal has stopped everything; throws when a part fails. */
 export async function up(options: UpOptions): Promise<void> {
   const { settings, version, log, signal, onReady } = options
   if (settings.databaseUrl !== undefined) {
-    throw new AkashiError(
-      'invalid_config',
-      'akashi up runs its own PostgreSQL, and DATABASE_URL names another',
-      {
-        hint: 'use akashi serve and akashi work with DATABASE_URL, or unset it',
-      },
-    )
+    throw new AkashiError('invalid_config', 'akashi up runs its own PostgreSQL, but DATABASE_URL is set', {
+      hint: 'unset DATABASE_URL, or use akashi serve and akashi work',
+    })
   }
   await openDataFolder(settings.data)
   const cleanup = new AsyncDisposableStack()
@@ -50,8 +46,8 @@ export async function up(options: UpOptions): Promise<void> {
       options.takeOver ?? system('object-store'),
     )
     await settleOwnership(ownership, options)
-    // Before the worker, so that a taken port is known while nothing has begun.
-    // Here, so that a command that only asks the database does not load the server.
+    // Before the worker, so that a port in use is reported before anything runs.
+    // Imported here, so that other commands do not load the server.
     const { openNode } = await import('./http.ts')
     const node = await openNode({ settings, version, log, connections, keyring, worker, store }, cleanup)
     const stopping = new AbortController()
@@ -80,8 +76,8 @@ export async function up(options: UpOptions): Promise<void> {
     await node.announce(onReady)
     const ended = await Promise.race([aborted(signal), server.exited])
     if (ended !== undefined) {
-      throw new AkashiError('unavailable', `PostgreSQL ended (${ended.signal ?? `status ${ended.code}`})`, {
-        hint: `see its log below ${settings.data}, then start again`,
+      throw new AkashiError('unavailable', `PostgreSQL exited (${ended.signal ?? `status ${ended.code}`})`, {
+        hint: `see its log in ${settings.data}, then start akashi again`,
       })
     }
   } finally {

@@ -1,4 +1,4 @@
-/** `akashi upgrade`: the embedded cluster of an older major version, brought to the present one. */
+/** `akashi upgrade`: upgrades an embedded cluster of an older major version. */
 import { openEpoch, type VerifyReport } from '../audit/index.ts'
 import { differences, readContent } from '../backup/index.ts'
 import { AkashiError } from '../foundation/index.ts'
@@ -21,11 +21,11 @@ import type { Settings } from './settings.ts'
 export interface UpgradeRequest {
   readonly settings: Settings
   readonly actor: Actor
-  /** Folder with the old version's programs; default where packages put them. */
+  /** Folder with the programs of the old version; default: where packages install them. */
   readonly binaries?: string
   readonly signal: AbortSignal
   readonly onPhase: (phase: 'copy' | 'compare' | 'ledger' | 'verify') => void
-  /** Bytes of SQL that were carried over of a database. */
+  /** Bytes of SQL copied of a database so far. */
   readonly onCopied: (database: string, bytes: number) => void
 }
 
@@ -45,9 +45,9 @@ export interface UpgradeReport {
 }
 
 /**
- * Copies the cluster, compares every table and sequence, lets the copy take the old one's place, and lets the
- * ledger go on in a new epoch. Nothing may run on the folder; interrupted, it begins again from the old data.
- * @returns undefined where there is nothing to do
+ * Copies the cluster, compares every table and sequence, replaces the old cluster by the copy, and continues the
+ * ledger in a new epoch. Nothing may run on the folder; if interrupted, it starts again from the old data.
+ * @returns undefined when there is nothing to do
  */
 export async function upgrade(request: UpgradeRequest): Promise<UpgradeReport | undefined> {
   const { settings, binaries, signal, onPhase, onCopied } = request
@@ -70,7 +70,7 @@ export async function upgrade(request: UpgradeRequest): Promise<UpgradeReport | 
   } finally {
     await work.close()
   }
-  const verify = await continueOn({ ...request, ownsStore }, `upgraded from PostgreSQL ${from} to ${to}`)
+  const verify = await continueLedger({ ...request, ownsStore }, `upgraded from PostgreSQL ${from} to ${to}`)
   return { from, to, databases, kept, verify }
 }
 
@@ -109,7 +109,7 @@ async function compare(
           'integrity',
           `the copy of ${database} differs in ${[first, ...more].join(', ')}`,
           {
-            hint: 'the old data is as it was; report this as a bug',
+            hint: 'the old data is unchanged; please report this as a bug',
           },
         )
       }
@@ -124,8 +124,8 @@ async function compare(
   return compared
 }
 
-/** The new cluster's numbers of transactions begin anew: what was sealed by the old ones is another epoch. */
-async function continueOn(
+/** Opens a new epoch, because transaction ids start again in the new cluster, and verifies the ledger. */
+async function continueLedger(
   request: UpgradeRequest & { readonly ownsStore: boolean },
   reason: string,
 ): Promise<VerifyReport> {
@@ -150,7 +150,7 @@ async function continueOn(
   }
 }
 
-/** Folders of old clusters that upgrades have kept; `remove` deletes them. */
+/** The folders of old clusters kept by upgrades; `remove` deletes them. */
 export async function oldClusters(settings: Settings, remove: boolean): Promise<string[]> {
   return remove ? await removeKeptClusters(settings.data) : await keptClusters(settings.data)
 }

@@ -29,16 +29,16 @@ export interface WorkerParts {
   readonly ownership: StoreOwnership
   /** Data folder of an embedded server; undefined where it runs elsewhere. */
   readonly data: string | undefined
-  /** Folder for servers that are thrown away. */
+  /** Folder for scratch servers. */
   readonly scratch: string
-  /** Undefined: nothing scans, and uploaded files wait. */
+  /** Undefined: there is no scanner, and uploaded files stay hidden. */
   readonly clamdUrl: string | undefined
   readonly log: Logger
-  /** Stops everything; running jobs may finish for some seconds. */
+  /** Stops everything; running jobs have some seconds to finish. */
   readonly signal: AbortSignal
 }
 
-/** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
+/** Runs the background work: the sealer, the scheduled jobs, file inspection and backups. Any number of processes can run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
   const { connections, worker: pool, keyring, store, ownership, data, scratch, clamdUrl, log, signal } = parts
   await sweepScratch(scratch)

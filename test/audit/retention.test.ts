@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { auditLogs, type RetentionRecord, retire } from '../../src/audit/index.ts'
+import { auditLogs, type RetentionRecord, recordRetention } from '../../src/audit/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { tamperWith } from '../support/tamper.ts'
@@ -55,9 +55,13 @@ beforeAll(async () => {
 describe('rows that retention removes', () => {
   it('need a record before they go: without one they are removed', async () => {
     expect(
-      await retire(worker, tester, ledger.keyring, { ...range, from: to, to: new Date('2019-05-01') }),
+      await recordRetention(worker, tester, ledger.keyring, {
+        ...range,
+        from: to,
+        to: new Date('2019-05-01'),
+      }),
     ).toBeNull()
-    first = await retire(worker, tester, ledger.keyring, range)
+    first = await recordRetention(worker, tester, ledger.keyring, range)
     expect(first).toMatchObject({ rows: 300n, log: 'audit_logs' })
     expect(await ledger.verify()).toMatchObject({ ok: true, logs: [{ retired: 0 }, {}, {}] })
     await removeOld()
@@ -69,7 +73,7 @@ describe('rows that retention removes', () => {
   })
 
   it('are recorded once, however often it is asked', async () => {
-    const again = await retire(worker, tester, ledger.keyring, range)
+    const again = await recordRetention(worker, tester, ledger.keyring, range)
     expect(again).toMatchObject({ id: first?.id, rows: 300n })
   })
 
@@ -86,7 +90,7 @@ describe('rows that retention removes', () => {
     const late = (await entries()).slice(300)
     const problems = await ledger.problems()
     expect(problems.map(({ kind, id }) => `${kind} ${id}`)).toEqual(late.map(({ id }) => `removed ${id}`))
-    expect(await retire(worker, tester, ledger.keyring, range)).toMatchObject({ rows: 5n })
+    expect(await recordRetention(worker, tester, ledger.keyring, range)).toMatchObject({ rows: 5n })
     expect(await ledger.verify()).toMatchObject({ ok: true, logs: [{ retired: 305 }, {}, {}] })
   })
 
@@ -170,13 +174,15 @@ describe('recording', () => {
     await database.asSuperuser((session) =>
       session.query("update akashi_lifecycle.policies set legal_hold = true where table_name = 'audit_logs'"),
     )
-    await expect(retire(worker, tester, ledger.keyring, range)).rejects.toMatchObject({ code: 'conflict' })
+    await expect(recordRetention(worker, tester, ledger.keyring, range)).rejects.toMatchObject({
+      code: 'conflict',
+    })
     await database.asSuperuser((session) =>
       session.query(
         "update akashi_lifecycle.policies set legal_hold = false where table_name = 'audit_logs'",
       ),
     )
-    expect(await retire(worker, tester, ledger.keyring, range)).toMatchObject({ rows: 2n })
+    expect(await recordRetention(worker, tester, ledger.keyring, range)).toMatchObject({ rows: 2n })
   })
 
   it('is refused to the application, and no record is changed or removed', async () => {
@@ -196,7 +202,7 @@ describe('recording', () => {
 
   it('refuses a range that is none', async () => {
     await expect(
-      retire(worker, tester, ledger.keyring, { ...range, from: to, to: from }),
+      recordRetention(worker, tester, ledger.keyring, { ...range, from: to, to: from }),
     ).rejects.toMatchObject({
       code: 'invalid_input',
     })

@@ -12,7 +12,7 @@ import {
   publishCheckpoints,
   publishedNotes,
   readHead,
-  retire,
+  recordRetention,
   seal,
   serveWitness,
   trustWitness,
@@ -68,7 +68,7 @@ beforeAll(async () => {
   const trusted = await trustWitness(database.open('owner'), tester, witness.url, witness.verifierKey)
   await publishCheckpoints(worker, tester, store)
   await witnessHeads(worker, tester, [witnessAddress(trusted)])
-  await retire(worker, tester, ledger.keyring, {
+  await recordRetention(worker, tester, ledger.keyring, {
     log: auditLogs,
     partition: 'akashi_audit.audit_logs_2019_03',
     from: new Date('2019-03-01'),

@@ -237,7 +237,7 @@ describe('a protected table', () => {
   })
 
   it.each([
-    ['a view', 'create view v as select 1 as id', "select akashi_audit.protect('v')", /v is no table/],
+    ['a view', 'create view v as select 1 as id', "select akashi_audit.protect('v')", /v is not a table/],
     [
       'a table without a key',
       'create table keyless (id int)',

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import { describe, expect, it, vi } from 'vitest'
-import { localBus, redisBus, type Word } from '../../src/chat/index.ts'
+import { type BusMessage, localBus, redisBus } from '../../src/chat/index.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 
 const log = pino({ level: 'silent' })
-const word = (): Word => ({ about: 'room', roomId: randomUUID() })
+const word = (): BusMessage => ({ about: 'room', roomId: randomUUID() })
 
 describe('a bus', () => {
   it('tells every listener until it stops listening', () => {
     const bus = localBus()
-    const heard: Word[] = []
+    const heard: BusMessage[] = []
     const stop = bus.listen((one) => heard.push(one))
     const first = word()
     bus.announce(first)
@@ -21,7 +21,7 @@ describe('a bus', () => {
 
   it('works for its own node while Redis cannot be reached', async () => {
     const bus = await redisBus('redis://127.0.0.1:1', log)
-    const heard: Word[] = []
+    const heard: BusMessage[] = []
     bus.listen((one) => heard.push(one))
     const own = word()
     bus.announce(own)
@@ -34,7 +34,7 @@ describe.skipIf(!hasRedis)('a bus over Redis', () => {
   it('carries words to the other node once, and to its own at once', async () => {
     const redis = await startRedis()
     const [one, two] = await Promise.all([redisBus(redis.url, log), redisBus(redis.url, log)])
-    const heard: { one: Word[]; two: Word[] } = { one: [], two: [] }
+    const heard: { one: BusMessage[]; two: BusMessage[] } = { one: [], two: [] }
     one.listen((each) => heard.one.push(each))
     two.listen((each) => heard.two.push(each))
     const sent = word()
@@ -50,7 +50,7 @@ describe.skipIf(!hasRedis)('a bus over Redis', () => {
   it('goes on after Redis was away', async () => {
     const redis = await startRedis()
     const [one, two] = await Promise.all([redisBus(redis.url, log), redisBus(redis.url, log)])
-    const heard: Word[] = []
+    const heard: BusMessage[] = []
     two.listen((each) => heard.push(each))
     await redis.stop()
     one.announce(word())

@@ -85,10 +85,10 @@ describe('akashi roles', () => {
   })
 
   it.each([
-    [['roles', 'grant', 'nobody-here', 'viewer'], /there is no user nobody-here/],
-    [['roles', 'grant', 'USER', 'no_role'], /there is no role no_role/],
-    [['roles', 'grant', 'USER', 'viewer', '--until', 'soon'], /soon is no time/],
-    [['roles', 'create', 'x_role', '--tier', 'top'], /top is no tier/],
+    [['roles', 'grant', 'nobody-here', 'viewer'], /user not found: nobody-here/],
+    [['roles', 'grant', 'USER', 'no_role'], /role not found: no_role/],
+    [['roles', 'grant', 'USER', 'viewer', '--until', 'soon'], /soon is not a valid time/],
+    [['roles', 'create', 'x_role', '--tier', 'top'], /top is not a tier/],
     [['roles', 'allow', 'viewer', 'rooms'], /rooms is not a permission/],
     [['roles', 'allow', 'viewer', 'users:read'], /cannot hold the system permission/],
     [['roles', 'delete', 'viewer'], /built in/],
@@ -121,7 +121,7 @@ describe('akashi apikeys', () => {
       '--days',
       '30',
     )
-    expect(made.stderr).toContain('shown this once')
+    expect(made.stderr).toContain('shown only once')
     const { id, key } = made.document()
     expect(await verifyApiKey(app, key)).toMatchObject({
       keyId: id,
@@ -160,9 +160,9 @@ describe('akashi apikeys', () => {
   it.each([
     [['apikeys', 'create', 'ownerless'], /has an owner/],
     [['apikeys', 'create', 'x', '--owner', 'USER', '--scopes', 'users:read'], /does not have users:read/],
-    [['apikeys', 'create', 'x', '--owner', 'USER', '--days', 'many'], /many is no number/],
+    [['apikeys', 'create', 'x', '--owner', 'USER', '--days', 'many'], /--days must be a number, not many/],
     [['apikeys', 'create', 'x', '--owner', 'USER', '--days', '4000'], /at most 365 days/],
-    [['apikeys', 'rotate', '00000000-0000-0000-0000-000000000001'], /there is no key/],
+    [['apikeys', 'rotate', '00000000-0000-0000-0000-000000000001'], /API key not found/],
   ])('refuses %j', async (argv, message) => {
     const outcome = await mistaken(argv)
     expect([outcome.status, outcome.stdout]).toEqual([2, ''])
@@ -192,12 +192,12 @@ describe('akashi policies', () => {
   })
 
   it.each([
-    [['policies', 'set', 'password.min_length', '4'], /cannot have this value/],
-    [['policies', 'set', 'password.min_length', 'long'], /cannot have this value/],
-    [['policies', 'set', 'password.local_login', 'maybe'], /cannot have this value/],
-    [['policies', 'set', 'mfa.required_tiers', 'top'], /cannot have this value/],
-    [['policies', 'set', 'password.colour', 'red'], /there is no policy password.colour/],
-    [['policies', 'reset', 'password.colour'], /there is no policy password.colour/],
+    [['policies', 'set', 'password.min_length', '4'], /value is not valid for the policy/],
+    [['policies', 'set', 'password.min_length', 'long'], /value is not valid for the policy/],
+    [['policies', 'set', 'password.local_login', 'maybe'], /value is not valid for the policy/],
+    [['policies', 'set', 'mfa.required_tiers', 'top'], /value is not valid for the policy/],
+    [['policies', 'set', 'password.colour', 'red'], /policy not found: password.colour/],
+    [['policies', 'reset', 'password.colour'], /policy not found: password.colour/],
   ])('refuses %j with one line and a hint', async (argv, message) => {
     const outcome = await akashi(argv, world())
     expect(outcome.status).toBe(2)

@@ -54,7 +54,7 @@ test('a file where a folder belongs is found', async () => {
   expect(wrong).toContain('data folder')
 })
 
-test('keys that others can read are found, with the way to mend it', async () => {
+test('keys that others can read are found, with a hint', async () => {
   const keys = join(directory, '.akashi/keys')
   await mkdir(keys, { recursive: true })
   await chmod(keys, 0o755)
@@ -75,7 +75,7 @@ test('a missing scanner is told, and one that does not answer is wrong', async (
     (await examine(environment)).checks.find(({ name }) => name === 'file scanner')
   expect(await scanner()).toMatchObject({
     ok: true,
-    detail: expect.stringContaining('files that people upload to the chat stay hidden'),
+    detail: expect.stringContaining('files uploaded to the chat stay hidden'),
     hint: expect.stringContaining('CLAMD_URL'),
   })
   let answer = 'PONG\0'
@@ -86,11 +86,11 @@ test('a missing scanner is told, and one that does not answer is wrong', async (
   await new Promise<void>((resolve) => daemon.listen(0, '127.0.0.1', resolve))
   const CLAMD_URL = `clamd://127.0.0.1:${(daemon.address() as AddressInfo).port}`
   try {
-    expect(await scanner({ CLAMD_URL })).toMatchObject({ ok: true, detail: `${CLAMD_URL} answers` })
+    expect(await scanner({ CLAMD_URL })).toMatchObject({ ok: true, detail: `${CLAMD_URL} responds` })
     answer = 'something else\0'
     expect(await scanner({ CLAMD_URL })).toMatchObject({
       ok: false,
-      hint: expect.stringContaining('clamd runs'),
+      hint: expect.stringContaining('clamd is running'),
     })
   } finally {
     daemon.close()

@@ -62,7 +62,7 @@ it.each(providers)(
       for (const verb of verbs) {
         const { status, stderr } = await run(...verb)
         expect(status, `${verb.join(' ')}: ${stderr}`).toBe(2)
-        expect(stderr, verb.join(' ')).toContain('this server gives no physical backup')
+        expect(stderr, verb.join(' ')).toContain('this server does not allow physical backups')
         expect(stderr, verb.join(' ')).toContain(offered)
       }
       const { status, stderr } = await run('upgrade')

@@ -92,8 +92,12 @@ describe('wrong use', () => {
   test.each([
     [['trie'], "unknown command 'trie'", 'did you mean try?'],
     [['try', '--limt', '3'], "unknown option '--limt'", 'did you mean --limit?'],
-    [['try', 'too', 'much'], "too many arguments for 'try'. Expected 0 arguments but got 2", 'akashi --help'],
-    [['try', '--limit'], "option '--limit <n>' argument missing", 'akashi --help'],
+    [
+      ['try', 'too', 'much'],
+      "too many arguments for 'try'. Expected 0 arguments but got 2",
+      'see akashi --help',
+    ],
+    [['try', '--limit'], "option '--limit <n>' argument missing", 'see akashi --help'],
   ])('%j is 2', async (argv, message, hint) => {
     const { status, stdout, stderr } = await akashi(argv, verb(done))
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })

@@ -40,8 +40,8 @@ describe('akashi cost', () => {
   test.each([
     [['--years', 'many'], /years/],
     [['--preset', 'mine'], /preset/],
-    [['--prices', '/nonexistent'], /no prices/],
-    [['--tiers', 'deep'], /no list of tiers/],
+    [['--prices', '/nonexistent'], /not a valid price file/],
+    [['--tiers', 'deep'], /not a valid list of tiers/],
   ])('refuses %j', async (flags, message) => {
     const { status, stderr } = await akashi(['cost', ...flags])
     expect([status, stderr]).toEqual([2, expect.stringMatching(message)])
@@ -49,7 +49,7 @@ describe('akashi cost', () => {
 })
 
 test.each([
-  [['query', 'select 1', '--format', 'xml'], /no format/],
+  [['query', 'select 1', '--format', 'xml'], /not a format/],
   [['query', 'select 1', '--format', 'parquet'], /--output/],
   [['ddl', 'athena', 'security_events'], /schema/],
 ])('%j is refused before anything is opened', async (argv, message) => {

@@ -25,7 +25,7 @@ const stored = async (key: string) =>
   (await ask('select value from akashi_lifecycle.settings where key = $1', [key]))[0]?.['value']
 
 describe('akashi settings', () => {
-  it('lists every setting with its value and what it may be', async () => {
+  it('lists every setting with its value', async () => {
     const { status, stdout } = await run('worker', 'list', '--json')
     expect(status).toBe(0)
     const { settings } = JSON.parse(stdout) as { settings: DatabaseSetting[] }
@@ -41,7 +41,7 @@ describe('akashi settings', () => {
 
   it('changes one, which the trail records', async () => {
     const outcome = await set('backup.retention_days', '60')
-    expect(outcome).toEqual({ status: 0, stdout: 'backup.retention_days is 60 now\n', stderr: '' })
+    expect(outcome).toEqual({ status: 0, stdout: 'backup.retention_days is now 60\n', stderr: '' })
     expect(await stored('backup.retention_days')).toBe(60)
     const trail = await ask(
       `select old_values ->> 'value' as old, new_values ->> 'value' as new from akashi_audit.audit_logs
@@ -91,10 +91,10 @@ describe('akashi settings', () => {
   it.each([
     ['backup.retention_day', 'hint: did you mean backup.retention_days?'],
     ['organization.time_zone', 'hint: did you mean organisation.time_zone?'],
-    ['colour', 'hint: akashi settings list shows them'],
+    ['colour', 'hint: list them with akashi settings list'],
   ])('there is no %s', async (key, hint) => {
     const { stderr } = await set(key, '1')
-    expect(stderr).toBe(`akashi: there is no setting ${key}\n${hint}\n`)
+    expect(stderr).toBe(`akashi: setting not found: ${key}\n${hint}\n`)
   })
 
   it('does not rename the ledger', async () => {
@@ -126,7 +126,7 @@ describe('in the database', () => {
       database
         .open('worker')
         .transaction(tester, (session) => session.query(`select akashi_lifecycle.setting('colour')`)),
-    ).rejects.toMatchObject({ code: 'not_found', message: 'there is no setting colour' })
+    ).rejects.toMatchObject({ code: 'not_found', message: 'setting not found: colour' })
   })
 
   it('an administrator who writes SQL is refused the same values', async () => {
@@ -166,14 +166,14 @@ describe('what they do', () => {
     const direct = 'postgresql://db.abc.ap-northeast-1.rds.amazonaws.com/app'
 
     it.each([
-      [{}, true, 'ap-northeast-1: no region is configured'],
+      [{}, true, 'ap-northeast-1: nothing configured names a region'],
       [{ KEYS_URL: keys, OBJECT_STORE_URL: store }, true, 'ap-northeast-1: object store, keys'],
       [{ DATABASE_DIRECT_URL: direct }, true, 'ap-northeast-1: database'],
       // A store of another make may call its region what it likes.
       [
         { OBJECT_STORE_URL: 's3://bucket?region=us-east-1&endpoint=http://store' },
         true,
-        'ap-northeast-1: no region is configured',
+        'ap-northeast-1: nothing configured names a region',
       ],
       [
         { KEYS_URL: keys, OBJECT_STORE_URL: 's3://bucket?region=eu-west-1' },
@@ -200,7 +200,7 @@ describe('what they do', () => {
 
     it('and leaves a database that is away to other checks', async () => {
       const { stdout } = await akashi(['doctor'])
-      expect(stdout).toMatch(/^ok +data residency +not examined: no database runs/m)
+      expect(stdout).toMatch(/^ok +data residency +not checked: no database is running/m)
     })
   })
 })

@@ -43,7 +43,7 @@ it.each([
     expect(stdout.split(text.undone)).toHaveLength(6)
     expect(stdout).toMatch(/^ {3}a0000001 +192\.0\.2\.10 +true +INSERT +orders +1001 +12800$/m)
     expect(stdout).toMatch(/^ {3}a0000002 +192\.0\.2\.20 +true +UPDATE +orders +1001 +12800 +9800$/m)
-    expect(stdout).toMatch(/; 0 events are new/)
+    expect(stdout).toMatch(/; 0 events stored/)
     expect(stdout).toContain(text.proven)
     expect(stdout).toContain(text.forgedProof)
     expect(stdout).toMatch(/^ {3}dropped +akashi_security\.security_events +security_events_p\d{8} /m)

@@ -7,7 +7,7 @@ import {
   auditLogs,
   openEpoch,
   readHead,
-  retire,
+  recordRetention,
   serveWitness,
   verifierKeys,
   witnessAddress,
@@ -56,7 +56,7 @@ beforeAll(async () => {
   await openEpoch(worker, tester, ledger.keyring, store, 'first')
   await openEpoch(worker, tester, ledger.keyring, store, 'second')
   const now = new Date()
-  await retire(worker, tester, ledger.keyring, {
+  await recordRetention(worker, tester, ledger.keyring, {
     log: auditLogs,
     partition: 'akashi_audit.audit_logs_now',
     from: new Date(now.getTime() - 86_400_000),

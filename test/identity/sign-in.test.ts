@@ -201,8 +201,8 @@ describe('changing the password', () => {
 
   it.each([
     ['short', 'it is too short'],
-    ['password12345', 'it is one of the passwords that attackers try first'],
-    ['I am picky-person 7', 'it holds your name'],
+    ['password12345', 'it is a common or leaked password'],
+    ['I am picky-person 7', 'it contains your name'],
   ])('refuses %j', async (next, detail) => {
     const name = 'picky-person'
     if ((await ask('select from akashi_auth.users where username = $1', [name])).length === 0)

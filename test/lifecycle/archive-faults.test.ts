@@ -72,10 +72,13 @@ test.each<[string, string, (bytes: Buffer) => Buffer]>([
   const partition = await prepared(date)
   const row = rowOf(await archive(corrupting(cold.store, change)), partition)
   expect(row).toMatchObject({ action: 'failed', exported: false, dropped: false })
-  expect(row?.message).toMatch(/is not what was put there/)
+  expect(row?.message).toMatch(/differs from what was stored/)
   expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
   const [record] = (await archiveStatus(worker, tester)).filter((each) => each.partition === partition)
-  expect(record).toMatchObject({ state: 'exporting', message: expect.stringMatching(/put there/) })
+  expect(record).toMatchObject({
+    state: 'exporting',
+    message: expect.stringMatching(/differs from what was stored/),
+  })
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped', rows: ROWS })
   expect(await storedObjects(cold.store)).toEqual(await namedObjects(worker, cold.store))
 })
@@ -144,7 +147,7 @@ test.each<[string, string, (table: string) => string, (table: string) => string]
   await tamper(database, `akashi_security.${partition}`, change(`akashi_security.${partition}`))
   const row = rowOf(await archive(), partition)
   expect(row).toMatchObject({ action: 'failed', dropped: false })
-  expect(row?.message).toMatch(/not those that were exported/)
+  expect(row?.message).toMatch(/differ from the exported ones/)
   expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
   await tamper(database, `akashi_security.${partition}`, undo(`akashi_security.${partition}`))
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
@@ -158,7 +161,7 @@ test('a row that was removed before the export is missed by the ledger', async (
   )
   await tamper(database, relation, `delete from ${relation} where event_details ->> 'i' = '9'`)
   const row = rowOf(await archive(), partition)
-  expect(row?.message).toMatch(/the ledger knows 200 rows of .*, the table has 199/)
+  expect(row?.message).toMatch(/the ledger has 200 rows of .*, the table has 199/)
   await database.asSuperuser((session) =>
     session.query(`insert into ${relation} select * from public.kept; drop table public.kept`),
   )
@@ -205,7 +208,7 @@ test('a detached table takes no row, and one forced into it keeps it from being 
   const [record] = (await archiveStatus(worker, tester)).filter((each) => each.partition === partition)
   expect(record).toMatchObject({
     state: 'detached',
-    message: expect.stringMatching(/not those that were exported/),
+    message: expect.stringMatching(/differ from the exported ones/),
   })
   await tamper(database, relation, `delete from ${relation} where event_type = 'forced'`)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped', rows: ROWS })

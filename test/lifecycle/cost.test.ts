@@ -114,14 +114,14 @@ test('what Akashi does costs less than the source plans', () => {
 })
 
 test.each([
-  ['standard:90,deep', /no list of tiers/],
-  ['cold:90', /no list of tiers/],
+  ['standard:90,deep', /not a valid list of tiers/],
+  ['cold:90', /not a valid list of tiers/],
 ])('refuses %s', (text, message) => {
   expect(() => parseTiers(text)).toThrow(message)
 })
 
 test.each([
-  [{ tiers: parseTiers('deep:90,standard:90') }, /do not follow/],
+  [{ tiers: parseTiers('deep:90,standard:90') }, /not in order of age/],
   [{ tiers: parseTiers('standard:100') }, /nowhere/],
   [{ retentionDays: 200 }, /before the last tier/],
 ])('refuses %j', (change, message) => {

@@ -50,7 +50,7 @@ test.each([
   [{ hot: '10 years' }, 'invalid_input', /kept at least as long/],
   [{ total: '30 days' }, 'invalid_input', /kept at least as long/],
   [{ hot: '0 days' }, 'invalid_input', /a day at least/],
-  [{ hot: 'a while' }, 'invalid_input', /a time of the policy cannot be read/],
+  [{ hot: 'a while' }, 'invalid_input', /a duration in the policy is not valid/],
   [{ lateness: '-1 day' }, 'invalid_input', /not one/],
   [{ interval: 'month' as const }, 'conflict', /cannot be changed/],
   [{}, 'invalid_input', /nothing is to be changed/],

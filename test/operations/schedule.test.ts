@@ -142,7 +142,7 @@ test('a job that takes longer than its limit is cancelled and recorded as failed
   await start({ 'test.obedient': untilAborted })
   await runNow(worker, tester, 'too-long')
   const [run] = await finished('too-long')
-  expect(run).toMatchObject({ state: 'failed', message: 'it took longer than its limit of 1 seconds' })
+  expect(run).toMatchObject({ state: 'failed', message: 'exceeded its limit of 1 seconds' })
 })
 
 test('what fell due is caught up on by one run, and not while the job is paused', async () => {

@@ -119,14 +119,14 @@ describe('stopping and starting', () => {
     expect(await ask(server.url('postgres'), 'select n from kept')).toEqual([{ n: 1 }])
   })
 
-  it('says that a port is taken', async () => {
+  it('reports that a port is in use', async () => {
     await server.stop()
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const port = z.object({ port: z.number() }).parse(other.address()).port
     await expect(start(port)).rejects.toMatchObject({
       code: 'conflict',
-      message: `port ${port} of 127.0.0.1 is taken`,
+      message: `port ${port} of 127.0.0.1 is in use`,
       hint: expect.stringContaining('choose another port'),
     })
     other.close()
@@ -243,7 +243,7 @@ describe('a folder without a complete cluster', () => {
 
   it.each([
     ['the cluster of another major version', 'PG_VERSION', '17\n', /postgresql 17/, /akashi upgrade/],
-    ['something else', 'precious.txt', 'mine', /no postgresql cluster/, /move it away/],
+    ['something else', 'precious.txt', 'mine', /not a postgresql cluster/, /move it away/],
   ])('is left alone when it holds %s', async (_, name, content, message, hint) => {
     const folder = await reachableFolder()
     const file = join(folder, 'postgres', 'data', name)

@@ -70,7 +70,7 @@ test('a copy that nobody reads to its end costs its connection only', async () =
   })
   await expect(transaction).rejects.toMatchObject({
     code: 'internal',
-    message: 'a copy was left before its end',
+    message: 'a copy was abandoned before its end',
   })
   expect(await app.transaction(tester, pid)).not.toBe(before)
 })

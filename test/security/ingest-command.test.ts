@@ -73,7 +73,7 @@ describe('akashi ingest', () => {
     await writeFile(file, packed.subarray(0, packed.length - 1_000))
     const cut = await take(file, '--format', 'json').ended
     expect(cut.status).toBe(2)
-    expect(cut.stderr).toContain('cut.gz is damaged or cut off')
+    expect(cut.stderr).toContain('cut.gz is a damaged or truncated gzip file')
     await writeFile(file, packed)
     const whole = await loaded(file, '--format', 'json')
     expect(whole.accepted).toBe(5_000)
@@ -118,11 +118,11 @@ describe('akashi ingest', () => {
   })
 
   it.each([
-    [['--format', 'json', '--from', 'yesterday'], 'yesterday is no time'],
+    [['--format', 'json', '--from', 'yesterday'], 'yesterday is not a valid time'],
     [['--format', 'json', '--from', '2020-01-02', '--to', '2020-01-02'], 'is not after'],
     [['--format', 'json', '--year', '2016'], 'have a year and an offset'],
-    [['--format', 'xml'], 'xml is no format'],
-    [['--format', 'sshd', '--year', 'x'], 'x is no year'],
+    [['--format', 'xml'], 'xml is not a format'],
+    [['--format', 'sshd', '--year', 'x'], 'x is not a valid year'],
     [['--format', 'sshd', '--timezone', 'Mars/Olympus'], 'Mars/Olympus'],
   ])('refuses %j', async (options, message) => {
     const file = join(folder, 'empty')

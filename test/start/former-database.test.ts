@@ -9,7 +9,7 @@ import { testDatabase } from '../support/index.ts'
 
 const VERBS_TIMEOUT_MS = 120_000
 const message =
-  'akashi: the database was made before the first release and cannot be brought to this version\nhint: start with a new data folder'
+  'akashi: the database was created before the first release and cannot be upgraded to this version\nhint: start with a new data folder'
 
 /** Its schemas had other names. */
 async function makeFormer(session: Session): Promise<void> {

@@ -88,7 +88,7 @@ async function follow(section: string, folder = ''): Promise<string> {
 it('rows and a table of the past come back, the audit log is verified, and the cluster survives its machine', {
   timeout: MINUTES_MS,
 }, async () => {
-  expect(await follow('Rows of one table')).toContain('brought back: 3 rows, 0 changed back')
+  expect(await follow('Rows of one table')).toContain('applied: 3 rows inserted, 0 updated')
   expect(await sql(data, 'select count(*)::integer as rows from orders')).toEqual([{ rows: 50 }])
 
   await sql(data, 'drop table public.orders')

@@ -184,7 +184,7 @@ describe.each(servers)('on $name', ({ start, present }) => {
       const env = { DATABASE_URL: server.url(DATABASE), ...places() }
       const { status, stderr } = await akashi(['serve', '--data', join(folder, 'super')], { env })
       expect(status).toBe(2)
-      expect(stderr).toContain('row-level security does not bind the login postgres')
+      expect(stderr).toContain('the login postgres bypasses row-level security')
       expect(stderr).toContain('log in as akashi_server')
     })
 

@@ -61,23 +61,23 @@ it.each([
 ])('tells the command when it %s', async (_, answer) => {
   const ask = async () => answer
   const { stderr } = await akashi(['offer', '--data', `${data}/none`], { verbs: [offer], world: { ask } })
-  expect(stderr).toBe('a sample workspace to look around in: bin/akashi sample add\n')
+  expect(stderr).toBe('to add a sample workspace: bin/akashi sample add\n')
 })
 
 it('tells the command where nobody can be asked', async () => {
   const { stderr } = await akashi(['offer', '--data', `${data}/none`], { verbs: [offer] })
-  expect(stderr).toBe('a sample workspace to look around in: bin/akashi sample add\n')
+  expect(stderr).toBe('to add a sample workspace: bin/akashi sample add\n')
 })
 
 it('tells the command when nobody answers', async () => {
   const ask = () => Promise.reject(new DOMException('too late', 'AbortError'))
   const { stderr } = await akashi(['offer', '--data', `${data}/none`], { verbs: [offer], world: { ask } })
-  expect(stderr).toBe('a sample workspace to look around in: bin/akashi sample add\n')
+  expect(stderr).toBe('to add a sample workspace: bin/akashi sample add\n')
 })
 
 it('makes the workspace when it is accepted, and asks this once', async () => {
   const first = await upUntil(/sample workspace/, '')
-  expect(first.asked).toEqual(['Add a sample workspace to the chat, four people who talk? [Y/n] '])
+  expect(first.asked).toEqual(['Add a sample chat workspace with four people? [Y/n] '])
   expect(first.stdout).toMatch(/^ready http/)
   for (const name of ['aoi', 'ken', 'mei', 'lukas']) {
     expect(first.stderr).toMatch(new RegExp(`^${name} .*(\\w{5}-){3}\\w{5}$`, 'm'))

@@ -89,7 +89,7 @@ describe('what the application calls itself', () => {
   })
 
   it('is the version in the trail of what requests change', async () => {
-    const [, password = ''] = /one-time password, shown this once: (\S+)$/m.exec(running.output()) ?? []
+    const [, password = ''] = /one-time password \(shown only once\): (\S+)$/m.exec(running.output()) ?? []
     expect((await signIn(password)).status).toBe(200)
     const rows = await ask(
       superuser,

@@ -204,7 +204,7 @@ describe('akashi up', () => {
     expect((await fetch(running.url)).status).toBe(200)
   })
 
-  it('says which port is taken by another program, and leaves nothing behind', async () => {
+  it('says which port is in use, and leaves nothing behind', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const folder = await mkdtemp(join(tmpdir(), 'akashi-thread-port-'))
@@ -213,7 +213,7 @@ describe('akashi up', () => {
       const port = typeof address === 'object' && address !== null ? String(address.port) : ''
       const refused = await akashi(['up', '--data', folder, '--port', port])
       expect(refused.status, refused.stderr).toBe(2)
-      expect(refused.stderr).toMatch(new RegExp(`^akashi: .*:${port} is taken`, 'm'))
+      expect(refused.stderr).toMatch(new RegExp(`^akashi: .*:${port} is in use`, 'm'))
       expect(refused.stderr).toMatch(/^hint: /m)
       const { clusterDir, state } = await clusterStatus(folder)
       expect(state).not.toBe('running')
@@ -267,7 +267,7 @@ describe('the thread', () => {
       session.query('create table public.orders (id integer primary key, customer text, total numeric)'),
     )
     expect((await verb('protect', 'public.orders', '--subject', 'customer')).stdout).toBe(
-      'public.orders is under audit\n',
+      'public.orders is protected\n',
     )
     await superuser.direct(async (session) => {
       await session.query(
@@ -383,7 +383,7 @@ describe('stopping', () => {
     expect((await verb('status')).status).toBe(3)
     const lost = await verb('verify')
     expect(lost.status).toBe(3)
-    expect(lost.stderr).toMatch(/^akashi: no database runs .*\nhint: .*\n$/)
+    expect(lost.stderr).toMatch(/^akashi: no database is running .*\nhint: .*\n$/)
   })
 
   it('has printed no password of the database', async () => {

@@ -96,7 +96,7 @@ afterAll(async () => {
 
 describe('the first administrator', () => {
   it('has a one-time password that is printed once, by the first server alone', async () => {
-    const said = /^administrator: admin, one-time password, shown this once: (\S+)$/m
+    const said = /^administrator: admin, one-time password \(shown only once\): (\S+)$/m
     oneTimePassword = said.exec(first.output())?.[1] ?? ''
     expect(oneTimePassword).toMatch(/^(\w{5}-){3}\w{5}$/)
     expect(second.output()).not.toMatch(said)
@@ -216,11 +216,11 @@ describe('akashi users', () => {
   })
 
   it.each([
-    [['suspend', 'nobody-here'], /there is no user nobody-here/],
+    [['suspend', 'nobody-here'], /user not found: nobody-here/],
     [['create', 'x', '--email', 'x@example.com'], /cannot be used/],
     [['create', 'taro', '--email', 'other@example.com'], /exists|taken|already/],
-    [['reset-password', 'hanako'], /without a password here/],
-    [['list', '--status', 'asleep'], /no such status/],
+    [['reset-password', 'hanako'], /has no password here/],
+    [['list', '--status', 'asleep'], /asleep is not a status/],
   ])('refuses %j with a line and a hint', async (args, message) => {
     const { status, stderr } = await akashi(['users', ...args, '--data', data])
     expect(status).toBe(2)

@@ -44,13 +44,13 @@ export interface RetentionRecord {
 }
 
 /**
- * Records, before the rows are removed, that retention removes them. Asked again for the same range it
- * answers the record that is there, and records rows that were sealed into the range since then.
+ * Signs a retention record before the rows are deleted. Called again for the same range, it returns the existing
+ * record and records rows sealed into the range since then.
  *
- * @returns null when the range has no entry
- * @throws AkashiError conflict under legal hold; invalid_input for a range that is none
+ * @returns null when the range has no entries
+ * @throws AkashiError conflict under legal hold; invalid_input for an empty range
  */
-export async function retire(
+export async function recordRetention(
   database: Database,
   actor: Actor,
   keyring: Keyring,

@@ -1,13 +1,13 @@
-/** What a file is, by its bytes; the name and the type that its sender gave count for nothing. */
+/** Detects the type of a file from its content; the name and type given by the sender are ignored. */
 import { isUtf8 } from 'node:buffer'
 import { fileTypeFromBuffer } from 'file-type'
 
-/** Bytes from the start that say what a file is. */
+/** Bytes from the start that are enough to detect the type. */
 export const HEAD_BYTES = 65_536
-/** Bytes at the end of a cut that may belong to a longer character. */
+/** Bytes at the end of the head that may be part of a character. */
 const LONGEST_CHARACTER_BYTES = 4
 
-/** Images that are decoded, cleaned and shown; whatever else calls itself an image is a file to download. */
+/** Images that are decoded, cleaned and displayed; other images are files to download. */
 const shownImages = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif'])
 
 export function isShownImage(mimeType: string): boolean {
@@ -26,7 +26,7 @@ export async function contentType(head: Uint8Array): Promise<string> {
 function looksLikeText(head: Uint8Array): boolean {
   if (head.includes(0)) return false
   const whole = head.byteLength < HEAD_BYTES
-  // A cut may go through a character, so up to its length less is tried.
+  // The head may end within a character, so shorter heads are tried too.
   for (let cut = 0; cut <= (whole ? 0 : LONGEST_CHARACTER_BYTES); cut += 1) {
     if (isUtf8(head.subarray(0, head.byteLength - cut))) return true
   }

@@ -5,7 +5,7 @@ import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { fileJson } from '../json-sql.ts'
 
-/** `not_found` also for a file that the caller may not see. */
+/** @throws not_found also for a file that the caller may not see */
 export async function readFile(database: Database, actor: Actor, fileId: string): Promise<ChatFile> {
   return (await find(database, actor, fileId)).file
 }
@@ -39,19 +39,19 @@ async function find(database: Database, actor: Actor, fileId: string): Promise<S
     { readOnly: true },
   )
   const [found] = rows
-  if (found === undefined) throw new AkashiError('not_found', 'there is no such file')
+  if (found === undefined) throw new AkashiError('not_found', 'file not found')
   return found
 }
 
 export interface Download {
   readonly file: ChatFile
-  /** Bytes of all of it, whatever part is read. */
+  /** Bytes of the whole file. */
   readonly size: number
   readonly mimeType: string
   open(range?: { readonly start: number; readonly end: number }): Promise<Readable>
 }
 
-/** `conflict` while the file was not scanned, also for whoever sent it. */
+/** @throws conflict until the file was scanned, also for its sender */
 export async function openDownload(
   database: Database,
   store: ObjectStore,
@@ -63,15 +63,15 @@ export async function openDownload(
   if (file.status !== 'completed') {
     throw new AkashiError(
       'conflict',
-      file.status === 'failed' ? 'the file was refused' : 'the file was not scanned yet',
+      file.status === 'failed' ? 'the file was rejected' : 'the file has not been scanned yet',
       {
-        hint: file.status === 'failed' ? 'send another one' : 'try again in a moment',
+        hint: file.status === 'failed' ? 'send another file' : 'try again in a moment',
       },
     )
   }
   const key = options.thumbnail ? thumbnail : path
   const head = key === null ? null : await store.head(key)
-  if (key === null || head === null) throw new AkashiError('not_found', 'there is no such file')
+  if (key === null || head === null) throw new AkashiError('not_found', 'file not found')
   return {
     file,
     size: head.size,

@@ -1,8 +1,8 @@
 import { AkashiError } from '../../foundation/index.ts'
 
-/** Bytes of an image that is decoded in memory. */
+/** Maximum bytes of an image that is decoded in memory. */
 export const MAX_IMAGE_BYTES = 41_943_040
-/** Pixels of an image, all frames together: a small file can claim a picture of gigabytes. */
+/** Maximum pixels of an image, all frames together: a small file can decode to gigabytes. */
 const MAX_IMAGE_PIXELS = 50_000_000
 /** Pixels of the longer side of a thumbnail. */
 const THUMBNAIL_SIDE = 480
@@ -26,17 +26,19 @@ const formats = {
 } as const
 
 /**
- * Decodes and writes the image anew, which leaves out position, camera and every other metadata, and whatever
- * was hidden behind its end. `invalid_input` for what is no sound image.
+ * Decodes and re-encodes an image, which removes location, camera and all other metadata, and any data appended
+ * to it.
+ * @throws invalid_input when it cannot be decoded
  */
 export async function cleanImage(bytes: Uint8Array, mimeType: string): Promise<CleanImage> {
   const { default: sharp } = await import('sharp')
   const format = Object.entries(formats).find(([mime]) => mime === mimeType)?.[1]
-  if (format === undefined) throw new AkashiError('invalid_input', `${mimeType} is no image that is shown`)
+  if (format === undefined)
+    throw new AkashiError('invalid_input', `${mimeType} is not a supported image type`)
   try {
     const animated = format === 'gif' || format === 'webp'
     const options = { limitInputPixels: MAX_IMAGE_PIXELS, failOn: 'error' as const }
-    // Turned as its metadata says, since that is about to go.
+    // Applies the orientation of the metadata, which is about to be removed.
     const clean = await sharp(bytes, { ...options, animated })
       .rotate()
       .toFormat(format, format === 'jpeg' ? { quality: JPEG_QUALITY } : {})

@@ -1,4 +1,4 @@
-/** What the worker does with files that were received: scanned, known by their content, cleaned, or refused. */
+/** The worker's inspection of uploaded files: scan, detect the type, clean, or reject. */
 import { buffer } from 'node:stream/consumers'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
@@ -9,17 +9,17 @@ import { cleanImage, MAX_IMAGE_BYTES } from './images.ts'
 import type { Scanner } from './scanner.ts'
 import { isZipBomb } from './zip.ts'
 
-/** How every zip begins, whatever kind of document it is. */
+/** The start of every ZIP file, including office documents. */
 const ZIP_SIGNATURE = Buffer.from('PK\u0003\u0004')
 
-/** Files of one round. */
+/** Files per round. */
 const FILES_AT_ONCE = 10
 
 export interface InspectionParts {
   /** Of the role `worker`. */
   readonly worker: Database
   readonly store: ObjectStore
-  /** Undefined: there is none, and every file waits. */
+  /** Undefined: there is no scanner, and files stay in quarantine. */
   readonly scanner: Scanner | undefined
   readonly signal: AbortSignal
 }
@@ -41,8 +41,8 @@ const failed = (reason: string, scanned = false): Outcome => ({
 })
 
 /**
- * Inspects files that wait, the oldest first; answers how many. Without a scanner none is. When the scanner or
- * the store is away it fails, and the files stay in quarantine: nothing of them was shown to anybody.
+ * Inspects uploaded files, oldest first, and returns how many. Without a scanner it inspects none. If the scanner
+ * or the store is unavailable it fails, and the files stay in quarantine, visible to nobody.
  */
 export async function inspectUploads(parts: InspectionParts, actor: Actor): Promise<number> {
   const { worker, scanner, signal } = parts
@@ -69,7 +69,7 @@ async function inspect(
   if (!verdict.clean) return failed(`infected: ${verdict.threat}`.slice(0, 100), true)
   const head = await buffer(await store.get(upload.path, { range: { start: 0, end: HEAD_BYTES }, signal }))
   const mimeType = await contentType(head)
-  // A picture of another kind than its name says is shown as what it is; what is no picture is not let through as one.
+  // An image of another type than declared is accepted as what it is; a file declared as an image must be one.
   if (isShownImage(upload.declared) && !mimeType.startsWith('image/')) return failed('type_mismatch', true)
   const read = async (start: number, end: number) =>
     await buffer(await store.get(upload.path, { range: { start, end }, signal }))
@@ -86,7 +86,7 @@ async function inspect(
   if (image === null) return failed('image_damaged', true)
   const path = upload.path.replace(/received$/, 'content')
   const thumbnail = upload.path.replace(/received$/, 'thumbnail')
-  // A round that was cut short put the same bytes, or others that mean the same image.
+  // An interrupted round may have stored the same image, perhaps with other bytes.
   await store.delete(path)
   const { sha256 } = await store.put(path, image.bytes, { signal })
   await store.delete(thumbnail)
@@ -123,12 +123,12 @@ async function finish(
       })
     }
   })
-  // What was received is not kept where something cleaner took its place, or nobody may have it.
+  // The received file is deleted if a cleaned one replaces it, or if it was rejected.
   if (outcome['upload_status'] === 'failed' || outcome['file_path'] !== undefined)
     await store.delete(upload.path)
 }
 
-/** Removes the bytes of files that were deleted; answers how many files. */
+/** Removes the content of deleted files from the store and returns the number of files. */
 export async function removeDeletedFiles(
   parts: Pick<InspectionParts, 'worker' | 'store' | 'signal'>,
   actor: Actor,

@@ -1,4 +1,4 @@
-/** Asks ClamAV's daemon about a stream of bytes, in the INSTREAM command of its protocol. */
+/** Scans streams with ClamAV's daemon, by the INSTREAM command of its protocol. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { AkashiError } from '../../foundation/index.ts'
@@ -6,15 +6,15 @@ import { AkashiError } from '../../foundation/index.ts'
 export type Verdict = { readonly clean: true } | { readonly clean: false; readonly threat: string }
 
 export interface Scanner {
-  /** `unavailable` when no verdict could be had: whatever was scanned stays in quarantine. */
+  /** @throws unavailable without a verdict; the file then stays in quarantine */
   scan(bytes: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Verdict>
 }
 
-/** Milliseconds without a word from the daemon; it says nothing while it scans. */
+/** Milliseconds to wait for the daemon, which sends nothing while it scans. */
 const SILENCE_MS = 120_000
-/** Bytes of its answer; one line. */
+/** Maximum bytes of its response, which is one line. */
 const MAX_ANSWER_BYTES = 4_096
-/** Its limit of one chunk is its StreamMaxLength; pieces of a stream are far smaller. */
+/** Bytes of the length before each chunk. */
 const LENGTH_BYTES = 4
 
 /** `address`: `clamd:/path/to/socket`, or `clamd://host:port`. */
@@ -36,10 +36,10 @@ export function openScanner(address: URL): Scanner {
   }
 }
 
-/** Milliseconds for a daemon that does nothing else to say that it is there. */
+/** Milliseconds to wait for the response to a ping. */
 const PING_MS = 5_000
 
-/** `unavailable` when no daemon of ClamAV answers at the address. */
+/** @throws unavailable when no ClamAV daemon responds at the address */
 export async function pingScanner(address: URL): Promise<void> {
   const socket = dial(address)
   socket.setTimeout(PING_MS, () => socket.destroy(new Error('the daemon is silent')))
@@ -58,8 +58,8 @@ export async function pingScanner(address: URL): Promise<void> {
 }
 
 function unavailable(cause: unknown): AkashiError {
-  return new AkashiError('unavailable', 'the virus scanner gave no answer', {
-    hint: 'check that clamd runs and that CLAMD_URL names it',
+  return new AkashiError('unavailable', 'the virus scanner does not respond', {
+    hint: 'check that clamd is running and that CLAMD_URL is its address',
     cause,
   })
 }
@@ -71,7 +71,7 @@ function dial({ hostname, port, pathname }: URL): Socket {
 async function converse(socket: Socket, bytes: AsyncIterable<Uint8Array>): Promise<Verdict> {
   socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error('the daemon is silent')))
   const answer = readAnswer(socket)
-  // It is awaited below; until then a failure of sending is the one that is told.
+  // Awaited below; if sending fails before, that error is reported instead.
   answer.catch(() => undefined)
   await once(socket, 'connect')
   await write(socket, Buffer.from('zINSTREAM\0'))
@@ -80,7 +80,7 @@ async function converse(socket: Socket, bytes: AsyncIterable<Uint8Array>): Promi
     length.writeUInt32BE(piece.byteLength)
     await write(socket, length)
     await write(socket, piece)
-    // The daemon answers early when a limit of its own is passed.
+    // The daemon responds early when one of its limits is exceeded.
     if (socket.readableEnded) break
   }
   await write(socket, Buffer.alloc(LENGTH_BYTES))

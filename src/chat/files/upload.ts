@@ -7,21 +7,21 @@ import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { fileJson } from '../json-sql.ts'
 
-/** Characters of a file's name, S1 3.6. */
+/** Maximum characters of a file name. */
 const MAX_NAME_CHARACTERS = 255
 
 export interface Upload {
-  /** As its sender calls it; only ever shown. */
+  /** The name given by the sender; only displayed. */
   readonly name: string
-  /** As its sender says; what it is is found out by its bytes. */
+  /** The type declared by the sender; the real one is detected from the content. */
   readonly mimeType: string
   readonly bytes: Readable
   readonly signal?: AbortSignal
 }
 
 /**
- * Streams a file into the object store, where it waits to be scanned; nobody can fetch it before. `too_large`
- * past {@link MAX_FILE_BYTES}, and nothing is kept of it.
+ * Streams a file to the object store, where nobody can download it until it was scanned.
+ * @throws too_large beyond {@link MAX_FILE_BYTES}; nothing is kept then
  */
 export async function uploadFile(
   database: Database,
@@ -41,7 +41,7 @@ export async function uploadFile(
   if (row === undefined) throw new AkashiError('internal', 'an upload began without an id')
   const measured = measure()
   upload.bytes.once('error', (error) => measured.stream.destroy(error))
-  // The store tells of it too; an error before it listens must not end the process.
+  // The store reports the error too; without a listener, an earlier error would end the process.
   measured.stream.on('error', () => undefined)
   try {
     await store.put(row.path, upload.bytes.pipe(measured.stream), {
@@ -71,8 +71,8 @@ function measure() {
       size += piece.byteLength
       if (size > MAX_FILE_BYTES) {
         done(
-          new AkashiError('too_large', `a file has ${MAX_FILE_BYTES} bytes at most`, {
-            hint: 'send it in parts, or a link to it',
+          new AkashiError('too_large', `a file can have at most ${MAX_FILE_BYTES} bytes`, {
+            hint: 'split the file, or send a link to it',
           }),
         )
         return
@@ -87,11 +87,11 @@ function measure() {
   return { stream, size: () => size, sha256: () => hash.digest('hex') }
 }
 
-/** The last part of a path, without what no name should hold. */
+/** The last component of a path, without characters that a file name should not contain. */
 export function shownName(given: string): string {
   const name = basename(given.replaceAll('\\', '/'))
     .toWellFormed()
-    // Control characters, and marks that turn the direction of text round to hide an ending.
+    // Control characters, and bidirectional marks, which can disguise the file extension.
     .replaceAll(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '')
     .trim()
   return [...(name === '' || name === '.' || name === '..' ? 'file' : name)]

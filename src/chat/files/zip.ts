@@ -1,27 +1,27 @@
 /**
- * How large a zip (a document of an office program is one) says it becomes. A scanner stops at its limits and
- * answers for what it saw, so what unpacks to far more is refused before. Format: APPNOTE.TXT 4.3.
+ * Reads the uncompressed size that a ZIP file (or office document) declares. A scanner stops at its limits and
+ * reports only on what it saw, so files that unpack to far more are rejected before. Format: APPNOTE.TXT 4.3.
  */
 const END_SIGNATURE = 0x06054b50
 const ENTRY_SIGNATURE = 0x02014b50
 const END_BYTES = 22
 const ENTRY_BYTES = 46
-/** Bytes of the longest comment behind the directory. */
+/** Maximum bytes of the comment after the directory. */
 const MAX_COMMENT_BYTES = 65_535
-/** Bytes of the largest directory that is read; it lists more members than any document has. */
+/** Maximum bytes of a directory, far more than any document needs. */
 const MAX_DIRECTORY_BYTES = 8_388_608
-/** A field that refers to the 64-bit record: nothing of our size needs one. */
+/** The value of a field that refers to the ZIP64 record, which files of the allowed size do not need. */
 const REFERS_ELSEWHERE = 0xffffffff
 
-/** Bytes that all members of an upload may become together. */
+/** Maximum uncompressed bytes of all entries together. */
 export const MAX_UNPACKED_BYTES = 1_073_741_824
-/** Beyond this many times its size, and {@link HARMLESS_BYTES}, an archive is a bomb and no archive. */
+/** An archive that unpacks to more than this many times its size, and to more than {@link HARMLESS_BYTES}, is a bomb. */
 const MAX_RATIO = 200
 const HARMLESS_BYTES = 33_554_432
 
 export type ReadRange = (start: number, end: number) => Promise<Buffer>
 
-/** Whether the zip of `size` bytes unpacks to more than anybody needs, or does not say to how much. */
+/** Whether a ZIP file of `size` bytes unpacks to too much, or does not declare how much. */
 export async function isZipBomb(read: ReadRange, size: number): Promise<boolean> {
   const from = Math.max(0, size - END_BYTES - MAX_COMMENT_BYTES)
   const tail = await read(from, size)

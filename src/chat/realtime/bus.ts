@@ -1,33 +1,33 @@
 /**
- * Tells every node that something happened, never what: whoever hears it reads the database under the
- * rights of the person it is for. A word that gets lost is made up for by looking, see feed.ts.
+ * Notifies every server that something changed, but not what: the receiver reads the database with the privileges
+ * of the person concerned. Polling makes up for lost messages, see feed.ts.
  */
 import { EventEmitter } from 'node:events'
 
-export type Word =
-  /** `sequence`: what happened has this number; whoever has read it knows already. */
+export type BusMessage =
+  /** `sequence` of the event, so that those who have it already can ignore the message. */
   | { readonly about: 'room'; readonly roomId: string; readonly sequence?: number }
-  /** Invitations, direct rooms, notifications and read positions of one person; `except` is the socket that knows. */
+  /** Invitations, direct rooms, notifications or read positions of a person changed; `except` is the socket that did it. */
   | { readonly about: 'person'; readonly userId: string; readonly except?: string }
   | { readonly about: 'presence'; readonly userId: string }
 
 export interface Bus {
-  /** Never fails and waits for nothing: the change is committed already. */
-  announce(word: Word): void
-  /** Answers how to stop listening. */
-  listen(listener: (word: Word) => void): () => void
+  /** Never fails or waits, since the change is already committed. */
+  announce(message: BusMessage): void
+  /** Returns a function that stops listening. */
+  listen(listener: (message: BusMessage) => void): () => void
   close(): Promise<void>
 }
 
-/** For one process that is alone. */
+/** For a single process. */
 export function localBus(): Bus {
   const emitter = new EventEmitter()
   emitter.setMaxListeners(0)
   return {
-    announce: (word) => void emitter.emit('word', word),
+    announce: (message) => void emitter.emit('message', message),
     listen: (listener) => {
-      emitter.on('word', listener)
-      return () => void emitter.off('word', listener)
+      emitter.on('message', listener)
+      return () => void emitter.off('message', listener)
     },
     close: async () => void emitter.removeAllListeners(),
   }

@@ -1,8 +1,8 @@
 /**
- * The rooms that somebody on this node listens to. Each has a cursor; whatever came after it is read once,
- * under the rights of one of its listeners, and given to all of them in the room's order.
+ * Delivers the events of rooms to listeners on this server. Each room has a cursor; later events are read once,
+ * with the privileges of one listener, and delivered to all of them in order.
  *
- * Membership ends in the same order: a listener whose `member_left` is read hears that, and nothing after.
+ * Membership ends in the same order: after their own `member_left`, a listener gets nothing.
  */
 
 import type { Message, MissedEvents, RoomEvent } from '@akashi/contract'
@@ -11,15 +11,15 @@ import { type Actor, type Database, system } from '../../postgres/index.ts'
 import { eventsAfter } from '../events.ts'
 import type { Bus } from './bus.ts'
 
-/** How often, in milliseconds, rooms are looked at for what no word came about. */
-const LOOK_INTERVAL_MS = 1_000
-/** Whoever missed more than this reloads the room's history, which is less to send. */
+/** Milliseconds between two polls for events whose bus message was lost. */
+const POLL_INTERVAL_MS = 1_000
+/** A client that missed more events reloads the room's history instead, which is less to send. */
 const MAX_RESUMED_EVENTS = 2_000
-/** Rooms that one look asks about. */
-const LOOK_ROOMS = 10_000
+/** Maximum rooms per poll. */
+const POLL_ROOMS = 10_000
 /**
- * Reads for those who begin to listen that go on at once. The others wait here, for as long as it takes, and not
- * for a connection: that wait has an end, and whoever it refuses comes back and asks for everything again.
+ * Concurrent reads for new listeners. Further ones wait here without a limit, and not for a pooled connection: that
+ * wait has a timeout, and a refused client would reconnect and request everything again.
  */
 const READS_AT_ONCE = 4
 
@@ -27,38 +27,39 @@ export interface Listener {
   readonly userId: string
   readonly actor: Actor
   /**
-   * Before the first event: the next one is `sequence` plus one. `gap`: what was missed before that is not
-   * sent; load the room's history anew.
+   * Called before the first event, which is `sequence` plus one. `gap`: missed events are not sent; reload the
+   * room's history.
    */
   readonly onStart: (sequence: number, gap: boolean) => void
-  /** Gets every event once, in order, as JSON that all listeners share. */
+  /** Receives every event once, in order, with its JSON, which all listeners share. */
   readonly onEvent: (event: RoomEvent, json: string) => void
-  /** Resolves once it can take more of what it missed, which may be much. */
+  /** Resolves when it can take more events. */
   readonly drained: () => Promise<void>
-  /** So much waits to be sent to it that it hears the rest once it has read: see `drained`. */
+  /** Whether its buffer is full, so that further events wait until `drained`. */
   readonly isFull: () => boolean
-  /** It is not there any more: what it waits for need not be done. */
+  /** Whether it has disconnected, so that pending reads can be skipped. */
   readonly isGone: () => boolean
-  /** Somebody writes; said by their client, kept nowhere. */
+  /** Somebody is typing; reported by their client, not stored. */
   readonly onTyping: (userId: string) => void
-  /** Nothing more comes: no longer a member, or the room is gone. */
+  /** No more events: no longer a member, or the room was deleted. */
   readonly onEnd: () => void
 }
 
 export interface Feed {
   /**
-   * Answers how to stop, once everything from `onStart` on is sure to be delivered; null when there is no such
-   * room for this person. `after` resumes from a sequence number; without it the feed begins now.
+   * Resolves when all events since `onStart` are certain to be delivered.
+   * @param after resumes after a sequence number; default: from now on
+   * @returns a function that unsubscribes; null if the person may not see the room
    */
   subscribe(roomId: string, listener: Listener, after?: number): Promise<(() => void) | null>
-  /** A message that this node has just stored: its listeners hear it at once, those of other nodes over the bus. */
+  /** Announces a message that this server has just stored: to its listeners at once, to other servers over the bus. */
   announce(message: Message): void
-  /** Tells the others on this node that somebody writes: a word that is late or lost means nothing. */
+  /** Tells the other listeners on this server that somebody is typing. */
   typing(roomId: string, userId: string): void
   close(): Promise<void>
 }
 
-/** Somebody who listens, and how far they have heard. */
+/** A listener with the sequence of the last event delivered to it. */
 interface Member {
   readonly listener: Listener
   heard: number
@@ -75,7 +76,7 @@ interface Room {
 
 const feed = system('chat-feed')
 
-/** `app` reads as the listeners; `worker` only asks which rooms moved on. */
+/** `app` reads as the listeners; `worker` only polls which rooms have new events. */
 export function openFeed(options: {
   readonly app: Database
   readonly worker: Database
@@ -106,7 +107,7 @@ export function openFeed(options: {
     )
   }
 
-  /** Gives the member what it missed, at its pace, and joins it to the room; false when it may not hear it. */
+  /** Sends the member what it missed, at its pace, and adds it to the room; false if it may not see the room. */
   async function follow(
     roomId: string,
     member: Member,
@@ -123,13 +124,13 @@ export function openFeed(options: {
         await listener.drained()
       }
       if (member.stopped) return true
-      // Nothing is awaited between this comparison and joining, so nothing is delivered in between.
+      // Nothing is awaited between this comparison and adding it, so nothing is delivered in between.
       if (member.heard >= (rooms.get(roomId)?.cursor ?? first.lastSequence)) break
       const read = await readAfter(listener, roomId, member.heard)
       if (read === null || read.lastSequence === 0 || read.gap || stopping.signal.aborted) return false
       missed = read.events
     }
-    // It may have read further than the room has: the room's listeners hear those now, this one has them.
+    // It may have read further than the room: the other listeners get those events now, this one has them.
     const room = rooms.get(roomId) ?? {
       id: roomId,
       cursor: member.heard,
@@ -143,7 +144,7 @@ export function openFeed(options: {
     return true
   }
 
-  /** Whoever has much before them hears the rest at their own pace, while the room goes on. */
+  /** Continues with a slow member at its own pace, without delaying the room. */
   async function fallBehind(room: Room, member: Member): Promise<void> {
     remove(room, member)
     try {
@@ -153,7 +154,7 @@ export function openFeed(options: {
       const isThere = read !== null && read.lastSequence > 0 && !read.gap
       if (isThere && (await follow(room.id, member, read, read.events))) return
     } catch (error) {
-      log.warn({ error, room: room.id }, 'somebody who fell behind could not be told the rest')
+      log.warn({ error, room: room.id }, 'a slow listener could not catch up')
     }
     if (!member.stopped) member.listener.onEnd()
   }
@@ -181,7 +182,7 @@ export function openFeed(options: {
     }
   }
 
-  /** Only its sender sees a file that was not checked: what another listener reads is read for the sender anew. */
+  /** Only the sender sees a file that was not scanned, so events read for another listener are read again for the sender. */
   async function ownViews(
     room: Room,
     reader: Listener,
@@ -198,30 +199,30 @@ export function openFeed(options: {
     return views
   }
 
-  /** Answers whether there is more to read. */
+  /** Returns whether there is more to read. */
   async function readOn(room: Room): Promise<boolean> {
     const [reader] = room.listeners
     if (reader === undefined || stopping.signal.aborted) return false
     const missed = await eventsAfter(app, reader.listener.actor, room.id, room.cursor)
     if (missed.lastSequence === 0) {
-      // The reader's rights are gone, and with them the room; the next listener may still have theirs.
+      // The reader may no longer see the room; the next listener may.
       end(room, reader)
       return true
     }
     if (missed.gap) {
-      // This node was away for longer than events are kept: every listener starts anew.
+      // This server missed more than events are kept for: every listener starts over.
       for (const member of [...room.listeners]) end(room, member)
       return false
     }
     const own = await ownViews(room, reader.listener, missed.events)
     for (const event of missed.events) {
-      // What this node has stored itself may have been told meanwhile.
+      // Messages stored by this server may have been delivered meanwhile.
       if (event.sequence === room.cursor + 1) deliver(room, event, own.get(event.sequence))
     }
     return room.cursor < missed.lastSequence
   }
 
-  /** Reads until nothing is new. One pump a room; a word that comes meanwhile makes it look once more. */
+  /** Reads until there is nothing new. One at a time per room; a message that arrives meanwhile makes it read again. */
   async function pump(room: Room): Promise<void> {
     room.again = true
     if (room.pumping) return
@@ -232,14 +233,14 @@ export function openFeed(options: {
         if (await readOn(room)) room.again = true
       }
     } catch (error) {
-      log.warn({ error, room: room.id }, 'a room could not be read; it is looked at again')
+      log.warn({ error, room: room.id }, 'a room could not be read; it is tried again')
     } finally {
       room.pumping = false
     }
   }
 
-  async function look(): Promise<void> {
-    const ids = [...rooms.keys()].slice(0, LOOK_ROOMS)
+  async function poll(): Promise<void> {
+    const ids = [...rooms.keys()].slice(0, POLL_ROOMS)
     if (ids.length === 0) return
     const { rows } = await worker.transaction(
       feed,
@@ -256,24 +257,24 @@ export function openFeed(options: {
     }
   }
 
-  const silence = bus.listen((word) => {
-    const room = word.about === 'room' ? rooms.get(word.roomId) : undefined
+  const stopListening = bus.listen((message) => {
+    const room = message.about === 'room' ? rooms.get(message.roomId) : undefined
     if (room === undefined) return
-    if (word.about === 'room' && word.sequence !== undefined && word.sequence <= room.cursor) return
+    if (message.about === 'room' && message.sequence !== undefined && message.sequence <= room.cursor) return
     void pump(room)
   })
-  let looking = Promise.resolve()
+  let polling = Promise.resolve()
   const timer = setInterval(() => {
-    looking = looking.then(look).catch((error: unknown) => {
-      if (!stopping.signal.aborted) log.warn({ error }, 'rooms could not be looked at')
+    polling = polling.then(poll).catch((error: unknown) => {
+      if (!stopping.signal.aborted) log.warn({ error }, 'rooms could not be polled')
     })
-  }, LOOK_INTERVAL_MS)
+  }, POLL_INTERVAL_MS)
 
   return {
     async subscribe(roomId, listener, after) {
       const read = await readAfter(listener, roomId, after ?? Number.MAX_SAFE_INTEGER)
       if (read === null) return null
-      // A client ahead of the room remembers another past, e.g. from before a restore.
+      // A client ahead of the room knows another history, for example from before a restore.
       const gap =
         after !== undefined &&
         (read.gap || after > read.lastSequence || read.lastSequence - after > MAX_RESUMED_EVENTS)
@@ -292,7 +293,7 @@ export function openFeed(options: {
     announce(message) {
       const { id, roomId, sequence, author, createdAt } = message
       const room = rooms.get(roomId)
-      // Everybody who listens has heard everything before it, also who was removed, so all may hear it.
+      // All listeners have everything before it, including removals of members, so all of them may see it.
       if (room !== undefined && sequence === room.cursor + 1 && message.type === 'text') {
         deliver(room, {
           roomId,
@@ -315,14 +316,14 @@ export function openFeed(options: {
     async close() {
       stopping.abort()
       clearInterval(timer)
-      silence()
-      await looking
+      stopListening()
+      await polling
       rooms.clear()
     },
   }
 }
 
-/** Runs so many pieces of work at once; the others wait for their turn, first come first served. */
+/** Limits concurrency; further work waits, first come, first served. */
 function turns(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = []
   let free = atOnce
@@ -332,7 +333,7 @@ function turns(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
     try {
       return await work()
     } finally {
-      // The turn passes on without becoming free, so that nobody overtakes.
+      // The slot passes on without becoming free, so that nobody overtakes.
       const next = waiting.shift()
       if (next === undefined) free += 1
       else next()
@@ -340,7 +341,7 @@ function turns(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
   }
 }
 
-/** The event as everybody may see it. */
+/** The event without a file that only its sender may see yet. */
 function withoutUnfinishedFile(event: RoomEvent): RoomEvent {
   const { message } = event
   if (message === null || message.file === null || message.file.status === 'completed') return event

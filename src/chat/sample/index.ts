@@ -1,4 +1,4 @@
-/** A workspace to look around in. It comes to be by the same functions that its people would use. */
+/** The sample workspace, created with the same functions that its people would use. */
 import { Readable } from 'node:stream'
 import { AkashiError } from '../../foundation/index.ts'
 import {
@@ -17,34 +17,34 @@ import { editMessage, postMessage, setReaction } from '../messages.ts'
 import { createRoom, deleteRoom, joinRoom, listRooms, openDirectRoom } from '../rooms.ts'
 import { direct, type Line, notes, people, rooms, type Who } from './script.ts'
 
-/** Label of its people, by which they are found again. */
+/** The tenant of its people, by which they are found again. */
 const TENANT = 'sample'
 
 export interface SampleParts {
   /** Of the role `app`: acts for the sample's people. */
   readonly app: Database
-  /** Of the role `worker`: makes accounts and erases them. */
+  /** Of the role `worker`: creates and erases accounts. */
   readonly worker: Database
   readonly vault: PersonVault
   readonly passwords: Passwords
   readonly keyring: Keyring
   readonly store: ObjectStore
-  /** Who asks for it. */
+  /** Who adds or removes it. */
   readonly actor: Actor
 }
 
 export interface SamplePerson {
   readonly username: string
   readonly displayName: string
-  /** Shown this once. */
+  /** Shown only once. */
   readonly oneTimePassword: string
 }
 
-/** `conflict` when it is there already. */
+/** @throws conflict when it exists already */
 export async function addSample(parts: SampleParts): Promise<readonly SamplePerson[]> {
   if ((await samplePeople(parts)).length > 0) {
-    throw new AkashiError('conflict', 'the sample workspace is there already', {
-      hint: 'akashi sample remove',
+    throw new AkashiError('conflict', 'the sample workspace exists already', {
+      hint: 'remove it first: akashi sample remove',
     })
   }
   const accounts: SamplePerson[] = []
@@ -62,7 +62,7 @@ export async function addSample(parts: SampleParts): Promise<readonly SamplePers
   }
   const actorOf = (who: Who) => {
     const actor = actors.get(who)
-    if (actor === undefined) throw new AkashiError('internal', `${who} is nobody of the sample`)
+    if (actor === undefined) throw new AkashiError('internal', `${who} is not in the sample`)
     return actor
   }
   for (const { name, description, type, members, lines } of rooms) {
@@ -121,7 +121,7 @@ async function attach(
   return file.id
 }
 
-/** Bars of a quarter, as a picture of its own making. */
+/** A generated bar chart. */
 async function chart(): Promise<Buffer> {
   const { default: sharp } = await import('sharp')
   const bars = [62, 84, 71, 96, 88, 120, 133, 128, 149, 162, 158, 181]
@@ -142,7 +142,7 @@ async function samplePeople({
   return await worker.transaction(actor, (session) => accountsOfTenant(session, TENANT))
 }
 
-/** Deletes its rooms and erases its people; answers how many people there were. */
+/** Deletes its rooms and erases its people. Returns the number of people. */
 export async function removeSample(parts: SampleParts): Promise<number> {
   const found = await samplePeople(parts)
   for (const { id } of found) {

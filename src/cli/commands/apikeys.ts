@@ -16,7 +16,7 @@ function numberOf(cli: Invocation, flag: string): number | undefined {
   if (value === undefined) return undefined
   const number = Number(value)
   if (!Number.isFinite(number) || number < 0) {
-    throw new AkashiError('invalid_input', `${String(value)} is no number of ${flag}`)
+    throw new AkashiError('invalid_input', `--${flag} must be a number, not ${String(value)}`)
   }
   return number
 }
@@ -32,7 +32,7 @@ async function tierOf(cli: Invocation) {
   if (given === undefined) return {}
   const tier = tiers.find((each) => each === given)
   if (tier !== undefined) return { tier }
-  throw new AkashiError('invalid_input', `${String(given)} is no tier`, {
+  throw new AkashiError('invalid_input', `${String(given)} is not a tier`, {
     hint: `one of ${tiers.join(', ')}`,
   })
 }
@@ -40,7 +40,7 @@ async function tierOf(cli: Invocation) {
 const show: Group = (group, perform) => {
   group
     .command('list', { isDefault: true })
-    .description('list the keys, never what opens')
+    .description('list the keys (never their secrets)')
     .action(() =>
       perform(async (cli) => {
         const { listApiKeys } = await import('../../identity/index.ts')
@@ -57,7 +57,7 @@ const show: Group = (group, perform) => {
           key.scopes.join(' '),
         ])
         const header = ['id', 'prefix', 'name', 'service', 'until', 'last used', 'scopes']
-        cli.print({ keys }, rows.length === 0 ? 'there is no key' : table(header, rows))
+        cli.print({ keys }, rows.length === 0 ? 'no keys' : table(header, rows))
         return 0
       }),
     )
@@ -67,13 +67,13 @@ const issue: Group = (group, perform) => {
   group
     .command('create')
     .argument('<name>', 'what the key is for')
-    .description('make a key; it is printed this once')
-    .option('--owner <user>', 'username or id of its owner')
+    .description('create a key; it is printed only once')
+    .option('--owner <user>', 'username or id of the owner')
     .option('--service <account>', 'service account that owns it')
-    .option('--scopes <permissions>', 'what it may do, separated by commas, such as events:read,events:write')
-    .option('--tier <tier>', 'system, business or service; the owner’s by default')
-    .option('--days <n>', 'how long it lives; policy says how long at most')
-    .option('--environment <name>', 'becomes a part of the key, such as live or test')
+    .option('--scopes <permissions>', 'comma-separated permissions, such as events:read,events:write')
+    .option('--tier <tier>', 'system, business or service (default: the owner’s)')
+    .option('--days <n>', 'days until it expires; policies set the default and the maximum')
+    .option('--environment <name>', 'part of the key text, such as live or test')
     .action((name: string) =>
       perform(async (cli) => {
         const { createApiKey, userIdOf } = await import('../../identity/index.ts')
@@ -93,7 +93,7 @@ const issue: Group = (group, perform) => {
             ...(days === undefined ? {} : { expiresAt: new Date(Date.now() + days * DAY_MS) }),
           })
         })
-        cli.note('the key is shown this once; keep it where secrets are kept')
+        cli.note('the key is shown only once: store it as a secret')
         cli.print(issued, issued.key)
         return 0
       }),
@@ -101,9 +101,9 @@ const issue: Group = (group, perform) => {
   group
     .command('rotate')
     .argument('<id>')
-    .description('make the successor of a key; it is printed this once, and the old one works on for a while')
-    .option('--overlap <hours>', 'how long the old key still works; policy says by default and at most')
-    .option('--environment <name>', 'becomes a part of the key, such as live or test')
+    .description('replace a key; the new one is printed only once, the old one stays valid for a while')
+    .option('--overlap <hours>', 'how long the old key stays valid; policies set the default and the maximum')
+    .option('--environment <name>', 'part of the key text, such as live or test')
     .action((id: string) =>
       perform(async (cli) => {
         const { rotateApiKey } = await import('../../identity/index.ts')
@@ -115,7 +115,7 @@ const issue: Group = (group, perform) => {
             ...(overlap === undefined ? {} : { overlapSeconds: overlap * HOUR_S }),
           }),
         )
-        cli.note('the key is shown this once; keep it where secrets are kept')
+        cli.note('the key is shown only once: store it as a secret')
         cli.print({ ...issued, replaces: id }, issued.key)
         return 0
       }),
@@ -123,8 +123,8 @@ const issue: Group = (group, perform) => {
   group
     .command('revoke')
     .argument('<id>')
-    .description('end a key at once')
-    .option('--reason <text>', 'kept in the trail')
+    .description('revoke a key immediately')
+    .option('--reason <text>', 'recorded in the audit trail')
     .action((id: string) =>
       perform(async (cli) => {
         const { revokeApiKey } = await import('../../identity/index.ts')
@@ -133,7 +133,7 @@ const issue: Group = (group, perform) => {
         const revoked = await withConnections(cli, ({ pool, actor }) =>
           revokeApiKey(pool('owner'), actor, id, reason),
         )
-        cli.print({ id, revoked }, revoked ? `${id} opens nothing any more` : `${id} had ended before`)
+        cli.print({ id, revoked }, revoked ? `${id} is revoked` : `${id} was already revoked or expired`)
         return 0
       }),
     )
@@ -159,16 +159,16 @@ const services: Group = (group, perform) => {
           each.description,
         ])
         const header = ['account', 'tier', 'state', 'roles', '']
-        cli.print({ accounts }, rows.length === 0 ? 'there is no service account' : table(header, rows))
+        cli.print({ accounts }, rows.length === 0 ? 'no service accounts' : table(header, rows))
         return 0
       }),
     )
   group
     .command('add-service')
     .argument('<account>')
-    .description('make a service account: a caller that is no person')
+    .description('create a service account, for a program rather than a person')
     .option('--tier <tier>', 'highest tier of its roles: system, business or service', 'service')
-    .option('--roles <roles>', 'its roles, separated by commas')
+    .option('--roles <roles>', 'comma-separated roles')
     .option('--description <text>')
     .action((name: string) =>
       perform(async (cli) => {
@@ -184,7 +184,7 @@ const services: Group = (group, perform) => {
         })
         cli.print(
           { id, ...account, roles },
-          `${name} was made; akashi apikeys create --service ${name} makes its key`,
+          `created ${name}; create its key with akashi apikeys create --service ${name}`,
         )
         return 0
       }),
@@ -193,7 +193,7 @@ const services: Group = (group, perform) => {
     group
       .command(active ? 'resume-service' : 'stop-service')
       .argument('<account>')
-      .description(active ? 'let an account act again' : 'refuse every key of an account, at once')
+      .description(active ? 'reactivate a service account' : 'deactivate a service account and all its keys')
       .action((name: string) =>
         perform(async (cli) => {
           const { setServiceAccountActive } = await import('../../identity/index.ts')
@@ -201,7 +201,7 @@ const services: Group = (group, perform) => {
           await withConnections(cli, ({ pool, actor }) =>
             setServiceAccountActive(pool('owner'), actor, name, active),
           )
-          cli.print({ account: name, active }, `${name} is ${active ? 'active' : 'stopped'}`)
+          cli.print({ account: name, active }, `${name} is ${active ? 'active' : 'inactive'}`)
           return 0
         }),
       )
@@ -209,7 +209,9 @@ const services: Group = (group, perform) => {
 }
 
 export const apikeys: Register = (program, perform) => {
-  const group = program.command('apikeys').description('keys of programs: make, list, rotate, revoke')
+  const group = program
+    .command('apikeys')
+    .description('API keys and service accounts: create, list, rotate, revoke')
   show(group, perform)
   issue(group, perform)
   services(group, perform)

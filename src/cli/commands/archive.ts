@@ -10,7 +10,7 @@ function timeOf(cli: Invocation, flag: 'asOf' | 'until' | 'from' | 'to'): Date |
   if (value === undefined) return undefined
   const time = new Date(String(value))
   if (!Number.isNaN(time.getTime())) return time
-  throw new AkashiError('invalid_input', `${String(value)} is no time`, {
+  throw new AkashiError('invalid_input', `${String(value)} is not a valid time`, {
     hint: 'write it as 2026-12-31T00:00:00Z',
   })
 }
@@ -29,7 +29,7 @@ function cells(row: ArchiveRow): readonly (string | number | null)[] {
     row.rows,
     row.exported ? 'yes' : 'no',
     row.dropped ? 'yes' : 'no',
-    // What was done is said by the columns before.
+    // The other columns already say what was done.
     row.action === 'exported' || row.action === 'dropped' ? null : row.message,
   ]
 }
@@ -37,7 +37,7 @@ function cells(row: ArchiveRow): readonly (string | number | null)[] {
 export const archive: Register = (program, perform) => {
   const group = program
     .command('archive')
-    .description('partitions in the object store: exported when they close, dropped when their time is over')
+    .description('export closed partitions to the object store, drop expired ones, and restore them')
   run(group, perform)
   status(group, perform)
   verify(group, perform)
@@ -51,9 +51,9 @@ export const archive: Register = (program, perform) => {
 function run(group: Command, perform: Perform): void {
   group
     .command('run')
-    .description('export what closed and drop what expired, each only after it was compared')
-    .option('--dry-run', 'show what would be done; changes nothing')
-    .option('--as-of <time>', 'as if it were then')
+    .description('export closed partitions and drop expired ones, after verifying each')
+    .option('--dry-run', 'only show what would be done')
+    .option('--as-of <time>', 'act as if it were this time')
     .option('--table <schema.table>', 'only this table')
     .action(() =>
       perform(async (cli) => {
@@ -79,7 +79,7 @@ function run(group: Command, perform: Perform): void {
 function status(group: Command, perform: Perform): void {
   group
     .command('status')
-    .description('list what was archived and where it stands')
+    .description('list archived partitions with their state')
     .option('--table <schema.table>', 'only this table')
     .action(() =>
       perform(async (cli) => {
@@ -99,7 +99,7 @@ function status(group: Command, perform: Perform): void {
           each.message,
         ])
         const columns = ['state', 'table', 'partition', 'generation', 'rows', 'bytes', 'message']
-        cli.print({ exports }, rows.length === 0 ? 'nothing was archived yet' : table(columns, rows))
+        cli.print({ exports }, rows.length === 0 ? 'nothing is archived yet' : table(columns, rows))
         return 0
       }),
     )
@@ -108,7 +108,7 @@ function status(group: Command, perform: Perform): void {
 function verify(group: Command, perform: Perform): void {
   group
     .command('verify')
-    .description('read every archived object back and compare it with its manifest; exits 1 when one differs')
+    .description('compare every archived object with its manifest; exits 1 if one differs')
     .option('--table <schema.table>', 'only this table')
     .action(() =>
       perform(async (cli) => {
@@ -130,7 +130,7 @@ function verify(group: Command, perform: Perform): void {
         ])
         const ok = exports.every((each) => each.ok)
         const columns = ['', 'table', 'partition', 'generation', 'rows', 'message']
-        cli.print({ ok, exports }, rows.length === 0 ? 'nothing was archived yet' : table(columns, rows))
+        cli.print({ ok, exports }, rows.length === 0 ? 'nothing is archived yet' : table(columns, rows))
         return ok ? 0 : 1
       }),
     )
@@ -141,8 +141,8 @@ function restore(group: Command, perform: Perform): void {
     .command('restore')
     .argument('<table>', 'schema.table')
     .argument('<partition>', 'name of the partition, as archive status lists it')
-    .description('attach an archived partition again, with the rows it had; takes an administrator')
-    .option('--until <time>', 'when it may leave again (default: 30 days from now)')
+    .description('restore an archived partition and attach it to its table; requires an administrator')
+    .option('--until <time>', 'when it may be dropped again (default: 30 days from now)')
     .action((name: string, partition: string) =>
       perform(async (cli) => {
         const { restorePartition } = await import('../../lifecycle/index.ts')
@@ -160,7 +160,7 @@ function restore(group: Command, perform: Perform): void {
         )
         cli.print(
           restored,
-          `${restored.partition} is back in ${restored.table} with ${counted(restored.rows, 'row')}, equal to those exported, until ${restored.keepUntil}`,
+          `restored ${restored.partition} of ${restored.table}: ${counted(restored.rows, 'row')}, identical to the export, kept until ${restored.keepUntil}`,
         )
         return 0
       }),
@@ -171,9 +171,9 @@ function hold(group: Command, perform: Perform): void {
   group
     .command('hold')
     .argument('<table>', 'schema.table')
-    .description('put a table under legal hold: nothing of it is dropped or deleted while it lasts')
+    .description('put a table under legal hold, during which none of its data is dropped or deleted')
     .option('--release', 'end the hold')
-    .option('--reason <text>', 'kept in the trail')
+    .option('--reason <text>', 'recorded in the audit trail')
     .action((name: string) =>
       perform(async (cli) => {
         const { holdTable } = await import('../../lifecycle/index.ts')
@@ -187,14 +187,19 @@ function hold(group: Command, perform: Perform): void {
             ...(typeof reason === 'string' ? { reason } : {}),
           }),
         )
-        cli.print({ table: name, held }, held ? `${name} is under legal hold` : `${name} is no longer held`)
+        cli.print(
+          { table: name, held },
+          held ? `${name} is under legal hold` : `${name} is no longer under legal hold`,
+        )
         return 0
       }),
     )
 }
 
 function policy(group: Command, perform: Perform): void {
-  const verbs = group.command('policy').description('how every table is cut, and how long it is kept')
+  const verbs = group
+    .command('policy')
+    .description('how tables are partitioned and how long their rows are kept')
   verbs
     .command('list', { isDefault: true })
     .description('list every policy')
@@ -223,18 +228,18 @@ function policy(group: Command, perform: Perform): void {
   verbs
     .command('set')
     .argument('<table>', 'schema.table')
-    .description('change what is named; a table without a policy takes --interval, --hot, --then and --total')
-    .option('--hot <time>', 'in PostgreSQL, such as "90 days"')
-    .option('--total <time>', 'in all, such as "2555 days"; then it is deleted')
+    .description('change the given options; a new policy needs --interval, --hot, --then and --total')
+    .option('--hot <time>', 'how long rows stay in PostgreSQL, such as "90 days"')
+    .option('--total <time>', 'how long rows are kept in all before they are deleted, such as "2555 days"')
     .option(
-      '--then <what>',
-      'when it leaves PostgreSQL: archive, retire (deleted by a signed record) or keep (it stays)',
+      '--then <action>',
+      'what happens after the hot time: archive, retire (delete with a signed record) or keep',
     )
-    .option('--ahead <n>', 'partitions made ahead: 8 days or 2 months at least')
-    .option('--lateness <time>', 'after its end a partition is exported, such as "7 days"')
+    .option('--ahead <n>', 'partitions created ahead: at least 8 for days, 2 for months')
+    .option('--lateness <time>', 'wait after the end of a partition before its export, such as "7 days"')
     .option('--format <format>', 'parquet or parquet+csv')
-    .option('--interval <interval>', 'day or month, of a new policy')
-    .option('--reason <text>', 'kept in the trail')
+    .option('--interval <interval>', 'day or month; only for a new policy')
+    .option('--reason <text>', 'recorded in the audit trail')
     .action((name: string) =>
       perform(async (cli) => {
         const { setPolicy } = await import('../../lifecycle/index.ts')
@@ -268,12 +273,14 @@ function changesOf(cli: Invocation): PolicyChanges {
     const value = text(flag)
     const found = choices.find((choice) => choice === value)
     if (found !== undefined || value === undefined) return found
-    throw new AkashiError('invalid_input', `--${flag} is not ${value}`, {
-      hint: `it is ${choices.join(' or ')}`,
+    throw new AkashiError('invalid_input', `${value} is not a valid --${flag}`, {
+      hint: `one of ${choices.join(', ')}`,
     })
   }
   if (ahead !== undefined && !/^\d{1,4}$/.test(String(ahead))) {
-    throw new AkashiError('invalid_input', `--ahead is not ${String(ahead)}`, { hint: 'it is a number' })
+    throw new AkashiError('invalid_input', `${String(ahead)} is not a valid --ahead`, {
+      hint: 'give a number of partitions',
+    })
   }
   return {
     interval: one('interval', ['day', 'month']),
@@ -289,9 +296,9 @@ function changesOf(cli: Invocation): PolicyChanges {
 function retire(group: Command, perform: Perform): void {
   group
     .command('retire')
-    .description('delete what its total retention is over of, each after a signed retention record')
-    .option('--dry-run', 'show what would be deleted; changes nothing')
-    .option('--as-of <time>', 'with --dry-run, as if it were then')
+    .description('delete data past its total retention, each partition after signing a retention record')
+    .option('--dry-run', 'only show what would be deleted')
+    .option('--as-of <time>', 'with --dry-run: act as if it were this time')
     .option('--table <schema.table>', 'only this table')
     .action(() =>
       perform(async (cli) => {
@@ -302,9 +309,13 @@ function retire(group: Command, perform: Perform): void {
         const asOf = timeOf(cli, 'asOf')
         const dry = cli.flags['dryRun'] === true
         if (asOf !== undefined && !dry) {
-          throw new AkashiError('invalid_input', 'what is deleted is gone: --as-of goes with --dry-run', {
-            hint: 'leave it out, or add --dry-run',
-          })
+          throw new AkashiError(
+            'invalid_input',
+            '--as-of is allowed only with --dry-run, because retire deletes for good',
+            {
+              hint: 'add --dry-run, or remove --as-of',
+            },
+          )
         }
         const options = { ...tableOf(cli), signal: cli.signal }
         const plan = () =>
@@ -340,11 +351,11 @@ function retire(group: Command, perform: Perform): void {
 function thaw(group: Command, perform: Perform): void {
   group
     .command('thaw')
-    .description('name frozen objects and ask for them to become readable; exits 1 while some are not')
+    .description('list frozen objects and request that they be thawed; exits 1 while some are frozen')
     .option('--table <schema.table>', 'only this table')
     .option('--from <time>', 'only periods that end after it')
     .option('--to <time>', 'only periods that begin before it')
-    .option('--dry-run', 'only name them')
+    .option('--dry-run', 'only list them')
     .action(() =>
       perform(async (cli) => {
         const { thawArchive } = await import('../../lifecycle/index.ts')
@@ -365,7 +376,7 @@ function thaw(group: Command, perform: Perform): void {
         const rows = objects.map(({ state, object, bytes }) => [state, object, bytes])
         cli.print(
           { objects },
-          rows.length === 0 ? 'no object is frozen' : table(['state', 'object', 'bytes'], rows),
+          rows.length === 0 ? 'no frozen objects' : table(['state', 'object', 'bytes'], rows),
         )
         return objects.length === 0 ? 0 : 1
       }),

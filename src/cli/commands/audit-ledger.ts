@@ -14,7 +14,7 @@ type List = (
   query: { log: string; cursor?: string; limit?: number },
 ) => Promise<Page>
 
-/** Verb, what it lists, the columns that are shown as text. */
+/** Subcommand, its description, and the columns of the text output. */
 const lists: readonly (readonly [verb: string, meaning: string, columns: readonly string[], list: List])[] = [
   [
     'epochs',
@@ -25,36 +25,36 @@ const lists: readonly (readonly [verb: string, meaning: string, columns: readonl
   ],
   [
     'cosignatures',
-    'list what witnesses cosigned',
+    'list the cosignatures of witnesses',
     ['epoch', 'size', 'witness', 'cosignedAt'],
     async (database, actor, query) =>
       (await import('../../audit/index.ts')).listCosignatures(database, actor, query),
   ],
   [
     'retention',
-    'list the signed records of rows that retention removed',
+    'list the signed records of rows removed by retention',
     ['partition', 'from', 'to', 'rows', 'firstPosition', 'lastPosition', 'policy'],
     async (database, actor, query) =>
       (await import('../../audit/index.ts')).listRetentionRecords(database, actor, query),
   ],
   [
     'chain',
-    'list entries, each with the hash of the one before',
+    'list entries, each with the hash of the previous one',
     ['position', 'recordedAt', 'id', 'hash', 'previousHash'],
     async (database, actor, query) =>
       (await import('../../audit/index.ts')).listChain(database, actor, query),
   ],
 ]
 
-/** What a log keeps beside its entries. */
+/** Subcommands that list what a log has besides its rows. */
 export function ledgerLists(group: Command, perform: Parameters<Register>[1]): void {
   for (const [verb, meaning, columns, list] of lists) {
     group
       .command(verb)
       .description(meaning)
       .option('--log <log>', 'audit_logs, security_events or login_attempts', 'audit_logs')
-      .option('--limit <n>', 'rows of a page')
-      .option('--cursor <cursor>', 'the page after, as the last one said')
+      .option('--limit <n>', 'rows per page')
+      .option('--cursor <cursor>', 'next page; the cursor is printed with the page before')
       .action(() => perform((cli) => show(cli, columns, list)))
   }
 }
@@ -69,6 +69,6 @@ async function show(cli: Invocation, columns: readonly string[], list: List): Pr
     const values = new Map(Object.entries(row))
     return columns.map((column) => String(values.get(column) ?? ''))
   })
-  cli.print(page, (rows.length === 0 ? 'there is none' : table(columns, rows)) + moreOf(page.next))
+  cli.print(page, (rows.length === 0 ? 'none' : table(columns, rows)) + moreOf(page.next))
   return 0
 }

@@ -7,18 +7,18 @@ import type { ExitStatus } from '../world.ts'
 import { ledgerLists } from './audit-ledger.ts'
 import { limitOf, moreOf } from './pages.ts'
 
-/** Option of the command line → field of the trail's filter. */
+/** Command line option → field of the filter, description. */
 const filters: readonly (readonly [option: string, field: string, meaning: string])[] = [
   ['table <schema.table>', 'table', 'changes of one table'],
   ['record <id>', 'recordId', 'changes of one record, by its key'],
-  ['user <id>', 'userId', 'what one user did'],
-  ['session <id>', 'sessionId', 'what was done in one session'],
-  ['address <ip>', 'address', 'what came from one address or network, such as 192.0.2.0/24'],
+  ['user <id>', 'userId', 'rows of one user'],
+  ['session <id>', 'sessionId', 'rows of one session'],
+  ['address <ip>', 'address', 'rows from one address or network, such as 192.0.2.0/24'],
   ['resource <type>', 'resource', 'actions on one kind of resource'],
   ['resource-id <id>', 'resourceId', 'actions on one resource'],
-  ['request <id>', 'requestId', 'what one request did'],
-  ['trace <id>', 'traceId', 'what one trace did'],
-  ['action <action>', 'action', 'one action: insert, update, delete, truncate or your own'],
+  ['request <id>', 'requestId', 'rows of one request'],
+  ['trace <id>', 'traceId', 'rows of one trace'],
+  ['action <action>', 'action', 'one action: insert, update, delete, truncate or a custom one'],
   ['event-type <type>', 'eventType', 'one type of event'],
   ['result <result>', 'result', 'one result'],
   ['tenant <id>', 'tenantId', 'one tenant'],
@@ -26,14 +26,14 @@ const filters: readonly (readonly [option: string, field: string, meaning: strin
   ['subject <id>', 'dataSubject', 'rows about one person'],
   ['from <time>', 'from', 'at or after this time, such as 2026-01-31T00:00:00Z'],
   ['to <time>', 'to', 'before this time'],
-  ['text <text>', 'text', 'values that hold this text; needs --table or --from'],
-  ['cursor <cursor>', 'cursor', 'the page after, as the last one said'],
+  ['text <text>', 'text', 'values that contain this text; requires --table or --from'],
+  ['cursor <cursor>', 'cursor', 'next page; the cursor is printed with the page before'],
 ]
 
 function search(group: Command, perform: Parameters<Register>[1]): void {
   const command = group.command('search').description('find rows of the audit trail, newest first')
   for (const [option, , meaning] of filters) command.option(`--${option}`, meaning)
-  command.option('--limit <n>', 'rows of a page').action(() =>
+  command.option('--limit <n>', 'rows per page').action(() =>
     perform(async (cli) => {
       const { searchTrail } = await import('../../audit/index.ts')
       const { withConnections } = await import('../databases.ts')
@@ -58,7 +58,9 @@ function search(group: Command, perform: Parameters<Register>[1]): void {
         row.id,
       ])
       const shown =
-        rows.length === 0 ? 'nothing found' : table(['at', 'action', 'of', 'record', 'by', 'row'], rows)
+        rows.length === 0
+          ? 'nothing found'
+          : table(['at', 'action', 'table or resource', 'record', 'by', 'row'], rows)
       cli.print(page, shown + moreOf(page.next))
       return 0
     }),
@@ -78,21 +80,21 @@ function history(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('history')
     .argument('<table>', 'schema.table')
-    .argument('<record>', 'the key as the trail writes it')
-    .description('tell what became of one record, or how it was at a time')
-    .option('--at <time>', 'as it was then, such as 2026-01-31T00:00:00Z')
-    .option('--limit <n>', 'versions of a page')
-    .option('--cursor <cursor>', 'the page after, as the last one said')
+    .argument('<record>', 'key of the record, as the audit trail shows it')
+    .description('show the changes of one record, or its values at a given time')
+    .option('--at <time>', 'show its values at this time, such as 2026-01-31T00:00:00Z')
+    .option('--limit <n>', 'changes per page')
+    .option('--cursor <cursor>', 'next page; the cursor is printed with the page before')
     .action((name: string, recordId: string) =>
       perform((cli) => {
         const record = { ...parseTableName(name), recordId }
         const { at } = cli.flags
-        return typeof at === 'string' ? tellAsOf(cli, { ...record, at }) : tellHistory(cli, record)
+        return typeof at === 'string' ? showAsOf(cli, { ...record, at }) : showHistory(cli, record)
       }),
     )
 }
 
-async function tellAsOf(cli: Invocation, query: RecordAsOfQuery): Promise<ExitStatus> {
+async function showAsOf(cli: Invocation, query: RecordAsOfQuery): Promise<ExitStatus> {
   const { recordAsOf } = await import('../../audit/index.ts')
   const { withConnections } = await import('../databases.ts')
   const found = await withConnections(cli, ({ pool, actor }) =>
@@ -105,7 +107,7 @@ async function tellAsOf(cli: Invocation, query: RecordAsOfQuery): Promise<ExitSt
   return found.state === 'present' ? 0 : 1
 }
 
-async function tellHistory(cli: Invocation, record: RecordQuery): Promise<ExitStatus> {
+async function showHistory(cli: Invocation, record: RecordQuery): Promise<ExitStatus> {
   const { recordHistory } = await import('../../audit/index.ts')
   const { withConnections } = await import('../databases.ts')
   const { table } = await import('../output/table.ts')
@@ -122,7 +124,7 @@ async function tellHistory(cli: Invocation, record: RecordQuery): Promise<ExitSt
   ])
   const shown =
     rows.length === 0
-      ? 'the trail has nothing about this record'
+      ? 'the audit trail has no rows about this record'
       : table(['at', 'action', 'by', 'changes'], rows)
   cli.print(page, shown + moreOf(page.next))
   return 0
@@ -131,8 +133,8 @@ async function tellHistory(cli: Invocation, record: RecordQuery): Promise<ExitSt
 function prove(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('prove')
-    .argument('<row>', 'id of a row of the trail, or of a security event with --log security_events')
-    .description('print a proof of one row that anybody checks with the public key alone')
+    .argument('<row>', 'id of an audit row, or of a security event with --log security_events')
+    .description('print a proof of one row, verifiable with the public key alone')
     .option('--log <log>', 'audit_logs or security_events', 'audit_logs')
     .action((row: string) =>
       perform(async (cli) => {
@@ -148,7 +150,7 @@ function prove(group: Command, perform: Parameters<Register>[1]): void {
     )
   group
     .command('key')
-    .description('print the public keys that checkpoints are signed with, for audit check and for witnesses')
+    .description('print the public keys of checkpoint signatures, for audit check and for witnesses')
     .action(() =>
       perform(async (cli) => {
         const { readLogHeads, verifierKeys } = await import('../../audit/index.ts')
@@ -179,9 +181,9 @@ function prove(group: Command, perform: Parameters<Register>[1]): void {
 function check(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('check')
-    .argument('<file>', 'a proof that audit prove printed')
-    .requiredOption('--key <key...>', 'verifier key, as audit key printed it; several may be given')
-    .description('check a proof with the public key alone: no database, no network')
+    .argument('<file>', 'a proof printed by audit prove')
+    .requiredOption('--key <key...>', 'one or more verifier keys, as printed by audit key')
+    .description('verify a proof with the public key alone, without database or network')
     .action((file: string) =>
       perform(async (cli) => {
         const { checkProof } = await import('../../audit/index.ts')
@@ -201,9 +203,9 @@ function losses(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('losses')
     .description(
-      'list changes that were made and not recorded (tables protected with --on-failure record_loss)',
+      'list changes that were not recorded (tables protected with --on-failure record_loss); exits 1 if there are any',
     )
-    .option('--settle <explanation>', 'say what became of those there are; they stay on record')
+    .option('--settle <explanation>', 'mark the listed losses as settled; they stay on record')
     .action(() =>
       perform(async (cli) => {
         const { settleLosses, unsettledLosses } = await import('../../audit/index.ts')
@@ -217,7 +219,7 @@ function losses(group: Command, perform: Parameters<Register>[1]): void {
           cli.print(
             { settled, losses: found },
             found.length === 0
-              ? 'no loss that is not settled'
+              ? 'no unsettled losses'
               : table(
                   ['table', 'operation', 'statements', 'rows', 'last', 'cause'],
                   found.map((loss) => [
@@ -241,10 +243,10 @@ async function readBundle(file: string): Promise<unknown> {
     return JSON.parse(await readFile(file, 'utf8'))
   } catch (error) {
     if (errno(error) === 'ENOENT')
-      throw new AkashiError('not_found', `there is no file ${file}`, { cause: error })
+      throw new AkashiError('not_found', `file not found: ${file}`, { cause: error })
     if (error instanceof SyntaxError) {
-      throw new AkashiError('invalid_input', `${file} is no JSON`, {
-        hint: 'write it with akashi audit prove',
+      throw new AkashiError('invalid_input', `${file} is not JSON`, {
+        hint: 'create it with akashi audit prove',
         cause: error,
       })
     }
@@ -259,8 +261,8 @@ function camelCase(option: string): string {
 function epoch(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('epoch')
-    .requiredOption('--reason <text>', 'why, one line; it is signed')
-    .description('open a new epoch of every log: after a restore, or to accept what was given up')
+    .requiredOption('--reason <text>', 'one line; becomes part of the signed link')
+    .description('open a new epoch of every log, after a restore or to accept lost entries')
     .action(() =>
       perform(async (cli) => {
         const { openEpoch } = await import('../../audit/index.ts')
@@ -284,8 +286,10 @@ function epoch(group: Command, perform: Parameters<Register>[1]): void {
           cli.print(
             { epochs },
             opened.length === 0
-              ? 'no log has an entry yet'
-              : opened.map(({ log, epoch: n, size }) => `${log}: epoch ${n} from size ${size} on`).join('\n'),
+              ? 'no log has entries yet'
+              : opened
+                  .map(({ log, epoch: n, size }) => `${log}: epoch ${n} starts at size ${size}`)
+                  .join('\n'),
           )
           return 0
         } finally {
@@ -296,7 +300,9 @@ function epoch(group: Command, perform: Parameters<Register>[1]): void {
 }
 
 export const audit: Register = (program, perform) => {
-  const group = program.command('audit').description('search the record, follow a record, prove a row')
+  const group = program
+    .command('audit')
+    .description('search the audit trail, show the history of a record, prove a row')
   search(group, perform)
   history(group, perform)
   prove(group, perform)

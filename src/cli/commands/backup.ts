@@ -13,14 +13,14 @@ function size(bytes: number): string {
 }
 
 export const backup: Register = (program, perform) => {
-  const group = program.command('backup').description('backups of the whole cluster, in the object store')
+  const group = program.command('backup').description('back up the whole cluster to the object store')
   for (const kind of ['full', 'incremental'] as const) {
     group
       .command(kind)
       .description(
         kind === 'full'
-          ? 'take a backup of every file'
-          : 'take what changed since the backup before (PostgreSQL 17 and newer)',
+          ? 'take a full backup'
+          : 'back up what changed since the previous backup (PostgreSQL 17 and newer)',
       )
       .action(() =>
         perform(async (cli) => {
@@ -60,7 +60,7 @@ export const backup: Register = (program, perform) => {
   }
   group
     .command('stream')
-    .description('stream WAL into the store until stopped; akashi up and akashi work do so by themselves')
+    .description('stream WAL to the store until stopped; akashi up and akashi work do this themselves')
     .action(() =>
       perform(async (cli) => {
         const { protectCluster } = await import('../../backup/index.ts')
@@ -80,7 +80,7 @@ export const backup: Register = (program, perform) => {
             },
           }),
         )
-        cli.print({ flushed: last }, `everything up to ${last} is stored`)
+        cli.print({ flushed: last }, `WAL is stored up to ${last}`)
         return 0
       }),
     )
@@ -107,8 +107,8 @@ export const backup: Register = (program, perform) => {
     )
   group
     .command('list')
-    .description('list backups and what can be restored, from the store alone')
-    .option('--cluster <id>', 'which cluster, where the store has several')
+    .description('list backups and restorable periods; reads only the store')
+    .option('--cluster <id>', 'system id of the cluster, if the store has several')
     .action(() =>
       perform(async (cli) => {
         const { describeCatalog, readCatalog } = await import('../../backup/index.ts')
@@ -143,8 +143,8 @@ export const backup: Register = (program, perform) => {
     )
   group
     .command('verify')
-    .description('read and check every object of the backups; exits 1 when one is damaged or missing')
-    .option('--cluster <id>', 'which cluster, where the store has several')
+    .description('read and check every backup object; exits 1 if one is damaged or missing')
+    .option('--cluster <id>', 'system id of the cluster, if the store has several')
     .action(() =>
       perform(async (cli) => {
         const { verifyBackups } = await import('../../backup/index.ts')
@@ -157,11 +157,11 @@ export const backup: Register = (program, perform) => {
           }),
         ).finally(() => bar.stop())
         const lines = [
-          `${found.backups} backups and ${found.walPieces} pieces of WAL read, ${size(found.bytes)}: ${found.ok ? 'no problem' : 'damaged'}`,
+          `read ${found.backups} backups and ${found.walPieces} WAL objects, ${size(found.bytes)}: ${found.ok ? 'no problems' : 'damaged'}`,
           ...found.problems.map(({ object, detail }) => `  ${object}: ${detail}`),
           ...found.gaps.map(
             ({ timeline, from, to, declared }) =>
-              `  WAL of timeline ${timeline} is missing from ${from} to ${to}${declared ? '; the server had lost it, which was told then' : ': objects are gone'}`,
+              `  WAL of timeline ${timeline} is missing from ${from} to ${to}${declared ? ' (the server removed it before it was uploaded, as reported then)' : ': objects are missing'}`,
           ),
         ]
         cli.print(found, lines.join('\n'))
@@ -170,8 +170,8 @@ export const backup: Register = (program, perform) => {
     )
   group
     .command('prune')
-    .description('remove backups and WAL that the retention no longer needs')
-    .option('--dry-run', 'show what would go; changes nothing')
+    .description('delete backups and WAL past their retention')
+    .option('--dry-run', 'only show what would be deleted')
     .action(() =>
       perform(async (cli) => {
         const { pruneBackups } = await import('../../backup/index.ts')
@@ -188,7 +188,7 @@ export const backup: Register = (program, perform) => {
         )
         cli.print(
           { dryRun, ...pruned },
-          `${dryRun ? 'would remove' : 'removed'} ${pruned.backups.length} backups, ${pruned.objects.length} objects`,
+          `${dryRun ? 'would delete' : 'deleted'} ${pruned.backups.length} backups, ${pruned.objects.length} objects`,
         )
         return 0
       }),
@@ -196,7 +196,7 @@ export const backup: Register = (program, perform) => {
   group
     .command('point')
     .argument('<name>')
-    .description('name this moment, to restore to it later')
+    .description('create a named restore point')
     .action((name: string) =>
       perform(async (cli) => {
         const { createRestorePoint } = await import('../../backup/index.ts')
@@ -204,32 +204,34 @@ export const backup: Register = (program, perform) => {
         const lsn = await withRunningBackups(await cli.config(), await cli.actor(), ({ source }) =>
           createRestorePoint(source.database, name),
         )
-        cli.print({ name, lsn }, `${name} is at ${lsn}`)
+        cli.print({ name, lsn }, `created restore point ${name} at ${lsn}`)
         return 0
       }),
     )
   group
     .command('rewrap')
-    .description('let the present recipients, and only them, open every backup; no backup is rewritten')
+    .description(
+      're-encrypt the data keys of all backups for the current recipients; backups are not rewritten',
+    )
     .action(() =>
       perform(async (cli) => {
         const { withRunningBackups } = await import('../../start/index.ts')
         const keys = await withRunningBackups(await cli.config(), await cli.actor(), ({ backupStore }) =>
           backupStore.keys.rewrap(cli.signal),
         )
-        cli.print({ keys }, `${keys} data keys wrapped anew`)
+        cli.print({ keys }, `re-encrypted ${keys} data keys`)
         return 0
       }),
     )
   group
     .command('audit-copy')
     .description(
-      'copy what was sealed of the audit log since the last copy; kept for years, apart from the backups',
+      'copy the audit rows sealed since the last copy; copies are independent of the backups and kept for years',
     )
-    .option('--list', 'show the copies instead')
-    .option('--read <id>', 'write the rows of one to a new file (--out), a line of JSON each')
-    .option('--out <file>', 'where they are written')
-    .option('--cluster <id>', 'which cluster, where the store has several')
+    .option('--list', 'list the copies instead')
+    .option('--read <id>', 'write the rows of a copy to a new file (--out), one JSON object per line')
+    .option('--out <file>', 'file to write')
+    .option('--cluster <id>', 'system id of the cluster, if the store has several')
     .action(() =>
       perform(async (cli) => {
         const settings = await cli.config()
@@ -243,14 +245,14 @@ export const backup: Register = (program, perform) => {
             if (read !== undefined) {
               const copy = copies.find(({ id }) => id === read)
               if (copy === undefined) {
-                throw new AkashiError('not_found', `there is no copy ${String(read)}`, {
-                  hint: 'akashi backup audit-copy --list',
+                throw new AkashiError('not_found', `audit copy not found: ${String(read)}`, {
+                  hint: 'list them with akashi backup audit-copy --list',
                 })
               }
               const { out } = cli.flags
               if (out === undefined) {
-                throw new AkashiError('invalid_input', 'where the rows go is not said', {
-                  hint: '--out FILE',
+                throw new AkashiError('invalid_input', '--read requires --out', {
+                  hint: 'add --out FILE',
                 })
               }
               const { createWriteStream } = await import('node:fs')
@@ -259,10 +261,7 @@ export const backup: Register = (program, perform) => {
                 readAuditCopy(backupStore, copy, { signal: cli.signal }),
                 createWriteStream(String(out), { flags: 'wx', mode: 0o600 }),
               )
-              cli.print(
-                { id: copy.id, file: out, logs: copy.manifest?.logs ?? [] },
-                `written to ${String(out)}`,
-              )
+              cli.print({ id: copy.id, file: out, logs: copy.manifest?.logs ?? [] }, `wrote ${String(out)}`)
               return 0
             }
             const { table } = await import('../output/table.ts')

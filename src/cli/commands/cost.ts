@@ -2,16 +2,16 @@ import type { Assumptions, Forecast, Prices } from '../../lifecycle/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 
 const numbers = [
-  ['users <n>', 'users', 'people who use the application'],
-  ['events-per-user <n>', 'eventsPerUser', 'events of each of them a day'],
+  ['users <n>', 'users', 'number of users'],
+  ['events-per-user <n>', 'eventsPerUser', 'events per user and day'],
   ['event-bytes <n>', 'eventBytes', 'bytes of one event in the database'],
-  ['years <n>', 'years', 'how far to look ahead'],
-  ['hot-days <n>', 'hotDays', 'age at which events leave the database'],
-  ['retention-days <n>', 'retentionDays', 'age at which objects are deleted'],
+  ['years <n>', 'years', 'years to forecast'],
+  ['hot-days <n>', 'hotDays', 'age in days at which events leave the database'],
+  ['retention-days <n>', 'retentionDays', 'age in days at which objects are deleted'],
   ['compression <x>', 'compression', 'bytes in the object store ÷ bytes in the database'],
-  ['objects-per-day <n>', 'objectsPerDay', 'objects that one day becomes'],
-  ['scan-gb <n>', 'scanGb', 'GB that Athena scans a month'],
-  ['retrieve-gb <n>', 'retrieveGb', 'GB of the coldest class read back a month'],
+  ['objects-per-day <n>', 'objectsPerDay', 'archived objects per day'],
+  ['scan-gb <n>', 'scanGb', 'GB scanned by Athena per month'],
+  ['retrieve-gb <n>', 'retrieveGb', 'GB retrieved from the coldest class per month'],
 ] as const
 
 const GB_A_TB = 1_000
@@ -26,8 +26,8 @@ async function readPrices(file: unknown): Promise<Prices> {
   try {
     document = JSON.parse(await readFile(file, 'utf8'))
   } catch (cause) {
-    throw new AkashiError('invalid_input', `${file} holds no prices`, {
-      hint: 'give a JSON file with the shape of assumptions.prices in akashi cost --json',
+    throw new AkashiError('invalid_input', `${file} is not a valid price file`, {
+      hint: 'give a JSON file of the form of assumptions.prices in akashi cost --json',
       cause,
     })
   }
@@ -51,7 +51,7 @@ async function readAssumptions(cli: Invocation): Promise<Assumptions> {
   })
 }
 
-/** Amounts to the cent, so that the document reads. */
+/** Rounds amounts to cents. */
 function rounded(forecast: Forecast): unknown {
   const amounts = new Set(['keep', 'keepTotal', 'archiveTotal', 'keepMonthly', 'archiveMonthly', 'saving'])
   const bill = ['storage', 'minimums', 'requests', 'retrieval', 'scan', 'crawler', 'total', 'savingAfterFees']
@@ -87,8 +87,8 @@ function shown(
     table(['day', 'all', 'in the database', 'hot', ...classes, 'archived'], rows),
     '',
     `${assumptions.years} years: ${dollars(totals.keep)} in the database, ${dollars(archive.storage)} archived: ${totals.savingPercent.toFixed(0)} % less`,
-    `beside its storage the archive costs ${dollars(archive.minimums)} for minimum sizes and times, ${dollars(fees)} in fees`,
-    ...(full === null ? [] : [`the database alone would be full on day ${full}`]),
+    `in addition, the archive costs ${dollars(archive.minimums)} for minimum sizes and durations and ${dollars(fees)} in fees`,
+    ...(full === null ? [] : [`without the archive, the database would be full on day ${full}`]),
     `prices: ${assumptions.prices.region}, ${assumptions.prices.date}`,
   ].join('\n')
 }
@@ -96,14 +96,14 @@ function shown(
 export const cost: Register = (program, perform) => {
   const command = program
     .command('cost')
-    .description('forecast what keeping events costs: all in the database, or archived')
-    .option('--preset <name>', "s4 (the source's plan) or akashi (the policies that are in force)", 's4')
+    .description('forecast the cost of keeping events: all in the database, or archived')
+    .option('--preset <name>', 's4 (the plan of the requirements) or akashi (the default policies)', 's4')
   for (const [option, , meaning] of numbers) command.option(`--${option}`, meaning)
   command
     .option('--tiers <list>', 'class:age in days, such as standard:90,infrequent:180,deep:365')
-    .option('--crawler', 'a Glue crawler runs once a day')
-    .option('--prices <file>', 'prices as JSON, instead of those that come with Akashi')
-    .option('--svg <file>', 'write a chart there')
+    .option('--crawler', 'include a Glue crawler that runs once a day')
+    .option('--prices <file>', 'JSON file with prices, instead of the built-in ones')
+    .option('--svg <file>', 'write a chart to this file')
     .action(() =>
       perform(async (cli) => {
         const { chartSvg, dollars, forecast } = await import('../../lifecycle/index.ts')
@@ -111,8 +111,8 @@ export const cost: Register = (program, perform) => {
         const { AkashiError } = await import('../../foundation/index.ts')
         const { preset, prices, svg } = cli.flags
         if (preset !== 's4' && preset !== 'akashi') {
-          throw new AkashiError('invalid_input', `there is no preset ${String(preset)}`, {
-            hint: 's4 or akashi',
+          throw new AkashiError('invalid_input', `${String(preset)} is not a preset`, {
+            hint: 'one of s4, akashi',
           })
         }
         const result = forecast(await readAssumptions(cli), await readPrices(prices))

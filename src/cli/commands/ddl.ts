@@ -19,7 +19,7 @@ async function readTable(cli: Invocation, name: string) {
 function remark(cli: Invocation, checked: number): void {
   cli.note(
     checked === 0
-      ? 'nothing is archived yet: no file to compare with'
+      ? 'nothing is archived yet, so there is no object to compare with'
       : `compared with ${counted(checked, 'archived object')}`,
   )
 }
@@ -27,12 +27,12 @@ function remark(cli: Invocation, checked: number): void {
 export const ddl: Register = (program, perform) => {
   const group = program
     .command('ddl')
-    .description('print definitions for the services that Akashi works with')
+    .description('print definitions for AWS: Athena, Glue, S3 lifecycle rules')
   group
     .command('athena')
     .argument('<table>', 'schema.table')
-    .description('CREATE EXTERNAL TABLE with partition projection')
-    .option('--database <name>', 'of the Glue catalogue', 'akashi')
+    .description('print CREATE EXTERNAL TABLE with partition projection')
+    .option('--database <name>', 'database of the Glue catalog', 'akashi')
     .option(
       '--location <url>',
       'where the objects are, such as s3://bucket/prefix (default: the object store)',
@@ -50,7 +50,7 @@ export const ddl: Register = (program, perform) => {
   group
     .command('glue')
     .argument('<table>', 'schema.table')
-    .description('the table for aws glue create-table --table-input')
+    .description('print the input of aws glue create-table --table-input')
     .option(
       '--location <url>',
       'where the objects are, such as s3://bucket/prefix (default: the object store)',
@@ -67,8 +67,11 @@ export const ddl: Register = (program, perform) => {
     )
   group
     .command('s3-lifecycle')
-    .description('rules of the S3 bucket that move the archive to cheaper tiers by the age of its events')
-    .option('--late', 'look through the archive for months that were exported late, and date theirs')
+    .description('print S3 lifecycle rules that move the archive to cheaper tiers by the age of its events')
+    .option(
+      '--late',
+      'search the archive for months that were exported late, and add rules with dates for them',
+    )
     .action(() =>
       perform(async (cli) => {
         const { lateMonths, s3Lifecycle, s3PrefixOf } = await import('../../object-store/index.ts')

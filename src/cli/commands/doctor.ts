@@ -3,7 +3,7 @@ import type { Register } from '../invocation.ts'
 export const doctor: Register = (program, perform) => {
   program
     .command('doctor')
-    .description('say what is wrong here and how to mend it')
+    .description('check this installation and say how to fix what is wrong; exits 1 if anything is')
     .action(() =>
       perform(async (cli) => {
         const { examine } = await import('../doctor/index.ts')

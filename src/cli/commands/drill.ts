@@ -4,14 +4,14 @@ export const drill: Register = (program, perform) => {
   program
     .command('drill')
     .description(
-      'restore to a random moment on a server that is thrown away, compare and measure; exits 1 when something is wrong',
+      'restore to a random moment on a temporary server, compare and measure; exits 1 if something is wrong',
     )
-    .option('--latest', 'restore to the latest moment instead: the half-yearly test of a whole recovery')
+    .option('--latest', 'restore to the latest moment instead: the half-yearly recovery test')
     .option(
       '--binaries <dir>',
-      'folder with the server of the backups’ major version (default: where packages put it)',
+      'folder with the server of the backups’ major version (default: where packages install it)',
     )
-    .option('--list', 'show earlier drills instead')
+    .option('--list', 'list earlier drills instead')
     .action(() =>
       perform(async (cli) => {
         const { drill: run, listDrills } = await import('../../operations/index.ts')
@@ -34,7 +34,7 @@ export const drill: Register = (program, perform) => {
           cli.print(
             { drills },
             rows.length === 0
-              ? 'there was no drill yet'
+              ? 'no drills yet'
               : table(['drill', 'kind', '', 'target', 'RPO s', 'RTO s', ''], rows),
           )
           return 0
@@ -53,12 +53,12 @@ export const drill: Register = (program, perform) => {
         cli.print(
           report,
           [
-            `drill ${ok ? 'passed' : 'FAILED'}: restored to ${target ?? 'nothing'}; at most ${rpoSeconds ?? '?'} s lost, back in ${rtoSeconds ?? '?'} s`,
+            `drill ${ok ? 'passed' : 'FAILED'}: restored to ${target ?? 'nothing'}; RPO at most ${rpoSeconds ?? '?'} s, RTO ${rtoSeconds ?? '?'} s`,
             ...phases.map(({ phase, seconds }) => `  ${phase}: ${seconds.toFixed(1)} s`),
             ...(content === null
               ? []
               : [
-                  `  ${content.relations} tables and sequences, ${content.rows} rows${comparedWith === null ? '; no second way led there to compare' : ', the same both ways or told below'}`,
+                  `  ${content.relations} tables and sequences, ${content.rows} rows${comparedWith === null ? '; no second chain to compare with' : '; compared with a restore from a second chain'}`,
                 ]),
             ...problems.map((problem) => `  problem: ${problem}`),
             `signed report: ${object}`,

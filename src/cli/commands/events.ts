@@ -5,27 +5,27 @@ import type { Invocation, Register } from '../invocation.ts'
 
 type Filters = readonly (readonly [option: string, field: string, meaning: string])[]
 
-/** Option of the command line → field of the events' filter. */
+/** Command line option → field of the filter, description. */
 const filters: Filters = [
   ['from <time>', 'from', 'at or after this time, such as 2026-01-31T00:00:00Z'],
   ['to <time>', 'to', 'before this time'],
   ['type <type>', 'type', 'one type of event, such as authentication_failure'],
   ['category <category>', 'category', 'authentication, authorization, data_access, …'],
-  ['severity <severity>', 'minSeverity', 'this severity and every more urgent one'],
+  ['severity <severity>', 'minSeverity', 'this severity or higher'],
   ['service <name>', 'service', 'events of one service'],
   ['result <result>', 'result', 'success or failure'],
   ['address <address>', 'address', 'an address, or a network such as 192.0.2.0/24'],
   ['user <id>', 'userId', 'events of one user'],
-  ['user-name <name>', 'userName', 'events of one name, as it was given'],
+  ['user-name <name>', 'userName', 'events of one user name, as written in the event'],
   ['resource <id>', 'resourceId', 'events about one resource'],
   ['tenant <id>', 'tenantId', 'events of one tenant'],
   ['request <id>', 'requestId', 'events of one request'],
   ['trace <id>', 'traceId', 'events of one trace'],
-  ['status <status>', 'status', 'what is open, in_progress, resolved or suppressed'],
+  ['status <status>', 'status', 'open, in_progress, resolved or suppressed'],
 ]
 const pageOptions: Filters = [
-  ['text <text>', 'text', 'descriptions and details that hold this text; needs --from'],
-  ['cursor <cursor>', 'cursor', 'the page after, as the last one said'],
+  ['text <text>', 'text', 'descriptions and details that contain this text; requires --from'],
+  ['cursor <cursor>', 'cursor', 'next page; the cursor is printed with the page before'],
 ]
 
 const BAR_CHARACTERS = 40
@@ -52,7 +52,7 @@ function limitOf(cli: Invocation): { limit?: number } {
   if (limit === undefined) return {}
   const rows = Number(limit)
   if (Number.isInteger(rows)) return { limit: rows }
-  throw new AkashiError('invalid_input', `${String(limit)} is no number of rows`, {
+  throw new AkashiError('invalid_input', `${String(limit)} is not a valid --limit`, {
     hint: 'give a whole number',
   })
 }
@@ -74,7 +74,7 @@ function cells(row: EventRow): (string | null)[] {
 function search(group: Command, perform: Parameters<Register>[1]): void {
   const command = group.command('search').description('find security events, newest first')
   add(command, [...filters, ...pageOptions])
-    .option('--limit <n>', 'events of a page')
+    .option('--limit <n>', 'events per page')
     .action(() =>
       perform(async (cli) => {
         const { searchEvents } = await import('../../security/index.ts')
@@ -84,9 +84,9 @@ function search(group: Command, perform: Parameters<Register>[1]): void {
         const page = await withConnections(cli, ({ pool, actor }) =>
           searchEvents(pool('security_admin'), actor, filter),
         )
-        const head = ['at', 'severity', 'type', 'who', 'from', 'of', 'status', 'event']
+        const head = ['at', 'severity', 'type', 'user', 'address', 'resource', 'status', 'event']
         const shown = page.rows.length === 0 ? 'nothing found' : table(head, page.rows.map(cells))
-        cli.print(page, page.next === null ? shown : `${shown}\nmore: --cursor ${page.next}`)
+        cli.print(page, page.next === null ? shown : `${shown}\nnext page: --cursor ${page.next}`)
         return 0
       }),
     )
@@ -94,7 +94,7 @@ function search(group: Command, perform: Parameters<Register>[1]): void {
 
 function timeline(group: Command, perform: Parameters<Register>[1]): void {
   add(
-    group.command('timeline').description('count security events over time; needs --from and --to'),
+    group.command('timeline').description('count security events over time; requires --from and --to'),
     filters,
   )
     .option('--interval <interval>', '1m, 5m, 15m, 1h, 6h, 1d or 7d', '1h')
@@ -129,10 +129,10 @@ function remedy(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('remedy')
     .argument('<event>', 'id of the event')
-    .description('say what is done about an event; what is left out stays')
+    .description('set the remediation of an event; only the given options change')
     .option('--status <status>', 'open, in_progress, resolved or suppressed')
-    .option('--notes <text>', 'what was found and done')
-    .option('--assignee <uuid>', 'who looks after it')
+    .option('--notes <text>', 'findings and actions taken')
+    .option('--assignee <uuid>', 'id of the responsible user')
     .action((event: string) =>
       perform(async (cli) => {
         const { remediationChange } = await import('@akashi/contract')
@@ -152,9 +152,7 @@ function remedy(group: Command, perform: Parameters<Register>[1]): void {
 }
 
 export const events: Register = (program, perform) => {
-  const group = program
-    .command('events')
-    .description('search security events, and say what is done about them')
+  const group = program.command('events').description('search security events and record their remediation')
   search(group, perform)
   timeline(group, perform)
   remedy(group, perform)

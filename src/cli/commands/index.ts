@@ -1,4 +1,4 @@
-/** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
+/** Every command. A command is one file that registers itself and imports heavy modules only when it runs. */
 import type { Register } from '../invocation.ts'
 import { apikeys } from './apikeys.ts'
 import { archive } from './archive.ts'

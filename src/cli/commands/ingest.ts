@@ -9,7 +9,7 @@ const SHOWN_REJECTIONS = 20
 function describe({ read, accepted, stored, known, rejected, rejectedTotal }: LoadResult): string {
   const shown = rejected.slice(0, SHOWN_REJECTIONS)
   return [
-    `${read} lines read, ${accepted} accepted, ${rejectedTotal} not; ${stored} events are new, ${known} were there already`,
+    `${read} lines read, ${accepted} accepted, ${rejectedTotal} rejected; ${stored} events stored, ${known} already known`,
     ...shown.map(({ line, reason }) => `  line ${line}: ${reason}`),
     ...(rejectedTotal > shown.length
       ? [`  and ${rejectedTotal - shown.length} more; --json lists them`]
@@ -20,17 +20,17 @@ function describe({ read, accepted, stored, known, rejected, rejectedTotal }: Lo
 export const ingest: Register = (program, perform) => {
   program
     .command('ingest')
-    .argument('<file>', 'file to read, also as gzip; - reads standard input')
-    .description('take security events in, each exactly once however often the file is read')
+    .argument('<file>', 'file to read, plain or gzip; - for standard input')
+    .description('import security events from a log file; repeating it stores no duplicates')
     .requiredOption('--format <format>', 'sshd, json, ocsf or cloudtrail')
-    .option('--year <year>', 'sshd: year of the first line; without it, the one that fits')
+    .option('--year <year>', 'sshd: year of the first line (default: inferred)')
     .option(
       '--timezone <zone>',
       'sshd: time zone of the host that wrote the log, such as Asia/Tokyo (default: UTC)',
     )
     .option('--from <time>', 'reject events before this date or time (default: 2000-01-01)')
     .option('--to <time>', 'reject events at or after this date or time (default: a day from now)')
-    .option('--source <name>', 'tells apart systems that could write the very same lines')
+    .option('--source <name>', 'distinguishes systems that could write identical lines')
     .action((file: string) =>
       perform(async (cli) => {
         const { loadEvents, parseEvents } = await import('../../security/index.ts')

@@ -1,10 +1,10 @@
 import type { Register } from '../invocation.ts'
 
 export const jobs: Register = (program, perform) => {
-  const group = program.command('jobs').description('the timetable: what runs when, and what became of it')
+  const group = program.command('jobs').description('scheduled jobs: list, history, run, pause')
   group
     .command('list', { isDefault: true })
-    .description('list the jobs with their last runs')
+    .description('list the jobs with their latest run')
     .action(() =>
       perform(async (cli) => {
         const { listJobs } = await import('../../operations/index.ts')
@@ -18,17 +18,14 @@ export const jobs: Register = (program, perform) => {
           job.lastRun?.startedAt,
           job.description,
         ])
-        cli.print(
-          { jobs: found },
-          table(['job', 'schedule (UTC)', 'state', 'last run', 'what it does'], rows),
-        )
+        cli.print({ jobs: found }, table(['job', 'schedule (UTC)', 'state', 'last run', 'description'], rows))
         return 0
       }),
     )
   group
     .command('history')
     .argument('<job>')
-    .description('list the last runs of a job')
+    .description('list the latest runs of a job')
     .action((name: string) =>
       perform(async (cli) => {
         const { jobHistory } = await import('../../operations/index.ts')
@@ -46,7 +43,7 @@ export const jobs: Register = (program, perform) => {
   group
     .command('run')
     .argument('<job>')
-    .description('ask the workers to run a job now')
+    .description('request that a worker run a job now')
     .action((name: string) =>
       perform(async (cli) => {
         const { runNow } = await import('../../operations/index.ts')
@@ -54,10 +51,7 @@ export const jobs: Register = (program, perform) => {
         const requestedAt = await withConnections(cli, ({ pool, actor }) =>
           runNow(pool('worker'), actor, name),
         )
-        cli.print(
-          { job: name, requestedAt },
-          `${name} was asked for; akashi jobs history ${name} shows its runs`,
-        )
+        cli.print({ job: name, requestedAt }, `requested a run of ${name}; see akashi jobs history ${name}`)
         return 0
       }),
     )
@@ -65,13 +59,13 @@ export const jobs: Register = (program, perform) => {
     group
       .command(paused ? 'pause' : 'resume')
       .argument('<job>')
-      .description(paused ? 'leave a job out of the timetable' : 'put a job back into the timetable')
+      .description(paused ? 'pause a job' : 'resume a paused job')
       .action((name: string) =>
         perform(async (cli) => {
           const { pauseJob } = await import('../../operations/index.ts')
           const { withConnections } = await import('../databases.ts')
           await withConnections(cli, ({ pool, actor }) => pauseJob(pool('worker'), actor, name, paused))
-          cli.print({ job: name, paused }, `${name} is ${paused ? 'paused' : 'back in the timetable'}`)
+          cli.print({ job: name, paused }, `${name} is ${paused ? 'paused' : 'scheduled again'}`)
           return 0
         }),
       )

@@ -6,7 +6,7 @@ import type { Invocation, Perform, Register } from '../invocation.ts'
 import type { ExitStatus } from '../world.ts'
 
 export const keys: Register = (program, perform) => {
-  const group = program.command('keys').description('the keyring: its state, rotation, and erasing persons')
+  const group = program.command('keys').description('keyring: status, rotation, and erasure of persons')
   status(group, perform)
   rotate(group, perform)
   adopt(group, perform)
@@ -19,7 +19,7 @@ export const keys: Register = (program, perform) => {
 function status(group: Command, perform: Perform): void {
   group
     .command('status', { isDefault: true })
-    .description('list the keys of the service and count those of persons')
+    .description('list the service keys and count the person keys')
     .action(() =>
       perform((cli) =>
         withKeyring(cli, async (keyring) => {
@@ -34,7 +34,7 @@ function status(group: Command, perform: Perform): void {
             [
               `keyring ${keyring.location}`,
               table(
-                ['key', 'state', 'made'],
+                ['key', 'state', 'created'],
                 listed.map(({ id, state, createdAt }) => [id, state, createdAt.toISOString()]),
               ),
               `${counted.keys} persons have a key, ${counted.destroyed} were erased`,
@@ -43,7 +43,7 @@ function status(group: Command, perform: Perform): void {
                     'a rotation is in progress or was interrupted: akashi keys rotate --purpose wrapping completes it',
                   ]
                 : []),
-              `certificates check with ${verifierKey}`,
+              `verifier key of erasure certificates: ${verifierKey}`,
             ].join('\n'),
           )
           return 0
@@ -156,9 +156,9 @@ function shred(group: Command, perform: Perform): void {
   group
     .command('shred')
     .argument('<user>', 'id, username or e-mail')
-    .requiredOption('--confirm <user>', 'the username or id once more: it cannot be taken back')
-    .requiredOption('--reason <text>', 'why; recorded')
-    .description('erase a person: end the account, destroy the key, print the signed certificate')
+    .requiredOption('--confirm <user>', 'repeat the username or id: this cannot be undone')
+    .requiredOption('--reason <text>', 'recorded in the audit trail')
+    .description('erase a person: delete the account, destroy the key, print the signed certificate')
     .action((user: string) =>
       perform((cli) =>
         withPersons(cli, user, async ({ database, actor, keyring, userId }) => {
@@ -178,8 +178,8 @@ function shred(group: Command, perform: Perform): void {
 function certificate(group: Command, perform: Perform): void {
   group
     .command('certificate')
-    .argument('<user>', 'the id of a person who was erased')
-    .description('print the certificate of an erasure; exits 1 while it is not completed')
+    .argument('<user>', 'id of an erased person')
+    .description('print the certificate of an erasure; exits 1 while the erasure is incomplete')
     .action((user: string) =>
       perform((cli) =>
         withPersons(cli, user, async ({ database, actor, userId }) => {
@@ -187,7 +187,7 @@ function certificate(group: Command, perform: Perform): void {
           const { AkashiError } = await import('../../foundation/index.ts')
           const erasure = await readErasure({ database }, actor, userId)
           if (erasure === null) throw new AkashiError('not_found', 'this person was not erased')
-          const unfinished = 'the erasure was cut short: akashi keys reconcile completes it'
+          const unfinished = 'the erasure was interrupted: akashi keys reconcile completes it'
           cli.print(erasure, erasure.certificate ?? unfinished)
           return erasure.certificate === null ? 1 : 0
         }),
@@ -199,8 +199,8 @@ function check(group: Command, perform: Perform): void {
   group
     .command('check')
     .argument('<file>', 'a certificate')
-    .requiredOption('--key <verifier key>', 'as akashi keys status prints it')
-    .description('check a certificate offline; exits 1 when it was changed or is not signed by the key')
+    .requiredOption('--key <verifier key>', 'as printed by akashi keys status')
+    .description('verify a certificate offline; exits 1 if it was changed or is not signed by the key')
     .action((file: string) =>
       perform(async (cli) => {
         const { readFile } = await import('node:fs/promises')
@@ -209,7 +209,7 @@ function check(group: Command, perform: Perform): void {
         const values = checked.unreadable.reduce((sum, place) => sum + (place.values ?? 0), 0)
         cli.print(
           checked,
-          `${checked.person} was erased at ${checked.destroyedAt}; ${values} encrypted values of the database are unreadable`,
+          `${checked.person} was erased at ${checked.destroyedAt}; ${values} encrypted values in the database are unreadable`,
         )
         return 0
       }),
@@ -219,7 +219,7 @@ function check(group: Command, perform: Perform): void {
 function reconcile(group: Command, perform: Perform): void {
   group
     .command('reconcile')
-    .description('after a restore of database or keyring: erase again who was erased; exits 1 when it cannot')
+    .description('after restoring the database or the keyring: repeat earlier erasures; exits 1 if it cannot')
     .action(() =>
       perform((cli) =>
         withKeyring(cli, async (keyring) => {
@@ -239,7 +239,9 @@ function reconcile(group: Command, perform: Perform): void {
               ...refused.map(({ userId, reason }) => `  ${userId} is not erased: ${reason}`),
               ...(missingKeys === 0
                 ? []
-                : [`${missingKeys} users have no key in this keyring: it is another one, or was lost`]),
+                : [
+                    `${missingKeys} users have no key in this keyring: it is the wrong one, or keys were lost`,
+                  ]),
             ].join('\n'),
           )
           return refused.length === 0 && missingKeys === 0 ? 0 : 1
@@ -261,7 +263,7 @@ async function withKeyring(
   }
 }
 
-/** With the rights of whoever administers the database, as somebody who works on its machine. */
+/** Runs with the privileges of akashi_owner. */
 function withPersons(
   cli: Invocation,
   user: string,

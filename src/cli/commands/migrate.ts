@@ -7,12 +7,10 @@ async function target(cli: Invocation) {
 }
 
 export const migrate: Register = (program, perform) => {
-  const group = program
-    .command('migrate')
-    .description('bring the database to the version of this program, or back')
+  const group = program.command('migrate').description('apply or revert database migrations')
   group
     .command('up')
-    .description('apply every migration that is pending')
+    .description('apply all pending migrations')
     .action(() =>
       perform(async (cli) => {
         const { findConnections, migrateDatabase, openKeys } = await import('../../start/index.ts')
@@ -34,17 +32,17 @@ export const migrate: Register = (program, perform) => {
     )
   group
     .command('down')
-    .description('take the last migration back; refuses to discard rows without --destroy')
-    .option('--steps <n>', 'how many to take back', '1')
-    .option('--destroy', 'also when rows are lost with it')
+    .description('revert the latest migration; refuses to drop tables with rows unless --destroy is given')
+    .option('--steps <n>', 'how many migrations to revert', '1')
+    .option('--destroy', 'drop tables even if they have rows')
     .action(() =>
       perform(async (cli) => {
         const { migrateDown } = await import('../../postgres/index.ts')
         const { AkashiError } = await import('../../foundation/index.ts')
         const steps = Number(cli.flags['steps'])
         if (!Number.isInteger(steps) || steps < 1) {
-          throw new AkashiError('invalid_input', `${String(cli.flags['steps'])} is no number of migrations`, {
-            hint: 'give a whole number from 1 up',
+          throw new AkashiError('invalid_input', `${String(cli.flags['steps'])} is not a valid --steps`, {
+            hint: 'give a whole number of at least 1',
           })
         }
         const reverted = await migrateDown({
@@ -54,14 +52,14 @@ export const migrate: Register = (program, perform) => {
         })
         cli.print(
           { reverted },
-          reverted.length === 0 ? 'nothing to do' : reverted.map((id) => `took back ${id}`).join('\n'),
+          reverted.length === 0 ? 'nothing to do' : reverted.map((id) => `reverted ${id}`).join('\n'),
         )
         return 0
       }),
     )
   group
     .command('status')
-    .description('list what is applied and what is pending')
+    .description('list applied and pending migrations; exits 1 if any are pending')
     .action(() =>
       perform(async (cli) => {
         const { migrationStatus } = await import('../../postgres/index.ts')

@@ -6,7 +6,7 @@ export function limitOf(cli: Invocation): { limit?: number } {
   if (limit === undefined) return {}
   const rows = Number(limit)
   if (!Number.isInteger(rows)) {
-    throw new AkashiError('invalid_input', `${String(limit)} is no number of rows`, {
+    throw new AkashiError('invalid_input', `${String(limit)} is not a valid --limit`, {
       hint: 'give a whole number',
     })
   }
@@ -14,5 +14,5 @@ export function limitOf(cli: Invocation): { limit?: number } {
 }
 
 export function moreOf(next: string | null): string {
-  return next === null ? '' : `\nmore: --cursor ${next}`
+  return next === null ? '' : `\nnext page: --cursor ${next}`
 }

@@ -6,7 +6,7 @@ function asOf(cli: Invocation): Date | undefined {
   if (value === undefined) return undefined
   const time = new Date(String(value))
   if (Number.isNaN(time.getTime())) {
-    throw new AkashiError('invalid_input', `${String(value)} is no time`, {
+    throw new AkashiError('invalid_input', `${String(value)} is not a valid time`, {
       hint: 'write it as 2026-12-31T00:00:00Z',
     })
   }
@@ -14,16 +14,16 @@ function asOf(cli: Invocation): Date | undefined {
 }
 
 export const partitions: Register = (program, perform) => {
-  const group = program.command('partitions').description('the partitions that policies make ahead of time')
+  const group = program.command('partitions').description('create partitions ahead of time, as policies say')
   for (const verb of ['plan', 'apply'] as const) {
     group
       .command(verb)
       .description(
         verb === 'plan'
-          ? 'show what is missing and what locks making it takes; changes nothing'
-          : 'make what is missing',
+          ? 'list missing partitions and the locks that creating them takes'
+          : 'create missing partitions',
       )
-      .option('--as-of <time>', 'as if it were then')
+      .option('--as-of <time>', 'act as if it were this time')
       .action(() =>
         perform(async (cli) => {
           const lifecycle = await import('../../lifecycle/index.ts')
@@ -57,7 +57,7 @@ export const partitions: Register = (program, perform) => {
   }
   group
     .command('status')
-    .description('how far ahead every table is covered; exits 1 when one is about to run out')
+    .description('show how far ahead every table has partitions; exits 1 if one is about to run out')
     .action(() =>
       perform(async (cli) => {
         const { partitionStatus } = await import('../../lifecycle/index.ts')

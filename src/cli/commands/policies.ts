@@ -5,7 +5,7 @@ import type { Perform, Register } from '../invocation.ts'
 export const policies: Register = (program, perform) => {
   const group = program
     .command('policies')
-    .description('what is demanded of passwords, sessions, second factors and keys')
+    .description('security policies for passwords, sessions, second factors and API keys')
   list(group, perform)
   set(group, perform)
   reset(group, perform)
@@ -14,7 +14,7 @@ export const policies: Register = (program, perform) => {
 function list(group: Command, perform: Perform): void {
   group
     .command('list', { isDefault: true })
-    .description('list every policy with its value and what it may be')
+    .description('list every policy with its value and default')
     .action(() =>
       perform(async (cli) => {
         const { listPolicies } = await import('../../identity/index.ts')
@@ -37,9 +37,9 @@ function list(group: Command, perform: Perform): void {
 function set(group: Command, perform: Perform): void {
   group
     .command('set')
-    .argument('<policy>', 'as akashi policies list shows it')
-    .argument('<value>', 'a number, true or false, a text, or texts separated by commas')
-    .description('change a policy, from now on; recorded in the trail and as a security event')
+    .argument('<policy>', 'as listed by akashi policies list')
+    .argument('<value>', 'a number, true or false, a text, or comma-separated texts')
+    .description('change a policy; recorded in the audit trail and as a security event')
     .action((key: string, value: string) =>
       perform(async (cli) => {
         const { listPolicies, setPolicy } = await import('../../identity/index.ts')
@@ -49,7 +49,7 @@ function set(group: Command, perform: Perform): void {
           const known = (await listPolicies(owner, actor)).find((policy) => policy.key === key)
           return await setPolicy(owner, actor, key, known === undefined ? value : parseValue(known, value))
         })
-        cli.print(changed, `${key} is ${textOf(changed.value)} now`)
+        cli.print(changed, `${key} is now ${textOf(changed.value)}`)
         return 0
       }),
     )
@@ -59,7 +59,7 @@ function reset(group: Command, perform: Perform): void {
   group
     .command('reset')
     .argument('<policy>')
-    .description('take a policy back to its default')
+    .description('reset a policy to its default')
     .action((key: string) =>
       perform(async (cli) => {
         const { setPolicy } = await import('../../identity/index.ts')
@@ -71,7 +71,7 @@ function reset(group: Command, perform: Perform): void {
     )
 }
 
-/** The words of a command line as a value of the policy's type; what it may be is the database's to say. */
+/** Parses a command line argument as the policy's type; the database validates the value. */
 function parseValue({ valueType }: SecurityPolicy, text: string): SecurityPolicy['value'] {
   switch (valueType) {
     case 'integer':

@@ -17,19 +17,19 @@ function list(value: unknown): string[] {
 export const protect: Register = (program, perform) => {
   program
     .command('protect')
-    .argument('[table]', 'schema.table; without it, list every table and whether it is covered')
-    .description('put a table under audit: every change of it is recorded, sealed and provable')
+    .argument('[table]', 'schema.table; without it, list all tables and whether they are protected')
+    .description('audit a table: every change of it is recorded, sealed and provable')
     .option('--classification <level>', `one of ${classifications.join(', ')}`, 'internal')
-    .option('--subject <column>', 'column that says which person a row is about')
-    .option('--digest <columns>', 'columns kept as salted digests, separated by commas')
-    .option('--omit <columns>', 'columns never kept, separated by commas')
-    .option('--ignore <columns>', 'columns whose change alone is not recorded, separated by commas')
+    .option('--subject <column>', 'column with the id of the person that a row is about (data subject)')
+    .option('--digest <columns>', 'comma-separated columns recorded as salted digests')
+    .option('--omit <columns>', 'comma-separated columns never recorded')
+    .option('--ignore <columns>', 'comma-separated columns whose change alone is not recorded')
     .option(
-      '--on-failure <stance>',
-      'when a change cannot be recorded: fail, it is not made; record_loss, it is made and counted',
+      '--on-failure <action>',
+      'when a change cannot be recorded: fail (the change fails) or record_loss (it succeeds and is counted)',
       'fail',
     )
-    .option('--exempt <reason>', 'instead, say why the table needs no audit')
+    .option('--exempt <reason>', 'exempt the table from audit instead, for this reason')
     .action((name: string | undefined) =>
       perform(async (cli) => {
         const audit = await import('../../audit/index.ts')
@@ -56,15 +56,19 @@ export const protect: Register = (program, perform) => {
           }
           const level = classifications.find((candidate) => candidate === classification)
           if (level === undefined) {
-            throw new AkashiError('invalid_input', `${String(classification)} is no classification`, {
+            throw new AkashiError('invalid_input', `${String(classification)} is not a classification`, {
               hint: `one of ${classifications.join(', ')}`,
             })
           }
           const onFailure = stances.find((candidate) => candidate === cli.flags['onFailure'])
           if (onFailure === undefined) {
-            throw new AkashiError('invalid_input', `${String(cli.flags['onFailure'])} is no stance`, {
-              hint: `one of ${stances.join(', ')}`,
-            })
+            throw new AkashiError(
+              'invalid_input',
+              `${String(cli.flags['onFailure'])} is not a valid --on-failure`,
+              {
+                hint: `one of ${stances.join(', ')}`,
+              },
+            )
           }
           const columns = Object.fromEntries([
             ...list(digest).map((column) => [column, treatments[1]] as const),
@@ -78,7 +82,7 @@ export const protect: Register = (program, perform) => {
             onFailure,
             ...(typeof subject === 'string' ? { subject } : {}),
           })
-          cli.print({ table: name, state: 'protected' }, `${name} is under audit`)
+          cli.print({ table: name, state: 'protected' }, `${name} is protected`)
           return 0
         })
       }),
@@ -89,13 +93,13 @@ export const unprotect: Register = (program, perform) => {
   program
     .command('unprotect')
     .argument('<table>', 'schema.table')
-    .description('end the audit of a table; its trail stays')
+    .description('stop auditing a table; its audit rows stay')
     .action((name: string) =>
       perform(async (cli) => {
         const audit = await import('../../audit/index.ts')
         const { withConnections } = await import('../databases.ts')
         await withConnections(cli, ({ pool }) => audit.unprotect(pool('owner'), name))
-        cli.print({ table: name, state: 'gap' }, `${name} is no longer under audit; its trail stays`)
+        cli.print({ table: name, state: 'gap' }, `${name} is no longer protected; its audit rows stay`)
         return 0
       }),
     )

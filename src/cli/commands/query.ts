@@ -11,7 +11,7 @@ function numberOf(cli: Invocation, name: string): number | undefined {
   return value === undefined ? undefined : Number(value)
 }
 
-/** A bar for what is fetched, then one for what is scanned. */
+/** A progress bar for fetching, then one for scanning. */
 function watch(cli: Invocation): {
   readonly onProgress: (progress: QueryProgress) => void
   stop(): Promise<void>
@@ -35,26 +35,26 @@ async function thaw(queries: Queries, error: unknown): Promise<string> {
   const objects = error instanceof AkashiError ? error.detail['frozen'] : undefined
   if (!Array.isArray(objects)) throw error
   const waiting = await queries.thaw(objects.map(String))
-  return `${waiting.length} of ${objects.length} frozen objects are being thawed; ask again in some hours`
+  return `${waiting.length} of ${objects.length} frozen objects are being thawed; repeat the query in a few hours`
 }
 
 function summary({ files, hot, truncated }: Pick<QueryAnswer, 'files' | 'hot' | 'truncated'>): string {
-  const more = truncated ? '; there are more rows: raise --rows' : ''
+  const more = truncated ? '; there are more rows: increase --rows' : ''
   return `${counted(files.length, 'archived object')}, ${counted(hot, 'row')} from PostgreSQL${more}`
 }
 
 export const query: Register = (program, perform) => {
   program
     .command('query')
-    .argument('<sql>', 'one SELECT; tables are named as in PostgreSQL')
-    .description('search everything that is kept, archived or not')
-    .option('--format <format>', 'table, json, csv or parquet; with --output its ending says it')
-    .option('--output <file>', 'write the answer there: .csv, .parquet or .json')
-    .option('--rows <n>', 'rows of the answer at most (default: 10000, with --output 10000000)')
-    .option('--timeout <seconds>', 'for all of it (default: 600)', '600')
-    .option('--memory <size>', 'for the engine, such as 4GB (default: 1GB)')
-    .option('--reason <text>', 'why it is asked: kept in the trail')
-    .option('--thaw', 'ask for frozen objects to become readable, where the query needs some')
+    .argument('<sql>', 'one SELECT statement, with table names as in PostgreSQL')
+    .description('run an SQL query over rows in PostgreSQL and in the archive')
+    .option('--format <format>', 'table, json, csv or parquet (default: from the extension of --output)')
+    .option('--output <file>', 'write the result to this file: .csv, .parquet or .json')
+    .option('--rows <n>', 'maximum number of rows (default: 10000, with --output 10000000)')
+    .option('--timeout <seconds>', 'limit for the whole query (default: 600)', '600')
+    .option('--memory <size>', 'memory limit of the engine, such as 4GB (default: 1GB)')
+    .option('--reason <text>', 'recorded in the audit trail')
+    .option('--thaw', 'request that frozen objects which the query needs be thawed')
     .action((sql: string) =>
       perform(async (cli) => {
         const { csvLine, openQueries, queryFormat, writeAnswer } = await import('../../lifecycle/index.ts')
@@ -66,7 +66,7 @@ export const query: Register = (program, perform) => {
         const file = typeof output === 'string' ? output : undefined
         const form = queryFormat(typeof format === 'string' ? format : cli.json ? 'json' : undefined, file)
         if (form === 'parquet' && file === undefined) {
-          throw new AkashiError('invalid_input', 'Parquet goes to a file', { hint: 'name it with --output' })
+          throw new AkashiError('invalid_input', 'parquet output needs a file', { hint: 'add --output FILE' })
         }
         const rows = numberOf(cli, 'rows')
         const request = {
@@ -81,15 +81,15 @@ export const query: Register = (program, perform) => {
         return await withConnections(cli, async ({ pool, actor }) => {
           const queries = openQueries({ database: pool('security_admin'), store })
           const watching = watch(cli)
-          const asked = { ...request, onProgress: watching.onProgress }
+          const watched = { ...request, onProgress: watching.onProgress }
           try {
             if (file !== undefined || form === 'parquet') {
-              const answer = await writeAnswer(queries, actor, asked, { format: form, file: file ?? '' })
+              const answer = await writeAnswer(queries, actor, watched, { format: form, file: file ?? '' })
               await watching.stop()
               cli.print({ ...answer, output: file }, `${answer.written} rows in ${file}; ${summary(answer)}`)
               return 0
             }
-            const answer = await queries.run(actor, asked)
+            const answer = await queries.run(actor, watched)
             await watching.stop()
             const text = {
               table: () => `${table(answer.columns, answer.rows)}\n\n${summary(answer)}`,

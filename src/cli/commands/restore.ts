@@ -24,26 +24,26 @@ interface Request {
 export const restore: Register = (program, perform) => {
   program
     .command('restore')
-    .description('bring the database back as it was into a folder of its own, or one table of it (--table)')
-    .option('--to <dir>', 'data folder to restore the whole cluster into; must not have a database')
+    .description('restore the whole cluster into a new data folder (--to), or a single table (--table)')
+    .option('--to <dir>', 'data folder for the restored cluster; must not contain a database')
     .option(
       '--at <point>',
-      'latest, a time (2026-11-21T05:20:00Z), a position (0/16B3748), a transaction number or a restore point',
+      'latest, a time (2026-11-21T05:20:00Z), a WAL position (0/16B3748), a transaction id or a restore point',
       'latest',
     )
-    .option('--timeline <n>', 'timeline to end on (default: the one that goes on longest)')
+    .option('--timeline <n>', 'timeline to restore (default: the one that extends furthest)')
     .option(
       '--binaries <dir>',
-      'folder with the server of the backup’s major version (default: where packages put it)',
+      'folder with the server of the backup’s major version (default: where packages install it)',
     )
     .option(...takeOverOption)
-    .option('--cluster <id>', 'which cluster, where the store has several')
-    .option('--no-check', 'do not check the restored cluster (indexes, tables, ledger)')
-    .option('--table <schema.table>', 'only this table, from the running database’s backups')
-    .option('--into <schema.table>', 'new table for its rows; nothing is ever overwritten')
-    .option('--diff', 'show how its rows differ from the present ones; changes nothing by itself')
-    .option('--apply', 'bring missing and changed rows back into the present table; needs --reason')
-    .option('--reason <text>', 'why they are brought back; kept in the trail')
+    .option('--cluster <id>', 'system id of the cluster, if the store has several')
+    .option('--no-check', 'skip the checks of the restored cluster (indexes, tables, ledger)')
+    .option('--table <schema.table>', 'restore only this table, from the backups of the running database')
+    .option('--into <schema.table>', 'new table for the restored rows; existing tables are never overwritten')
+    .option('--diff', 'show how the restored rows differ from the current ones')
+    .option('--apply', 'write missing and changed rows back to the current table; requires --reason')
+    .option('--reason <text>', 'for --apply; recorded in the audit trail')
     .action(() =>
       perform(async (cli) => {
         const { parseTarget } = await import('../../backup/index.ts')
@@ -77,8 +77,8 @@ function chooseWork(cli: Invocation): (cli: Invocation, request: Request) => Pro
   const table = textOf(cli, 'table')
   const to = textOf(cli, 'to')
   if ((table === undefined) === (to === undefined)) {
-    throw new AkashiError('invalid_input', 'a restore is of the whole cluster or of one table', {
-      hint: '--to DIR for the cluster, or --table T with --into U, --diff or --apply',
+    throw new AkashiError('invalid_input', 'give either --to or --table', {
+      hint: '--to DIR restores the whole cluster; --table TABLE with --into, --diff or --apply restores one table',
     })
   }
   return to === undefined ? restoreOne : restoreAll
@@ -108,7 +108,7 @@ async function restoreAll(cli: Invocation, request: Request): Promise<ExitStatus
       `restored to ${reachedTime ?? 'the end of the backup'} (${report.reachedLsn}) in ${seconds.toFixed(1)} s: ${report.rows} rows`,
       ...(checks === null ? ['not checked'] : checks.lines),
       ...remarks(report),
-      `PostgreSQL serves it, and akashi up --data ${to} goes on from there`,
+      `start it with akashi up --data ${to}`,
       ...(cli.flags['takeOver'] === true
         ? ['it owns the object store now']
         : ['it only reads the object store, which belongs to the original; see --take-over']),
@@ -134,8 +134,8 @@ async function restoreOne(cli: Invocation, request: Request): Promise<ExitStatus
   const apply = cli.flags['apply'] === true
   const diff = cli.flags['diff'] === true
   if (into === undefined && !diff && !apply) {
-    throw new AkashiError('invalid_input', 'what to do with the table is not said', {
-      hint: '--into NEW keeps it beside the present one, --diff compares, --apply brings rows back',
+    throw new AkashiError('invalid_input', '--table requires --into, --diff or --apply', {
+      hint: '--into NEW restores it into a new table, --diff compares, --apply writes rows back',
     })
   }
   const started = performance.now()
@@ -161,7 +161,7 @@ async function restoreOne(cli: Invocation, request: Request): Promise<ExitStatus
     },
     [
       `${source} as of ${reachedTime ?? 'the backup'} (${restored.reachedLsn}): ${restored.rows} rows in ${seconds.toFixed(1)} s`,
-      ...(copy === null ? [] : [`they are in ${copy}`]),
+      ...(copy === null ? [] : [`restored into ${copy}`]),
       ...(difference === null
         ? []
         : [
@@ -172,10 +172,8 @@ async function restoreOne(cli: Invocation, request: Request): Promise<ExitStatus
             ),
             ...difference.uncompared.map((name) => `  column ${name} is not compared`),
           ]),
-      ...(applied === null
-        ? []
-        : [`brought back: ${applied.inserted} rows, ${applied.updated} changed back`]),
-      ...restored.foreignKeys.map((key) => `it referred to others, the copy does not: ${key}`),
+      ...(applied === null ? [] : [`applied: ${applied.inserted} rows inserted, ${applied.updated} updated`]),
+      ...restored.foreignKeys.map((key) => `foreign key not created on the new table: ${key}`),
       ...restored.notes,
     ].join('\n'),
   )
@@ -213,5 +211,7 @@ function timelineOf(value: unknown): number | undefined {
   if (value === undefined) return undefined
   const timeline = Number(value)
   if (Number.isInteger(timeline) && timeline > 0) return timeline
-  throw new AkashiError('invalid_input', `${String(value)} is no timeline`, { hint: 'a whole number from 1' })
+  throw new AkashiError('invalid_input', `${String(value)} is not a valid --timeline`, {
+    hint: 'give a whole number of at least 1',
+  })
 }

@@ -4,12 +4,14 @@ import type { Register } from '../invocation.ts'
 
 type Group = (group: Command, perform: Parameters<Register>[1]) => void
 
-/** A moment that an option names. */
+/** The time of `--until`. */
 function momentOf(value: unknown): { readonly expiresAt?: Date } {
   if (typeof value !== 'string') return {}
   const expiresAt = new Date(value)
   if (Number.isNaN(expiresAt.getTime())) {
-    throw new AkashiError('invalid_input', `${value} is no time`, { hint: 'such as 2026-12-31T00:00:00Z' })
+    throw new AkashiError('invalid_input', `${value} is not a valid time`, {
+      hint: 'write it as 2026-12-31T00:00:00Z',
+    })
   }
   return { expiresAt }
 }
@@ -17,7 +19,7 @@ function momentOf(value: unknown): { readonly expiresAt?: Date } {
 const show: Group = (group, perform) => {
   group
     .command('list', { isDefault: true })
-    .description('list the roles and what they hold')
+    .description('list the roles with their permissions')
     .action(() =>
       perform(async (cli) => {
         const { listRoles } = await import('../../identity/index.ts')
@@ -82,8 +84,8 @@ const give: Group = (group, perform) => {
     .command('grant')
     .argument('<user>', 'username or id')
     .argument('<role>')
-    .description('give a user a role, or change when it ends')
-    .option('--until <time>', 'when it ends, such as 2026-12-31T00:00:00Z; for good without it')
+    .description('grant a role to a user, or change when the grant expires')
+    .option('--until <time>', 'when it expires, such as 2026-12-31T00:00:00Z (default: never)')
     .action((user: string, role: string) =>
       perform(async (cli) => {
         const { grantRole, userIdOf } = await import('../../identity/index.ts')
@@ -96,7 +98,7 @@ const give: Group = (group, perform) => {
             userId,
           }
         })
-        cli.print({ ...grant, role }, `${user} is ${role}`)
+        cli.print({ ...grant, role }, `${user} has the role ${role}`)
         return 0
       }),
     )
@@ -104,7 +106,7 @@ const give: Group = (group, perform) => {
     .command('revoke')
     .argument('<user>', 'username or id')
     .argument('<role>')
-    .description('take a role from a user')
+    .description('revoke a role from a user')
     .action((user: string, role: string) =>
       perform(async (cli) => {
         const { revokeRole, userIdOf } = await import('../../identity/index.ts')
@@ -115,7 +117,7 @@ const give: Group = (group, perform) => {
         })
         cli.print(
           { user, role, revoked },
-          revoked ? `${user} is no longer ${role}` : `${user} was not ${role}`,
+          revoked ? `${user} no longer has the role ${role}` : `${user} did not have the role ${role}`,
         )
         return 0
       }),
@@ -126,7 +128,7 @@ const define: Group = (group, perform) => {
   group
     .command('create')
     .argument('<role>')
-    .description('make a role that holds nothing yet')
+    .description('create a role without permissions')
     .option('--tier <tier>', 'system, business or service', 'service')
     .option('--description <text>')
     .action((name: string) =>
@@ -137,13 +139,16 @@ const define: Group = (group, perform) => {
         const { description } = cli.flags
         const tier = tiers.find((each) => each === cli.flags['tier'])
         if (tier === undefined) {
-          throw new AkashiError('invalid_input', `${String(cli.flags['tier'])} is no tier`, {
+          throw new AkashiError('invalid_input', `${String(cli.flags['tier'])} is not a tier`, {
             hint: `one of ${tiers.join(', ')}`,
           })
         }
         const role = { name, tier, ...(typeof description === 'string' ? { description } : {}) }
         const id = await withConnections(cli, ({ pool, actor }) => createRole(pool('owner'), actor, role))
-        cli.print({ id, ...role }, `${name} was made; akashi roles allow ${name} <permission> fills it`)
+        cli.print(
+          { id, ...role },
+          `created ${name}; add permissions with akashi roles allow ${name} <permission>`,
+        )
         return 0
       }),
     )
@@ -158,7 +163,7 @@ const define: Group = (group, perform) => {
         const deleted = await withConnections(cli, ({ pool, actor }) =>
           deleteRole(pool('owner'), actor, name),
         )
-        cli.print({ role: name, deleted }, deleted ? `${name} is gone` : `there was no role ${name}`)
+        cli.print({ role: name, deleted }, deleted ? `deleted ${name}` : `role not found: ${name}`)
         return 0
       }),
     )
@@ -167,7 +172,7 @@ const define: Group = (group, perform) => {
       .command(allowed ? 'allow' : 'deny')
       .argument('<role>')
       .argument('<permission>', 'resource:action')
-      .description(allowed ? 'put a permission into a role' : 'take a permission out of a role')
+      .description(allowed ? 'add a permission to a role' : 'remove a permission from a role')
       .action((role: string, name: string) =>
         perform(async (cli) => {
           const { grantPermission, permissionNamed, revokePermission } = await import(
@@ -178,7 +183,7 @@ const define: Group = (group, perform) => {
           await withConnections(cli, async ({ pool, actor }) => {
             await (allowed ? grantPermission : revokePermission)(pool('owner'), actor, grant)
           })
-          cli.print({ ...grant, allowed }, `${role} ${allowed ? 'holds' : 'does not hold'} ${name}`)
+          cli.print({ ...grant, allowed }, `${role} ${allowed ? 'has' : 'does not have'} ${name}`)
           return 0
         }),
       )
@@ -186,7 +191,7 @@ const define: Group = (group, perform) => {
 }
 
 export const roles: Register = (program, perform) => {
-  const group = program.command('roles').description('who may do what: roles, permissions, and who has which')
+  const group = program.command('roles').description('roles, their permissions, and who has them')
   show(group, perform)
   give(group, perform)
   define(group, perform)

@@ -3,12 +3,10 @@ import { toAkashiError } from '../failure.ts'
 import type { Invocation, Register } from '../invocation.ts'
 
 export const sample: Register = (program, perform) => {
-  const group = program
-    .command('sample')
-    .description('a chat workspace to look around in: four people who talk')
+  const group = program.command('sample').description('sample chat workspace with four people')
   group
     .command('add')
-    .description('make it; prints the one-time passwords of its people')
+    .description('add it; prints the one-time passwords of its people')
     .action(() =>
       perform(async (cli) => {
         const { people, text } = await add(cli)
@@ -25,7 +23,7 @@ export const sample: Register = (program, perform) => {
         const removed = await withSample(cli, removeSample)
         cli.print(
           { removed },
-          removed === 0 ? 'there is no sample workspace' : `${removed} people and their rooms are gone`,
+          removed === 0 ? 'there is no sample workspace' : `removed ${removed} people and their rooms`,
         )
         return 0
       }),
@@ -33,34 +31,34 @@ export const sample: Register = (program, perform) => {
 }
 
 export interface SampleOffer {
-  /** Call it once everything serves: makes the workspace, or tells how to. */
+  /** Call it when the server is ready: adds the workspace, or says how to. */
   carryOut(): Promise<void>
 }
 
 /**
- * Before the first start of a data folder: asks at a terminal whether to make the sample workspace. It is offered
- * this once; the commands do the same at any time. Null where a database is there already.
+ * Before the first start of a data folder: asks at a terminal whether to add the sample workspace. It is offered
+ * only once; the commands do the same at any time. Null if there is a database already.
  */
 export async function offerSample(cli: Invocation): Promise<SampleOffer | null> {
   const { clusterStatus } = await import('../../postgres/index.ts')
   const { data } = await cli.config()
   if ((await clusterStatus(data)).state !== 'absent') return null
-  const answer = await cli.ask('Add a sample workspace to the chat, four people who talk? [Y/n] ')
+  const answer = await cli.ask('Add a sample chat workspace with four people? [Y/n] ')
   const wanted = answer !== null && /^(y|yes|はい)?$/i.test(answer.trim())
-  return { carryOut: () => (wanted ? addAndTell(cli) : tellHow(cli)) }
+  return { carryOut: () => (wanted ? addAndPrint(cli) : printHint(cli)) }
 }
 
-async function tellHow(cli: Invocation): Promise<void> {
-  cli.note('a sample workspace to look around in: bin/akashi sample add')
+async function printHint(cli: Invocation): Promise<void> {
+  cli.note('to add a sample workspace: bin/akashi sample add')
 }
 
-async function addAndTell(cli: Invocation): Promise<void> {
+async function addAndPrint(cli: Invocation): Promise<void> {
   try {
     const { text } = await add(cli)
-    cli.note(`${text}\nthe sample workspace goes again with bin/akashi sample remove`)
+    cli.note(`${text}\nto remove the sample workspace: bin/akashi sample remove`)
   } catch (error) {
     const { message } = toAkashiError(error, cli.signal)
-    cli.note(`the sample workspace was not made: ${message}; try bin/akashi sample add`)
+    cli.note(`the sample workspace was not added: ${message}; try bin/akashi sample add`)
   }
 }
 

@@ -5,7 +5,7 @@ import { addSettings, httpSettings, takeOverOption } from '../setting-option.ts'
 export const serve: Register = (program, perform) => {
   const command = program
     .command('serve')
-    .description('serve HTTP over the PostgreSQL of DATABASE_URL; any number of nodes')
+    .description('run an HTTP server on the PostgreSQL of DATABASE_URL; any number can run')
   addSettings(command, [...httpSettings, 'poolSize']).action(() =>
     perform(async (cli) => {
       const start = await import('../../start/index.ts')
@@ -26,7 +26,7 @@ export const work: Register = (program, perform) => {
   const command = program
     .command('work')
     .description(
-      'seal, verify and run the timetable for the PostgreSQL of DATABASE_URL; any number of workers',
+      'run a worker (sealing, verification, scheduled jobs) on the PostgreSQL of DATABASE_URL; any number can run',
     )
   addSettings(command, ['clamdUrl', 'poolSize'])
     .option(...takeOverOption)

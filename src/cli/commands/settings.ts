@@ -3,7 +3,7 @@ import type { Register } from '../invocation.ts'
 export const settings: Register = (program, perform) => {
   const group = program
     .command('settings')
-    .description('settings that are rows of the database: how long things are kept, where, by which clock')
+    .description('settings stored in the database, such as retention, data residency and time zone')
   group
     .command('list', { isDefault: true })
     .description('list every setting with its value')
@@ -20,9 +20,9 @@ export const settings: Register = (program, perform) => {
     )
   group
     .command('set')
-    .argument('<setting>', 'as akashi settings list shows it')
-    .argument('<value>', 'a number, true or false, a text, or texts separated by commas')
-    .description('change a setting of every process, from now on; recorded in the trail')
+    .argument('<setting>', 'as listed by akashi settings list')
+    .argument('<value>', 'a number, true or false, a text, or comma-separated texts')
+    .description('change a setting for all processes; recorded in the audit trail')
     .action((key: string, value: string) =>
       perform(async (cli) => {
         const { setSetting } = await import('../../lifecycle/index.ts')
@@ -30,7 +30,7 @@ export const settings: Register = (program, perform) => {
         const changed = await withConnections(cli, ({ pool, actor }) =>
           setSetting(pool('owner'), actor, key, value),
         )
-        cli.print(changed, `${key} is ${JSON.stringify(changed.value)} now`)
+        cli.print(changed, `${key} is now ${JSON.stringify(changed.value)}`)
         return 0
       }),
     )

@@ -3,7 +3,7 @@ import type { Register } from '../invocation.ts'
 export const status: Register = (program, perform) => {
   program
     .command('status')
-    .description('say where a running akashi up serves; --json gives URLs with their passwords')
+    .description('show the addresses of a running akashi up; --json prints URLs with passwords')
     .action(() =>
       perform(async (cli) => {
         const { describe } = await import('../../start/index.ts')
@@ -25,8 +25,8 @@ export const status: Register = (program, perform) => {
 export const url: Register = (program, perform) => {
   program
     .command('url')
-    .description('print the URL of the database, for psql and applications; it holds a password')
-    .option('--role <role>', 'whose: app, worker, reader, security_admin, backup, server or superuser', 'app')
+    .description('print the database URL, with its password, for psql and applications')
+    .option('--role <role>', 'app, worker, reader, security_admin, backup, server or superuser', 'app')
     .action(() =>
       perform(async (cli) => {
         const { databaseUrl } = await import('../../start/index.ts')

@@ -6,7 +6,7 @@ import { offerSample } from './sample.ts'
 export const up: Register = (program, perform) => {
   const command = program
     .command('up')
-    .description('run everything here: PostgreSQL, worker, HTTP; no configuration needed')
+    .description('run PostgreSQL, a worker and the HTTP server in one process; needs no configuration')
   addSettings(command, [...httpSettings, 'clamdUrl', 'poolSize'])
     .option(...takeOverOption)
     .action(() =>

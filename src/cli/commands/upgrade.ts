@@ -4,10 +4,13 @@ export const upgrade: Register = (program, perform) => {
   program
     .command('upgrade')
     .description(
-      'bring the data of an older PostgreSQL to the version of this program, by a copy that is compared; the old data is kept',
+      'upgrade the embedded PostgreSQL to a new major version, by a verified copy; the old data is kept',
     )
-    .option('--binaries <dir>', 'folder with the old version’s programs (default: where packages put them)')
-    .option('--remove-old', 'delete what earlier upgrades kept, and nothing else')
+    .option(
+      '--binaries <dir>',
+      'folder with the programs of the old version (default: where packages install them)',
+    )
+    .option('--remove-old', 'only delete the old data that earlier upgrades kept')
     .action(() =>
       perform(async (cli) => {
         const { oldClusters, upgrade: run } = await import('../../start/index.ts')
@@ -37,7 +40,7 @@ export const upgrade: Register = (program, perform) => {
           cli.print(
             { upgraded: false, kept },
             [
-              'nothing to do: the data is of the present version',
+              'nothing to do: the data has the current version',
               ...kept.map((folder) => `kept: ${folder} (akashi upgrade --remove-old deletes it)`),
             ].join('\n'),
           )
@@ -51,11 +54,11 @@ export const upgrade: Register = (program, perform) => {
             `PostgreSQL ${from} to ${to} in ${seconds.toFixed(1)} s`,
             ...databases.map(
               ({ database, relations, rows }) =>
-                `  ${database}: ${relations} tables and sequences, ${rows} rows, all the same`,
+                `  ${database}: ${relations} tables and sequences, ${rows} rows, all identical`,
             ),
-            `the ledger goes on in a new epoch; verification ${verify.ok ? 'found no problem' : 'FAILED: akashi verify'}`,
+            `the ledger continues in a new epoch; verification ${verify.ok ? 'found no problems' : 'FAILED: run akashi verify'}`,
             ...kept.map((folder) => `kept: ${folder} (akashi upgrade --remove-old deletes it)`),
-            'backups of the old version stay restorable only by it: the first start takes a new full backup',
+            'only the old version can restore its backups; the next start takes a new full backup',
           ].join('\n'),
         )
         return verify.ok ? 0 : 1

@@ -4,22 +4,24 @@ import type { Accounts } from '../../start/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
 
 export const users: Register = (program, perform) => {
-  const group = program.command('users').description('accounts: make, suspend, reset, end their sessions')
+  const group = program
+    .command('users')
+    .description('user accounts: create, suspend, reset passwords, end sessions')
   list(group, perform)
   create(group, perform)
-  onUser(group, perform, 'suspend', 'shut a user out; every session ends', async (accounts, user) => {
+  onUser(group, perform, 'suspend', 'suspend a user and end all their sessions', async (accounts, user) => {
     const { suspendUser } = await import('../../identity/index.ts')
     const ended = await suspendUser(accounts, accounts.actor, user.id)
     return { document: { ended }, text: `${user.username} is suspended; ${ended} sessions ended` }
   })
-  onUser(group, perform, 'reactivate', 'let a suspended user in again', async (accounts, user) => {
+  onUser(group, perform, 'reactivate', 'reactivate a suspended user', async (accounts, user) => {
     const { reactivateUser } = await import('../../identity/index.ts')
     await reactivateUser(accounts, accounts.actor, user.id)
-    return { document: {}, text: `${user.username} may sign in again` }
+    return { document: {}, text: `${user.username} can sign in again` }
   })
   resetPassword(group, perform)
-  const sessions = group.command('sessions').description('where a user is signed in')
-  onUser(sessions, perform, 'list', 'list the living sessions of a user', async ({ worker, actor }, user) => {
+  const sessions = group.command('sessions').description('sessions of a user')
+  onUser(sessions, perform, 'list', 'list the active sessions of a user', async ({ worker, actor }, user) => {
     const { listSessions } = await import('../../identity/index.ts')
     const { table } = await import('../output/table.ts')
     const found = await worker.transaction(actor, (session) => listSessions(session, user.id))
@@ -32,10 +34,10 @@ export const users: Register = (program, perform) => {
     ])
     return {
       document: { sessions: found },
-      text: table(['session', 'device', 'address', 'last activity', 'ends'], rows),
+      text: table(['session', 'device', 'address', 'last activity', 'expires'], rows),
     }
   })
-  onUser(sessions, perform, 'revoke', 'end every session of a user', async (accounts, user) => {
+  onUser(sessions, perform, 'revoke', 'end all sessions of a user', async (accounts, user) => {
     const { endSessions } = await import('../../identity/index.ts')
     const ended = await endSessions(accounts, accounts.actor, user.id)
     return { document: { ended }, text: `${ended} sessions of ${user.username} ended` }
@@ -47,7 +49,7 @@ function list(group: Command, perform: Perform): void {
     .command('list', { isDefault: true })
     .description('list the users')
     .option('--status <status>', 'active, inactive, suspended or deleted')
-    .option('--cursor <cursor>', 'next of the page before')
+    .option('--cursor <cursor>', 'next page; the cursor is printed with the page before')
     .action(() =>
       perform(async (cli) => {
         const { accountStatuses } = await import('@akashi/contract')
@@ -56,8 +58,8 @@ function list(group: Command, perform: Perform): void {
         const { table } = await import('../output/table.ts')
         const status = accountStatuses.find((each) => each === cli.flags['status'])
         if (cli.flags['status'] !== undefined && status === undefined) {
-          throw new AkashiError('invalid_input', 'there is no such status', {
-            hint: accountStatuses.join(', '),
+          throw new AkashiError('invalid_input', `${String(cli.flags['status'])} is not a status`, {
+            hint: `one of ${accountStatuses.join(', ')}`,
           })
         }
         const cursor = cli.flags['cursor']
@@ -76,7 +78,7 @@ function list(group: Command, perform: Perform): void {
           user.email,
           user.lastLoginAt ?? 'never',
         ])
-        const more = page.next === null ? '' : `\nmore with --cursor ${page.next}`
+        const more = page.next === null ? '' : `\nnext page: --cursor ${page.next}`
         cli.print(page, `${table(['user', 'status', 'issuer', 'e-mail', 'last sign-in'], rows)}${more}`)
         return 0
       }),
@@ -87,7 +89,7 @@ function create(group: Command, perform: Perform): void {
   group
     .command('create')
     .argument('<username>')
-    .description('make a local user; prints a one-time password')
+    .description('create a local user; prints a one-time password')
     .requiredOption('--email <address>')
     .option('--display-name <name>', 'the name that others see')
     .action((username: string) =>
@@ -103,7 +105,7 @@ function create(group: Command, perform: Perform): void {
         )
         cli.print(
           { id: made.id, username, oneTimePassword: made.password },
-          `${username} may sign in with the one-time password ${made.password}`,
+          `${username} can sign in with the one-time password ${made.password}`,
         )
         return 0
       }),
@@ -114,7 +116,7 @@ function resetPassword(group: Command, perform: Perform): void {
   group
     .command('reset-password')
     .argument('<username>')
-    .description('give a local user a one-time password; every session ends')
+    .description('give a local user a one-time password and end all their sessions')
     .option('--second-factor', 'remove authenticators and recovery codes as well')
     .action((username: string) =>
       perform(async (cli) => {
@@ -126,7 +128,7 @@ function resetPassword(group: Command, perform: Perform): void {
           if (user.issuer !== LOCAL_ISSUER) {
             throw new AkashiError(
               'invalid_input',
-              `${username} signs in at ${user.issuer}, without a password here`,
+              `${username} signs in at ${user.issuer} and has no password here`,
             )
           }
           if (cli.flags['secondFactor'] === true)
@@ -135,14 +137,14 @@ function resetPassword(group: Command, perform: Perform): void {
         })
         cli.print(
           { username, oneTimePassword: password },
-          `${username} may sign in with the one-time password ${password}`,
+          `${username} can sign in with the one-time password ${password}`,
         )
         return 0
       }),
     )
 }
 
-/** A verb about one user, named. */
+/** A subcommand whose argument is a username. */
 function onUser(
   group: Command,
   perform: Perform,

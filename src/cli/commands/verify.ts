@@ -2,7 +2,7 @@ import type { VerifyMode, VerifyReport } from '../../audit/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 
-/** Problems of one log that are shown as text; --json has all that were listed. */
+/** Problems of one log shown in the text output; --json lists more. */
 const SHOWN_PROBLEMS = 50
 
 function describe({ logs }: VerifyReport): string {
@@ -11,7 +11,7 @@ function describe({ logs }: VerifyReport): string {
       const problems = log.problems.length + log.unlisted
       const shown = log.problems.slice(0, SHOWN_PROBLEMS)
       return [
-        `${log.log}: ${log.size} entries, ${log.checked} rows checked${log.from === '0' ? '' : ` from entry ${log.from} on`}${log.retired === 0 ? '' : `, ${log.retired} retired`}, ${problems === 0 ? 'no problem' : problems === 1 ? '1 problem' : `${problems} problems`}`,
+        `${log.log}: ${log.size} entries, ${log.checked} rows checked${log.from === '0' ? '' : ` from entry ${log.from} on`}${log.retired === 0 ? '' : `, ${log.retired} retired`}, ${problems === 0 ? 'no problems' : problems === 1 ? '1 problem' : `${problems} problems`}`,
         ...shown.map(
           ({ kind, position, id, detail }) =>
             `  ${kind}${position === null ? '' : ` at ${position}`}${kind === 'trigger' && id !== null ? ` of ${id}` : ''}: ${detail}`,
@@ -26,8 +26,8 @@ function describe({ logs }: VerifyReport): string {
 function modeOf(flags: Invocation['flags']): VerifyMode {
   const modes = (['incremental', 'scrub'] as const).filter((mode) => flags[mode] === true)
   if (modes.length > 1) {
-    throw new AkashiError('invalid_input', '--incremental and --scrub are two ways to verify', {
-      hint: 'give one of them, or none to verify everything',
+    throw new AkashiError('invalid_input', '--incremental and --scrub exclude each other', {
+      hint: 'give one of them, or neither to verify everything',
     })
   }
   return modes[0] ?? 'full'
@@ -37,10 +37,10 @@ export const verify: Register = (program, perform) => {
   program
     .command('verify')
     .description(
-      'check every row, entry, signature and trigger of the record; exits 1 when something was altered',
+      'verify every row, entry, signature and trigger of the audit trail; exits 1 if anything was altered',
     )
-    .option('--incremental', 'only what was sealed since the last verification without a problem')
-    .option('--scrub', 'only a part: what was hashed longest ago')
+    .option('--incremental', 'only what was sealed since the last successful verification')
+    .option('--scrub', 'only the part that was verified longest ago')
     .action(() =>
       perform(async (cli) => {
         const { verifyAndRecord } = await import('../../operations/index.ts')
@@ -60,7 +60,7 @@ export const verify: Register = (program, perform) => {
                 mode,
                 signal: cli.signal,
                 onAway: (witness, error) =>
-                  cli.note(`the witness ${witness} was not asked: ${error.message}`),
+                  cli.note(`the witness ${witness} could not be reached: ${error.message}`),
               },
             ),
           )

@@ -5,8 +5,8 @@ export const walFetch: Register = (program, perform) => {
     .command('wal-fetch')
     .argument('<file>', "the server's %f")
     .argument('<path>', "the server's %p")
-    .description('bring one WAL file from the store: for restore_command; exits 1 only when there is none')
-    .option('--cluster <id>', 'which cluster, where the store has several')
+    .description('fetch one WAL file from the store, for restore_command; exits 1 only if it does not exist')
+    .option('--cluster <id>', 'system id of the cluster, if the store has several')
     .action((file: string, path: string) =>
       perform(async (cli) => {
         const { fetchWal, WAL_FETCH_FAILED } = await import('../../backup/index.ts')

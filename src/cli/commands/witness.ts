@@ -5,12 +5,14 @@ import type { Register } from '../invocation.ts'
 import { SettingOption } from '../setting-option.ts'
 
 export const witness: Register = (program, perform) => {
-  const group = program.command('witness').description('witnesses: who else vouches that a log only grows')
+  const group = program
+    .command('witness')
+    .description('witnesses, which cosign checkpoints to attest that a log only grows')
   group
     .command('trust')
-    .argument('<url>', 'address of the witness')
-    .argument('<key>', 'its key, as akashi witness serve printed it')
-    .description('have every published head cosigned by a witness')
+    .argument('<url>', 'URL of the witness')
+    .argument('<key>', 'its verifier key, as printed by akashi witness serve')
+    .description('add a witness that cosigns every published checkpoint')
     .action((url: string, key: string) =>
       perform(async (cli) => {
         const { trustWitness } = await import('../../audit/index.ts')
@@ -18,26 +20,26 @@ export const witness: Register = (program, perform) => {
         const trusted = await withConnections(cli, ({ pool, actor }) =>
           trustWitness(pool('owner'), actor, url, key),
         )
-        cli.print(trusted, `${trusted.name} cosigns from the next minute on`)
+        cli.print(trusted, `${trusted.name} starts to cosign within a minute`)
         return 0
       }),
     )
   group
     .command('forget')
     .argument('<name>')
-    .description('submit to a witness no more')
+    .description('remove a witness')
     .action((name: string) =>
       perform(async (cli) => {
         const { forgetWitness } = await import('../../audit/index.ts')
         const { withConnections } = await import('../databases.ts')
         await withConnections(cli, ({ pool, actor }) => forgetWitness(pool('owner'), actor, name))
-        cli.print({ forgotten: name }, `${name} is asked no more`)
+        cli.print({ forgotten: name }, `removed ${name}`)
         return 0
       }),
     )
   group
     .command('list')
-    .description('list the witnesses that are trusted here')
+    .description('list the trusted witnesses')
     .action(() =>
       perform(async (cli) => {
         const { trustedWitnesses } = await import('../../audit/index.ts')
@@ -49,7 +51,7 @@ export const witness: Register = (program, perform) => {
         const rows = witnesses.map(({ name, url, key }) => [name, url, key])
         cli.print(
           { witnesses },
-          rows.length === 0 ? 'no witness is trusted' : table(['name', 'address', 'key'], rows),
+          rows.length === 0 ? 'no trusted witnesses' : table(['name', 'address', 'key'], rows),
         )
         return 0
       }),
@@ -61,12 +63,12 @@ function serve(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('serve')
     .description(
-      'be a witness: cosign the checkpoints of logs elsewhere, so that their keepers cannot rewrite them',
+      'run a witness: cosign the checkpoints of other logs, so that their operators cannot rewrite them',
     )
     .requiredOption('--name <name>', 'name to sign as, such as witness.example.org/akashi')
     .requiredOption(
       '--log <key...>',
-      'verifier key of each log to witness, as akashi audit key prints it there',
+      'verifier key of each log to witness, as printed there by akashi audit key',
     )
     .addOption(new SettingOption('port', '4181'))
     .addOption(new SettingOption('host', '127.0.0.1'))
@@ -99,8 +101,8 @@ function serve(group: Command, perform: Parameters<Register>[1]): void {
           return 0
         } catch (error) {
           if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-            throw new AkashiError('unavailable', `port ${port} is taken`, {
-              hint: 'give another with --port',
+            throw new AkashiError('unavailable', `port ${port} is in use`, {
+              hint: 'choose another with --port',
               cause: error,
             })
           }

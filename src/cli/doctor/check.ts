@@ -5,11 +5,11 @@ export interface Finding {
   readonly ok: boolean
   /** What was found, one line. */
   readonly detail: string
-  /** How to mend it, or what to know although it is in order. */
+  /** How to fix it, or advice although it is ok. */
   readonly hint?: string
 }
 
-/** One thing that can be wrong. A check leaves nothing changed; what it throws is its finding. */
+/** A check changes nothing; an error that it throws is its finding. */
 export interface Check {
   readonly name: string
   run(context: CheckContext): Promise<Finding> | Finding
@@ -21,7 +21,7 @@ export interface CheckContext {
   readonly signal: AbortSignal
 }
 
-/** As `doctor --json` shows it. */
+/** As printed by `doctor --json`. */
 export interface CheckResult {
   readonly name: string
   readonly ok: boolean
@@ -29,7 +29,7 @@ export interface CheckResult {
   readonly hint: string | null
 }
 
-/** All results in the order of the checks; one that fails keeps no other from running. */
+/** Runs all checks in order, also after one fails. */
 export async function runChecks(checks: readonly Check[], context: CheckContext): Promise<CheckResult[]> {
   const results: CheckResult[] = []
   for (const check of checks)
@@ -37,7 +37,7 @@ export async function runChecks(checks: readonly Check[], context: CheckContext)
   return results
 }
 
-/** The finding of `work`, also when it throws; only being cancelled ends the examination. */
+/** The finding of `work`, also when it throws; throws only when cancelled. */
 export async function resultOf(
   name: string,
   signal: AbortSignal,

@@ -3,10 +3,10 @@ import { readDataResidency } from '../../lifecycle/index.ts'
 import { findConnections, keysUrl, objectStoreUrl } from '../../start/index.ts'
 import type { Check } from './check.ts'
 
-/** Amazon names the region in the address of a database. */
+/** The host name of an RDS database contains its region. */
 const RDS_HOST = /[.]([a-z]{2}(?:-[a-z]+)+-\d)[.]rds[.]amazonaws[.]com(?:[.]cn)?$/
 
-/** Whether everything that names its region is in the region that the data must stay in. */
+/** Whether everything with a known region is in the region where the data must stay. */
 export const dataResidency: Check = {
   name: 'data residency',
   run: async ({ config, actor }) => {
@@ -19,7 +19,9 @@ export const dataResidency: Check = {
         const outside = places.filter(({ region }) => region !== wanted)
         if (outside.length === 0) {
           const found =
-            places.length === 0 ? 'no region is configured' : places.map(({ what }) => what).join(', ')
+            places.length === 0
+              ? 'nothing configured names a region'
+              : places.map(({ what }) => what).join(', ')
           return { ok: true, detail: `${wanted}: ${found}` }
         }
         return {
@@ -31,9 +33,9 @@ export const dataResidency: Check = {
         await database.close()
       }
     } catch (error) {
-      // Whether a database runs and is migrated, other checks say.
+      // Other checks report whether the database runs and is migrated.
       if (!(error instanceof AkashiError)) throw error
-      return { ok: true, detail: `not examined: ${error.message}` }
+      return { ok: true, detail: `not checked: ${error.message}` }
     }
   },
 }
@@ -56,7 +58,7 @@ function place(what: string, region: string | null | undefined): Place[] {
   return region === null || region === undefined ? [] : [{ what, region }]
 }
 
-/** Null for a folder, for a store that names no region, and for one of another kind at an address of its own. */
+/** Null for a folder, for a URL without a region, and for a custom endpoint. */
 function regionOf(url: string): string | null {
   const parameters = URL.parse(url)?.searchParams
   return parameters?.has('endpoint') === true ? null : (parameters?.get('region') ?? null)

@@ -5,10 +5,10 @@ import { type Connections, findConnections, migrationsDirectory } from '../../st
 import type { Check, Finding } from './check.ts'
 
 const OLDEST_MAJOR = 15
-/** The first that makes incremental base backups. */
+/** The first version with incremental base backups. */
 const INCREMENTAL_MAJOR = 17
 
-/** What runs for this configuration; a data folder where nothing runs is no fault. */
+/** The configured database; an embedded server that is not running is ok. */
 async function withDatabase(
   config: Config,
   examine: (url: string, connections: Connections) => Promise<Finding>,
@@ -35,12 +35,12 @@ export const database: Check = {
         return { ok: false, detail, hint: `use PostgreSQL ${OLDEST_MAJOR} or newer` }
       }
       if (found.encoding !== 'UTF8')
-        return { ok: false, detail, hint: 'make the database with encoding UTF8' }
+        return { ok: false, detail, hint: 'create the database with encoding UTF8' }
       if (found.ctype === 'C' || found.ctype === 'POSIX') {
         return {
           ok: false,
           detail,
-          hint: 'LC_CTYPE C knows no letters beyond ASCII: use C.UTF-8 or another UTF-8 locale',
+          hint: 'with LC_CTYPE C only ASCII letters count as letters: use C.UTF-8 or another UTF-8 locale',
         }
       }
       return { ok: true, detail }
@@ -55,10 +55,10 @@ export const pooler: Check = {
       return pooled
         ? {
             ok: false,
-            detail: 'the URL for migrations, locks and LISTEN leads through a pooler',
-            hint: 'set DATABASE_DIRECT_URL to the server itself',
+            detail: 'the URL for migrations, locks and LISTEN goes through a pooler',
+            hint: 'set DATABASE_DIRECT_URL to the URL of the server itself',
           }
-        : { ok: true, detail: 'leads to the server itself' }
+        : { ok: true, detail: 'not through a pooler' }
     }),
 }
 
@@ -79,7 +79,7 @@ export const losses: Check = {
   run: ({ config, actor }) =>
     withDatabase(config, async (url, connections) => {
       const { pending } = await migrationStatus({ url, directory: migrationsDirectory })
-      if (pending.length > 0) return { ok: true, detail: 'not looked for before the migrations are applied' }
+      if (pending.length > 0) return { ok: true, detail: 'not checked until the migrations are applied' }
       const administrator = connections.open('owner', { poolSize: 1 })
       try {
         const found = await unsettledLosses(administrator, actor)
@@ -90,8 +90,8 @@ export const losses: Check = {
         )
         return {
           ok: false,
-          detail: `changes were made and not recorded: ${tables.join('; ')}`,
-          hint: 'mend the cause, then settle them: akashi audit losses --settle EXPLANATION',
+          detail: `changes were not recorded: ${tables.join('; ')}`,
+          hint: 'fix the cause, then settle them: akashi audit losses --settle EXPLANATION',
         }
       } finally {
         await administrator.close()
@@ -99,7 +99,7 @@ export const losses: Check = {
     }),
 }
 
-/** What the server allows, and what follows for Akashi: nothing here is a fault. */
+/** What the server supports and what that means for Akashi; always ok. */
 export const capabilities: Check = {
   name: 'capabilities',
   run: ({ config }) =>
@@ -107,9 +107,7 @@ export const capabilities: Check = {
       const found = await readCapabilities(url)
       const facts = [
         found.superuser ? 'superuser' : 'no superuser',
-        found.replication
-          ? 'replication allowed'
-          : "no replication: physical backup and restore are the provider's",
+        found.replication ? 'replication allowed' : 'no replication: use the backups of the provider',
         `wal_level ${found.walLevel}`,
         majorOf(found) < INCREMENTAL_MAJOR
           ? 'full backups only'
@@ -123,8 +121,8 @@ export const capabilities: Check = {
       if (!found.publicTemporary) return { ok: true, detail }
       return {
         ok: true,
-        detail: `${detail}; every login may make temporary tables`,
-        hint: `only akashi_owner and akashi_worker need that: revoke temporary on database ${found.database} from public`,
+        detail: `${detail}; every login may create temporary tables`,
+        hint: `only akashi_owner and akashi_worker need this: revoke temporary on database ${found.database} from public`,
       }
     }),
 }

@@ -17,13 +17,13 @@ export const keyringFolder: Check = {
 }
 
 interface FolderDemands {
-  /** Whether nobody but its owner may look in. */
+  /** Whether only its owner may have access. */
   readonly onlyOwner: boolean
 }
 
-/** A location of another scheme is reached over the network, by its own check. */
+/** Locations with other schemes have their own checks. */
 export function locationFinding(url: string, demands: FolderDemands): Promise<Finding> | Finding {
-  if (URL.parse(url)?.protocol !== 'file:') return { ok: true, detail: 'not a folder of this machine' }
+  if (URL.parse(url)?.protocol !== 'file:') return { ok: true, detail: 'not a local folder' }
   return folderFinding(folderOfFileUrl(url), demands)
 }
 
@@ -31,20 +31,24 @@ async function folderFinding(path: string, { onlyOwner }: FolderDemands): Promis
   try {
     const found = await stat(path)
     if (!found.isDirectory()) {
-      return { ok: false, detail: `${path} is no folder`, hint: 'move the file away, or name another place' }
+      return {
+        ok: false,
+        detail: `${path} is not a folder`,
+        hint: 'move the file away, or configure another path',
+      }
     }
     if (onlyOwner && process.platform !== 'win32' && (found.mode & OTHERS) !== 0) {
-      return { ok: false, detail: `${path} is open to other users`, hint: `chmod 700 ${path}` }
+      return { ok: false, detail: `${path} is accessible to other users`, hint: `chmod 700 ${path}` }
     }
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK)
     return { ok: true, detail: path }
   } catch (error) {
     if (errno(error) === 'ENOENT')
-      return { ok: true, detail: `${path} is not there yet; the first start makes it` }
+      return { ok: true, detail: `${path} does not exist yet; the first start creates it` }
     return {
       ok: false,
       detail: `${path} cannot be used (${errno(error) ?? 'unknown'})`,
-      hint: 'give its rights to the user that runs akashi, or name another place',
+      hint: 'give the user that runs akashi access to it, or configure another path',
     }
   }
 }

@@ -4,7 +4,7 @@ import { describeLeaderLock, leaderLockHolders } from '../../operations/index.ts
 import { findConnections } from '../../start/index.ts'
 import type { Check } from './check.ts'
 
-/** A transaction that stays open, in any database of the cluster, keeps rows from being sealed. */
+/** A long-running transaction in any database of the cluster prevents rows from being sealed. */
 export const frontier: Check = {
   name: 'sealing frontier',
   run: async ({ config, actor }) => {
@@ -18,19 +18,19 @@ export const frontier: Check = {
           ...held.map(describeHolder),
           ...(await leaderLockHolders(database, actor)).map(describeLeaderLock),
         ]
-        if (found.length === 0) return { ok: true, detail: 'nobody holds the sealer up' }
+        if (found.length === 0) return { ok: true, detail: 'nothing delays the sealer' }
         return {
           ok: false,
           detail: found.join('; '),
-          hint: 'end that session: pg_terminate_backend(pid), or rollback prepared',
+          hint: 'end that session with pg_terminate_backend(pid), or rollback prepared',
         }
       } finally {
         await database.close()
       }
     } catch (error) {
-      // Whether a database runs and is migrated, other checks say.
+      // Other checks report whether the database runs and is migrated.
       if (!(error instanceof AkashiError)) throw error
-      return { ok: true, detail: `not examined: ${error.message}` }
+      return { ok: true, detail: `not checked: ${error.message}` }
     }
   },
 }

@@ -11,7 +11,7 @@ import { ledgerAlarms } from './ledger-alarms.ts'
 import { nodeVersion } from './node-version.ts'
 import { objectStore, objectStoreOwner } from './object-store.ts'
 
-/** What needs the configuration, in the order it is shown. */
+/** The checks that need the configuration, in display order. */
 const checks: readonly Check[] = [
   dataFolder,
   keyringFolder,
@@ -29,7 +29,7 @@ const checks: readonly Check[] = [
   fileScanner,
 ]
 
-/** Examines this installation. With a configuration that is wrong, nothing that depends on it is examined. */
+/** Checks this installation. If the configuration is invalid, the checks that depend on it are skipped. */
 export async function examine({
   signal,
   config: readConfig,

@@ -8,6 +8,6 @@ export function nodeVersion(): Finding {
   return {
     ok: false,
     detail: `Node.js ${node} is too old`,
-    hint: `start akashi by bin/akashi, which finds ${OLDEST_NODE} or newer`,
+    hint: `start akashi with bin/akashi, which finds Node.js ${OLDEST_NODE} or newer`,
   }
 }

@@ -3,7 +3,7 @@ import { objectStoreUrl, openObjects, readOnlyNotice } from '../../start/index.t
 import type { Check } from './check.ts'
 import { locationFinding } from './folders.ts'
 
-/** A folder is looked at; a bucket is tried with an object that is deleted again. */
+/** Checks the access to a folder; tests a bucket with a temporary object. */
 export const objectStore: Check = {
   name: 'object store',
   run: async ({ config, signal }) => {
@@ -11,7 +11,7 @@ export const objectStore: Check = {
     if (URL.parse(url)?.protocol === 'file:') return locationFinding(url, { onlyOwner: false })
     const store = await openObjects(config)
     await probeObjectStore(store, signal)
-    return { ok: true, detail: `${store.location}: put, put only if absent, get and delete work` }
+    return { ok: true, detail: `${store.location}: put, conditional put, get and delete work` }
   },
 }
 

@@ -6,22 +6,22 @@ import { createGunzip } from 'node:zlib'
 import { AkashiError, errno } from '../../foundation/index.ts'
 
 const CHUNK_BYTES = 65_536
-/** How every member of a gzip file begins (RFC 1952); no line of text does. */
+/** Magic number of gzip (RFC 1952); no line of text begins with it. */
 const GZIP = [0x1f, 0x8b]
 
-/** A log to read: a file or standard input, as it is or as gzip. */
+/** A log to read: a file or standard input, plain or gzip. */
 export interface LogInput {
-  /** For people and for the record of batches. */
+  /** For output and for the recorded batch. */
   readonly name: string
-  /** Bytes of the file as it lies there; 0 for standard input. */
+  /** Bytes of the file, compressed or not; 0 for standard input. */
   readonly size: number
-  /** A file was written to its end then; standard input is being written now. */
+  /** When the file was last written; now for standard input. */
   readonly writtenAt: Date
-  /** Bytes of the file that were read so far. */
+  /** Bytes of the file read so far. */
   readonly bytesRead: number
-  /** The log, unpacked. It can be read once. */
+  /** The log, uncompressed. Can be read once. */
   readonly bytes: AsyncIterable<Uint8Array>
-  /** The same log from its beginning once more; null where there is none. */
+  /** The log from its beginning again; null for standard input. */
   again(): AsyncIterable<Uint8Array> | null
   close(): void
 }
@@ -40,7 +40,7 @@ export async function openInput(file: string): Promise<LogInput> {
       close: () => stdin.destroy(),
     }
   }
-  const { size, mtime } = await look(file)
+  const { size, mtime } = await statFile(file)
   const name = basename(file)
   const stream = createReadStream(file, { highWaterMark: CHUNK_BYTES })
   return {
@@ -76,27 +76,27 @@ async function* unpacked(
     return
   }
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES })
-  // Whoever reads from gunzip below gets the error.
+  // The error is thrown where gunzip is read below.
   pipeline(whole, gunzip, () => undefined)
   try {
     yield* gunzip
   } catch (cause) {
     if (!String(errno(cause)).startsWith('Z_')) throw cause
-    throw new AkashiError('invalid_input', `${name} is damaged or cut off: it is no whole gzip file`, {
-      hint: 'what was read until there is taken in; take the whole file in when you have it',
+    throw new AkashiError('invalid_input', `${name} is a damaged or truncated gzip file`, {
+      hint: 'the lines before the damage were imported; import the complete file again when you have it',
       cause,
     })
   }
 }
 
-async function look(file: string): Promise<{ readonly size: number; readonly mtime: Date }> {
+async function statFile(file: string): Promise<{ readonly size: number; readonly mtime: Date }> {
   try {
     const found = await stat(file)
     if (!found.isDirectory()) return found
   } catch (cause) {
-    if (errno(cause) === 'ENOENT') throw new AkashiError('not_found', `there is no file ${file}`, { cause })
+    if (errno(cause) === 'ENOENT') throw new AkashiError('not_found', `file not found: ${file}`, { cause })
     if (errno(cause) === 'EACCES') throw new AkashiError('forbidden', `${file} cannot be read`, { cause })
     throw cause
   }
-  throw new AkashiError('invalid_input', `${file} is a folder`, { hint: 'name a file' })
+  throw new AkashiError('invalid_input', `${file} is a folder`, { hint: 'give the path of a file' })
 }

@@ -1,16 +1,16 @@
 import type { SingleBar } from 'cli-progress'
 
-/** How far long work is. */
+/** The progress of a long operation. */
 export interface Progress {
   /** Done so far, in the unit of `total`. */
   update(done: number): void
-  /** Takes the bar away; idempotent. */
+  /** Removes the bar; idempotent. */
   stop(): void
 }
 
 const REDRAWS_PER_SECOND = 5
 
-/** A bar on standard error where someone watches, a count where the total is not known (0), nothing elsewhere. */
+/** A bar on standard error, or a count if `total` is unknown (0); nothing unless it is a terminal. */
 export async function startProgress(watched: boolean, label: string, total: number): Promise<Progress> {
   if (!watched) return { update: () => undefined, stop: () => undefined }
   const { default: progress } = await import('cli-progress')

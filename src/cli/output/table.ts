@@ -2,15 +2,15 @@ import { stripVTControlCharacters } from 'node:util'
 
 const GAP = '  '
 
-/** Everything that a terminal may take for an order: cells hold what anyone wrote into an event. */
+/** Characters that a terminal may interpret: cells can contain text that anyone wrote into an event. */
 const CONTROL = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
-/** Characters that take two cells of a terminal (East Asian wide and fullwidth, emoji). */
+/** Characters that are two columns wide (East Asian wide and fullwidth, emoji). */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
 
 const characters = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** Columns aligned for a terminal, header first. Null and undefined show as nothing. */
+/** Aligned columns, header first. Null and undefined are shown as empty cells. */
 export function table(header: readonly string[], rows: readonly (readonly unknown[])[]): string {
   const lines = [header, ...rows.map((row) => header.map((_, column) => row[column]))].map((row) =>
     row.map(cellText),
@@ -40,7 +40,7 @@ function pad(text: string, cells: number): string {
   return text + ' '.repeat(cells - width(text))
 }
 
-/** Cells of a terminal that the text takes. */
+/** The width of a text in terminal columns. */
 function width(text: string): number {
   let cells = 0
   for (const { segment } of characters.segment(text)) cells += WIDE.test(segment) ? 2 : 1

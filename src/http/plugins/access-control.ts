@@ -1,6 +1,6 @@
 /**
- * The one place that enforces what routes declare. The server does not start while a route declares nothing.
- * Callers who are not admitted are refused before the body is read.
+ * Enforces the access that routes declare. The server does not start if a route declares none. Callers without
+ * access are refused before the body is read.
  */
 import type { PermissionName } from '@akashi/contract'
 import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
@@ -17,9 +17,9 @@ declare module 'fastify' {
     readonly access?: Access
   }
   interface FastifyInstance {
-    /** Every route, filled as they are added. */
+    /** Every route, filled as routes are added. */
     readonly accessTable: DeclaredRoute[]
-    /** For routes that a plugin adds, which cannot declare it themselves. */
+    /** The access of routes that a plugin adds, which cannot declare it themselves. */
     readonly accessOfPlugin: Access | undefined
   }
 }
@@ -64,7 +64,7 @@ export function controlAccess(app: App, identity: Identity): void {
   })
 }
 
-/** Below this scope nobody learns which paths exist without signing in. */
+/** Hides from unauthenticated callers which paths exist below this scope. */
 export function hideUnknownPaths(scope: App, identity: Identity): void {
   scope.addHook('onRequest', async (request) => {
     if (request.is404) await admit(identity, request, ofUnknownPaths)
@@ -95,7 +95,7 @@ async function admit(identity: Identity, request: FastifyRequest, access: Access
   if ('stepUp' in access && access.stepUp === true) await requireStepUp(request, identity)
 }
 
-/** Whether the caller is the owner by the path, or the database is the one to find out. */
+/** Whether the caller is the owner according to the path, or the database has to check. */
 function mayBeOwner(request: FastifyRequest, access: Access): boolean {
   if (!('others' in access)) return false
   if (access.self === 'caller') return true
@@ -103,7 +103,7 @@ function mayBeOwner(request: FastifyRequest, access: Access): boolean {
   return owner !== undefined && owner === request.actor.userId
 }
 
-/** Requirements that depend on the body, once it was read and validated. */
+/** Checks the requirements that depend on the validated body. */
 async function checkBody(identity: Identity, request: FastifyRequest, access: Access): Promise<void> {
   if ('public' in access) return
   const { stepUp, reason } = access
@@ -116,7 +116,7 @@ async function checkBody(identity: Identity, request: FastifyRequest, access: Ac
   if (reason !== true && holder === undefined) return
   const stated = memberOf(holder, 'reason')
   if (typeof stated === 'string' && stated.trim() !== '') return
-  throw new AkashiError('invalid_input', 'a reason is required', { hint: 'state it as reason' })
+  throw new AkashiError('invalid_input', 'a reason is required', { hint: 'give it as "reason"' })
 }
 
 function memberOf(value: unknown, name: string): unknown {
@@ -124,8 +124,8 @@ function memberOf(value: unknown, name: string): unknown {
 }
 
 /**
- * Records what the database refuses while a route is handled, in a transaction of its own: the refused one was
- * rolled back with everything it wrote.
+ * Records when the database denies permission while a route is handled. Needs its own transaction, because the
+ * refused one was rolled back.
  */
 function recordingRefusals(
   { login }: Identity,

@@ -1,6 +1,6 @@
 import type { App } from '../schema.ts'
 
-/** The methods that each path answers, for `Allow`; filled as routes are registered. */
+/** The methods of each path, for `Allow`; filled as routes are registered. */
 export class AllowedMethods {
   readonly #routes = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>()
 

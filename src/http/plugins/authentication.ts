@@ -1,6 +1,6 @@
 /**
- * Who a request of /v1 comes from: a bearer token (API key, or JWT of a service) or the cookie of a session.
- * What is not recognised is refused; what a session still lacks keeps it from everything but repairing that.
+ * Authenticates a request of /v1 by a bearer token (API key, or JWT of a service) or a session cookie. A session
+ * that must still set a new password or a second factor can do nothing else.
  */
 import type { PendingStep } from '@akashi/contract'
 import type { FastifyRequest } from 'fastify'
@@ -30,10 +30,10 @@ const credentials = new WeakMap<FastifyRequest, Credential>()
 const bearer = /^bearer ([\w.~+/=-]{1,8192})$/i
 
 /**
- * Says who is behind the request.
+ * Sets the actor of the request.
  *
- * @param whilePending whether a session will do that lacks a new password or a second factor
- * @throws AkashiError unauthenticated when nothing valid is shown; forbidden for a session that lacks something
+ * @param whilePending whether to accept a session that must still set a new password or a second factor
+ * @throws AkashiError unauthenticated without valid credentials; forbidden for a session with a pending step
  */
 export async function authenticate(
   request: FastifyRequest,
@@ -42,7 +42,7 @@ export async function authenticate(
 ): Promise<void> {
   const credential = await credentialOf(request, identity)
   if (credential === null) {
-    throw new AkashiError('unauthenticated', 'this needs somebody who is signed in', {
+    throw new AkashiError('unauthenticated', 'authentication required', {
       hint: 'sign in with POST /v1/session, or send authorization: Bearer <API key>',
     })
   }
@@ -50,47 +50,47 @@ export async function authenticate(
   if (credential.kind === 'session' && !whilePending) refusePending(credential.session)
 }
 
-/** The session that authenticates a request. `forbidden` when something else does: keys have no session. */
+/** The session of a request. @throws forbidden when a key or token authenticates it */
 export function sessionOf(request: FastifyRequest): {
   readonly session: AuthenticatedSession
   readonly actor: PersonInSession
 } {
   const credential = credentials.get(request)
   if (credential?.kind !== 'session') {
-    throw new AkashiError('forbidden', 'this needs a session', { hint: 'sign in with POST /v1/session' })
+    throw new AkashiError('forbidden', 'a session is required', { hint: 'sign in with POST /v1/session' })
   }
   return credential
 }
 
-/** The user behind a request, whatever shows who they are. `forbidden` for a service, which is no user. */
+/** The user of a request, with any credentials. @throws forbidden for a service account */
 export function userOf(request: FastifyRequest): Person {
   const { actor } = request
   if (!isPerson(actor)) throw new AkashiError('forbidden', 'service accounts cannot do this')
   return actor
 }
 
-/** Whether credentials were shown to this session within so many minutes. */
+/** Until when the latest confirmation of credentials counts as recent. */
 export function steppedUpUntil(session: AuthenticatedSession, minutes: number): Date {
   return new Date(session.authenticatedAt.getTime() + minutes * 60_000)
 }
 
 /**
- * Somebody at a session must have shown credentials lately. A key or a token cannot be asked again; its
- * scopes decide.
+ * Requires that credentials were recently presented in the session. A key or token cannot confirm; its scopes
+ * decide.
  */
 export async function requireStepUp(request: FastifyRequest, identity: Identity): Promise<void> {
   const credential = credentials.get(request)
   if (credential?.kind !== 'session') return
   const { stepUpMinutes } = await identity.rules()
   if (identity.login.clock.now() > steppedUpUntil(credential.session, stepUpMinutes)) {
-    throw new AkashiError('forbidden', 'this needs credentials that were shown lately', {
-      hint: 'POST /v1/session/step-up, then again',
+    throw new AkashiError('forbidden', 'recent confirmation is required', {
+      hint: 'confirm with POST /v1/session/step-up, then repeat the request',
       detail: { reason: 'step_up' },
     })
   }
 }
 
-/** What a session lacks before it may do anything else. */
+/** The step that a session must complete before anything else. */
 export function pendingOf(session: AuthenticatedSession): PendingStep | null {
   if (session.mustChangePassword) return 'password_change'
   return session.needsFactor ? 'second_factor' : null
@@ -141,7 +141,9 @@ function refusePending(session: AuthenticatedSession): void {
   if (lacking === null) return
   throw new AkashiError(
     'forbidden',
-    lacking === 'password_change' ? 'the password must be changed first' : 'a second factor is needed first',
+    lacking === 'password_change'
+      ? 'the password must be changed first'
+      : 'a second factor must be set up first',
     {
       hint: lacking === 'password_change' ? 'PUT /v1/me/password' : 'POST /v1/me/mfa',
       detail: { reason: lacking },
@@ -149,7 +151,7 @@ function refusePending(session: AuthenticatedSession): void {
   )
 }
 
-/** A proxy on this machine speaks for callers elsewhere, so what it forwards is not local. */
+/** Whether the caller is on this machine. Requests forwarded by a local proxy are not. */
 export function isDirectlyLocal(request: FastifyRequest): boolean {
   const forwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
     (header) => header in request.headers,

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Aborted when nobody waits for the answer any more: the caller has gone, or the answer was sent, which it is
- * also when the handler took too long. Use it in place of Fastify's `request.signal`, which is aborted as soon
- * as a body was read, since Node closes the request's stream then.
+ * Aborted when nobody waits for the response any more: the caller disconnected, or the response was sent, which
+ * includes handler timeouts. Use it instead of Fastify's `request.signal`, which is aborted as soon as the body
+ * has been read, because Node closes the request stream then.
  */
 export function callerSignal(reply: FastifyReply): AbortSignal {
   if (reply.raw.closed) return AbortSignal.abort()
@@ -12,7 +12,7 @@ export function callerSignal(reply: FastifyReply): AbortSignal {
   return controller.signal
 }
 
-/** Whether nobody waits for the answer any more. */
+/** Whether the caller has disconnected. */
 export function isCallerGone(request: FastifyRequest): boolean {
   return request.raw.socket.destroyed
 }

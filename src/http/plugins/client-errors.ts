@@ -4,7 +4,7 @@ import { PROBLEM_TYPE } from '@akashi/contract'
 import { uuidV7 } from '../../foundation/index.ts'
 import { problem } from '../problem.ts'
 
-/** What Node's parser refuses before there is a request: answered on the socket itself, then closed. */
+/** Responds to errors of Node's HTTP parser, before there is a request, on the socket itself and closes it. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()

@@ -7,7 +7,7 @@ import { pluginRoutes } from '../plugin-routes.ts'
 import { type App, openApiSchema } from '../schema.ts'
 import { cookieNames } from './session-cookie.ts'
 
-/** The OpenAPI document of the routes that are registered after this, and its page under /docs. */
+/** The OpenAPI document of the routes registered after this, and its page under /docs. */
 export function describeApi(app: App, version: string): void {
   app.register(swagger, {
     openapi: {
@@ -25,8 +25,8 @@ export function describeApi(app: App, version: string): void {
       return { schema: openApiSchema(access === undefined ? schema : describeAccess(schema, access)), url }
     },
   })
-  // Without the top bar, which would offer to load documents from elsewhere.
-  pluginRoutes(app, '/docs/*', 'This interface, described', { public: 'anybody' }, (scope) => {
+  // Without the top bar, which can load documents from elsewhere.
+  pluginRoutes(app, '/docs/*', 'API reference (Swagger UI)', { public: 'anybody' }, (scope) => {
     scope.register(swaggerUi, {
       routePrefix: '/docs',
       theme: { title: 'Akashi API' },
@@ -37,7 +37,7 @@ export function describeApi(app: App, version: string): void {
 
 const problemResponse = { content: { [PROBLEM_TYPE]: { schema: problemDetails } } }
 
-/** With the credentials that the route takes, and its problems: those that follow from its access and input by status. */
+/** Adds the accepted credentials and the problem responses that follow from the access and the input. */
 function describeAccess(schema: FastifySchema, access: Access): FastifySchema {
   const { params, querystring, body, response } = schema
   const problems = {

@@ -8,7 +8,7 @@ import { isCallerGone } from './caller-signal.ts'
 
 const CLIENT_CLOSED_REQUEST = 499
 
-/** Sends every error as problem details. Unknown ones go to the log in full and to the caller without words. */
+/** Sends every error as problem details. Unexpected errors are logged in full and reported without details. */
 export function answerProblems(app: App): void {
   app.setErrorHandler<FastifyError>(sendProblem)
 }
@@ -34,7 +34,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 
 export type NotFoundHandler = (request: FastifyRequest, reply: FastifyReply) => void
 
-/** 404, or 405 with `Allow` where the path exists under another method. Call before any route is added. */
+/** 404, or 405 with `Allow` if the path supports other methods. Call before any route is added. */
 export function notFoundHandler(app: App): NotFoundHandler {
   const allowed = new AllowedMethods()
   allowed.watch(app)
@@ -43,9 +43,9 @@ export function notFoundHandler(app: App): NotFoundHandler {
     const methods = allowed.of(path)
     const body =
       methods.length === 0 || methods.includes(request.method)
-        ? problem('not_found', request.id, { detail: 'no resource has this path', hint: 'see /docs' })
+        ? problem('not_found', request.id, { detail: 'there is no resource at this path', hint: 'see /docs' })
         : problem('method_not_allowed', request.id, {
-            detail: `${request.method} is not a method of this resource`,
+            detail: `this resource does not support ${request.method}`,
             hint: `use ${methods.join(', ')}`,
           })
     if (body.status === httpErrors.method_not_allowed.status) {

@@ -5,7 +5,7 @@ import type { App } from '../schema.ts'
 
 const MS_PER_S = 1_000
 
-/** Counts every request of an address, those to no route included. */
+/** Limits the requests of each address, including those that match no route. */
 export function limitRate(app: App, limits: HttpLimits): void {
   app.register(rateLimit, {
     global: false,
@@ -13,7 +13,7 @@ export function limitRate(app: App, limits: HttpLimits): void {
     timeWindow: limits.rateWindowMs,
     enableDraftSpec: true,
     errorResponseBuilder: (_request, { ttl }) =>
-      new AkashiError('rate_limited', 'too many requests came from this address', {
+      new AkashiError('rate_limited', 'too many requests from this address', {
         hint: `wait ${Math.ceil(ttl / MS_PER_S)} s`,
       }),
   })

@@ -9,7 +9,7 @@ const actors = new WeakMap<FastifyRequest, Actor>()
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whom the request's transactions run for, and where the request came from. */
+    /** The actor of the request's transactions, with its origin. */
     readonly actor: Actor
   }
 }
@@ -40,7 +40,7 @@ export function describeActor(app: App, applicationVersion: string): void {
   })
 }
 
-/** Says who is behind a request, once that is known. */
+/** Sets the actor after authentication. */
 export function identifyActor(request: FastifyRequest, actor: Actor): void {
   actors.set(request, actor)
 }

@@ -1,7 +1,7 @@
 /**
- * Requests that a page of another origin makes in somebody's browser (CSRF) are refused by what browsers say
- * of themselves: `Sec-Fetch-Site`, else `Origin`. Where a cookie speaks for the user, a header that only a
- * script of our own pages can set is asked for as well, so that an old browser that says neither is safe too.
+ * Refuses cross-site requests (CSRF) by `Sec-Fetch-Site`, or else `Origin`. If a cookie authenticates the
+ * request, it must also have a header that only scripts of our own pages can set, which covers old browsers that
+ * send neither.
  */
 import { OWN_PAGE_HEADER } from '@akashi/contract'
 import type { FastifyRequest } from 'fastify'
@@ -10,7 +10,7 @@ import { isLoopbackHost } from '../loopback.ts'
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** @throws AkashiError forbidden for a request that changes something and comes from elsewhere */
+/** @throws AkashiError forbidden for a request with an unsafe method from another origin */
 export function refuseOtherOrigins(request: FastifyRequest, publicUrl: string | undefined): void {
   if (!safeMethods.has(request.method) && !isSameOrigin(request, publicUrl)) throw otherOrigin()
 }
@@ -18,21 +18,21 @@ export function refuseOtherOrigins(request: FastifyRequest, publicUrl: string | 
 /** The same for a request that a cookie authenticates. */
 export function refuseForgery(request: FastifyRequest, publicUrl: string | undefined): void {
   const safe = safeMethods.has(request.method)
-  // Browsers let any page open a WebSocket, cookies included, and no page can add a header to it.
+  // Any page can open a WebSocket with cookies, and no page can add a header to it.
   if (safe && request.headers.upgrade === undefined) return
   if (!isSameOrigin(request, publicUrl)) throw otherOrigin()
   if (!safe && request.headers[OWN_PAGE_HEADER] === undefined) {
     throw new AkashiError(
       'forbidden',
-      `a request with a session cookie needs the header ${OWN_PAGE_HEADER}`,
+      `requests with a session cookie require the header ${OWN_PAGE_HEADER}`,
       {
-        hint: `send ${OWN_PAGE_HEADER}: 1, or an API key in place of the cookie`,
+        hint: `send ${OWN_PAGE_HEADER}: 1, or use an API key instead of the cookie`,
       },
     )
   }
 }
 
-/** Whether a browser's request comes from a page of ours, as far as it says. */
+/** Whether the request comes from one of our pages, as far as the browser says. */
 function isSameOrigin(request: FastifyRequest, publicUrl: string | undefined): boolean {
   const site = request.headers['sec-fetch-site']
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false
@@ -40,7 +40,7 @@ function isSameOrigin(request: FastifyRequest, publicUrl: string | undefined): b
   return origin === undefined || origin === ownOrigin(request, publicUrl)
 }
 
-/** Where this server's own pages are: its public URL, or this machine under the name that was asked. */
+/** The origin of this server's own pages: its public URL, or the loopback name of the request. */
 export function ownOrigin(request: FastifyRequest, publicUrl: string | undefined): string | undefined {
   const { host } = request.headers
   if (isLoopbackHost(host)) return `http://${host}`

@@ -6,8 +6,8 @@ const self = ["'self'"]
 const none = ["'none'"]
 
 /**
- * Nothing inline, nothing from elsewhere, no frames. `data:` images are the icons in Swagger UI's style sheet,
- * `blob:` ones those that somebody is about to send.
+ * Nothing inline, nothing from other origins, no frames. `data:` images are the icons in Swagger UI's style
+ * sheet, `blob:` images are previews of files that the user is about to send.
  */
 export function setSecurityHeaders(app: App): void {
   app.register(helmet, {

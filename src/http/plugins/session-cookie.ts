@@ -1,11 +1,11 @@
 /**
- * The cookies of signing in. `__Host-` binds them to this host and to all its paths and demands `Secure`,
- * which browsers also accept from http://localhost and http://127.0.0.1; scripts never see them.
+ * The cookies of sign-in. `__Host-` binds them to this host and requires `Secure`, which browsers also accept
+ * from http://localhost and http://127.0.0.1. They are invisible to scripts.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 const SESSION = '__Host-akashi-session'
-/** The way to a provider and back. */
+/** State of the redirect to a provider and back. */
 const FLOW = '__Host-akashi-sign-in'
 /** Between the first factor and the second, after a provider's redirect. */
 const CHALLENGE = '__Host-akashi-challenge'
@@ -13,14 +13,14 @@ const CHALLENGE = '__Host-akashi-challenge'
 export type CookieName = typeof SESSION | typeof FLOW | typeof CHALLENGE
 export const cookieNames = { session: SESSION, flow: FLOW, challenge: CHALLENGE } as const
 
-/** Lax: sent when a link or a provider's redirect leads here, never with a request that another site makes. */
+/** Lax: sent when a link or a provider's redirect leads here, but not with requests made by another site. */
 const attributes = { path: '/', httpOnly: true, secure: true, sameSite: 'lax' } as const
 
 export function readCookie(request: FastifyRequest, name: CookieName): string | undefined {
   return request.cookies[name]
 }
 
-/** @param until without it, until the browser closes */
+/** @param until without it, the cookie ends with the browser session */
 export function writeCookie(reply: FastifyReply, name: CookieName, value: string, until?: Date): void {
   reply.setCookie(name, value, { ...attributes, ...(until === undefined ? {} : { expires: until }) })
   reply.header('cache-control', 'no-store')

@@ -5,8 +5,8 @@ const traceparent = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.
 const zeros = /^0+$/
 
 /**
- * The trace id of a W3C `traceparent` header; a new one where the header is missing or not valid, as
- * https://www.w3.org/TR/trace-context/#processing-model asks.
+ * The trace id of a W3C `traceparent` header, or a new one if the header is missing or invalid, as
+ * https://www.w3.org/TR/trace-context/#processing-model requires.
  */
 export function traceIdOf(header: string | undefined): string {
   const [, version, traceId, parentId, rest] = traceparent.exec(header ?? '') ?? []

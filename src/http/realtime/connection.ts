@@ -1,4 +1,4 @@
-/** One socket: what its client asks, what it is sent, and when it is sent away. */
+/** One WebSocket connection: handles its requests, sends events, and closes it when a limit is exceeded. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -19,9 +19,9 @@ import type { Database, PersonInSession } from '../../postgres/index.ts'
 import { problemOf } from '../problem.ts'
 import { HEARTBEAT_MS, MAX_WAITING_BYTES, RESUME_TIMEOUT_MS, RESUME_WAITING_BYTES } from './limits.ts'
 
-/** From this status on the fault is the server's own. */
+/** From this status on the error is the server's. */
 const INTERNAL = 500
-/** Between two looks at what waits for a client that resumes, in milliseconds. */
+/** Milliseconds between two checks whether a resuming client has read enough. */
 const DRAIN_POLL_MS = 20
 
 export interface ConnectionParts {
@@ -30,10 +30,10 @@ export interface ConnectionParts {
   readonly app: Database
   readonly feed: Feed
   readonly bus: Bus
-  /** Whether a scanner looks at files; without one they stay hidden. */
+  /** Whether uploaded files are scanned; without a scanner they stay hidden. */
   readonly scansFiles: boolean
   readonly log: Log
-  /** The client said how present it is. */
+  /** The client set its presence. */
   readonly onPresence: () => void
 }
 
@@ -47,8 +47,8 @@ export class Connection {
   #refilled = performance.now()
   #answered = true
   #heartbeat: NodeJS.Timeout
-  /** Requests are carried out one after the other, so that two messages of a client stay in its order. */
-  #turn: Promise<void> = Promise.resolve()
+  /** Requests run one after the other, so that a client's messages keep their order. */
+  #queue: Promise<void> = Promise.resolve()
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts
@@ -114,7 +114,7 @@ export class Connection {
     this.#rooms.clear()
   }
 
-  #mayGoOn(): boolean {
+  #withinRate(): boolean {
     const now = performance.now()
     this.#allowance = Math.min(
       FRAMES_AT_ONCE,
@@ -126,13 +126,13 @@ export class Connection {
   }
 
   #receive(text: string, isBinary: boolean): void {
-    if (!this.#mayGoOn()) {
+    if (!this.#withinRate()) {
       this.close(closeCodes.tooMany, 'sends too many frames')
       return
     }
     const frame = clientFrame.safeParse(isBinary ? undefined : jsonOrNull(text))
     if (!frame.success) {
-      const mistake = new AkashiError('invalid_input', 'the frame cannot be used', {
+      const mistake = new AkashiError('invalid_input', 'the frame is not valid', {
         detail: {
           errors: frame.error.issues.map(({ path, message }) => ({
             pointer: `/${path.join('/')}`,
@@ -143,10 +143,10 @@ export class Connection {
       this.#refuse(idOf(text), mistake)
       return
     }
-    this.#turn = this.#turn.then(() => this.#carryOut(frame.data))
+    this.#queue = this.#queue.then(() => this.#handle(frame.data))
   }
 
-  async #carryOut(frame: ClientFrame): Promise<void> {
+  async #handle(frame: ClientFrame): Promise<void> {
     try {
       const result = await this.#perform(frame)
       if ('id' in frame) this.send({ type: 'answer', id: frame.id, result: result ?? null })
@@ -177,7 +177,7 @@ export class Connection {
       }
       case 'read':
         await markRead(app, actor, frame.messageId)
-        // The person's other devices show it as read, too.
+        // So that the person's other devices show it as read too.
         bus.announce({ about: 'person', userId: this.userId, except: this.id })
         return null
       case 'typing':
@@ -204,7 +204,7 @@ export class Connection {
   async #subscribe(roomId: string, after: number | undefined): Promise<null> {
     const { feed, actor } = this.#parts
     if (!this.#rooms.has(roomId) && this.#rooms.size >= MAX_SUBSCRIPTIONS) {
-      throw new AkashiError('too_large', `a socket listens to ${MAX_SUBSCRIPTIONS} rooms at most`)
+      throw new AkashiError('too_large', `a socket can subscribe to at most ${MAX_SUBSCRIPTIONS} rooms`)
     }
     this.#rooms.get(roomId)?.()
     this.#rooms.set(roomId, null)
@@ -228,9 +228,9 @@ export class Connection {
     })
     if (stop === null) {
       this.#rooms.delete(roomId)
-      throw new AkashiError('not_found', 'there is no such room')
+      throw new AkashiError('not_found', 'room not found')
     }
-    // The socket may have gone while the room was read.
+    // The socket may have closed while the room was read.
     if (this.#parts.socket.readyState === this.#parts.socket.OPEN && this.#rooms.has(roomId))
       this.#rooms.set(roomId, stop)
     else stop()
@@ -240,7 +240,7 @@ export class Connection {
 
 const eventFrames = new WeakMap<RoomEvent, Buffer>()
 
-/** Written once for everybody who hears the same event. */
+/** Serialized once for all subscribers of the same event. */
 function eventFrame(event: RoomEvent, json: string): Buffer {
   const known = eventFrames.get(event)
   if (known !== undefined) return known
@@ -249,7 +249,7 @@ function eventFrame(event: RoomEvent, json: string): Buffer {
   return frame
 }
 
-/** The request id of a frame that cannot be used otherwise, so that its sender can tell which it was. */
+/** The request id of an invalid frame, so that its sender knows which one was refused. */
 function idOf(text: string): string | null {
   const frame = jsonOrNull(text)
   return typeof frame === 'object' && frame !== null && 'id' in frame && typeof frame.id === 'string'

@@ -1,11 +1,12 @@
-/** Bytes that wait for a client that reads slowly; past them it is sent away and resumes later. */
+/** Bytes buffered for a slow client; beyond them its connection is closed, and it resumes later. */
 export const MAX_WAITING_BYTES = 1_048_576
-/** A client that resumes or falls behind is sent more once it has read so far; milliseconds until it must have. */
+/** A client that resumes or falls behind gets more once its buffer is down to this many bytes. */
 export const RESUME_WAITING_BYTES = MAX_WAITING_BYTES / 2
+/** Milliseconds that it has for that. */
 export const RESUME_TIMEOUT_MS = 10_000
-/** Between two pings, in milliseconds; a client that answered none in between is gone. */
+/** Milliseconds between two pings; a client that has not responded to the previous one is disconnected. */
 export const HEARTBEAT_MS = 20_000
-/** Changes of presence within this time, in milliseconds, are one: whoever came back was never away. */
+/** Milliseconds within which changes of presence are combined, so that a brief reconnect is not announced. */
 export const PRESENCE_ROUND_MS = 1_000
-/** How often, in milliseconds, it is asked whether the sessions behind the sockets still hold. */
+/** Milliseconds between two checks whether the sessions of the sockets are still valid. */
 export const REAUTHORISE_MS = 500

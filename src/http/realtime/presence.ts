@@ -1,4 +1,4 @@
-/** What sockets that open and close say of the presence of their sessions. */
+/** Derives the presence of sessions from their sockets opening and closing. */
 import { type Bus, socketsChanged } from '../../chat/index.ts'
 import { type Database, system } from '../../postgres/index.ts'
 
@@ -7,20 +7,20 @@ const presence = system('chat-presence')
 export interface SocketPresence {
   opened(sessionId: string): void
   closed(sessionId: string): void
-  /** The client itself said how present it is, which holds. */
-  said(sessionId: string): void
-  /** Writes what changed since the last time, as one statement for all; what fails is written the next time. */
-  keep(): Promise<void>
+  /** The client set its presence itself, which takes precedence over the opening. */
+  setByClient(sessionId: string): void
+  /** Writes the changes since the last time in one statement; if that fails, they are written the next time. */
+  flush(): Promise<void>
 }
 
 export function socketPresence(worker: Database, bus: Bus): SocketPresence {
-  /** Sockets of a session. */
+  /** Number of open sockets of each session. */
   const sockets = new Map<string, number>()
   const opened = new Set<string>()
   /** Sessions whose last socket closed, and when it did. */
   const closed = new Map<string, number>()
 
-  function again(came: readonly string[], went: ReadonlyMap<string, number>, now: number): void {
+  function requeue(came: readonly string[], went: ReadonlyMap<string, number>, now: number): void {
     for (const sessionId of came) {
       if (sockets.has(sessionId)) opened.add(sessionId)
     }
@@ -45,8 +45,8 @@ export function socketPresence(worker: Database, bus: Bus): SocketPresence {
       opened.delete(sessionId)
       closed.set(sessionId, performance.now())
     },
-    said: (sessionId) => void opened.delete(sessionId),
-    async keep() {
+    setByClient: (sessionId) => void opened.delete(sessionId),
+    async flush() {
       if (opened.size + closed.size === 0) return
       const now = performance.now()
       const came = [...opened]
@@ -57,10 +57,10 @@ export function socketPresence(worker: Database, bus: Bus): SocketPresence {
         const changed = await socketsChanged(worker, presence, came, went)
         for (const userId of changed) bus.announce({ about: 'presence', userId })
       } catch (error) {
-        again(came, went, now)
+        requeue(came, went, now)
         throw error
       }
-      // Whoever closed while that was written closed after it, and not before.
+      // A session that closed during the write closed after it.
       for (const sessionId of came) {
         if (closed.has(sessionId)) closed.set(sessionId, performance.now())
       }

@@ -1,6 +1,6 @@
 import { closeCodes, MAX_FRAME_BYTES } from '@akashi/contract'
 import websocket from '@fastify/websocket'
-import { presenceToSpread, sessionsThatHold } from '../../chat/index.ts'
+import { presenceToAnnounce, validSessions } from '../../chat/index.ts'
 import { person, system } from '../../postgres/index.ts'
 import { sessionOf } from '../plugins/authentication.ts'
 import type { App } from '../schema.ts'
@@ -9,65 +9,65 @@ import { Connection } from './connection.ts'
 import { PRESENCE_ROUND_MS, REAUTHORISE_MS } from './limits.ts'
 import { socketPresence } from './presence.ts'
 
-const spreading = system('chat-presence')
-const asking = system('chat-sessions')
+const presenceJob = system('chat-presence')
+const sessionsJob = system('chat-sessions')
 
 /**
- * GET /v1/chat/socket. Browsers send cookies with a WebSocket from any page, so its Origin must be this
- * server; without an Origin it is no browser. Sessions are asked about again while their sockets live.
+ * GET /v1/chat/socket. Browsers send cookies with a WebSocket from any page, so its Origin must be this server's;
+ * a client without an Origin is not a browser. Sessions are checked again while their sockets are open.
  */
 export function chatSocket(v1: App, services: Services): void {
   const { app: database, worker, chat, log } = services
   const connections = new Set<Connection>()
 
-  const silence = chat.bus.listen((word) => {
-    if (word.about === 'person') {
+  const stopListening = chat.bus.listen((message) => {
+    if (message.about === 'person') {
       for (const connection of connections) {
-        if (connection.userId === word.userId && connection.id !== word.except)
+        if (connection.userId === message.userId && connection.id !== message.except)
           connection.send({ type: 'inbox' })
       }
     }
-    if (word.about === 'presence') changed.add(word.userId)
+    if (message.about === 'presence') changed.add(message.userId)
   })
 
   /** People whose presence may have changed since the last round. */
   const changed = new Set<string>()
-  /** What was told last of each. */
-  const told = new Map<string, string>()
+  /** The status last sent of each person. */
+  const lastSent = new Map<string, string>()
 
   const presence = socketPresence(worker, chat.bus)
 
-  const stopSpreading = everySoOften(
+  const stopPresence = repeat(
     PRESENCE_ROUND_MS,
     async () => {
-      await presence.keep()
+      await presence.flush()
       if (changed.size === 0) return
       const people = [...changed]
       changed.clear()
-      for (const { userId, status, roomIds } of await presenceToSpread(worker, spreading, people)) {
-        if (told.get(userId) === status) continue
-        told.set(userId, status)
+      for (const { userId, status, roomIds } of await presenceToAnnounce(worker, presenceJob, people)) {
+        if (lastSent.get(userId) === status) continue
+        lastSent.set(userId, status)
         for (const connection of listening(roomIds)) connection.send({ type: 'presence', userId, status })
       }
     },
-    (error) => log.warn({ error }, 'presence could not be spread'),
+    (error) => log.warn({ error }, 'presence could not be announced'),
   )
 
-  /** Connections that listen to any of the rooms. */
+  /** Connections subscribed to any of the rooms. */
   function listening(roomIds: readonly string[]): Set<Connection> {
     return new Set([...connections].filter((each) => roomIds.some((roomId) => each.listensTo(roomId))))
   }
 
-  const stopAsking = everySoOften(
+  const stopSessionChecks = repeat(
     REAUTHORISE_MS,
     async () => {
       if (connections.size === 0) return
-      const asked = [...connections]
-      const holding = await sessionsThatHold(worker, asking, [
-        ...new Set(asked.map(({ sessionId }) => sessionId)),
+      const checked = [...connections]
+      const valid = await validSessions(worker, sessionsJob, [
+        ...new Set(checked.map(({ sessionId }) => sessionId)),
       ])
-      for (const connection of asked) {
-        if (!holding.has(connection.sessionId))
+      for (const connection of checked) {
+        if (!valid.has(connection.sessionId))
           connection.close(closeCodes.sessionEnded, 'the session has ended')
       }
     },
@@ -76,14 +76,14 @@ export function chatSocket(v1: App, services: Services): void {
 
   v1.register(websocket, { options: { maxPayload: MAX_FRAME_BYTES } })
   v1.register((socketApp, _, done) => {
-    // A refused upgrade leaves a connection that HTTP no longer keeps account of: it would outlive the server.
+    // A refused upgrade leaves a connection that the HTTP server no longer tracks and would not close.
     socketApp.addHook('onResponse', async (request) => void request.raw.socket.destroySoon())
     socketApp.get(
       '/chat/socket',
       {
         websocket: true,
-        schema: { summary: 'What happens in my rooms, as it happens', tags: ['chat'], hide: true },
-        // A session can end while its socket lives, and is asked about; a key or a token could not be.
+        schema: { summary: 'Events of my rooms in real time (WebSocket)', tags: ['chat'], hide: true },
+        // A session can be checked again while its socket is open; a key or token cannot.
         config: { access: { signedIn: 'person', scope: 'none' } },
       },
       (socket, request) => {
@@ -97,8 +97,7 @@ export function chatSocket(v1: App, services: Services): void {
           bus: chat.bus,
           scansFiles: services.scansFiles,
           log,
-          // What the client says itself comes after its socket opened.
-          onPresence: () => presence.said(actor.sessionId),
+          onPresence: () => presence.setByClient(actor.sessionId),
         })
         connections.add(connection)
         const { sessionId } = connection
@@ -112,15 +111,15 @@ export function chatSocket(v1: App, services: Services): void {
     done()
   })
   v1.addHook('onClose', async () => {
-    silence()
-    await stopSpreading()
-    await presence.keep().catch((error: unknown) => log.warn({ error }, 'presence was not kept'))
-    await stopAsking()
+    stopListening()
+    await stopPresence()
+    await presence.flush().catch((error: unknown) => log.warn({ error }, 'presence was not saved'))
+    await stopSessionChecks()
   })
 }
 
-/** One call at a time; a failure is told and tried again. Answers how to stop. */
-function everySoOften(
+/** Runs `work` repeatedly, one call at a time, also after failures. Returns a function that stops it. */
+function repeat(
   pauseMs: number,
   work: () => Promise<void>,
   onFailure: (error: unknown) => void,

@@ -4,7 +4,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** Keys of programs: one's own, and by permission those of service accounts. A key is shown once. */
+/** API keys: one's own, and with a permission those of others. A key is shown only once. */
 export function apiKeyRoutes(app: App, { identity }: Services): void {
   const { app: database } = identity.login
   operation(app, 'GET /v1/api-keys', {
@@ -29,7 +29,7 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
     access: { self: 'caller', others: 'api_keys:delete' },
     handle: async (request) => {
       const revoked = await revokeApiKey(database, request.actor, request.params.id, request.query.reason)
-      if (!revoked) throw new AkashiError('not_found', 'the key had ended before')
+      if (!revoked) throw new AkashiError('not_found', 'the key is already revoked or expired')
     },
   })
 }

@@ -13,7 +13,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** The archive: what is in it, what is due, and legal hold. Restoring takes an administrator's command line. */
+/** The archive: its contents, what is due, and legal holds. Restoring is possible only on the command line. */
 export function archiveRoutes(app: App, { securityAdmin, store }: Services): void {
   operation(app, 'GET /v1/archive', {
     access: { permission: 'archive:read' },

@@ -4,7 +4,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** The audit trail: what happened, the history of a record, how it was. */
+/** The audit trail: search, the history of a record, and a record at a time. */
 export function auditRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/audit/logs', {
     access: { permission: 'audit_logs:read', reads: 'akashi_audit.audit_logs' },

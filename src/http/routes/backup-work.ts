@@ -6,7 +6,7 @@ import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** The job of the timetable for each task. */
+/** The scheduled job of each task. */
 const jobs = {
   full: 'backup-full',
   incremental: 'backup-incremental',
@@ -18,7 +18,7 @@ const jobs = {
   recovery_test: 'backup-recovery-test',
 } as const satisfies Record<BackupTask, string>
 
-/** What takes long runs in the workers: it is requested here, and its run is listed below /backups/runs. */
+/** Long tasks run in the workers: they are requested here, and their runs are listed below /backups/runs. */
 export function backupWorkRoutes(app: App, services: Services): void {
   const { backups, securityAdmin } = services
   operation(app, 'GET /v1/backups/runs/{task}', {

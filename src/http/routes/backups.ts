@@ -16,8 +16,8 @@ import type { Services } from '../services.ts'
 const TABLE_TIMEOUT_MS = 110_000
 
 /**
- * Backups, what a restore would do, one table of the past, and drills. Bringing the whole cluster back is the
- * command line's: the server that would be asked is the one that is lost.
+ * Backups, restore plans, restores of one table, and drills. Only the command line restores the whole cluster,
+ * since this server would be part of what was lost.
  */
 export function backupRoutes(app: App, { backups, securityAdmin }: Services): void {
   operation(app, 'GET /v1/backups', {
@@ -52,8 +52,8 @@ export function backupRoutes(app: App, { backups, securityAdmin }: Services): vo
     handle: async ({ body, actor }, reply) => {
       const { table, at, into, diff, apply } = body
       if (into === undefined && !diff && apply === undefined) {
-        throw new AkashiError('invalid_input', 'what to do with the table is not said', {
-          hint: 'give into, diff or apply',
+        throw new AkashiError('invalid_input', 'one of into, diff and apply is required', {
+          hint: 'into restores into a new table, diff compares, apply writes rows back',
         })
       }
       const name = parseTableName(table)

@@ -13,8 +13,8 @@ import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** Bodies that are being stored at once; their senders wait for the database, and whoever comes then is sent away. */
-const MAX_UNDER_WAY = 32
+/** Bodies stored concurrently; further ones are refused with a retry time. */
+const MAX_CONCURRENT = 32
 const RETRY_AFTER_S = 1
 
 const contentTypes = ['application/json', 'application/x-ndjson', 'application/jsonl']
@@ -26,7 +26,7 @@ const SPACE = 0x20
 /** Security events: sent by services, searched, counted over time, and what is done about them. */
 export function eventRoutes(app: App, { securityAdmin, app: application }: Services): void {
   app.register((scope: App, _, done) => {
-    takeEvents(scope, application)
+    submitRoute(scope, application)
     done()
   })
   operation(app, 'GET /v1/events', {
@@ -48,9 +48,9 @@ export function eventRoutes(app: App, { securityAdmin, app: application }: Servi
   })
 }
 
-function takeEvents(scope: App, application: Services['app']): void {
-  let underWay = 0
-  // Events are parsed one by one, so that a mistake in one of them rejects that one.
+function submitRoute(scope: App, application: Services['app']): void {
+  let running = 0
+  // Events are parsed one by one, so that a mistake in one of them rejects only that one.
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser(contentTypes, { parseAs: 'buffer' }, (_request, body, parsed) =>
     parsed(null, body),
@@ -58,13 +58,13 @@ function takeEvents(scope: App, application: Services['app']): void {
   operation(scope, 'POST /v1/events', {
     access: { permission: 'events:write' },
     handle: async (request, reply) => {
-      if (underWay >= MAX_UNDER_WAY) {
+      if (running >= MAX_CONCURRENT) {
         reply.header('retry-after', RETRY_AFTER_S)
-        throw new AkashiError('rate_limited', 'more events arrive than can be stored', {
-          hint: `send the same again after ${RETRY_AFTER_S} s`,
+        throw new AkashiError('rate_limited', 'events arrive faster than they can be stored', {
+          hint: `send the request again after ${RETRY_AFTER_S} s`,
         })
       }
-      underWay += 1
+      running += 1
       try {
         const { format } = request.query
         const body = linesOf(request.body, request.headers['content-type'])
@@ -73,20 +73,20 @@ function takeEvents(scope: App, application: Services['app']): void {
           signal: callerSignal(reply),
         })
         if (result.accepted === 0) {
-          throw new AkashiError('invalid_input', `none of ${result.read} events can be taken in`, {
-            hint: result.read === 0 ? 'send at least one' : 'see errors',
+          throw new AkashiError('invalid_input', `none of ${result.read} events is valid`, {
+            hint: result.read === 0 ? 'send at least one event' : 'see errors',
             detail: { errors: result.rejected },
           })
         }
         return result
       } finally {
-        underWay -= 1
+        running -= 1
       }
     },
   })
 }
 
-/** A document may be written over several lines; their ends are only white space between its tokens. */
+/** Puts a JSON document on one line: line breaks between its tokens are only white space. */
 function linesOf(body: unknown, contentType = ''): Uint8Array {
   if (!(body instanceof Uint8Array)) return new Uint8Array(0)
   const [type = ''] = contentType.split(';')
@@ -96,7 +96,7 @@ function linesOf(body: unknown, contentType = ''): Uint8Array {
     JSON.parse(document.toString('utf8'))
   } catch (cause) {
     throw new AkashiError('invalid_input', 'the request body is not valid JSON', {
-      hint: 'send one event a line as application/x-ndjson',
+      hint: 'send one event per line as application/x-ndjson',
       cause,
     })
   }

@@ -3,7 +3,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** What a log keeps beside its entries, each a page at a time, oldest first. */
+/** Epochs, cosignatures, retention records and entries of a log, in pages, oldest first. */
 export function ledgerRecordRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/ledger/{log}/epochs', {
     access: { permission: 'ledger:read' },

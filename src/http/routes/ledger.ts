@@ -3,7 +3,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** The ledger: heads, proofs, and the static paths that C2SP tlog-tiles clients read. */
+/** The ledger: heads, proofs, and the static paths of C2SP tlog-tiles. */
 export function ledgerRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/ledger', {
     access: { permission: 'ledger:read' },

@@ -11,7 +11,7 @@ import type { Services } from '../services.ts'
 import { factorRoutes } from './my-factors.ts'
 import { mySessionRoutes } from './my-sessions.ts'
 
-/** What users see and change of themselves. */
+/** What users can read and change about themselves. */
 export function meRoutes(app: App, services: Services): void {
   const { identity } = services
   const { login } = identity
@@ -20,7 +20,7 @@ export function meRoutes(app: App, services: Services): void {
     handle: async (request) => {
       const actor = userOf(request)
       const user = await login.app.transaction(actor, (found) => readUser(found, login.vault, actor.userId))
-      if (user === null) throw new AkashiError('not_found', 'there is no such user')
+      if (user === null) throw new AkashiError('not_found', 'user not found')
       return user
     },
   })
@@ -33,7 +33,7 @@ export function meRoutes(app: App, services: Services): void {
         await login.worker.transaction(actor, async (found) => {
           const user = await readUser(found, login.vault, actor.userId)
           if (user?.issuer !== LOCAL_ISSUER) {
-            throw new AkashiError('forbidden', 'the address comes from the identity provider')
+            throw new AkashiError('forbidden', 'the e-mail address is managed by the identity provider')
           }
           await updateUser(found, login.vault, actor.userId, { email })
         })

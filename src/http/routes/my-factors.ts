@@ -15,7 +15,7 @@ import { cookieNames, writeCookie } from '../plugins/session-cookie.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** Authenticator apps and the recovery codes in their place. */
+/** Authenticator apps and recovery codes. */
 export function factorRoutes(app: App, { identity }: Services): void {
   const { login } = identity
   operation(app, 'GET /v1/me/mfa', {
@@ -43,7 +43,7 @@ export function factorRoutes(app: App, { identity }: Services): void {
       const { actor, session } = sessionOf(request)
       const { totpSkewSteps, recoveryCodes: count } = await identity.rules()
       const { token, codes } = await login.app.transaction(actor, async (found) => {
-        const right = await confirmFactor(
+        const confirmed = await confirmFactor(
           found,
           login,
           actor.userId,
@@ -51,8 +51,8 @@ export function factorRoutes(app: App, { identity }: Services): void {
           request.body.code,
           totpSkewSteps,
         )
-        if (!right) {
-          throw new AkashiError('invalid_input', 'the code is not right', { hint: 'wait for the next one' })
+        if (!confirmed) {
+          throw new AkashiError('invalid_input', 'the code is wrong', { hint: 'wait for the next code' })
         }
         await recordEvent(found, {
           event_type: 'mfa_enrolled',
@@ -91,7 +91,7 @@ export function factorRoutes(app: App, { identity }: Services): void {
       return login.app.transaction(actor, async (found) => {
         const { factors: enrolled } = await listFactors(found, actor.userId)
         if (enrolled.length === 0)
-          throw new AkashiError('conflict', 'there is no authenticator to recover from')
+          throw new AkashiError('conflict', 'recovery codes require an authenticator')
         return { recoveryCodes: await replaceRecoveryCodes(found, actor.userId, count) }
       })
     },

@@ -4,7 +4,7 @@ import { sessionOf } from '../plugins/authentication.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** Where one is signed in (ASVS 5.0 7.5.2). */
+/** The caller's own sessions (ASVS 5.0 7.5.2). */
 export function mySessionRoutes(app: App, { identity: { login } }: Services): void {
   operation(app, 'GET /v1/me/sessions', {
     access: { self: 'person', scope: 'none' },

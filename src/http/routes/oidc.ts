@@ -15,7 +15,7 @@ import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { answer } from './session.ts'
 
-/** Seconds for what somebody does at the provider. */
+/** Seconds that a user may spend at the provider. */
 const FLOW_LIFETIME_S = 10 * 60
 const FLOW = 'sign-in at a provider'
 const CALLBACK = '/v1/oidc/callback'
@@ -55,7 +55,7 @@ export function oidcRoutes(app: App, { identity }: Services): void {
       const flow = await login.sealer.open(FLOW, sealed, flowSchema)
       clearCookie(reply, cookieNames.flow)
       if (flow === null)
-        return failed(reply, request, new AkashiError('unauthenticated', 'this sign-in is over'))
+        return failed(reply, request, new AkashiError('unauthenticated', 'this sign-in has expired'))
       try {
         const issuer = issuerNamed(issuers, flow.issuer)
         const proven = await finishFlow(issuer, flow, new URL(request.url, flow.redirectUri).search)
@@ -67,7 +67,7 @@ export function oidcRoutes(app: App, { identity }: Services): void {
           await signInWithProvider(login, request.actor, user, proven),
         )
         if (step.step === 'done') return reply.redirect(flow.returnTo)
-        // In a cookie: it says that the first factor was shown, and addresses end up in histories.
+        // In a cookie, not the URL: it proves the first factor, and URLs end up in histories.
         writeCookie(reply, cookieNames.challenge, step.challenge)
         return reply.redirect('/?sign-in=second_factor')
       } catch (error) {
@@ -80,7 +80,7 @@ export function oidcRoutes(app: App, { identity }: Services): void {
 
 function issuerNamed(issuers: readonly Issuer[], name: string): Issuer {
   const found = issuers.find(({ settings }) => settings.name === name)
-  if (found === undefined) throw new AkashiError('not_found', 'there is no such identity provider')
+  if (found === undefined) throw new AkashiError('not_found', 'identity provider not found')
   return found
 }
 
@@ -90,7 +90,7 @@ function requireOrigin(request: FastifyRequest, publicUrl: string | undefined): 
   return origin
 }
 
-/** The page says what went wrong by the code; the log has the rest. */
+/** The page shows a message for the code; the log has the details. */
 function failed(reply: FastifyReply, request: FastifyRequest, error: AkashiError): FastifyReply {
   request.log.info({ err: error }, 'a sign-in at a provider failed')
   return reply.redirect(`/?sign-in=${error.code}`)

@@ -7,23 +7,23 @@ import { AkashiError } from '../../foundation/index.ts'
 import { pluginRoutes } from '../plugin-routes.ts'
 import type { App } from '../schema.ts'
 
-/** What `npm run build` makes of the sources in web/. */
+/** The output of `npm run build`. */
 const BUILT = fileURLToPath(new URL('../../../web/dist/', import.meta.url))
-/** The state of the record: a page without a build, for whoever runs this server. */
+/** The status page for operators, which needs no build. */
 const STATUS = fileURLToPath(new URL('../../../web/status/', import.meta.url))
-/** Addresses below which the script in the page decides what is shown. */
+/** Paths of the single-page application. */
 const pages = ['/', '/sign-in', '/account', '/account/*', '/chat', '/chat/*']
 const everybody = { public: 'anybody' } as const
-const ASK_EACH_TIME = 'no-cache'
+const REVALIDATE = 'no-cache'
 const NOT_FOUND = 404
-/** Names of assets carry a hash of what is in them. */
-const FOR_EVER = 'public, max-age=31536000, immutable'
+/** The names of assets contain a hash of their content. */
+const IMMUTABLE = 'public, max-age=31536000, immutable'
 
-/** The pages that people see. */
+/** The web pages. */
 export function pageRoutes(app: App): void {
-  pluginRoutes(app, '/status/*', 'The state of the record, as a page', everybody, (scope) => {
+  pluginRoutes(app, '/status/*', 'Status page', everybody, (scope) => {
     scope.register(files, {
-      ...served(ASK_EACH_TIME),
+      ...served(REVALIDATE),
       root: STATUS,
       prefix: '/status/',
       redirect: true,
@@ -31,11 +31,11 @@ export function pageRoutes(app: App): void {
       decorateReply: false,
     })
   })
-  app.register(files, { ...served(ASK_EACH_TIME), root: BUILT, serve: false, preCompressed: true })
-  pluginRoutes(app, '/assets/*', 'What the pages load', everybody, (scope) => {
+  app.register(files, { ...served(REVALIDATE), root: BUILT, serve: false, preCompressed: true })
+  pluginRoutes(app, '/assets/*', 'Assets of the pages', everybody, (scope) => {
     if (!existsSync(BUILT)) return
     scope.register(files, {
-      ...served(FOR_EVER),
+      ...served(IMMUTABLE),
       root: `${BUILT}assets/`,
       prefix: '/assets/',
       preCompressed: true,
@@ -43,7 +43,7 @@ export function pageRoutes(app: App): void {
     })
   })
   for (const url of [...pages, '/seal.svg', '/scheme.js']) {
-    const schema = { summary: 'The pages that people see', tags: ['pages'], hide: true }
+    const schema = { summary: 'Web pages', tags: ['pages'], hide: true }
     app.get(url, { config: { access: everybody }, schema }, (_request, reply) => {
       if (!existsSync(BUILT)) {
         throw new AkashiError('unavailable', 'the pages have not been built', { hint: 'npm run build' })
@@ -53,13 +53,13 @@ export function pageRoutes(app: App): void {
   }
 }
 
-type Answering = (request: FastifyRequest, reply: FastifyReply) => unknown
+type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
 
-/** Whoever looks for a page that there is not is told so by a page; a program gets what `notFound` answers. */
-export function pageOr(notFound: Answering): Answering {
+/** Shows browsers the application's page for unknown paths; programs get `notFound`. */
+export function pageOrNotFound(notFound: Handler): Handler {
   return (request, reply) => {
-    const looks = request.method === 'GET' && (request.headers.accept ?? '').includes('text/html')
-    if (!looks || !existsSync(BUILT)) return notFound(request, reply)
+    const isBrowser = request.method === 'GET' && (request.headers.accept ?? '').includes('text/html')
+    if (!isBrowser || !existsSync(BUILT)) return notFound(request, reply)
     return reply.code(NOT_FOUND).sendFile('index.html')
   }
 }

@@ -3,7 +3,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** What can be permitted, and what the caller may. */
+/** All permissions, and those of the caller. */
 export function permissionRoutes(app: App, { identity }: Services): void {
   const { app: database } = identity.login
   operation(app, 'GET /v1/permissions', {

@@ -3,7 +3,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** What is demanded of passwords, sessions, second factors and keys. */
+/** Security policies for passwords, sessions, second factors and API keys. */
 export function policyRoutes(app: App, { identity }: Services): void {
   const { app: database } = identity.login
   operation(app, 'GET /v1/policies', {

@@ -11,30 +11,30 @@ import type { Services } from '../services.ts'
 
 const RETRY_AFTER_S = 5
 const MS_PER_S = 1_000
-/** Milliseconds beside the query's own limit, in which it says that it was met. */
+/** Milliseconds beyond the query's own limit, to report that it was exceeded. */
 const GRACE_MS = 5_000
 
 const mediaTypes = { csv: 'text/csv; charset=utf-8', parquet: 'application/vnd.apache.parquet' } as const
 
-/** SQL over everything that is kept. Whoever may ask reads whole tables, and each read is recorded. */
+/** SQL over PostgreSQL and the archive. The permission allows reading whole tables; each read is recorded. */
 export function queryRoutes(app: App, { securityAdmin, store }: Services): void {
   const queries = openQueries({ database: securityAdmin, store })
   app.addHook('onClose', async () => queries.close())
-  let underWay = 0
+  let running = 0
   operation(app, 'POST /v1/query', {
     access: { permission: 'query:read', reads: '*' },
     handlerTimeout: MAX_QUERY_SECONDS * MS_PER_S + GRACE_MS,
     handle: async (request, reply) => {
-      if (underWay >= MAX_AT_ONCE) {
+      if (running >= MAX_AT_ONCE) {
         reply.header('retry-after', RETRY_AFTER_S)
         throw new AkashiError('rate_limited', 'other queries are running', {
-          hint: `ask again after ${RETRY_AFTER_S} s`,
+          hint: `send the request again after ${RETRY_AFTER_S} s`,
         })
       }
-      underWay += 1
+      running += 1
       try {
         const { sql, rows, seconds, reason, format } = request.body
-        const asked: QueryRequest = {
+        const query: QueryRequest = {
           sql,
           ...(rows === undefined ? {} : { rows }),
           ...(reason === undefined ? {} : { reason }),
@@ -42,24 +42,24 @@ export function queryRoutes(app: App, { securityAdmin, store }: Services): void 
           signal: callerSignal(reply),
         }
         if (format === 'json') {
-          return await queries.run(request.actor, asked)
+          return await queries.run(request.actor, query)
         }
         const folder = await makeScratchFolder('answer')
-        const gone = () => rm(folder, { recursive: true, force: true })
+        const removeFolder = () => rm(folder, { recursive: true, force: true })
         try {
           const file = join(folder, `answer.${format}`)
-          const written = await writeAnswer(queries, request.actor, asked, { format, file })
-          reply.raw.once('close', () => void gone())
+          const written = await writeAnswer(queries, request.actor, query, { format, file })
+          reply.raw.once('close', () => void removeFolder())
           reply.header('content-type', mediaTypes[format])
           reply.header('content-disposition', `attachment; filename="answer.${format}"`)
           reply.header('x-truncated', String(written.truncated))
           return await reply.send(createReadStream(file))
         } catch (error) {
-          await gone()
+          await removeFolder()
           throw error
         }
       } finally {
-        underWay -= 1
+        running -= 1
       }
     },
   })

@@ -12,7 +12,7 @@ export function readinessRoute(app: App, services: Services, limits: HttpLimits)
     access: { public: 'anybody' },
     handle: async (request, reply) => {
       const signal = AbortSignal.any([callerSignal(reply), AbortSignal.timeout(limits.readinessTimeoutMs)])
-      const checks = await ask(services, signal)
+      const checks = await runChecks(services, signal)
       const missing = checks.filter((check) => !check.ok).map((check) => check.name)
       if (missing.length === 0) {
         return { status: 'ready' as const, checks }
@@ -31,10 +31,10 @@ export function readinessRoute(app: App, services: Services, limits: HttpLimits)
   })
 }
 
-async function ask(services: Services, signal: AbortSignal): Promise<readonly DependencyState[]> {
+async function runChecks(services: Services, signal: AbortSignal): Promise<readonly DependencyState[]> {
   const late = new Promise<readonly DependencyState[]>((resolve) => {
     signal.addEventListener('abort', () => {
-      resolve([{ name: 'readiness', ok: false, detail: 'the checks did not answer in time' }])
+      resolve([{ name: 'readiness', ok: false, detail: 'the checks did not finish in time' }])
     })
   })
   return Promise.race([services.readiness(signal), late])

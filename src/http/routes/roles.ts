@@ -13,7 +13,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** Roles, what they hold, and who has them. The database decides; a refusal is recorded. */
+/** Roles, their permissions and grants. The database decides; denials are recorded. */
 export function roleRoutes(app: App, { identity }: Services): void {
   const { app: database } = identity.login
   operation(app, 'GET /v1/roles', {
@@ -31,7 +31,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
     access: { permission: 'roles:delete', stepUp: true },
     handle: async (request) => {
       const deleted = await deleteRole(database, request.actor, request.params.role)
-      if (!deleted) throw new AkashiError('not_found', `there is no role ${request.params.role}`)
+      if (!deleted) throw new AkashiError('not_found', `role not found: ${request.params.role}`)
     },
   })
   operation(app, 'PUT /v1/roles/{role}/permissions/{permission}', {

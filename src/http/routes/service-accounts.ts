@@ -10,7 +10,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** Callers that are no person: they have roles and keys. */
+/** Service accounts: callers that are programs, with roles and keys. */
 export function serviceAccountRoutes(app: App, { identity }: Services): void {
   const { app: database } = identity.login
   operation(app, 'GET /v1/service-accounts', {

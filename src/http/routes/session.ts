@@ -18,7 +18,7 @@ import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/se
 import type { App } from '../schema.ts'
 import type { Identity, Services } from '../services.ts'
 
-/** Signing in, step by step, and out. The token of a session is only ever in its cookie. */
+/** Sign-in step by step, and sign-out. The session token is only ever in its cookie. */
 export function sessionRoutes(app: App, { identity }: Services): void {
   const { login } = identity
   operation(app, 'POST /v1/session', {
@@ -76,7 +76,7 @@ export function sessionRoutes(app: App, { identity }: Services): void {
   })
 }
 
-/** The answer to one step; the cookie, when it was the last. */
+/** The response to one step; sets the session cookie after the last one. */
 export async function answer(
   identity: Identity,
   request: FastifyRequest,
@@ -88,7 +88,7 @@ export async function answer(
   return { step: 'done', userId: result.userId }
 }
 
-/** A new session takes the place of the one that the browser had, whosever that was (ASVS 5.0 7.2.4). */
+/** Replaces the browser's previous session, whoever's it was, by the new one (ASVS 5.0 7.2.4). */
 async function replaceSession(
   { login }: Identity,
   request: FastifyRequest,

@@ -5,7 +5,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** Users as administrators see and manage them. */
+/** Administration of users. */
 export function userRoutes(app: App, { app: database, personVault, keyring }: Services): void {
   operation(app, 'GET /v1/users', {
     access: { permission: 'users:read', reads: 'user' },
@@ -59,7 +59,7 @@ export function userRoutes(app: App, { app: database, personVault, keyring }: Se
     const found = await database.transaction(request.actor, (session) =>
       identity.viewUser(session, personVault, id),
     )
-    if (found === null) throw new AkashiError('not_found', 'there is no such user')
+    if (found === null) throw new AkashiError('not_found', 'user not found')
     return found
   }
 }

@@ -1,9 +1,9 @@
 /**
  * The form of a key: `akashi_`, optionally an environment and `_`, then 59 letters and digits:
  *
- *   10  prefix, which says which key it is and opens nothing
+ *   10  prefix, which identifies the key and is not secret
  *   43  secret, 256 random bits
- *    6  CRC-32 of all that is before it, so that scanners can tell a key from a look-alike
+ *    6  CRC-32 of everything before it, so that scanners can recognize keys
  *
  * All in base 62, most significant digit first.
  */
@@ -11,7 +11,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { AkashiError } from '../../foundation/index.ts'
 
-/** For secret scanners; a match whose checksum fits ({@link parseApiKey}) is a key. docs/access.md repeats it. */
+/** For secret scanners; a match with a valid checksum ({@link parseApiKey}) is a key. Repeated in docs/access.md. */
 export const API_KEY_PATTERN = /\bakashi_(?:[a-z]{2,10}_)?[0-9A-Za-z]{59}\b/
 
 const BRAND = 'akashi_'
@@ -29,7 +29,7 @@ const BASE = BigInt(digits.length)
 const whole = new RegExp(`^${API_KEY_PATTERN.source.replaceAll('\\b', '')}$`)
 const environmentPattern = /^[a-z]{2,10}$/
 
-/** What is stored of a key. */
+/** The stored parts of a key. */
 export interface KeyIdentity {
   readonly prefix: string
   /** SHA-256 of the whole key, 64 hexadecimal digits. */
@@ -37,7 +37,7 @@ export interface KeyIdentity {
 }
 
 export interface NewKey extends KeyIdentity {
-  /** The key itself: shown once, then forgotten. */
+  /** The key itself, shown only once. */
   readonly key: string
 }
 
@@ -55,7 +55,7 @@ export function makeApiKey(environment?: string): NewKey {
   return { key, prefix, hash: hashOf(key) }
 }
 
-/** Undefined for whatever is no key by its form and checksum: that needs no look into the database. */
+/** Undefined if the format or checksum is invalid, which needs no database lookup. */
 export function parseApiKey(presented: string): KeyIdentity | undefined {
   if (presented.length > MAX_KEY_CHARACTERS || !whole.test(presented)) return undefined
   const body = presented.slice(0, -CHECKSUM_DIGITS)
@@ -64,7 +64,7 @@ export function parseApiKey(presented: string): KeyIdentity | undefined {
   return { prefix: body.slice(from, from + PREFIX_DIGITS), hash: hashOf(presented) }
 }
 
-/** Whether a bearer token claims to be one of ours, well-formed or not. */
+/** Whether a bearer token has the prefix of an API key, well-formed or not. */
 export function looksLikeApiKey(presented: string): boolean {
   return presented.startsWith(BRAND)
 }

@@ -1,4 +1,4 @@
-/** Making, listing, rotating and revoking keys; the functions of the database decide who may (000009_access_rules). */
+/** Creating, listing, rotating and revoking keys; the database checks permissions (000009_access_rules). */
 import type { ApiKey, IssuedKey, Tier } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { call } from '../call.ts'
@@ -6,18 +6,18 @@ import { makeApiKey } from './format.ts'
 
 export interface ApiKeyRequest {
   readonly name: string
-  /** `resource:action`; none is a key that only says who calls. */
+  /** `resource:action`; without scopes, the key only identifies its caller. */
   readonly scopes?: readonly string[]
-  /** Name of the service account that owns it; else the actor does. */
+  /** Name of the service account that owns it; default: the actor. */
   readonly serviceAccount?: string
-  /** The user that owns it: for administrators of the database. */
+  /** The user that owns it; only for database administrators. */
   readonly owner?: string
-  /** The actor's own by default. */
+  /** Default: the owner's. */
   readonly tier?: Tier
-  /** Which service it is used by. */
+  /** The service that uses it. */
   readonly serviceName?: string
   readonly expiresAt?: Date
-  /** Part of the key's form, such as `test`. */
+  /** Part of the key text, such as `test`. */
   readonly environment?: string
 }
 
@@ -25,10 +25,10 @@ const columns = `id, name, key_prefix as prefix, service_name as "serviceName", 
   user_id as "userId", service_account_id as "serviceAccountId", replaces, expires_at as "expiresAt",
   last_used_at as "lastUsedAt", is_active as "isActive", created_at as "createdAt"`
 
-/** Most keys that one list shows. */
+/** Maximum keys in a list. */
 const MAX_LISTED = 1_000
 
-/** The actor's own keys; everybody's for whoever has api_keys:read. Newest first. */
+/** The actor's own keys, or all keys with api_keys:read. Newest first. */
 export async function listApiKeys(database: Database, actor: Actor): Promise<ApiKey[]> {
   const { rows } = await database.transaction(
     actor,
@@ -43,9 +43,9 @@ export async function listApiKeys(database: Database, actor: Actor): Promise<Api
 }
 
 /**
- * Makes a key. Its scopes are within what the owner and the actor have.
+ * Creates a key. Its scopes are limited to the permissions of the owner and the actor.
  *
- * @throws AkashiError forbidden, not_found, invalid_input for a life that policy does not allow
+ * @throws AkashiError forbidden, not_found, invalid_input for an expiry that policies do not allow
  */
 export async function createApiKey(
   database: Database,
@@ -74,15 +74,15 @@ export async function createApiKey(
 }
 
 export interface Rotation {
-  /** Seconds that the old key still works; the policy's by default. */
+  /** Seconds that the old key stays valid; default: by policy. */
   readonly overlapSeconds?: number
   readonly environment?: string
 }
 
 /**
- * Makes the successor of a key: same owner, scopes and length of life.
+ * Creates the successor of a key, with the same owner, scopes and lifetime.
  *
- * @throws AkashiError forbidden, not_found, conflict for a key that ended or was rotated before
+ * @throws AkashiError forbidden, not_found, conflict for a key that is expired, revoked or already rotated
  */
 export async function rotateApiKey(
   database: Database,
@@ -100,7 +100,7 @@ export async function rotateApiKey(
   return { id, prefix, key }
 }
 
-/** Ends a key at once; false when it had ended. */
+/** Revokes a key immediately; false when it was already revoked or expired. */
 export async function revokeApiKey(
   database: Database,
   actor: Actor,

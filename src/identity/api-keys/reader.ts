@@ -1,14 +1,14 @@
 /**
- * Looks keys up by their hashes. Callers that come while a read is under way share the next one: a process
- * under load asks the database once for many, and a single caller waits for nobody.
+ * Looks keys up by their hashes. Calls that arrive during a read share the next one, so that a busy process reads in
+ * batches and a single call is not delayed.
  */
 import type { Tier } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Database, system } from '../../postgres/index.ts'
 
-/** Callers that may wait for their turn; more are refused, so that a slow database is not made slower. */
+/** Maximum waiting calls; further ones are refused, so that a slow database does not get slower. */
 const MAX_WAITING = 10_000
-/** Hashes of one read. */
+/** Maximum hashes per read. */
 const MAX_BATCH = 500
 
 export interface StoredKey {
@@ -41,10 +41,10 @@ export class KeyReader {
     this.#database = database
   }
 
-  /** Undefined where no key has the hash. */
+  /** Undefined if no key has the hash. */
   async find(hash: string): Promise<StoredKey | undefined> {
     if (this.#waiting.length >= MAX_WAITING) {
-      throw new AkashiError('rate_limited', 'too many keys wait to be looked up', { hint: 'try again' })
+      throw new AkashiError('rate_limited', 'too many API keys are being checked', { hint: 'try again' })
     }
     const { promise, resolve, reject } = Promise.withResolvers<StoredKey | undefined>()
     this.#waiting.push({ hash, resolve, reject })
@@ -80,5 +80,5 @@ export class KeyReader {
 }
 
 function ignore(): void {
-  // Each caller has the error of the read that was theirs.
+  // Each caller gets the error of its own read.
 }

@@ -1,9 +1,9 @@
-/** When keys were last used: kept in memory and written many at once, so that verifying writes nothing. */
+/** Records when keys were last used, in memory and written in batches, so that verification writes nothing. */
 import { type Database, system } from '../../postgres/index.ts'
 
-/** What a process that is killed forgets at most. */
+/** Milliseconds between two writes; a killed process loses at most this much. */
 const FLUSH_MS = 30_000
-/** Keys that are remembered between two writes; further ones are left out. */
+/** Maximum keys recorded between two writes; further ones are ignored. */
 const MAX_KEYS = 50_000
 
 const useLog = system('api-key-uses')
@@ -20,7 +20,7 @@ export class UseLog {
   note(keyId: string): void {
     if (this.#used.size >= MAX_KEYS && !this.#used.has(keyId)) return
     this.#used.set(keyId, new Date())
-    // Not a reason for the process to live on.
+    // Does not keep the process running.
     this.#timer ??= setTimeout(() => this.#flushQuietly(), FLUSH_MS).unref()
   }
 
@@ -35,7 +35,7 @@ export class UseLog {
         session.query('select akashi_auth.touch_api_keys($1, $2)', [[...used.keys()], [...used.values()]]),
       )
     } catch (error) {
-      // Later uses are newer; what was not written waits for the next time.
+      // Keep what was not written for the next time, unless there is a newer use.
       for (const [keyId, at] of used) {
         if (!this.#used.has(keyId) && this.#used.size < MAX_KEYS) this.#used.set(keyId, at)
       }
@@ -45,7 +45,7 @@ export class UseLog {
 
   #flushQuietly(): void {
     this.flush().catch(() => {
-      // The next use starts the timer again, and a database that is away shows itself elsewhere.
+      // The next use starts the timer again, and an unavailable database is reported elsewhere.
     })
   }
 }

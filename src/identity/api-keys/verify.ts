@@ -1,4 +1,4 @@
-/** Who presents this key? One read, nothing written; a key that ought not be used is a security event. */
+/** Authenticates API keys with one read and no write; use of an invalid key is recorded as a security event. */
 import type { Tier } from '@akashi/contract'
 import { type Actor, anonymous, type Database, type Origin, person, service } from '../../postgres/index.ts'
 import { recordEventAlone } from '../../security/index.ts'
@@ -11,20 +11,20 @@ export interface ApiKeyCaller {
   readonly name: string
   readonly serviceName: string
   readonly tier: Tier
-  /** `resource:action`; what counts is what the owner has of them when it is asked. */
+  /** `resource:action`; effective only as far as the owner has the permission at that time. */
   readonly scopes: readonly string[]
-  /** Exactly one of the two owners is there. */
+  /** Exactly one of the two owners is set. */
   readonly userId: string | null
   readonly serviceAccountId: string | null
   /** RFC 3339 */
   readonly expiresAt: string | null
-  /** For the transactions of this caller: the key is what they showed, in place of a session. */
+  /** The actor of this caller's transactions, with the key in place of a session. */
   readonly actor: Actor
 }
 
-/** One event for a key and reason in so long, however often it is tried. */
+/** Milliseconds in which repeated misuse of a key for the same reason is recorded only once. */
 const MISUSE_REPEAT_MS = 60_000
-/** Keys whose misuse is remembered; the oldest are forgotten first. */
+/** Maximum keys whose misuse is remembered; the oldest are dropped first. */
 const MAX_REMEMBERED = 1_000
 
 interface Verifier {
@@ -44,7 +44,7 @@ function verifierOf(database: Database): Verifier {
 }
 
 /**
- * The caller of a key, null when it is none that may be used. `database` is of the role app; `origin` is
+ * The caller of a key; null when the key is invalid, expired or revoked. `database` is of the role `app`; `origin` is
  * where the request comes from.
  */
 export async function verifyApiKey(
@@ -66,7 +66,7 @@ export async function verifyApiKey(
   return null
 }
 
-/** Writes when keys were last used, now rather than within half a minute: before the pool is closed. */
+/** Writes the last uses of keys now; call it before the pool is closed. */
 export async function flushApiKeyUses(database: Database): Promise<void> {
   await verifiers.get(database)?.uses.flush()
 }

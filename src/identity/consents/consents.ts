@@ -1,12 +1,12 @@
 import type { Consent } from '@akashi/contract'
 import type { Person, Session } from '../../postgres/index.ts'
 
-/** Decisions that one page shows, at most. */
+/** Maximum decisions in the history. */
 const MAX_LISTED = 500
 
 const columns = `id, purpose, decision, document_version as "documentVersion", regulation, created_at as "createdAt"`
 
-/** The latest decision for each purpose, and all of them, newest first. */
+/** The latest decision for each purpose, and all decisions, newest first. */
 export async function readConsents(
   session: Session,
   userId: string,

@@ -1,6 +1,6 @@
 /**
- * The certificate of an erasure: what became unreadable, and what remains and until when. A signed note
- * whose text is a title line and one JSON document, so that it checks with the public key alone.
+ * The certificate of an erasure: what became unreadable, and what remains and until when. A signed note whose text is
+ * a title line and one JSON document, verifiable with the public key alone.
  */
 import { z } from 'zod'
 import { AkashiError, jsonOrNull } from '../../foundation/index.ts'
@@ -16,10 +16,10 @@ const place = z.object({
   form: z.enum(['encrypted', 'index', 'masked', 'plain']),
   atErasure: z.enum(['shredded', 'cleared', 'deleted', 'replaced', 'kept']),
   until: z.string().nullable(),
-  /** Values that there were; null where they were not counted, since they stay. */
+  /** Number of values; null when not counted, since they stay. */
   values: z.number().nullable(),
 })
-/** A personal column as `akashi_keys.erasures.columns` has it. */
+/** The personal columns as in `akashi_keys.erasures.columns`. */
 export const placesSchema = z.array(place)
 
 const certificateSchema = z.strictObject({
@@ -31,24 +31,24 @@ const certificateSchema = z.strictObject({
   requestedAt: z.string(),
   destroyedAt: z.string(),
   reason: z.string(),
-  /** Encrypted values: unreadable in rows, trail, archives, backups and every other copy. */
+  /** Encrypted values: unreadable in tables, audit rows, archives, backups and every other copy. */
   unreadable: placesSchema,
-  /** Plain values, indexes and masks: gone from the database, unreadable in no copy. */
+  /** Plain values, indexes and masks: removed from the database, still readable in older copies. */
   removed: placesSchema,
   /** Plain values that stay, and until when. */
   remains: placesSchema,
   trail: z.strictObject({
-    /** Rows of the trail in PostgreSQL that are about the person. Encrypted values in them are unreadable. */
+    /** Audit rows in PostgreSQL about the person. Encrypted values in them are unreadable. */
     rows: z.number(),
-    /** Salts destroyed: digests of the person in the trail can be compared with nothing any more. */
+    /** Destroyed salts: digests of the person in audit rows can no longer be compared with anything. */
     salts: z.number(),
   }),
-  /** What copies of the database from before still hold. */
+  /** What older copies of the database still contain. */
   copies: z.string(),
 })
 export type ErasureCertificate = z.infer<typeof certificateSchema>
 
-/** What `copies` says: the same for every erasure, since it follows from how data is kept. */
+/** The text of `copies`, the same for every erasure. */
 export const COPIES =
   'Backups and archives made before the erasure hold what is listed under removed, and the salts of digests, ' +
   'until they age out by their retention. What is listed under unreadable is unreadable in them too. A database ' +
@@ -59,16 +59,17 @@ export async function signCertificate(keyring: Keyring, certificate: ErasureCert
   return await signNote(keyring, id, SIGNER, `${TITLE}\n${JSON.stringify(certificate, null, 2)}\n`)
 }
 
-/** What an auditor checks certificates with: a verifier key as signed notes write it. */
+/** The verifier key of certificates, in the format of signed notes. */
 export async function erasureVerifierKey(keyring: Keyring): Promise<string> {
   const { id } = await keyring.ensure('report')
   return formatVerifierKey({ name: SIGNER, publicKey: await keyring.publicKey(id) })
 }
 
 /**
- * The certificate, when one of the keys signed it. Several keys: a retired one stays good for what it signed.
+ * The certificate, if one of the keys signed it; several, because a retired key stays valid for what it signed.
  *
- * @throws AkashiError integrity when none did or it was changed; invalid_input when it is no certificate
+ * @throws AkashiError integrity when none of the keys signed it or it was changed; invalid_input when the note is not
+ *   a certificate
  */
 export function checkErasureCertificate(note: string, verifierKeys: readonly string[]): ErasureCertificate {
   const { text } = verifyNote(
@@ -78,5 +79,5 @@ export function checkErasureCertificate(note: string, verifierKeys: readonly str
   const [title, ...lines] = text.split('\n')
   const parsed = title === TITLE ? certificateSchema.safeParse(jsonOrNull(lines.join('\n'))) : undefined
   if (parsed?.success === true) return parsed.data
-  throw new AkashiError('invalid_input', 'this note is no certificate of an erasure')
+  throw new AkashiError('invalid_input', 'this note is not an erasure certificate')
 }

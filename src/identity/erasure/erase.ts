@@ -1,7 +1,7 @@
 /**
- * Erasing a person: the account ends and its plain values go in one transaction, then the person's key is
- * destroyed, then the salts of digests, and a signed certificate says what became of what. Each step is
- * committed before the next and does nothing the second time: a run that was cut short is run again.
+ * Erases a person: one transaction deletes the account and its plain values, then the person's key is destroyed, then
+ * the salts of digests, and a certificate is signed. Each step is committed before the next and is idempotent, so that
+ * an interrupted erasure can be repeated.
  */
 import type { Erasure } from '@akashi/contract'
 import { AkashiError, given } from '../../foundation/index.ts'
@@ -9,7 +9,7 @@ import { type Keyring, personKeyId } from '../../keys/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { COPIES, placesSchema, signCertificate } from './certificate.ts'
 
-/** Milliseconds for counting a person's rows in the trail, which has no index for it. */
+/** Milliseconds for counting a person's audit rows, for which there is no index. */
 const COUNT_TIMEOUT_MS = 3_600_000
 
 export interface ErasureParts {
@@ -20,9 +20,9 @@ export interface ErasureParts {
 
 /**
  * @param userId `akashi_auth.users.id`
- * @param options confirm: the username or the id, typed once more; reason: up to 1,000 characters, recorded
- * @throws AkashiError forbidden without keys:admin, for oneself and for somebody of a higher tier; conflict
- *   for the last administrator and under legal hold; not_found
+ * @param options confirm: the username or the id, repeated; reason: up to 1,000 characters, recorded
+ * @throws AkashiError forbidden without keys:admin, for oneself and for a person of a higher tier; conflict for the
+ *   last administrator and under legal hold; not_found
  */
 export async function eraseUser(
   parts: ErasureParts,
@@ -40,7 +40,7 @@ export async function eraseUser(
     timeoutMs: COUNT_TIMEOUT_MS,
   })
   const begun = await database.transaction(actor, (session) => readRow(session, userId), cancel)
-  if (begun === null) throw new AkashiError('internal', 'the erasure that was begun is not there')
+  if (begun === null) throw new AkashiError('internal', 'the started erasure was not found')
   if (begun.certificate === null) {
     const places = placesSchema.parse(begun.columns)
     const note = await signCertificate(keyring, {
@@ -63,11 +63,11 @@ export async function eraseUser(
     )
   }
   const ended = await readErasure(parts, actor, userId)
-  if (ended === null) throw new AkashiError('internal', 'the erasure that was ended is not there')
+  if (ended === null) throw new AkashiError('internal', 'the completed erasure was not found')
   return ended
 }
 
-/** All of an erasure but its certificate: from here on the person is gone, whatever happens. */
+/** All steps of an erasure except the certificate; afterwards the person is erased in any case. */
 export async function beginErasure(
   { database, keyring }: ErasureParts,
   actor: Actor,
@@ -89,7 +89,7 @@ export async function beginErasure(
   )
 }
 
-/** null when nobody asked for it, or when the actor may not see it. */
+/** null when there is none, or when the actor may not see it. */
 export async function readErasure(
   { database }: Pick<ErasureParts, 'database'>,
   actor: Actor,
@@ -133,7 +133,7 @@ async function requireConfirmation(session: Session, userId: string, confirm: st
   )
   if (confirm === userId || confirm === rows[0]?.username) return
   throw new AkashiError('invalid_input', 'the confirmation does not name the person', {
-    hint: 'an erasure cannot be taken back: repeat the username or the id',
+    hint: 'an erasure cannot be undone: repeat the username or the id',
   })
 }
 

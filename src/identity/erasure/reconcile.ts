@@ -1,6 +1,6 @@
 /**
- * A keyring and a database agree about who was erased, unless one of them was restored from an older copy.
- * The destruction counts, wherever it is known.
+ * The keyring and the database agree about who was erased, unless one of them was restored from an older copy. A
+ * person counts as erased if either of them says so.
  */
 import { AkashiError } from '../../foundation/index.ts'
 import { personKeyId } from '../../keys/index.ts'
@@ -11,18 +11,18 @@ const REASON = 'the key was destroyed before this copy of the database was resto
 const USERS_BATCH = 500
 
 export interface Reapplied {
-  /** Erased persons whose key an older copy of the keyring brought back; it is destroyed again. */
+  /** Erased persons whose key was restored with an older copy of the keyring; it was destroyed again. */
   readonly destroyedAgain: readonly string[]
-  /** Accounts that an older copy of the database brought back; they are erased again. */
+  /** Accounts that were restored with an older copy of the database; they were erased again. */
   readonly erasedAgain: readonly string[]
-  /** Erasures that could not be done, with the reason. */
+  /** Erasures that failed, with the reason. */
   readonly refused: readonly { readonly userId: string; readonly reason: string }[]
 }
 
 export interface Reconciliation extends Reapplied {
-  /** Erasures that were cut short and are completed now. */
+  /** Interrupted erasures that were completed. */
   readonly completed: readonly string[]
-  /** Users with encrypted columns of whom the keyring knows nothing: it is another one, or was lost. */
+  /** Users with encrypted columns but without a key: the keyring is the wrong one, or keys were lost. */
   readonly missingKeys: number
 }
 
@@ -31,11 +31,10 @@ interface Options {
 }
 
 /**
- * Erases again whoever was erased and is back, before anybody is served. Where nothing was restored, it
- * compares two lists and reads no users. Certificates are signed later, by {@link completeErasures}.
+ * Repeats erasures undone by a restore, before the server serves. If nothing was restored, it only compares two lists
+ * and reads no users. Certificates are signed later, by {@link completeErasures}.
  *
- * With the rights of whoever administers the database, or of the server acting for nobody. Idempotent, also
- * in several processes at once.
+ * For a database administrator, or the server acting for nobody. Idempotent, also in several processes at once.
  */
 export async function reapplyErasures(
   parts: ErasureParts,
@@ -64,7 +63,7 @@ export async function reapplyErasures(
   return { destroyedAgain, erasedAgain, refused }
 }
 
-/** Completes every erasure that was begun: rights and safety as of {@link reapplyErasures}. */
+/** Completes every started erasure; privileges and concurrency as in {@link reapplyErasures}. */
 export async function completeErasures(
   parts: ErasureParts,
   actor: Actor,
@@ -82,7 +81,7 @@ export async function completeErasures(
   return { completed, refused }
 }
 
-/** Everything above, and a look for keys that are missing, which reads a file of every user. */
+/** Both of the above, and a check for missing keys, which reads a file for every user. */
 export async function reconcileErasures(
   parts: ErasureParts,
   actor: Actor,
@@ -102,7 +101,7 @@ export async function reconcileErasures(
   }
 }
 
-/** Those that were refused, with the reason: one of them stops no other. */
+/** Runs `work` for each user and returns the failures, which do not stop the others. */
 async function tryEach(
   userIds: Iterable<string>,
   work: (userId: string) => Promise<void>,
@@ -124,7 +123,7 @@ interface Known {
   readonly keyId: string
   /** The certificate is signed. */
   readonly finished: boolean
-  /** The account is there all the same. */
+  /** The account exists nevertheless. */
   readonly living: boolean
 }
 

@@ -12,11 +12,11 @@ const start = system('first-administrator')
 
 export interface FirstAdministrator {
   readonly username: string
-  /** Shown once; to be changed at the first sign-in. */
+  /** Shown only once; must be changed at the first sign-in. */
   readonly password: string
 }
 
-/** Makes the first administrator of a database that has none; null when there is one, whoever made them. */
+/** Creates the first administrator; null when there is one already. */
 export async function createFirstAdministrator(
   parts: Pick<LoginParts, 'worker' | 'vault' | 'passwords'>,
 ): Promise<FirstAdministrator | null> {
@@ -43,13 +43,13 @@ export async function createFirstAdministrator(
       return { username, password }
     })
   } catch (error) {
-    // Another server was faster: its administrator is the first, and its line has the password.
+    // Another server was faster and printed the password.
     if (error instanceof AkashiError && error.code === 'already_exists') return null
     throw error
   }
 }
 
-/** Somebody who has the name already must not wake up as an administrator. */
+/** A free username, so that an existing user does not become the administrator. */
 async function freeName(session: Session): Promise<string> {
   const { rows } = await session.query('select from akashi_auth.users where username = $1', [USERNAME])
   return rows.length === 0 ? USERNAME : `${USERNAME}-${randomBytes(SUFFIX_BYTES).toString('hex')}`

@@ -1,4 +1,4 @@
-/** One guess at somebody's credentials: counted by the database before it is looked at, and settled after. */
+/** A sign-in attempt: the database counts it before the credentials are checked, and records the outcome afterwards. */
 import { LOCAL_ISSUER } from '@akashi/contract'
 import { AkashiError, given } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
@@ -11,14 +11,14 @@ export type LoginMethod = 'password' | 'totp' | 'recovery_code' | 'oidc'
 type Outcome = 'success' | 'partial' | 'failure' | 'denied' | 'locked'
 
 export interface Account {
-  /** Null where nobody has the name that was typed. */
+  /** Null when nobody has the given name. */
   readonly userId: string | null
-  /** Keyed digest of the name; null where a user is known already. */
+  /** Keyed digest of the name; null when the user is already known. */
   readonly identifierHash: Uint8Array | null
   readonly issuer: string
 }
 
-/** What it takes to check an attempt; all of it stands for nobody when the user is not there. */
+/** What is needed to check an attempt; placeholders if the user does not exist. */
 export interface Attempt {
   readonly account: Account
   readonly method: LoginMethod
@@ -30,7 +30,7 @@ export interface Attempt {
   readonly hasFactor: boolean
 }
 
-/** The account of what somebody typed. The same work whether there is one or not: nothing is decrypted. */
+/** The account for a given name or e-mail address. Takes the same work whether it exists or not; decrypts nothing. */
 export async function accountOf(session: Session, parts: LoginParts, login: string): Promise<Account> {
   const { rows } = await session.query<{ id: string }>(
     `select id from akashi_auth.users where issuer = $1 and (username = $2 or email_index = any ($3::bytea[]))
@@ -47,7 +47,7 @@ export async function accountOf(session: Session, parts: LoginParts, login: stri
   }
 }
 
-/** @throws AkashiError rate_limited when too many attempts failed: nothing may be checked then */
+/** @throws AkashiError rate_limited after too many failed attempts; nothing may be checked then */
 export async function beginAttempt(
   parts: LoginParts,
   actor: Actor,
@@ -86,7 +86,7 @@ export async function beginAttempt(
     given({ signal }),
   )
   if (waitSeconds > 0) {
-    throw new AkashiError('rate_limited', 'too many attempts to sign in failed', {
+    throw new AkashiError('rate_limited', 'too many failed sign-in attempts', {
       hint: `wait ${waitSeconds} s`,
       detail: { retryAfterSeconds: waitSeconds },
     })
@@ -94,7 +94,7 @@ export async function beginAttempt(
   return attempt
 }
 
-/** Records how an attempt ended; never with a signal, since a guess that was looked at must count. */
+/** Records the outcome of an attempt. Takes no signal, because a checked attempt must always count. */
 export async function settleAttempt(
   parts: LoginParts,
   actor: Actor,

@@ -1,4 +1,4 @@
-/** What administrators do with accounts; signing in is the users' own. */
+/** Administration of accounts. */
 import type { NewUser, User } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
@@ -8,10 +8,10 @@ import { createUser, readUser, setAccountStatus } from '../users/index.ts'
 import type { LoginParts } from './parts.ts'
 import { resetPassword } from './password-change.ts'
 
-/** `worker` makes and changes accounts for a person who may, or for whoever administers the server. */
+/** `worker` creates and changes accounts for an authorized person, or for the server's administrator. */
 type Parts = Pick<LoginParts, 'worker' | 'vault' | 'passwords'>
 
-/** A local user with a one-time password, which is shown once and changed at the first sign-in. */
+/** Creates a local user with a one-time password, which must be changed at the first sign-in. */
 export async function createLocalUser(
   parts: Parts,
   actor: Actor,
@@ -21,7 +21,7 @@ export async function createLocalUser(
   return { id, password: await resetPassword(parts, actor, id) }
 }
 
-/** By username, which is one person's whatever the provider. `not_found` where there is none. */
+/** Usernames are unique across providers. @throws not_found */
 export async function findUserByName(parts: Parts, actor: Actor, username: string): Promise<User> {
   const user = await parts.worker.transaction(actor, async (session) => {
     const { rows } = await session.query<{ id: string }>(
@@ -31,14 +31,14 @@ export async function findUserByName(parts: Parts, actor: Actor, username: strin
     return rows[0] === undefined ? null : readUser(session, parts.vault, rows[0].id)
   })
   if (user === null) {
-    throw new AkashiError('not_found', `there is no user ${username}`, {
-      hint: 'akashi users list shows them',
+    throw new AkashiError('not_found', `user not found: ${username}`, {
+      hint: 'list them with akashi users list',
     })
   }
   return user
 }
 
-/** Shuts a user out, and every session with them; answers how many ended. */
+/** Suspends a user and ends their sessions. Returns the number of ended sessions. */
 export async function suspendUser(parts: Parts, actor: Actor, userId: string): Promise<number> {
   return parts.worker.transaction(actor, async (session) => {
     await setAccountStatus(session, userId, 'suspended')
@@ -50,12 +50,12 @@ export async function reactivateUser(parts: Parts, actor: Actor, userId: string)
   await parts.worker.transaction(actor, (session) => setAccountStatus(session, userId, 'active'))
 }
 
-/** Ends every session of a user; answers how many. */
+/** Ends all sessions of a user and returns their number. */
 export async function endSessions(parts: Parts, actor: Actor, userId: string): Promise<number> {
   return parts.worker.transaction(actor, (session) => revokeAll(session, userId, 'administrator'))
 }
 
-/** For whoever has lost authenticator and recovery codes. */
+/** Removes second factors, for a user who lost authenticator and recovery codes. */
 export async function resetFactors(parts: Parts, actor: Actor, userId: string): Promise<void> {
   await parts.worker.transaction(actor, (session) =>
     session.query('select akashi_auth.remove_factors($1)', [userId]),

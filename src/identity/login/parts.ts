@@ -4,11 +4,11 @@ import type { Database } from '../../postgres/index.ts'
 import type { BreachedPasswords, Passwords } from '../passwords/index.ts'
 import type { Sealer } from '../sessions/index.ts'
 
-/** What signing in works with. */
+/** The dependencies of sign-in. */
 export interface LoginParts {
-  /** Of the role `app`: what a user does for themselves, under row-level security. */
+  /** Of the role `app`: for what users do themselves, under row-level security. */
   readonly app: Database
-  /** Of the role `worker`: what is done before it is known for whom. */
+  /** Of the role `worker`: for work before the user is authenticated. */
   readonly worker: Database
   readonly vault: PersonVault
   readonly passwords: Passwords

@@ -9,23 +9,23 @@ import type { LoginParts } from './parts.ts'
 import { readLoginRules } from './rules.ts'
 import { checkPassword } from './sign-in.ts'
 
-/** Words of ours that everybody would try first. */
+/** Words about this product that attackers would try. */
 const PRODUCT_WORDS = ['akashi']
 
 const faultTexts: Readonly<Record<PasswordFault, string>> = {
   too_short: 'it is too short',
   too_long: 'it is too long',
   needs_letters_digits_and_signs: 'it needs letters of both cases, digits and signs',
-  contains_name: 'it holds your name',
-  breached: 'it is one of the passwords that attackers try first',
+  contains_name: 'it contains your name',
+  breached: 'it is a common or leaked password',
   used_before: 'it was used before',
 }
 
 /**
- * Changes the password of the actor's own account, ends all other sessions and renews this one's token,
- * which it answers.
+ * Changes the password of the actor's own account, ends all other sessions and renews this one.
  *
- * @throws AkashiError unauthenticated when the current one is wrong, invalid_input with every fault of the new one
+ * @returns the new token of the session
+ * @throws AkashiError unauthenticated when the current password is wrong; invalid_input with every fault of the new one
  */
 export async function changePassword(
   parts: LoginParts,
@@ -48,7 +48,7 @@ export async function changePassword(
   )
 }
 
-/** A one-time password for an account: shown once, good for one sign-in, to be changed there. Ends its sessions. */
+/** Sets a one-time password, which must be changed at the next sign-in, and ends the user's sessions. */
 export async function resetPassword(
   parts: Pick<LoginParts, 'worker' | 'passwords'>,
   actor: Actor,
@@ -100,9 +100,9 @@ async function refuseFaults(
   if (faults.length === 0) return
   throw new AkashiError(
     'invalid_input',
-    `this password will not do: ${faults.map((f) => faultTexts[f]).join(', ')}`,
+    `this password is not acceptable: ${faults.map((f) => faultTexts[f]).join(', ')}`,
     {
-      hint: `${rules.password.minLength} characters or more, such as four words that do not belong together`,
+      hint: `use ${rules.password.minLength} characters or more, such as four unrelated words`,
       detail: {
         errors: faults.map((fault) => ({ in: 'body', pointer: '/next', detail: faultTexts[fault], fault })),
       },

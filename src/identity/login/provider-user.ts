@@ -7,7 +7,7 @@ import { createUser } from '../users/index.ts'
 import { subjectIndexes } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
 
-/** What signing in needs to know of a provider's user. */
+/** A provider's user, as far as sign-in needs it. */
 export interface ProviderUser {
   readonly id: string
   readonly issuer: string
@@ -15,14 +15,14 @@ export interface ProviderUser {
   readonly hasFactor: boolean
 }
 
-/** Tries with another username, when the one the provider proposes is taken. */
+/** Attempts with another username when the proposed one is taken. */
 const ATTEMPTS = 3
 
 /**
- * The user of (issuer, subject), made at the first sign-in where the issuer's settings allow it. Neither
- * e-mail nor username ever finds a user of another issuer.
+ * The user of (issuer, subject), created at the first sign-in if the issuer's settings allow it. Users are never
+ * matched by e-mail or username across issuers.
  *
- * @throws AkashiError forbidden when there is no such user and none may be made
+ * @throws AkashiError forbidden when there is no such user and none may be created
  */
 export async function providerUser(
   parts: LoginParts,
@@ -34,8 +34,8 @@ export async function providerUser(
   const known = await parts.worker.transaction(actor, find)
   if (known !== null) return known
   if (!settings.createUsers) {
-    throw new AkashiError('forbidden', 'nobody here has this account', {
-      hint: 'ask an administrator for one',
+    throw new AkashiError('forbidden', 'there is no user for this account', {
+      hint: 'ask an administrator to create one',
     })
   }
   let taken: unknown
@@ -55,14 +55,14 @@ export async function providerUser(
       if (!(error instanceof AkashiError) || error.code !== 'already_exists') throw error
       taken = error
     }
-    // Made now, or by a sign-in at the same time.
+    // Created now, or by a concurrent sign-in.
     const made = await parts.worker.transaction(actor, find)
     if (made !== null) return made
   }
   throw taken
 }
 
-/** Null when nobody has this identity; of any state. */
+/** The user with this identity, in any state; null when there is none. */
 export async function findProviderUser(
   session: Session,
   parts: Pick<LoginParts, 'vault'>,
@@ -97,7 +97,7 @@ function usernameOf(identity: OidcIdentity, attempt: number): string {
   return attempt === 0 ? proposed : `${proposed}-${suffix}`
 }
 
-/** An address is needed and unique: where the provider vouches for none, one that nobody can have. */
+/** An address is required and unique; without a verified one, a placeholder that nobody can have. */
 function emailOf(identity: OidcIdentity, attempt: number): string {
   return identity.email !== null && attempt < 2 ? identity.email : `${suffixOf(identity)}@unverified.invalid`
 }

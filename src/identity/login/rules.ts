@@ -14,7 +14,7 @@ const rows = z.object({
   'mfa.recovery_codes': z.int(),
 })
 
-/** What `akashi_auth.security_policies` says about signing in; the rest of it is read where SQL decides. */
+/** The policies of `akashi_auth.security_policies` for sign-in; the others are read in SQL. */
 export interface LoginRules {
   readonly localLogin: boolean
   readonly password: PasswordPolicy

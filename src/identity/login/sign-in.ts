@@ -1,6 +1,6 @@
 /**
- * Signing in, step by step: a password or a provider's word, then a second factor where there is one. Every
- * refusal of a name or password reads the same and takes the same work (ASVS 5.0 6.3.8).
+ * Sign-in, step by step: a password or an identity provider, then a second factor if there is one. A wrong name and a
+ * wrong password get the same response and take the same work (ASVS 5.0 6.3.8).
  */
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
@@ -19,21 +19,21 @@ const challengeSchema = z.strictObject({
   userId: z.guid(),
   issuer: z.string(),
   methods: z.array(z.string()),
-  /** When the password was last changed: a challenge from before is worth nothing. */
+  /** When the password was last changed; invalidates older challenges. */
   passwordChangedAt: z.string().nullable(),
 })
 type Challenge = z.output<typeof challengeSchema>
 
 export type SignedIn =
   | ({ readonly step: 'done'; readonly userId: string } & NewSession)
-  /** A code is asked for; hand the challenge back with it. */
+  /** A code is required; send it with the challenge. */
   | { readonly step: 'second_factor'; readonly challenge: string }
 
 export type FactorProof = { readonly code: string } | { readonly recoveryCode: string }
 
 /**
- * @throws AkashiError unauthenticated for a wrong name or password, rate_limited after too many of them,
- *   forbidden when passwords are switched off, unavailable when too many are being checked
+ * @throws AkashiError unauthenticated for a wrong name or password; rate_limited after too many failures; forbidden
+ *   when passwords are disabled; unavailable when too many are being checked
  */
 export async function signInWithPassword(
   parts: LoginParts,
@@ -63,7 +63,7 @@ export async function signInWithPassword(
   return finish(parts, actor, attempt, challenge, false)
 }
 
-/** The second step. The challenge serves once more after a wrong code, as long as the account is not locked. */
+/** The second step. The challenge can be used again after a wrong code, unless the account is locked. */
 export async function signInWithFactor(
   parts: LoginParts,
   actor: Actor,
@@ -84,7 +84,7 @@ export async function signInWithFactor(
   return finish(parts, actor, attempt, { ...challenge, methods: [...challenge.methods, 'otp'] }, true)
 }
 
-/** After a provider has said who it is. A provider that asked for a second factor is believed. */
+/** Signs in a user authenticated by a provider. A second factor reported by the provider is accepted. */
 export async function signInWithProvider(
   parts: LoginParts,
   actor: Actor,
@@ -115,18 +115,18 @@ export async function signInWithProvider(
   return finish(parts, actor, attempt, challenge, provider.multiFactor)
 }
 
-/** `forbidden` where policy has users of providers alone. */
+/** @throws forbidden when the policy allows only identity providers */
 async function requireLocalLogin(parts: LoginParts, actor: Actor): Promise<LoginRules> {
   const rules = await parts.worker.transaction(actor, readLoginRules)
   if (!rules.localLogin) {
-    throw new AkashiError('forbidden', 'passwords are switched off here', {
+    throw new AkashiError('forbidden', 'signing in with a password is disabled', {
       hint: 'sign in through an identity provider',
     })
   }
   return rules
 }
 
-/** Answers the user whose password it is; settles the attempt when it is not. */
+/** Checks the password and returns the user's id; records the attempt if it fails. */
 export async function checkPassword(
   parts: LoginParts,
   actor: Actor,
@@ -139,7 +139,7 @@ export async function checkPassword(
   const verdict = await passwords
     .verify(attempt.passwordHash, password, signal)
     .catch(async (error: unknown) => {
-      // Not looked at, so it must not count.
+      // Not checked, so it must not count as a failure.
       await settleAttempt(parts, actor, attempt, 'denied', { reason: 'not_checked' })
       throw error
     })
@@ -147,13 +147,13 @@ export async function checkPassword(
     await settleAttempt(parts, actor, attempt, 'failure', { reason: 'wrong_credentials' })
     throw wrongCredentials()
   }
-  // From here on the caller knows the password, and may be told why policy refuses.
+  // The caller knows the password, so the reason for a refusal can be disclosed.
   if (!attempt.active || attempt.passwordExpired) {
     const reason = attempt.active ? 'password_expired' : 'account_not_active'
     await settleAttempt(parts, actor, attempt, 'denied', { reason })
     throw attempt.active
       ? new AkashiError('unauthenticated', 'this one-time password has expired', {
-          hint: 'ask for another',
+          hint: 'ask an administrator for a new one',
           detail: { reason },
         })
       : new AkashiError('unauthenticated', 'this account is not active', { detail: { reason } })
@@ -171,7 +171,7 @@ export async function checkPassword(
   return userId
 }
 
-/** Settles the attempt when the code is wrong. */
+/** Checks a code; records the attempt if it is wrong. */
 export async function checkFactor(
   parts: LoginParts,
   actor: Person,
@@ -183,7 +183,7 @@ export async function checkFactor(
   )
   if (!right) {
     await settleAttempt(parts, actor, attempt, 'failure', { reason: 'wrong_code' })
-    throw new AkashiError('unauthenticated', 'the code is not right, or was used already', {
+    throw new AkashiError('unauthenticated', 'the code is wrong or was already used', {
       hint: 'wait for the next code',
       detail: { reason: 'wrong_code' },
     })
@@ -217,12 +217,12 @@ async function finish(
 }
 
 function wrongCredentials(): AkashiError {
-  return new AkashiError('unauthenticated', 'the name or the password is not right')
+  return new AkashiError('unauthenticated', 'the name or the password is wrong')
 }
 
 function beginAgain(): AkashiError {
-  return new AkashiError('unauthenticated', 'this sign-in is over', {
-    hint: 'begin again',
+  return new AkashiError('unauthenticated', 'this sign-in has expired', {
+    hint: 'start again',
     detail: { reason: 'sign_in_over' },
   })
 }

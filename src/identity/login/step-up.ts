@@ -1,4 +1,4 @@
-/** Showing credentials again inside a session: before what is dangerous (ASVS 5.0 7.5.3). */
+/** Confirming credentials again within a session, before dangerous operations (ASVS 5.0 7.5.3). */
 import { LOCAL_ISSUER } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { PersonInSession } from '../../postgres/index.ts'
@@ -9,7 +9,7 @@ import { checkFactor, checkPassword, type FactorProof, methodOf } from './sign-i
 
 export type StepUpProof = FactorProof | { readonly password: string }
 
-/** Answers the new token of the session; the old one ends. Whoever has a second factor shows that. */
+/** Returns a new token of the session; the old one becomes invalid. A user with a second factor must use it. */
 export async function stepUp(
   parts: LoginParts,
   actor: PersonInSession,
@@ -22,7 +22,9 @@ export async function stepUp(
   if ('password' in proof) {
     if (attempt.hasFactor) {
       await settleAttempt(parts, actor, attempt, 'denied', { reason: 'needs_second_factor' })
-      throw new AkashiError('invalid_input', 'this account has a second factor', { hint: 'send its code' })
+      throw new AkashiError('invalid_input', 'this account requires its second factor', {
+        hint: 'send its code',
+      })
     }
     await checkPassword(parts, actor, attempt, proof.password, signal)
   } else {

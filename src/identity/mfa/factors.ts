@@ -6,7 +6,7 @@ import type { Session } from '../../postgres/index.ts'
 import { newRecoveryCodes, recoveryCodeDigest } from './recovery-codes.ts'
 import { newTotpSecret, totpStep } from './totp.ts'
 
-/** What an authenticator app shows the account under. */
+/** The issuer name shown in authenticator apps. */
 const APP_NAME = 'Akashi'
 
 export interface Factor {
@@ -39,7 +39,7 @@ export async function listFactors(
   return { factors: rows, recoveryCodesLeft: codes.rows[0]?.left ?? 0 }
 }
 
-/** Begins to enrol an authenticator: it counts for nothing until a first code was shown. */
+/** Starts to enrol an authenticator, which takes effect when its first code is confirmed. */
 export async function enrolFactor(
   session: Session,
   { vault }: Tools,
@@ -58,7 +58,7 @@ export async function enrolFactor(
   return { id, secret: base32, uri }
 }
 
-/** Takes the first code of an authenticator; false when it is wrong, `not_found` when nothing waits for one. */
+/** Confirms the first code of an authenticator; false when it is wrong. @throws not_found when none is pending */
 export async function confirmFactor(
   session: Session,
   tools: Tools,
@@ -72,7 +72,7 @@ export async function confirmFactor(
     [userId, id],
   )
   const [factor] = rows
-  if (factor === undefined) throw new AkashiError('not_found', 'no authenticator waits for its first code')
+  if (factor === undefined) throw new AkashiError('not_found', 'there is no authenticator to confirm')
   const step = await stepOf(tools, userId, factor, code, skewSteps)
   if (step === null) return false
   await session.query(
@@ -82,13 +82,13 @@ export async function confirmFactor(
   return true
 }
 
-/** `not_found` when there is none. The codes in its place go with the last factor. */
+/** Removes a factor; recovery codes are deleted with the last one. @throws not_found */
 export async function removeFactor(session: Session, userId: string, id: string): Promise<void> {
   const { rowCount } = await session.query(
     'delete from akashi_auth.mfa_factors where user_id = $1 and id = $2',
     [userId, id],
   )
-  if (rowCount === 0) throw new AkashiError('not_found', 'there is no such factor')
+  if (rowCount === 0) throw new AkashiError('not_found', 'second factor not found')
   await session.query(
     `delete from akashi_auth.recovery_codes where user_id = $1
      and not exists (select from akashi_auth.mfa_factors where user_id = $1 and confirmed_at is not null)`,
@@ -96,7 +96,7 @@ export async function removeFactor(session: Session, userId: string, id: string)
   )
 }
 
-/** New recovery codes in place of all former ones. They are shown once: only digests are kept. */
+/** Replaces all recovery codes. They are shown only once; only digests are stored. */
 export async function replaceRecoveryCodes(
   session: Session,
   userId: string,
@@ -111,7 +111,7 @@ export async function replaceRecoveryCodes(
   return codes
 }
 
-/** Takes a code once; false when it is wrong or was taken before. */
+/** Uses a code, which is valid once; false when it is wrong or was already used. */
 export async function useFactor(
   session: Session,
   tools: Tools,
@@ -126,7 +126,7 @@ export async function useFactor(
     )
     return rowCount > 0
   }
-  // Locked, so that the same code in two requests is compared with what the first has left.
+  // Locked, so that concurrent requests cannot use the same code.
   const { rows } = await session.query<StoredFactor>(
     `${selectFactors} where user_id = $1 and confirmed_at is not null order by id for update`,
     [userId],

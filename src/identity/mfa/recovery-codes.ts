@@ -1,6 +1,6 @@
 /**
- * Recovery codes for whoever has lost the authenticator, each good for one login. With 120 random
- * bits a plain SHA-256 keeps them (ASVS 5.0 6.5.2 asks a password hash only below 112).
+ * Recovery codes for users who lost their authenticator, each valid once. With 120 random bits, SHA-256 is sufficient
+ * (ASVS 5.0 6.5.2 requires a password hash only below 112 bits).
  */
 import { createHash, randomBytes } from 'node:crypto'
 
@@ -10,12 +10,12 @@ const GROUP = 6
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const BITS = 5
 
-/** `XXXXXX-XXXXXX-XXXXXX-XXXXXX`, to be shown once. */
+/** `XXXXXX-XXXXXX-XXXXXX-XXXXXX`, shown only once. */
 export function newRecoveryCodes(count: number): string[] {
   return Array.from({ length: count }, newCode)
 }
 
-/** 32 bytes; what is easily misread counts as what was meant. */
+/** 32 bytes; characters that are easily confused are treated as equal. */
 export function recoveryCodeDigest(code: string): Buffer {
   const canonical = code.toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1')
   return createHash('sha256').update(canonical, 'utf8').digest()

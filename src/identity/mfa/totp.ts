@@ -1,7 +1,7 @@
 /**
- * Time-based one-time passwords (RFC 6238): six digits of HMAC-SHA1 over 30-second steps, which is what
- * every authenticator app reads. A code counts in its own step and in those that policy allows a clock to
- * be off by, and each step once (ASVS 5.0 6.5.1): the caller keeps the last step that was accepted.
+ * Time-based one-time passwords (RFC 6238): six digits of HMAC-SHA1 over 30-second steps, which every authenticator
+ * app supports. A code is valid in its step and within the clock skew that the policy allows, and only once per step
+ * (ASVS 5.0 6.5.1): the caller stores the last accepted step.
  */
 import { Secret, TOTP } from 'otpauth'
 
@@ -12,7 +12,7 @@ const SECRET_BYTES = 20
 const MS_PER_S = 1_000
 
 export interface TotpSecret {
-  /** For those who type it. */
+  /** For manual entry. */
   readonly base32: string
   /** For the QR code: `otpauth://totp/…`. */
   readonly uri: string
@@ -34,8 +34,8 @@ export function newTotpSecret(names: { readonly issuer: string; readonly account
 }
 
 /**
- * The step that a code belongs to, when it is right and later than `lastStep`; else null. Whoever accepts
- * it must store the step in the same statement that compares it, so that two requests cannot share it.
+ * The step of a code if it is correct and later than `lastStep`, else null. The caller must store an accepted step
+ * before another request can compare with it.
  */
 export function totpStep(
   base32: string,
@@ -51,7 +51,7 @@ export function totpStep(
   return step <= lastStep ? null : step
 }
 
-/** The code of a moment, as the person's app shows it. */
+/** The code at a given time, as an authenticator app shows it. */
 export function totpCode(base32: string, now: Date): string {
   return generator(base32).generate({ timestamp: now.getTime() })
 }

@@ -1,7 +1,6 @@
 /**
- * Signing in at an OpenID provider: authorization code with PKCE, state and nonce. What must come back
- * unchanged travels in a sealed cookie of the browser that began, so any node can finish and nobody else's
- * browser can (login CSRF).
+ * Sign-in at an OpenID provider: authorization code flow with PKCE, state and nonce. Its state is in an encrypted
+ * cookie, so that any server can complete it, but only in the browser that started it (login CSRF).
  */
 import {
   authorizationCodeGrant,
@@ -16,7 +15,7 @@ import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Issuer, notUsable } from './issuer.ts'
 
-/** What is kept between start and callback; sealed, since the verifier is a secret. */
+/** The state between start and callback; encrypted, since the verifier is secret. */
 export const flowSchema = z.strictObject({
   issuer: z.string(),
   state: z.string(),
@@ -28,7 +27,7 @@ export const flowSchema = z.strictObject({
 
 export type Flow = Readonly<z.output<typeof flowSchema>>
 
-/** Who came back. Users are keyed by issuer and subject; the rest are proposals. */
+/** The authenticated identity. Users are identified by issuer and subject; the rest are suggestions. */
 export interface OidcIdentity {
   readonly issuer: string
   readonly subject: string
@@ -36,7 +35,7 @@ export interface OidcIdentity {
   readonly username: string | null
   readonly displayName: string | null
   readonly avatarUrl: string | null
-  /** The provider asked for a second factor, as far as it says so (RFC 8176). */
+  /** Whether the provider reports a second factor (RFC 8176). */
   readonly multiFactor: boolean
 }
 
@@ -85,7 +84,7 @@ export async function startFlow(
 
 /**
  * @param query of the callback, with its question mark
- * @throws AkashiError unauthenticated when the provider refused or anything does not fit, unavailable when it does not answer
+ * @throws AkashiError unauthenticated when the provider refused or a check failed; unavailable when it does not respond
  */
 export async function finishFlow(issuer: Issuer, flow: Flow, query: string): Promise<OidcIdentity> {
   const configuration = await issuer.configuration()
@@ -102,10 +101,10 @@ export async function finishFlow(issuer: Issuer, flow: Flow, query: string): Pro
   } catch (cause) {
     if (cause instanceof AkashiError) throw cause
     if (cause instanceof TypeError || (cause instanceof ClientError && cause.code === 'OAUTH_TIMEOUT')) {
-      throw notUsable(issuer.settings, 'it does not answer', cause)
+      throw notUsable(issuer.settings, 'it does not respond', cause)
     }
     throw new AkashiError('unauthenticated', 'the sign-in at the identity provider did not succeed', {
-      hint: 'begin again',
+      hint: 'start again',
       cause,
     })
   }
@@ -116,7 +115,7 @@ function identityOf(issuer: Issuer, payload: unknown): OidcIdentity {
   return {
     issuer: issuer.settings.issuer,
     subject: claims.sub,
-    // An address that the provider has not checked could be somebody else's.
+    // An unverified address could be somebody else's.
     email: claims.email_verified === true ? (claims.email ?? null) : null,
     username: claims.preferred_username ?? claims['cognito:username'] ?? null,
     displayName: claims.name ?? null,

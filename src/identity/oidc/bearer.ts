@@ -1,24 +1,23 @@
 /**
- * Access tokens that services present (RFC 9068, and how Cognito and Keycloak write theirs). Issuer,
- * signature, algorithm, type, audience and expiry are checked (ASVS 5.0 9.1.1–9.2.3); nothing is fetched
- * per request.
+ * Verifies access tokens of services (RFC 9068, and the variants of Cognito and Keycloak): issuer, signature,
+ * algorithm, type, audience and expiry (ASVS 5.0 9.1.1–9.2.3). Nothing is fetched per request.
  */
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
 import type { Issuer } from './issuer.ts'
 
-/** Seconds that clocks may differ. */
+/** Allowed clock difference in seconds. */
 const CLOCK_TOLERANCE_S = 30
-/** Characters; a longer token is refused unread. */
+/** Longer tokens are refused without parsing. */
 const MAX_TOKEN_CHARACTERS = 8_192
 
 export interface BearerIdentity {
   readonly issuer: string
   readonly subject: string
-  /** Which client the token was issued to; null where the token does not say. */
+  /** The client that the token was issued to; null if the token does not say. */
   readonly clientId: string | null
-  /** Groups or roles that the provider says the subject has. */
+  /** Groups or roles of the subject at the provider. */
   readonly groups: readonly string[]
   readonly expiresAt: Date
 }
@@ -43,12 +42,12 @@ const keycloakClaims = common.extend({
   realm_access: z.looseObject({ roles: strings }).optional(),
 })
 
-/** Whether a presented bearer token has the form of a JWT at all. */
+/** Whether a bearer token has the form of a JWT. */
 export function looksLikeJwt(token: string): boolean {
   return token.length <= MAX_TOKEN_CHARACTERS && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
 }
 
-/** Who a token speaks for; null for every token that must not be trusted. `unavailable` when keys cannot be had. */
+/** The identity of a token; null for an invalid token. @throws unavailable when the provider's keys cannot be read */
 export async function verifyBearer(
   issuers: readonly Issuer[],
   token: string,
@@ -74,7 +73,7 @@ export async function verifyBearer(
   }
 }
 
-/** The claim is not trusted yet: it only picks whose keys must have signed. */
+/** Selects the issuer whose keys must verify the token; the claim is not trusted yet. */
 function issuerOf(issuers: readonly Issuer[], token: string): Issuer | undefined {
   try {
     const { iss } = decodeJwt(token)
@@ -84,7 +83,7 @@ function issuerOf(issuers: readonly Issuer[], token: string): Issuer | undefined
   }
 }
 
-/** An ID token or a token for logging out has the same signature: its type is what tells it apart. */
+/** Accepts only access tokens; ID tokens and logout tokens have the same signature and differ in type. */
 function identityOf(settings: OidcIssuer, payload: unknown, typ: string | undefined): BearerIdentity | null {
   const from = (
     clientId: string | undefined,

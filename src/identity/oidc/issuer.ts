@@ -1,4 +1,4 @@
-/** What is known of an OpenID provider: discovered once, then refreshed behind the requests' backs. */
+/** The configuration and keys of an OpenID provider, discovered once and refreshed in the background. */
 import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose'
 import {
   allowInsecureRequests,
@@ -10,9 +10,9 @@ import {
 } from 'openid-client'
 import { AkashiError, given, type OidcIssuer } from '../../foundation/index.ts'
 
-/** Age in milliseconds at which configuration and keys are read again while the old ones still serve. */
+/** Age in milliseconds at which configuration and keys are refreshed in the background. */
 const REFRESH_MS = 10 * 60_000
-/** Age in milliseconds beyond which keys serve no more, so that a withdrawn one ends. */
+/** Age in milliseconds beyond which keys are no longer used, so that withdrawn ones expire. */
 const KEYS_MAX_AGE_MS = 60 * 60_000
 const UNKNOWN_KEY_MS = 30_000
 const TIMEOUT_S = 5
@@ -21,11 +21,11 @@ const MS_PER_S = 1_000
 export interface Issuer {
   readonly settings: OidcIssuer
   configuration(): Promise<Configuration>
-  /** The key that a token names; unknown keys are looked up, at most every half minute. */
+  /** The key of a token; unknown keys are looked up, at most every half minute. */
   readonly key: JWTVerifyGetKey
 }
 
-/** @param unknownKeyMs milliseconds between two looks for a key that is not known, whatever tokens name it */
+/** @param unknownKeyMs minimum milliseconds between two lookups of unknown keys */
 export function openIssuer(settings: OidcIssuer, unknownKeyMs: number = UNKNOWN_KEY_MS): Issuer {
   let known: { readonly configuration: Configuration; readonly at: number } | undefined
   let reading: Promise<Configuration> | undefined
@@ -47,7 +47,7 @@ export function openIssuer(settings: OidcIssuer, unknownKeyMs: number = UNKNOWN_
 
   async function configuration(): Promise<Configuration> {
     if (known === undefined) return read()
-    // What is there goes on serving while the provider is asked, also when it does not answer.
+    // The old configuration stays in use during the refresh, also if it fails.
     if (performance.now() - known.at > REFRESH_MS) read().catch(() => undefined)
     return known.configuration
   }
@@ -86,7 +86,7 @@ async function discover(settings: OidcIssuer): Promise<Configuration> {
         execute: [
           // The signature of an ID token is checked although it comes over TLS (ASVS 5.0 9.1.1).
           enableNonRepudiationChecks,
-          // The settings take plain http for this machine only.
+          // The settings allow http only for this machine.
           ...(url.protocol === 'http:' ? [allowInsecureRequests] : []),
         ],
       },

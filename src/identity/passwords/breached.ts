@@ -1,9 +1,8 @@
 /**
- * Passwords that are known to attackers. Akashi brings the words and patterns that most of them are made of
- * (common.ts) and a list of those that people use most (known.ts); whoever has the
- * corpus of Have I Been Pwned points `breachedPasswords` at it, in either form that its downloader writes:
- * one file of `SHA1:COUNT` lines sorted by hash, or a folder of files named by the first five digits of the
- * hash (with or without `.txt`) whose lines are `REST:COUNT`. Nothing leaves the machine.
+ * Detects common and leaked passwords: by common words and patterns (common.ts), by a list of the most used passwords
+ * (known.ts), and optionally by the corpus of Have I Been Pwned, to which the setting `breachedPasswords` points. The
+ * corpus is in either format of its downloader: one file of `SHA1:COUNT` lines sorted by hash, or a folder of files
+ * named by the first five digits of the hash (with or without `.txt`) with lines `REST:COUNT`. Nothing is sent anywhere.
  */
 import { createHash } from 'node:crypto'
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
@@ -14,14 +13,14 @@ import { isKnownPassword } from './known.ts'
 
 const PREFIX_DIGITS = 5
 const SHA1_DIGITS = 40
-/** Bytes read at once around a guess: more than one line, which has at most 40 + 1 + 10 + 2. */
+/** Bytes per read of the binary search: more than one line, which has at most 40 + 1 + 10 + 2. */
 const PROBE_BYTES = 256
 
 export interface BreachedPasswords {
   has(password: string): Promise<boolean>
 }
 
-/** @param path of the corpus; without it, what Akashi brings alone */
+/** @param path of the corpus; without it, only the built-in lists are used */
 export function openBreachedPasswords(path?: string): BreachedPasswords {
   return {
     has: async (password) =>
@@ -36,7 +35,7 @@ async function inCorpus(path: string, password: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory() ? await inFolder(path, digest) : await inFile(path, digest)
   } catch (cause) {
-    // Fails closed: a check that was asked for and cannot be made is no check.
+    // Fails closed: a configured check must not be skipped.
     throw new AkashiError('unavailable', 'the list of breached passwords cannot be read', {
       hint: 'see the setting breachedPasswords',
       cause,
@@ -54,7 +53,7 @@ async function inFolder(folder: string, digest: string): Promise<boolean> {
   return text.split('\n').some((line) => line.slice(0, rest.length).toUpperCase() === rest)
 }
 
-/** Binary search by bytes: a probe lands inside a line, and the line after it is compared. */
+/** Binary search by bytes: reads from the middle and compares the next complete line. */
 async function inFile(path: string, digest: string): Promise<boolean> {
   const file = await open(path, 'r')
   try {
@@ -77,7 +76,7 @@ async function inFile(path: string, digest: string): Promise<boolean> {
   }
 }
 
-/** The first line that begins at or after `offset`, and the offset behind it. */
+/** The first line that begins at or after `offset`, and the offset after it. */
 async function lineFrom(
   file: FileHandle,
   offset: number,

@@ -1,4 +1,4 @@
-/** Base words of the passwords that are tried first, lowercase; the usual digits and signs around them are taken off before the look-up. */
+/** Base words of common passwords, in lower case; digits and signs around them are removed before the lookup. */
 export const commonWords: readonly string[] = `
 password passwort passwd passw0rd motdepasse contrasena senha parola wachtwoord haslo heslo pasuwaado
 admin administrator root toor superuser sysadmin webmaster operator manager user guest test tester testing demo default

@@ -1,10 +1,10 @@
-/** Whether a password is one that everybody tries first, whatever digits were put around it. */
+/** Detects passwords made of common words and patterns, also with digits around them. */
 import { commonWords } from './common-words.ts'
 
-/** Letters that remain of something that is no word: `Aa1!` around a word says nothing. */
+/** Fewer remaining letters than this do not make a common password acceptable, such as `Aa1!` around a word. */
 const SHORT_REST = 3
 
-/** What people write for letters. */
+/** Characters that people substitute for letters. */
 const leet: Readonly<Record<string, string>> = {
   '0': 'o',
   '1': 'i',
@@ -18,7 +18,7 @@ const leet: Readonly<Record<string, string>> = {
   '€': 'e',
 }
 
-/** Rows of keyboards, the alphabet and the digits: four or more neighbours of one of them are a run. */
+/** Keyboard rows, the alphabet and the digits; four or more consecutive characters of one are a run. */
 const rows = [
   'qwertyuiop',
   'asdfghjkl',
@@ -45,17 +45,17 @@ export function isCommonPassword(password: string): boolean {
   return [plain, unleet(plain)].some((form) => isRepetition(form) || leavesNothing(form))
 }
 
-/** Digits and signs as the letters that people write them for. */
+/** Replaces digits and signs by the letters that they stand for. */
 export function unleet(text: string): string {
   return [...text].map((character) => leet[character] ?? character).join('')
 }
 
-/** One unit of at most four characters over and over: `aaaaaaaa`, `abcabcabc`. */
+/** Whether at most four characters are repeated: `aaaaaaaa`, `abcabcabc`. */
 function isRepetition(text: string): boolean {
   return /^(.{1,4}?)\1{2,}.{0,3}$/su.test(text)
 }
 
-/** Whether nothing but digits and punctuation is left once common words and runs are taken out. */
+/** Whether only digits and punctuation remain after removing common words and runs. */
 function leavesNothing(text: string): boolean {
   let rest = withoutRuns(text)
   let found = rest !== text

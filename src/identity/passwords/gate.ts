@@ -1,18 +1,17 @@
 /**
- * How many password hashes a process computes at once. One takes 19 MiB and some 10 ms of a thread of
- * Node's pool, which files and name resolution share: without a gate, a burst of logins would take all
- * memory and every thread.
+ * Limits concurrent password hashes. One takes 19 MiB and some 10 ms of a thread of Node's pool, which file access and
+ * name resolution share: without a limit, a burst of logins would use all memory and threads.
  */
 import { availableParallelism } from 'node:os'
 import { AkashiError } from '../../foundation/index.ts'
 
-/** Half of the four threads of Node's pool, and no more than there are processors. */
+/** Half of the four threads of Node's pool, and at most the number of processors. */
 const CONCURRENT_HASHES = Math.max(1, Math.min(2, availableParallelism()))
-/** Waiting calls; at some 60 hashes a second, the last of them waits about 4 s. */
+/** Maximum waiting calls; at some 60 hashes per second, the last one waits about 4 s. */
 const WAITING_HASHES = 256
 
 export interface Gate {
-  /** Runs `work` when a place is free. `unavailable` when too many wait; the reason of `signal` when it aborts first. */
+  /** Runs `work` when a slot is free. @throws unavailable when too many wait; the reason of `signal` when it aborts first */
   run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>
 }
 
@@ -55,7 +54,7 @@ export function openGate(concurrent: number = CONCURRENT_HASHES, waiting: number
         if (next === undefined) {
           running -= 1
         } else {
-          // The place goes to the next call, so that a newcomer cannot take it in between.
+          // The slot goes directly to the next call, so that a new one cannot take it.
           queue.delete(next)
           next()
         }

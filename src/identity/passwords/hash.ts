@@ -1,6 +1,6 @@
 /**
- * Password hashes as PHC strings. New ones are argon2id with 19 MiB and two passes (ASVS 5.0 11.4.2,
- * OWASP's first choice); bcrypt of older systems is verified, and to be replaced at the next login.
+ * Password hashes as PHC strings. New ones are argon2id with 19 MiB and two passes (ASVS 5.0 11.4.2, OWASP's first
+ * choice); bcrypt hashes of older systems are verified, and replaced at the next login.
  */
 import { hash, parseOptions, verify } from '@node-rs/argon2'
 import { verify as verifyBcrypt } from '@node-rs/bcrypt'
@@ -10,13 +10,13 @@ import { type Gate, openGate } from './gate.ts'
 const MEMORY_KIB = 19_456
 const PASSES = 2
 const LANES = 1
-/** Argon2id; the package's own name for it exists at compile time only. */
+/** Argon2id; the package's constant for it exists only at compile time. */
 const ARGON2ID = 2
 
-/** Characters beyond which nobody types a password; a longer one would only cost time. */
+/** Longer passwords are refused, because hashing them would only cost time. */
 export const MAX_PASSWORD_CHARACTERS = 1_024
 
-/** Of a random password that nobody knows: what stands in for a user that is not there. */
+/** The hash of an unknown random password, used for users that do not exist. */
 const DUMMY =
   '$argon2id$v=19$m=19456,t=2,p=1$G8CBOuxtv8D9CZpdu3QNhQ$t4wz2FXtwRvW5EWXFhdXwaoEDsGh65oyaHjjSMeU4uU'
 
@@ -31,9 +31,9 @@ export interface Verdict {
 export interface Passwords {
   /** A PHC string for a new password. */
   hash(password: string, signal?: AbortSignal): Promise<string>
-  /** Compares with a stored hash. Null stands for a user that is not there: the same work, and never a match. */
+  /** Compares with a stored hash. Null, for a user that does not exist, takes the same work and never matches. */
   verify(stored: string | null, password: string, signal?: AbortSignal): Promise<Verdict>
-  /** How many hashes were computed so far. */
+  /** Number of hashes computed so far. */
   readonly evaluated: number
 }
 

@@ -1,10 +1,10 @@
-/** Whether a password is one of those that people use most, or such a one with digits and signs around it. */
+/** Detects the most used passwords, also with digits and signs around them. */
 import { readFile } from 'node:fs/promises'
 import { unleet } from './common.ts'
 
 const list = new URL('common-passwords.txt', import.meta.url)
 
-/** Read when the first password is set: some 3 MB of memory that most processes never need. */
+/** Loaded when the first password is set, since most processes never need its 3 MB. */
 let known: Promise<ReadonlySet<string>> | undefined
 
 export async function isKnownPassword(password: string): Promise<boolean> {
@@ -17,7 +17,7 @@ export async function isKnownPassword(password: string): Promise<boolean> {
   return [plain, core(plain), core(unleet(core(plain)))].some((form) => passwords.has(form))
 }
 
-/** Without what stands before the first letter and after the last. */
+/** The text from its first to its last letter. */
 function core(text: string): string {
   return text.replaceAll(/^\P{L}+|\P{L}+$/gu, '')
 }

@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto'
 
-/** Without what is easily misread: 0 O, 1 I l. */
+/** Without characters that are easily confused: 0 O, 1 I l. */
 const ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789'
 const GROUPS = 4
-/** Four groups of five from 57 characters are 116 bits. */
+/** Four groups of five of 57 characters are 116 bits. */
 const GROUP_CHARACTERS = 5
 
-/** A password for one login, to be read aloud or copied: `tGh4K-…`. */
+/** A one-time password, easy to read aloud or copy: `tGh4K-…`. */
 export function generatePassword(): string {
   const group = () =>
     Array.from({ length: GROUP_CHARACTERS }, () => ALPHABET[randomInt(ALPHABET.length)]).join('')

@@ -1,21 +1,21 @@
 /**
- * What a new password must be, as `akashi_auth.security_policies` says. Length and known lists decide; composition
- * and forced rotation are there for whoever must have them, and off (ASVS 5.0 6.2.5, 6.2.10).
+ * Checks new passwords by the policies of `akashi_auth.security_policies`: length and known lists. Composition rules
+ * and forced rotation exist for organisations that must have them, and are off by default (ASVS 5.0 6.2.5, 6.2.10).
  */
 import type { BreachedPasswords } from './breached.ts'
 import type { Passwords } from './hash.ts'
 
-/** Characters of a name that must not be in a password; shorter ones would forbid too much. */
+/** Minimum characters of a name that a password must not contain; shorter ones would exclude too much. */
 const MIN_NAME_CHARACTERS = 4
 
 export interface PasswordPolicy {
   /** Characters, not bytes. */
   readonly minLength: number
   readonly maxLength: number
-  /** Letters of both cases, digits and signs are demanded. */
+  /** Letters of both cases, digits and signs are required. */
   readonly requireComposition: boolean
   readonly checkBreached: boolean
-  /** Former passwords that may not come back, beside the present one. */
+  /** Number of former passwords that cannot be reused, besides the current one. */
   readonly history: number
 }
 
@@ -31,13 +31,13 @@ export type PasswordFault =
 
 export interface Candidate {
   readonly password: string
-  /** What is known of the person: username, the local part of the e-mail, the name of the product. */
+  /** Names related to the person: username, local part of the e-mail address, product name. */
   readonly names: readonly string[]
-  /** Hashes of the present password and of former ones, newest first. */
+  /** Hashes of the current password and of former ones, newest first. */
   readonly history: readonly string[]
 }
 
-/** Everything that is wrong with a new password; empty when it may be used. */
+/** All faults of a new password; empty when it is acceptable. */
 export async function passwordFaults(
   candidate: Candidate,
   policy: PasswordPolicy,
@@ -67,7 +67,7 @@ export async function passwordFaults(
   if (faults.length === 0 && policy.checkBreached) {
     refuse('breached', await tools.breached.has(password))
   }
-  // The costly question last, and only for a password that would do otherwise.
+  // The expensive check comes last, only for passwords that are otherwise acceptable.
   if (faults.length === 0) {
     for (const former of history.slice(0, policy.history + 1)) {
       const { matches } = await tools.passwords.verify(former, password, tools.signal)

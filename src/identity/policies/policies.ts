@@ -1,4 +1,4 @@
-/** Security policies: what is demanded of passwords, sessions, factors and keys. Rows, changed while it runs. */
+/** Security policies for passwords, sessions, second factors and API keys, stored in the database. */
 import type { SecurityPolicy } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -19,8 +19,7 @@ export async function listPolicies(database: Database, actor: Actor): Promise<Se
 }
 
 /**
- * Changes a policy; without a value it goes back to its default. The change is in the trail and a security
- * event.
+ * Changes a policy, or resets it to its default. Recorded in the audit trail and as a security event.
  *
  * @throws AkashiError forbidden without auth_config:write, not_found, invalid_input for a value out of range
  */
@@ -32,8 +31,8 @@ export async function setPolicy(
 ): Promise<SecurityPolicy> {
   const known = (await listPolicies(database, actor)).find((policy) => policy.key === key)
   if (known === undefined) {
-    throw new AkashiError('not_found', `there is no policy ${key}`, {
-      hint: 'akashi policies list shows them',
+    throw new AkashiError('not_found', `policy not found: ${key}`, {
+      hint: 'list them with akashi policies list',
     })
   }
   try {
@@ -45,7 +44,7 @@ export async function setPolicy(
     )
   } catch (error) {
     if (error instanceof AkashiError && error.detail['constraint'] === 'security_policies_value_check') {
-      throw new AkashiError('invalid_input', `the policy ${key} cannot have this value`, {
+      throw new AkashiError('invalid_input', `the value is not valid for the policy ${key}`, {
         hint: rangeOf(known),
         cause: error,
       })
@@ -59,5 +58,5 @@ export async function setPolicy(
 function rangeOf({ valueType, minimum, maximum, allowed, unit }: SecurityPolicy): string {
   if (valueType === 'integer') return `a whole number of ${unit ?? 'units'} from ${minimum} to ${maximum}`
   if (valueType === 'boolean') return 'true or false'
-  return allowed === null ? 'a text' : `of ${allowed.join(', ')}`
+  return allowed === null ? 'a text' : `one or more of ${allowed.join(', ')}`
 }

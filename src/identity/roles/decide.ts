@@ -1,6 +1,6 @@
 /**
- * May the caller do it? The database answers (`akashi_auth.has_permission`): from the roles in force of the user
- * in the signed context, narrowed to the scopes of an API key. Nothing here decides or remembers an answer.
+ * Permission checks. The database decides (`akashi_auth.has_permission`), by the active roles of the user in the signed
+ * request context, limited to the scopes of an API key. Nothing is decided or cached here.
  */
 import type { PermissionName } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
@@ -16,17 +16,16 @@ export async function hasPermission(session: Session, permission: PermissionName
   return rows[0]?.allowed === true
 }
 
-/** What the caller of this transaction may do, as `resource:action`. */
+/** The permissions of the caller of this transaction, as `resource:action`. */
 export async function currentPermissions(session: Session): Promise<string[]> {
   const { rows } = await session.query<{ name: string }>('select akashi_auth.current_permissions() as name')
   return rows.map(({ name }) => name)
 }
 
 /**
- * Resolves when `actor` has the permission. A refusal is recorded before it is answered: an action of the
- * trail and a security event.
+ * Checks that `actor` has the permission. A denial is recorded as an audit action and as a security event.
  *
- * @throws AkashiError forbidden; unauthenticated when the actor is nobody
+ * @throws AkashiError forbidden; unauthenticated when the actor is anonymous
  */
 export async function requirePermission(
   database: Database,
@@ -40,17 +39,17 @@ export async function requirePermission(
   })
   if (allowed) return
   if (actor.userId === undefined && actor.sessionId === undefined) {
-    throw new AkashiError('unauthenticated', 'this needs somebody who is signed in', {
+    throw new AkashiError('unauthenticated', 'authentication required', {
       hint: 'sign in, or send an API key',
     })
   }
-  throw new AkashiError('forbidden', `the permission ${permission} is needed`, {
-    hint: 'ask somebody who may grant roles',
+  throw new AkashiError('forbidden', `the permission ${permission} is required`, {
+    hint: 'ask an administrator for a role with this permission',
     detail: { permission },
   })
 }
 
-/** Records a refusal that was decided elsewhere, such as by a function of the database. */
+/** Records a denial that was decided elsewhere, such as by a database function. */
 export async function recordDenial(
   database: Database,
   actor: Actor,

@@ -1,7 +1,7 @@
 /**
- * Giving and taking roles and permissions. The functions of the database decide (000009_access_rules): nobody
- * gives what is above their tier, what they do not have, or anything to themselves. An `owner` database with
- * an anonymous actor is whoever administers the database, and may do all of it.
+ * Granting and revoking roles and permissions. The database decides (000009_access_rules): nobody can grant what is
+ * above their tier, what they do not have, or anything to themselves. On a database of the role `owner`, an operator
+ * is a database administrator and may do everything.
  */
 import type { PermissionName, Tier } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -15,7 +15,7 @@ export interface RoleGrant {
 }
 
 /**
- * Gives a user a role, or changes when it ends. Answers the grant's id.
+ * Grants a role to a user, or changes when the grant expires. Returns the grant's id.
  *
  * @throws AkashiError forbidden, not_found
  */
@@ -40,7 +40,7 @@ export function revokeRole(
   return call(database, actor, 'akashi_auth.revoke_role($1, $2)', [grant.userId, grant.role])
 }
 
-/** Answers the new role's id. */
+/** Returns the new role's id. */
 export function createRole(
   database: Database,
   actor: Actor,
@@ -58,7 +58,7 @@ export function deleteRole(database: Database, actor: Actor, name: string): Prom
   return call(database, actor, 'akashi_auth.delete_role($1)', [name])
 }
 
-/** Puts a permission into a role. */
+/** Adds a permission to a role. */
 export async function grantPermission(
   database: Database,
   actor: Actor,
@@ -67,7 +67,7 @@ export async function grantPermission(
   await call(database, actor, 'akashi_auth.grant_permission($1, $2)', [grant.role, grant.permission])
 }
 
-/** False when the role did not hold it. */
+/** False when the role did not have it. */
 export function revokePermission(
   database: Database,
   actor: Actor,

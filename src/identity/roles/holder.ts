@@ -2,7 +2,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 
 /**
- * The id of a user who is named by username or id, for whoever may see them.
+ * The id of a user given by username or id, if the caller may see the user.
  *
  * @throws AkashiError not_found
  */
@@ -18,7 +18,7 @@ export async function userIdOf(database: Database, actor: Actor, nameOrId: strin
   )
   const [user] = rows
   if (user === undefined) {
-    throw new AkashiError('not_found', `there is no user ${nameOrId}`, { hint: 'give a username or an id' })
+    throw new AkashiError('not_found', `user not found: ${nameOrId}`, { hint: 'give a username or an id' })
   }
   return user.id
 }

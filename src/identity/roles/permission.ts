@@ -2,9 +2,9 @@ import { type PermissionName, permissionName } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 
 /**
- * Whether there is such a permission, the database knows.
+ * Checks the form of a permission name; the database checks whether it exists.
  *
- * @throws AkashiError invalid_input for what is not of the form resource:action
+ * @throws AkashiError invalid_input unless it is of the form resource:action
  */
 export function permissionNamed(name: string): PermissionName {
   const parsed = permissionName.safeParse(name)

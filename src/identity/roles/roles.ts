@@ -1,10 +1,10 @@
-/** What roles and permissions there are, and who has which. Row-level security decides what is seen. */
+/** Lists roles, permissions and grants. Row-level security restricts the rows. */
 import type { Grant, Permission, Role } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
 
 const tierOrder = 'akashi_auth.tier_rank(r.tier) desc, r.name'
 
-/** Every role with its permissions, the highest tier first. */
+/** Every role with its permissions, highest tier first. */
 export async function listRoles(database: Database, actor: Actor): Promise<Role[]> {
   const { rows } = await database.transaction(
     actor,
@@ -34,7 +34,7 @@ export async function listPermissions(database: Database, actor: Actor): Promise
   return rows
 }
 
-/** The roles of one user, also those that have expired. */
+/** The roles of a user, including expired ones. */
 export async function rolesOfUser(database: Database, actor: Actor, userId: string): Promise<Grant[]> {
   const { rows } = await database.transaction(
     actor,

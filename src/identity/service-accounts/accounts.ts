@@ -1,4 +1,4 @@
-/** Callers that are no person: they have roles and API keys, and no password or session. */
+/** Service accounts: callers that are programs, with roles and API keys but without password or sessions. */
 import type { ServiceAccount, Tier } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { call } from '../call.ts'
@@ -18,7 +18,7 @@ export async function listServiceAccounts(database: Database, actor: Actor): Pro
   return rows
 }
 
-/** Answers the account's id. Needs api_keys:write, and a tier that the caller has. */
+/** Returns the account's id. Requires api_keys:write and at least the account's tier. */
 export async function createServiceAccount(
   database: Database,
   actor: Actor,
@@ -32,7 +32,7 @@ export async function createServiceAccount(
   ])
 }
 
-/** An account that is not active may do nothing, at once, with any of its keys. */
+/** Deactivating an account invalidates all its keys immediately. */
 export async function setServiceAccountActive(
   database: Database,
   actor: Actor,
@@ -44,7 +44,7 @@ export async function setServiceAccountActive(
   )
 }
 
-/** Gives an account a role; the rules of `grantRole` hold, and the role is of the account's tier or below it. */
+/** Grants a role to an account, by the rules of `grantRole`; the role's tier must not exceed the account's. */
 export async function grantServiceRole(
   database: Database,
   actor: Actor,

@@ -1,6 +1,6 @@
 /**
- * What a browser carries between two steps of signing in, encrypted and bound to its purpose and time, so
- * that any node can go on and nothing has to be stored: JWE with AES-256-GCM (RFC 7516).
+ * Encrypts the state that a browser carries between two steps of sign-in, bound to its purpose and lifetime, so that
+ * any server can continue and nothing has to be stored: JWE with AES-256-GCM (RFC 7516).
  */
 import { EncryptJWT, errors, jwtDecrypt } from 'jose'
 import { z } from 'zod'
@@ -9,15 +9,15 @@ import type { PersonVault } from '../../keys/index.ts'
 
 export interface Sealer {
   seal(purpose: string, content: object, lifetimeS: number): Promise<string>
-  /** Null when it was changed, is older than its lifetime, or was sealed for something else. */
+  /** Null when it was changed, has expired, or was sealed for another purpose. */
   open<T>(purpose: string, sealed: string, schema: z.ZodType<T>): Promise<T | null>
 }
 
 const envelope = z.looseObject({ content: z.unknown() })
 
-/** The key follows from the keyring, so all nodes of one keyring have the same. */
+/** The key is derived from the keyring, so all servers with the same keyring share it. */
 export function openSealer(vault: Pick<PersonVault, 'blindIndexes'>): Sealer {
-  /** The active one first; two while the key of the keyring is being rotated. */
+  /** The active key first; two during a rotation of the keyring's key. */
   const secrets = async () =>
     (await vault.blindIndexes('auth.sealed', 'AES-256-GCM key 1')).map((secret) => Uint8Array.from(secret))
   return {

@@ -1,4 +1,4 @@
-/** Sessions in PostgreSQL: what is revoked there is refused by every server at its next request. */
+/** Sessions in PostgreSQL; every server refuses a revoked session at its next request. */
 import { randomUUID } from 'node:crypto'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Database, Person, Session } from '../../postgres/index.ts'
@@ -14,19 +14,19 @@ export interface SessionInfo {
   readonly createdAt: string
   readonly lastActivity: string
   readonly expiresAt: string
-  /** How the user showed who they are, by the names of RFC 8176. */
+  /** Authentication methods, by the names of RFC 8176. */
   readonly methods: readonly string[]
   readonly secondFactor: boolean
 }
 
-/** Who a presented token stands for. */
+/** The session of a token. */
 export interface AuthenticatedSession {
   readonly sessionId: string
   readonly userId: string
   readonly tenantId: string | null
   /** The password must be changed before anything else. */
   readonly mustChangePassword: boolean
-  /** A role of the user asks for a second factor, and none was shown. */
+  /** A role of the user requires a second factor, and none was used. */
   readonly needsFactor: boolean
   readonly secondFactor: boolean
   readonly authenticatedAt: Date
@@ -39,7 +39,7 @@ export interface NewSession {
   readonly expiresAt: Date
 }
 
-/** Who a token stands for now; null when it is none, has ended or was revoked. One read of the database. */
+/** The session of a token; null when it is invalid, expired or revoked. One read of the database. */
 export async function authenticateSession(
   worker: Database,
   actor: Actor,
@@ -73,7 +73,7 @@ export async function authenticateSession(
   }
 }
 
-/** Begins a session for the actor's user, always under a new token, and ends the oldest beyond what policy allows. */
+/** Starts a session for the actor's user with a new token, and ends the oldest beyond the limit of the policy. */
 export async function beginSession(
   session: Session,
   actor: Person,
@@ -107,7 +107,7 @@ export async function beginSession(
   return { token, sessionId, expiresAt: new Date(rows[0]?.expires_at ?? Number.NaN) }
 }
 
-/** Gives the actor's session a new token after credentials were shown again; the old token ends. */
+/** Gives the actor's session a new token after credentials were confirmed; the old token becomes invalid. */
 export async function renewSession(
   session: Session,
   how: { readonly methods: readonly string[]; readonly secondFactor: boolean },
@@ -121,7 +121,7 @@ export async function renewSession(
   return token
 }
 
-/** The living sessions of a user, the one used last first. */
+/** The active sessions of a user, most recently used first. */
 export async function listSessions(session: Session, userId: string): Promise<SessionInfo[]> {
   const { rows } = await session.query<{
     id: string
@@ -158,17 +158,17 @@ export async function listSessions(session: Session, userId: string): Promise<Se
   }))
 }
 
-/** Ends one session of a user; `not_found` when they have no such session that lives. */
+/** Ends a session of a user. @throws not_found when the user has no such active session */
 export async function revokeSession(session: Session, userId: string, sessionId: string): Promise<void> {
   const { rowCount } = await session.query(
     `update akashi_auth.user_sessions set revoked_at = now(), status = 'offline'
      where id = $1 and user_id = $2 and revoked_at is null`,
     [sessionId, userId],
   )
-  if (rowCount === 0) throw new AkashiError('not_found', 'there is no such session')
+  if (rowCount === 0) throw new AkashiError('not_found', 'session not found')
 }
 
-/** Ends all sessions of a user, but for `kept`; answers how many. Needs the rights of the worker' role. */
+/** Ends all sessions of a user except `kept`, and returns their number. Requires the role `worker`. */
 export async function revokeSessions(session: Session, userId: string, kept?: string): Promise<number> {
   const { rows } = await session.query<{ ended: number }>(
     'select akashi_auth.revoke_sessions($1, $2) as ended',

@@ -2,19 +2,18 @@ import type { PersonVault } from '../../keys/index.ts'
 import { type Actor, type Database, SQLSTATE, sqlState } from '../../postgres/index.ts'
 import { sealEmail, sealSubject } from './personal.ts'
 
-/** Rows of one transaction: each makes a key, so a batch takes about a second. */
+/** Rows per batch; each creates a key, so a batch takes about a second. */
 const BATCH_ROWS = 100
 
 export interface ConversionResult {
   readonly converted: number
-  /** Users whose subject or e-mail another user of the issuer has already; they stay as they are. */
+  /** Users whose subject or e-mail address another user of the issuer already has; they are not changed. */
   readonly conflicts: readonly string[]
 }
 
 /**
- * Encrypts what SQL wrote into the plain columns of akashi_auth.users: rows from before encryption, and rows that
- * an administrator inserted by hand. In batches, each committed; a run that was cut short is gone on with
- * by the next. Several processes may run it at once.
+ * Encrypts values in the plain columns of akashi_auth.users, such as rows that an administrator inserted with SQL.
+ * Works in committed batches; an interrupted run is continued by the next one. Several processes may run it at once.
  */
 export async function convertPlainUsers(
   database: Database,
@@ -49,7 +48,7 @@ interface PlainRow {
   readonly email: string | null
 }
 
-/** False when the row would break a unique index. */
+/** False when the row would violate a unique index. */
 async function convertOne(
   database: Database,
   actor: Actor,
@@ -65,7 +64,7 @@ async function convertOne(
   try {
     await database.transaction(
       actor,
-      // Only what was read is replaced: another process may have been faster, or a person have changed it.
+      // Replaces only the values that were read, since they may have changed meanwhile.
       (session) =>
         session.query(
           `update akashi_auth.users set subject = null, email = null, ${assignments.join(', ')}

@@ -7,18 +7,17 @@ import { sealEmail, sealSubject } from './personal.ts'
 import { parseUser } from './user.ts'
 
 /**
- * Makes a user, with the role that policy gives to everybody, and answers the id. The person's key is made
- * first, so a failed insert may leave a key that nothing was ever encrypted with.
+ * Creates a user with the default role and returns the id. The person's key is created first, so a failed insert may
+ * leave an unused key.
  *
- * @throws AkashiError invalid_input; forbidden unless the caller has users:write or the session is the
- *   worker's, which signs people in; already_exists when the username, the subject or the e-mail address
- *   of the issuer is taken
+ * @throws AkashiError invalid_input; forbidden unless the caller has users:write or the session is of the role worker,
+ *   which signs people in; already_exists when the username, the subject or the e-mail address is taken
  */
 export async function createUser(session: Session, vault: PersonVault, input: NewUser): Promise<string> {
   const user = parseUser(newUser, input)
   const id = randomUUID()
   if (user.subject === undefined && user.issuer !== LOCAL_ISSUER) {
-    throw new AkashiError('invalid_input', 'a user of an identity provider needs the subject it is known by')
+    throw new AkashiError('invalid_input', 'a user of an identity provider needs a subject')
   }
   const subject = await sealSubject(vault, id, user.subject ?? id)
   const email = await sealEmail(vault, id, user.email)

@@ -1,4 +1,4 @@
-/** Two spellings that differ in case only are one address, since hardly any server tells them apart. */
+/** Addresses that differ only in case are treated as equal, as almost all mail servers do. */
 export function normaliseEmail(email: string): string {
   return email.trim().toLowerCase()
 }

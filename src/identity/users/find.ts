@@ -6,7 +6,7 @@ import { emailIndexes, openRow, subjectIndexes, type UserRow, userColumns } from
 
 const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** null when there is none, or when the session may not see them. */
+/** null when there is no such user, or when the session may not see the user. */
 export function readUser(session: Session, vault: PersonVault, id: string): Promise<User | null> {
   return one(session, vault, 'id = $1', [id])
 }
@@ -16,7 +16,7 @@ export interface AccountName {
   readonly username: string
 }
 
-/** Accounts of a tenant, without those that were erased. */
+/** Accounts of a tenant, except erased ones. */
 export async function accountsOfTenant(session: Session, tenantId: string): Promise<AccountName[]> {
   const { rows } = await session.query<AccountName>(
     'select id, username from akashi_auth.users where tenant_id = $1 and not is_deleted',
@@ -25,7 +25,7 @@ export async function accountsOfTenant(session: Session, tenantId: string): Prom
   return rows
 }
 
-/** S3's query pattern “user by keycloak_sub”; of any state. */
+/** The user of an issuer by subject, in any state. */
 export async function findUserByIdentity(
   session: Session,
   vault: PersonVault,
@@ -38,7 +38,7 @@ export async function findUserByIdentity(
   ])
 }
 
-/** A local account by what its owner types; of any state. An address wins over a username that looks like one. */
+/** A local user by username or e-mail address, in any state. An address takes precedence over an equal username. */
 export async function findUserByLogin(
   session: Session,
   vault: PersonVault,
@@ -66,10 +66,10 @@ async function one(
 }
 
 /**
- * The id of whom an administrator names by id, username or e-mail; of any state and issuer. An erased person
- * is found by id only, also when the account is gone.
+ * The id of a user given by id, username or e-mail address, of any state and issuer. An erased person is found only by
+ * id, even without an account.
  *
- * @throws AkashiError not_found; conflict when several users have the e-mail
+ * @throws AkashiError not_found; conflict when several users have the e-mail address
  */
 export async function resolveUserId(session: Session, vault: PersonVault, named: string): Promise<string> {
   if (uuidPattern.test(named)) return named.toLowerCase()
@@ -79,9 +79,9 @@ export async function resolveUserId(session: Session, vault: PersonVault, named:
     [named, await emailIndexes(vault, named)],
   )
   const [found, another] = rows
-  if (found === undefined) throw new AkashiError('not_found', 'there is no such user')
+  if (found === undefined) throw new AkashiError('not_found', 'user not found')
   if (another === undefined) return found.id
-  throw new AkashiError('conflict', 'users of several issuers have this e-mail', {
-    hint: 'name the user by username or id',
+  throw new AkashiError('conflict', 'users of several issuers have this e-mail address', {
+    hint: 'give the username or the id instead',
   })
 }

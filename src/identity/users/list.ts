@@ -8,10 +8,10 @@ export interface UserFilter {
   readonly status?: AccountStatus | undefined
   readonly issuer?: string | undefined
   readonly tenantId?: string | undefined
-  /** Beginning of the username. Personal columns are encrypted: an address is looked up whole. */
+  /** Prefix of the username. Personal columns are encrypted and can only be searched by exact value. */
   readonly usernamePrefix?: string | undefined
   readonly limit?: number | undefined
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly cursor?: string | undefined
 }
 
@@ -21,7 +21,7 @@ export interface UserPage {
   readonly next: string | null
 }
 
-/** Users by username. */
+/** Users ordered by username. */
 export async function listUsers(
   session: Session,
   vault: PersonVault,

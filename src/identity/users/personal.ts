@@ -1,4 +1,4 @@
-/** The encrypted columns of akashi_auth.users: how a value becomes its columns, and back. */
+/** Converts values to the encrypted columns of akashi_auth.users and back. */
 import type { AccountStatus, Classification, User } from '@akashi/contract'
 import type { PersonVault, Place } from '../../keys/index.ts'
 import { maskEmail, normaliseEmail } from './email.ts'
@@ -35,17 +35,17 @@ function emailIndex(vault: PersonVault, email: string): Promise<Uint8Array> {
   return vault.blindIndex(EMAIL_PURPOSE, normaliseEmail(email))
 }
 
-/** What a subject may stand under: see `PersonVault.blindIndexes`. */
+/** The possible blind indexes of a subject, see `PersonVault.blindIndexes`. */
 export function subjectIndexes(vault: PersonVault, subject: string): Promise<readonly Uint8Array[]> {
   return vault.blindIndexes(SUBJECT_PURPOSE, subject)
 }
 
-/** What an e-mail address may stand under. */
+/** The possible blind indexes of an e-mail address. */
 export function emailIndexes(vault: PersonVault, email: string): Promise<readonly Uint8Array[]> {
   return vault.blindIndexes(EMAIL_PURPOSE, normaliseEmail(email))
 }
 
-/** Both columns as they are under the key of now, of values that were read. */
+/** Both index columns of a user under the current key. */
 export async function indexesOf(vault: PersonVault, user: Pick<User, 'subject' | 'email'>) {
   return {
     subject_index: user.subject === null ? null : await subjectIndex(vault, user.subject),
@@ -72,7 +72,7 @@ export interface UserRow {
   readonly updated_at: string
 }
 
-/** What {@link openRow} needs of a row. */
+/** The columns that {@link openRow} needs. */
 export const userColumns = `id, issuer, subject, subject_encrypted, username, display_name, email, email_encrypted, avatar_url,
   account_status, security_classification, tenant_id, compliance_tags, last_login_at, created_at, updated_at`
 

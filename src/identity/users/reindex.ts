@@ -7,27 +7,26 @@ import { indexesOf, openRow, type UserRow, userColumns } from './personal.ts'
 const BATCH_ROWS = 200
 
 export interface IndexRotation {
-  /** The key that values are indexed under now. */
+  /** The new index key. */
   readonly keyId: string
-  /** True when it went on with a rotation that was cut short. */
+  /** True when it continued an interrupted rotation. */
   readonly resumed: boolean
-  /** Users whose indexes were written anew by this run. */
+  /** Number of users whose indexes this run updated. */
   readonly reindexed: number
-  /** Users who had an e-mail of somebody else when it ended; the rotation stays open until that is mended. */
+  /** Users whose e-mail address another user has; the rotation stays incomplete until that is fixed. */
   readonly conflicts: readonly string[]
 }
 
 /**
- * A new key for blind indexes, and every user's index under it, while everything goes on: meanwhile people
- * are looked for under both keys. Killed at any moment, it is gone on with by the next run. For the role
- * `worker`, or whoever administers the database.
+ * Creates a new blind index key and reindexes every user, online: meanwhile lookups use both keys. If interrupted, the
+ * next run continues it. For the role `worker`, or a database administrator.
  */
 export async function rotateIndexes(
   { database, keyring }: { readonly database: Database; readonly keyring: Keyring },
   actor: Actor,
   options: {
     readonly signal?: AbortSignal
-    /** Users looked at so far in this pass. */
+    /** Users processed so far in this pass. */
     readonly onProgress?: (done: number) => void
   } = {},
 ): Promise<IndexRotation> {
@@ -37,7 +36,7 @@ export async function rotateIndexes(
   let reindexed = 0
   const conflicts = new Set<string>()
   for (let found = -1; found !== 0; ) {
-    // By then every process looks under both keys, and writes under the new one alone.
+    // Until then every process has noticed: it reads with both keys and writes with the new one.
     await pause(signal)
     found = 0
     conflicts.clear()
@@ -69,12 +68,12 @@ async function reindex(
   const subject = row.subject_index === null ? null : next.subject_index
   const email = row.email_index === null ? null : next.email_index
   if (same(subject, row.subject_index) && same(email, row.email_index)) return 'same'
-  // Erased, with the row to follow: it is looked for by nobody.
+  // The person is being erased, so the index is no longer needed.
   if ((subject === null && row.subject_index !== null) || (email === null && row.email_index !== null))
     return 'same'
   try {
     return await database.transaction(actor, async (session) => {
-      // Only what was read is replaced: the person may have another address meanwhile, or be erased.
+      // Replaces only the values that were read, since the address may have changed or been erased meanwhile.
       const { rows } = await session.query(
         `update akashi_auth.users set subject_index = $2, email_index = $3
          where id = $1 and subject_index is not distinct from $4 and email_index is not distinct from $5 returning id`,
@@ -122,8 +121,8 @@ async function pause(signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(INDEX_KEYS_MS * 2, undefined, signal === undefined ? {} : { signal })
   } catch (cause) {
-    throw new AkashiError('cancelled', 'the rotation was stopped', {
-      hint: 'run it again: it goes on where it stopped',
+    throw new AkashiError('cancelled', 'the rotation was interrupted', {
+      hint: 'run it again to continue',
       cause,
     })
   }

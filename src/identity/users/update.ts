@@ -6,8 +6,8 @@ import { sealEmail } from './personal.ts'
 import { parseUser } from './user.ts'
 
 /**
- * Names are changed by the user themselves or with users:write; their own e-mail only in a session of the
- * worker's login, whose caller has verified it.
+ * Names can be changed by the user or with users:write; one's own e-mail address only by the role worker, after the
+ * caller has verified it.
  *
  * @throws AkashiError invalid_input, forbidden, already_exists; not_found also when the person was erased
  */
@@ -31,7 +31,7 @@ export async function updateUser(
   ])
 }
 
-/** With users:write, of somebody of no higher tier. Erasing a person is `eraseUser`: it cannot be taken back. */
+/** Requires users:write, and a user of no higher tier. To erase a person, use `eraseUser`. */
 export async function setAccountStatus(
   session: Session,
   id: string,
@@ -40,7 +40,7 @@ export async function setAccountStatus(
   await session.query('select akashi_auth.set_account_status($1, $2)', [id, status])
 }
 
-/** With users:admin, of somebody of no higher tier; nobody's own. */
+/** Requires users:admin, and a user of no higher tier; not for oneself. */
 export async function setClassification(
   session: Session,
   id: string,

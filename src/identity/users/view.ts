@@ -1,18 +1,18 @@
-/** Reading people's personal columns, as an act that leaves a trace: users are confidential (S2, data access log). */
+/** Reads personal columns of users with an audit record, because users are confidential. */
 import type { User } from '@akashi/contract'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { readUser } from './find.ts'
 import { listUsers, type UserFilter, type UserPage } from './list.ts'
 
-/** As {@link readUser}, with an action `data_access` of the trail. */
+/** Like {@link readUser}, with an audit action `data_access`. */
 export async function viewUser(session: Session, vault: PersonVault, id: string): Promise<User | null> {
   const user = await readUser(session, vault, id)
   if (user !== null) await recordAccess(session, [user])
   return user
 }
 
-/** As {@link listUsers}, with an action `data_access` that names everybody on the page. */
+/** Like {@link listUsers}, with an audit action `data_access` that lists every user on the page. */
 export async function viewUsers(session: Session, vault: PersonVault, filter: UserFilter): Promise<UserPage> {
   const page = await listUsers(session, vault, filter)
   if (page.users.length > 0) await recordAccess(session, page.users)

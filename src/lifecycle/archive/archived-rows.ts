@@ -1,4 +1,4 @@
-/** Archived rows as the ledger's verification reads them: entry hashes computed anew from the Parquet files. */
+/** Archived rows for the ledger's verification: entry hashes recomputed from the Parquet files. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -20,7 +20,7 @@ import { listExports } from './records.ts'
 
 const MICROSECONDS_PER_MILLISECOND = 1000n
 
-/** Rows whose only home is the store: those of detached and dropped partitions. */
+/** Rows that are only in the store: those of detached and dropped partitions. */
 export function archivedRows(database: Database, actor: Actor, store: ObjectStore): ArchivedRows {
   const parts = new Map<string, { readonly log: string; readonly part: ManifestPart }>()
   return {
@@ -48,7 +48,7 @@ export function archivedRows(database: Database, actor: Actor, store: ObjectStor
           })
         }
         if (stored === undefined && record.rows !== 0) {
-          // Named as what is missing: asking for its entries says why.
+          // Listed as an object, so that reading its entries reports why it is missing.
           objects.push({
             name: record.manifest,
             partition: record.partition,
@@ -64,7 +64,7 @@ export function archivedRows(database: Database, actor: Actor, store: ObjectStor
   }
 }
 
-/** A manifest that is gone or damaged is a finding of the verification, not its end. */
+/** Undefined for a missing or damaged manifest, which the verification reports instead of failing. */
 async function readOrName(store: ObjectStore, key: string, sha256: string | null, signal?: AbortSignal) {
   try {
     return await readManifest(store, key, sha256, signal)
@@ -83,7 +83,7 @@ async function* readEntries(
   if (known === undefined) {
     throw new AkashiError(
       'not_found',
-      'the manifest is gone from the store or is not the one that was published',
+      'the manifest is missing from the store or differs from the published one',
     )
   }
   const folder = await makeScratchFolder('archived')

@@ -18,7 +18,7 @@ export interface CheckParts {
 /**
  * Reads every object of an export back.
  *
- * @throws AkashiError not_found or integrity, saying which object is not what the manifest says
+ * @throws AkashiError not_found or integrity with the object that differs from the manifest
  */
 export async function checkExport(parts: CheckParts, manifest: Manifest): Promise<void> {
   const { store, engine, folder, signal } = parts
@@ -42,12 +42,12 @@ export async function checkExport(parts: CheckParts, manifest: Manifest): Promis
     )
     const positions = found.firstPosition === part.firstPosition && found.lastPosition === part.lastPosition
     if (found.rows !== part.rows || !nulls || !positions || hash.copy().digest('hex') !== part.fingerprint) {
-      throw new AkashiError('integrity', `${part.key} does not hold the rows of its manifest`, {
+      throw new AkashiError('integrity', `${part.key} does not contain the rows of its manifest`, {
         detail: { key: part.key },
       })
     }
   }
   if (rows !== manifest.rows || hash.digest('hex') !== manifest.fingerprint) {
-    throw new AkashiError('integrity', `the objects of ${manifest.partition} are not what its manifest says`)
+    throw new AkashiError('integrity', `the objects of ${manifest.partition} do not match its manifest`)
   }
 }

@@ -1,7 +1,7 @@
 /**
- * How a PostgreSQL column becomes a Parquet column and back. Every value leaves PostgreSQL as text (COPY CSV);
- * a form says how DuckDB reads that text and how it writes the very same text again. What has no form of its
- * own stays the text that PostgreSQL reads back.
+ * Converts PostgreSQL columns to Parquet columns and back. Every value leaves PostgreSQL as text (COPY CSV); a form
+ * defines how DuckDB parses that text and how it writes exactly the same text again. A type without a form is stored
+ * as PostgreSQL's text.
  */
 import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
@@ -15,7 +15,7 @@ export interface ArchivedColumn {
   readonly parquet: string
 }
 
-/** Rows of tables with a log carry their position in it. */
+/** The position in the log, stored with rows of tables that have a log. */
 export const POSITION_COLUMN = 'akashi_position'
 
 interface Form {
@@ -32,7 +32,7 @@ function cast(parquet: string): Form {
   return { parquet, read: (t) => `${t}::${parquet}`, write: (v) => `${v}::VARCHAR` }
 }
 
-/** DuckDB puts `(BC)` behind the date, PostgreSQL ` BC` at the end. */
+/** DuckDB writes `(BC)` after the date, PostgreSQL ` BC` at the end. */
 function time(parquet: string, offset: string): Form {
   const suffix = offset === '' ? '' : '\\+00'
   return {
@@ -79,7 +79,7 @@ function lowercaseEscapes(json: string): string {
   const lettered = ['0b', '0e', '0f', '1a', '1b', '1c', '1d', '1e', '1f', '7f']
   const escaped = lettered.reduce(
     (sql, digits) => `replace(${sql}, '\\u00${digits.toUpperCase()}', '\\u00${digits}')`,
-    // An escaped backslash before the u is no escape of a control character.
+    // After an escaped backslash, a u does not start an escape.
     `replace(${json}, '\\\\', chr(1))`,
   )
   return `case when contains(${json}, '\\u00') then replace(${escaped}, chr(1), '\\\\') else ${json} end`
@@ -98,7 +98,7 @@ function formOf(type: string): Form {
   return forms[type] ?? text
 }
 
-/** The column as COPY selects it. An array of more dimensions or another lower bound is not a list of its elements. */
+/** The column as COPY selects it. Arrays with several dimensions or another lower bound are not plain lists. */
 export function copyExpression({ name, type }: ArchivedColumn, alias = 'r'): string {
   const column = `${alias}.${identifier(name)}`
   return type === 'text[]'
@@ -107,17 +107,17 @@ export function copyExpression({ name, type }: ArchivedColumn, alias = 'r'): str
     : column
 }
 
-/** The text that COPY gave → the value in the Parquet file, in DuckDB. */
+/** COPY's text → the value in the Parquet file, in DuckDB. */
 export function readExpression({ type }: ArchivedColumn, textName: string): string {
   return formOf(type).read(textName)
 }
 
-/** The value in the Parquet file → the text that COPY gave, in DuckDB. */
+/** The value in the Parquet file → COPY's text, in DuckDB. */
 export function writeExpression({ name, type }: ArchivedColumn): string {
   return formOf(type).write(identifier(name))
 }
 
-/** The text that COPY gave → an expression that COPY FROM or INSERT takes. Only arrays are not their own text. */
+/** COPY's text → an expression for INSERT. */
 export function restoreExpression({ name, type }: ArchivedColumn): string {
   const column = identifier(name)
   return type === 'text[]'
@@ -132,7 +132,7 @@ const columnsSql = `
   where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped
   order by a.attnum`
 
-/** The columns of a table in its order; `unsupported` when their names cannot stand in one file. */
+/** The columns of a table in order. @throws unsupported when their names cannot be used in one file */
 export async function readColumns(session: Session, relation: string): Promise<ArchivedColumn[]> {
   const { rows } = await session.query<{ name: string; type: string }>(columnsSql, [relation])
   const seen = new Set([POSITION_COLUMN])
@@ -141,9 +141,9 @@ export async function readColumns(session: Session, relation: string): Promise<A
     if (seen.has(folded)) {
       throw new AkashiError(
         'unsupported',
-        `column ${name} of ${relation} cannot be archived: its name is taken`,
+        `column ${name} of ${relation} cannot be archived: its name conflicts with another`,
         {
-          hint: `rename it: names in a Parquet file differ in more than case, and ${POSITION_COLUMN} is Akashi's`,
+          hint: `rename it: column names must differ in more than case, and ${POSITION_COLUMN} is reserved`,
         },
       )
     }
@@ -152,7 +152,7 @@ export async function readColumns(session: Session, relation: string): Promise<A
   return rows.map(({ name, type }) => ({ name, type: bare(type), parquet: formOf(bare(type)).parquet }))
 }
 
-/** Lengths of character types do not change a value's text. */
+/** The type without a time precision, which does not change a value's text. */
 function bare(type: string): string {
   return type.replace(/^timestamp\(\d\)/, 'timestamp')
 }

@@ -1,24 +1,24 @@
-/** DuckDB as the archive uses it: one connection in memory, no network, files named by the caller. */
+/** DuckDB for the archive: one in-memory connection without network. */
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { AkashiError } from '../../foundation/index.ts'
 import { ENGINE_MEMORY, ENGINE_THREADS, ENTRY_BATCH_ROWS } from './limits.ts'
 
-/** What a statement of ours says when the ledger's entries do not stand beside their rows. */
+/** The error raised by our statement when entries and rows do not match. */
 export const ENTRIES_DIFFER = 'entries and rows differ'
 
 export type Row = Readonly<Record<string, string | number | boolean | null>>
 
 export interface Engine {
-  /** Runs one statement; rows of a small result, every value as JSON has it (64-bit numbers as text). */
+  /** Runs one statement and returns a small result, with values as in JSON (64-bit numbers as text). */
   run(sql: string, signal?: AbortSignal): Promise<readonly Row[]>
-  /** Rows of a large result in batches of {@link ENTRY_BATCH_ROWS} at most. */
+  /** A large result in batches of at most {@link ENTRY_BATCH_ROWS}. */
   stream(sql: string, signal?: AbortSignal): AsyncIterable<readonly Row[]>
-  /** Gives back all memory: closing is what makes the allocator let go of it. The next statement starts anew. */
+  /** Closes the instance, because only that makes the allocator release its memory. The next statement opens a new one. */
   rest(): void
   close(): void
 }
 
-/** @param folder for what does not fit into memory */
+/** @param folder for data that does not fit into memory */
 export function openEngine(folder: string): Engine {
   let opened: Promise<Opened> | undefined
   let running: Opened | undefined
@@ -96,10 +96,10 @@ async function interruptible<T>(
   }
 }
 
-/** Kinds of errors that a value causes; every other one is a mistake of ours. */
+/** Kinds of errors caused by a value; others are bugs. */
 const VALUE_ERRORS = ['conversion', 'invalid input', 'out of range', 'constraint']
 
-/** The first line says what is wrong, and may quote a value: only its kind is kept. */
+/** The first line of a message may quote a value, so only the kind of error is reported. */
 function engineError(error: unknown): AkashiError {
   const message = error instanceof Error ? error.message : String(error)
   const kind = /^([A-Z][A-Za-z-]*(?: [A-Za-z-]+)*) Error/.exec(message)?.[1]?.toLowerCase() ?? 'unknown'
@@ -110,14 +110,14 @@ function engineError(error: unknown): AkashiError {
     })
   }
   if (message.includes(ENTRIES_DIFFER)) {
-    return new AkashiError('integrity', 'the entries of the ledger are not those of the rows', {
+    return new AkashiError('integrity', 'the entries of the ledger do not match the rows', {
       hint: 'run akashi verify',
       cause: error,
     })
   }
   if (kind === 'out of memory') {
     return new AkashiError('unavailable', 'the archive ran out of memory', {
-      hint: 'a row may be too large for one of its buffers',
+      hint: 'a row may be too large for its buffers',
       cause: error,
     })
   }

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 
 const READ_BYTES = 4 * 1024 * 1024
 
-/** Whether two files hold the same bytes: comparing them takes a fraction of what hashing one does. */
+/** Whether two files have the same content; much faster than hashing them. */
 export async function equalFiles(left: string, right: string): Promise<boolean> {
   const files = [await open(left), await open(right)] as const
   try {

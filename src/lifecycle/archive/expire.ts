@@ -1,14 +1,14 @@
 /**
- * Takes an expired partition out of PostgreSQL: the store is verified again, the table compared with it, the
- * partition detached, compared once more where nobody can write to it, and dropped. Whatever does not match
- * keeps the table where it is, and says why.
+ * Removes an expired partition from PostgreSQL: verifies the store again, compares the table with it, detaches the
+ * partition, compares again where nobody can write to it, and drops it. On any mismatch the table is kept and an
+ * error reported.
  */
 import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
-import { exportPartition, type Workshop } from './export.ts'
+import { type ArchiveContext, exportPartition } from './export.ts'
 import { COPY_TIMEOUT_MS, DETACH_LOCK_MS, DETACH_PAUSE_MS, DETACH_WAIT_MS } from './limits.ts'
-import { patiently } from './lock-wait.ts'
+import { retryWhileLocked } from './lock-wait.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import { type ExportRecord, isGone, readExports } from './records.ts'
 import { countRows, fingerprintRows, keyAt, openSource, type Target } from './source.ts'
@@ -16,24 +16,24 @@ import { countRows, fingerprintRows, keyAt, openSource, type Target } from './so
 export interface ExpireOptions {
   readonly asOf: Date
   readonly csv: boolean
-  /** Rows of the table may be changed by those who may, so a difference means that it is exported anew. */
+  /** Whether rows of the table may change; a difference then means that it is exported again. */
   readonly mutable: boolean
-  /** Milliseconds to go on trying to detach; default DETACH_WAIT_MS. */
+  /** Milliseconds to keep trying to detach; default DETACH_WAIT_MS. */
   readonly detachWaitMs?: number
 }
 
-/** Goes on from wherever an earlier run was stopped; answers how many rows left. */
+/** Continues where an earlier run was stopped. Returns the number of removed rows. */
 export async function expirePartition(
-  shop: Workshop,
+  context: ArchiveContext,
   target: Target,
   options: ExpireOptions,
 ): Promise<number> {
-  let records = await readAll(shop, target)
-  let manifests = await readManifests(shop, records)
+  let records = await readAll(context, target)
+  let manifests = await readManifests(context, records)
   const detached = records.some(({ state }) => state === 'detached')
   if (!detached) {
-    const same = await shop.session.transaction(
-      shop.actor,
+    const same = await context.session.transaction(
+      context.actor,
       (session) => matches(session, target, records, false),
       {
         isolation: 'repeatable read',
@@ -42,44 +42,45 @@ export async function expirePartition(
       },
     )
     if (!same && options.mutable) {
-      await exportPartition(shop, target, { csv: options.csv, anew: true })
-      records = await readAll(shop, target)
-      manifests = await readManifests(shop, records)
+      await exportPartition(context, target, { csv: options.csv, anew: true })
+      records = await readAll(context, target)
+      manifests = await readManifests(context, records)
     } else if (!same) throw changed(target)
   }
-  for (const manifest of current(records, manifests)) await checkExport(shop, manifest)
-  await shop.onStep?.('checked', target)
+  for (const manifest of current(records, manifests)) await checkExport(context, manifest)
+  await context.onStep?.('checked', target)
   if (!detached) {
-    await detach(shop, target, records, options)
-    await shop.onStep?.('detached', target)
+    await detach(context, target, records, options)
+    await context.onStep?.('detached', target)
   }
-  await drop(shop, target, records, options.asOf)
-  await shop.onStep?.('dropped', target)
+  await drop(context, target, records, options.asOf)
+  await context.onStep?.('dropped', target)
   return current(records, records).reduce((sum, { rows }) => sum + (rows ?? 0), 0)
 }
 
-/** The exports whose rows are in the table: earlier ones of the same period may be gone from it. */
-async function readAll(shop: Workshop, target: Target): Promise<ExportRecord[]> {
-  const records = await shop.session.transaction(shop.actor, (session) => readExports(session, target))
+/** The exports whose rows are in the table; rows of earlier exports of the same period may have been dropped. */
+async function readAll(context: ArchiveContext, target: Target): Promise<ExportRecord[]> {
+  const records = await context.session.transaction(context.actor, (session) => readExports(session, target))
   return records.filter((each) => !isGone(each))
 }
 
-async function readManifests(shop: Workshop, records: readonly ExportRecord[]): Promise<Manifest[]> {
+async function readManifests(context: ArchiveContext, records: readonly ExportRecord[]): Promise<Manifest[]> {
   const manifests: Manifest[] = []
   for (const { manifest: key, manifestSha256 } of records) {
-    const stored = await readManifest(shop.store, key, manifestSha256, shop.signal)
-    if (stored === undefined) throw new AkashiError('not_found', `the manifest ${key} is gone from the store`)
+    const stored = await readManifest(context.store, key, manifestSha256, context.signal)
+    if (stored === undefined)
+      throw new AkashiError('not_found', `the manifest ${key} is missing from the store`)
     manifests.push(stored.manifest)
   }
   return manifests
 }
 
-/** What was exported anew stands for everything before it. */
+/** A complete export replaces all earlier ones. */
 function current<T>(records: readonly ExportRecord[], items: readonly T[]): readonly T[] {
   return records.some(({ upto }) => upto !== null) ? items : items.slice(-1)
 }
 
-/** Whether the table holds the rows of its exports, all of them and no others. */
+/** Whether the table contains exactly the rows of its exports. */
 async function matches(
   session: Session,
   target: Target,
@@ -97,13 +98,13 @@ async function matches(
 }
 
 function changed(target: Target): AkashiError {
-  return new AkashiError('integrity', `the rows of ${target.partition} are not those that were exported`, {
-    hint: 'the table is kept; akashi verify names what was changed, removed or added',
+  return new AkashiError('integrity', `the rows of ${target.partition} differ from the exported ones`, {
+    hint: 'the table is kept; run akashi verify to find what was changed, removed or added',
   })
 }
 
 async function detach(
-  { session, actor, signal }: Workshop,
+  { session, actor, signal }: ArchiveContext,
   target: Target,
   records: readonly ExportRecord[],
   options: ExpireOptions,
@@ -124,7 +125,7 @@ async function detach(
         options.asOf.toISOString(),
       ])
     })
-  await patiently(once, {
+  await retryWhileLocked(once, {
     partition: target.partition,
     waitMs: options.detachWaitMs ?? DETACH_WAIT_MS,
     pauseMs: DETACH_PAUSE_MS,
@@ -132,7 +133,7 @@ async function detach(
   })
 }
 
-/** A row that came since the last export stays where the sealer and the next export find it. */
+/** Refuses when rows arrived after the last export; the next run exports them. */
 async function assertNoneLate(
   session: Session,
   target: Target,
@@ -142,26 +143,26 @@ async function assertNoneLate(
   const after = records.at(-1)?.upto ?? null
   if (source.log === null || after === null) return
   if ((await keyAt(session, source, { after, upto: null }, 1)) !== undefined) {
-    throw new AkashiError('conflict', `rows of ${target.partition} came after its last export`, {
+    throw new AkashiError('conflict', `rows of ${target.partition} arrived after its last export`, {
       hint: 'the next run exports them first',
     })
   }
 }
 
-/** Compares the detached table under a lock against writers, and drops it under the same. */
+/** Compares the detached table under a lock against writers, and drops it under the same lock. */
 async function drop(
-  shop: Workshop,
+  context: ArchiveContext,
   target: Target,
   records: readonly ExportRecord[],
   asOf: Date,
 ): Promise<void> {
-  const { session, actor, signal } = shop
+  const { session, actor, signal } = context
   await session.transaction(
     actor,
     async (inner) => {
       await inner.query('select akashi_lifecycle.freeze_detached($1)', [target.partition])
       if (!(await matches(inner, target, records, true))) throw changed(target)
-      await shop.onStep?.('matched', target)
+      await context.onStep?.('matched', target)
       await inner.query('select akashi_lifecycle.drop_detached($1, $2, $3, $4, $5, $6, $7)', [
         target.schema,
         target.table,

@@ -1,7 +1,7 @@
 /**
- * Exports one partition: COPY in ledger order with the fingerprint in the same pass, Parquet, into the store,
- * read back, compared, and only then the manifest. While one part is converted and read back, the next one
- * leaves PostgreSQL. A run that dies leaves objects that no manifest names; the next one removes them.
+ * Exports one partition: COPY in ledger order with the fingerprint in the same pass, conversion to Parquet, upload,
+ * reading back, comparing, and only then the manifest. While one part is converted, the next one is copied. A
+ * killed run leaves objects that no manifest lists; the next run removes them.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -39,7 +39,7 @@ import {
   type Window,
 } from './source.ts'
 
-/** Moments at which a run may be stopped and go on later, in their order. */
+/** Steps after which a run may be stopped and continued later, in order. */
 export type ArchiveStep =
   | 'planned'
   | 'copied'
@@ -52,14 +52,14 @@ export type ArchiveStep =
   | 'matched'
   | 'dropped'
 
-export interface Workshop {
-  /** Connection that holds the lock of the partition. */
+export interface ArchiveContext {
+  /** The connection that holds the lock of the partition. */
   readonly session: DirectSession
-  /** Who asked for the run. */
+  /** Who requested the run. */
   readonly actor: Actor
   readonly store: ObjectStore
   readonly engine: Engine
-  /** Folder for temporary files, this run's own. */
+  /** Temporary folder of this run. */
   readonly folder: string
   readonly signal?: AbortSignal
   readonly onStep?: (step: ArchiveStep, target: Target) => void | Promise<void>
@@ -68,31 +68,31 @@ export interface Workshop {
 }
 
 /**
- * Exports the rows of a partition that no export holds yet.
+ * Exports the rows of a partition that are not exported yet.
  *
- * @param options.csv keeps a CSV copy of each part as well
- * @param options.anew exports every row again, of a table whose rows may change
- * @returns the export, verified; undefined when every row is exported already
+ * @param options.csv also stores a CSV copy of each part
+ * @param options.anew exports every row again, for a table whose rows may change
+ * @returns the verified export; undefined when every row is exported already
  */
 export async function exportPartition(
-  shop: Workshop,
+  context: ArchiveContext,
   target: Target,
   options: { readonly csv: boolean; readonly anew?: boolean },
 ): Promise<ExportRecord | undefined> {
-  const { session, actor, store } = shop
+  const { session, actor, store } = context
   const earlier = await session.transaction(actor, (inner) => readExports(inner, target))
   const unfinished = earlier.find(({ state }) => state === 'exporting')
   const done = earlier.filter(({ state }) => state !== 'exporting')
   if (unfinished !== undefined) {
     const published = await readManifest(store, unfinished.manifest)
     if (published !== undefined) {
-      // Published and not recorded: the run was killed between the two.
-      await checkExport(shop, published.manifest)
-      await record(shop, target, unfinished.id, published.manifest, published.sha256)
+      // Published but not recorded: the run was killed in between.
+      await checkExport(context, published.manifest)
+      await record(context, target, unfinished.id, published.manifest, published.sha256)
       return await exported(session, actor, target, unfinished.generation)
     }
   }
-  const window = options.anew === true ? { after: null } : await newRows(shop, target, done)
+  const window = options.anew === true ? { after: null } : await newRows(context, target, done)
   if (window === undefined) return undefined
   const generation = unfinished?.generation ?? done.length
   const folder = partitionFolder(target.schema, target.table, target.from)
@@ -106,17 +106,22 @@ export async function exportPartition(
         after: window.after,
       }),
     ))
-  await shop.onStep?.('planned', target)
+  await context.onStep?.('planned', target)
   const prefix = partPrefix(own.folder, own.partition, generation)
   await removeObjects(store, prefix)
-  const manifest = await exportRows(shop, target, { csv: options.csv, generation, prefix, after: own.after })
+  const manifest = await exportRows(context, target, {
+    csv: options.csv,
+    generation,
+    prefix,
+    after: own.after,
+  })
   const published = await publishManifest(store, own.manifest, manifest)
-  await shop.onStep?.('published', target)
+  await context.onStep?.('published', target)
   if (!published.won) {
     await removeParts(store, manifest.parts)
-    await checkExport(shop, published.manifest)
+    await checkExport(context, published.manifest)
   }
-  await record(shop, target, own.id, published.manifest, published.sha256)
+  await record(context, target, own.id, published.manifest, published.sha256)
   return await exported(session, actor, target, generation)
 }
 
@@ -131,37 +136,37 @@ async function exported(
 }
 
 async function record(
-  shop: Workshop,
+  context: ArchiveContext,
   target: Target,
   id: string,
   manifest: Manifest,
   sha256: string,
 ): Promise<void> {
-  await shop.session.transaction(shop.actor, (inner) =>
+  await context.session.transaction(context.actor, (inner) =>
     recordVerified(inner, id, manifest, sha256, manifest.upto),
   )
-  await shop.onStep?.('recorded', target)
+  await context.onStep?.('recorded', target)
 }
 
 /**
- * Which rows no export holds: everything before the first, then what came behind the last. A table without a
- * log cannot say which rows are new.
+ * The rows to export: all for the first export, then those after the last one. In a table without a log, new rows
+ * cannot be recognized.
  */
 async function newRows(
-  shop: Workshop,
+  context: ArchiveContext,
   target: Target,
   done: readonly ExportRecord[],
 ): Promise<{ readonly after: readonly string[] | null } | undefined> {
   const last = done.at(-1)
   if (last === undefined) return { after: null }
-  return await shop.session.transaction(
-    shop.actor,
+  return await context.session.transaction(
+    context.actor,
     async (session) => {
       const source = await openSource(session, target, false)
       if (source.log === null) return isGone(last) ? { after: null } : undefined
       const ledger = await readLedger(session, source.log)
       const window = { after: last.upto, upto: ledger?.frontier ?? null }
-      // A partition that was made again for a period that is gone is exported even when nothing is in it.
+      // A partition created again for a dropped period is exported even when it is empty.
       if (isGone(last)) return { after: last.upto }
       return (await keyAt(session, source, window, 1)) === undefined ? undefined : { after: last.upto }
     },
@@ -176,15 +181,15 @@ interface ExportPlan {
   readonly after: readonly string[] | null
 }
 
-async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Promise<Manifest> {
-  const { session, actor, signal } = shop
+async function exportRows(context: ArchiveContext, target: Target, plan: ExportPlan): Promise<Manifest> {
+  const { session, actor, signal } = context
   return await session.transaction(
     actor,
     async (snapshot) => {
       const source = await openSource(snapshot, target, false)
       const ledger = await readLedger(snapshot, source.log)
       const window: Window = { after: plan.after, upto: ledger?.frontier ?? null }
-      const { rows, ends } = await boundaries(snapshot, source, window, shop.partRows ?? PART_ROWS)
+      const { rows, ends } = await boundaries(snapshot, source, window, context.partRows ?? PART_ROWS)
       const range =
         ledger === null
           ? null
@@ -195,11 +200,11 @@ async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Pro
       if (range !== null && range.rows !== rows) {
         throw new AkashiError(
           'integrity',
-          `the ledger knows ${range.rows} rows of ${target.partition}, the table has ${rows}`,
-          { hint: 'run akashi verify: it names what was removed or added' },
+          `the ledger has ${range.rows} rows of ${target.partition}, the table has ${rows}`,
+          { hint: 'run akashi verify to find what was removed or added' },
         )
       }
-      const parts = await exportParts(shop, snapshot, { source, window, rows, ends, range, ledger, plan })
+      const parts = await exportParts(context, snapshot, { source, window, rows, ends, range, ledger, plan })
       const last = parts.at(-1)
       return {
         format: 'akashi-archive/1',
@@ -239,7 +244,7 @@ async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Pro
   )
 }
 
-/** Position up to which earlier exports of a partition reach. */
+/** The last position of the earlier exports of a partition. */
 async function lastPosition(session: Session, target: Target): Promise<string | null> {
   const records = await readExports(session, target)
   const positions = records.flatMap(({ lastPosition: last }) => (last === null ? [] : [BigInt(last)]))
@@ -270,16 +275,20 @@ interface CopiedPart {
   readonly fingerprint: string
 }
 
-async function exportParts(shop: Workshop, snapshot: Session, all: PartsPlan): Promise<ManifestPart[]> {
+async function exportParts(
+  context: ArchiveContext,
+  snapshot: Session,
+  all: PartsPlan,
+): Promise<ManifestPart[]> {
   const attempt = randomBytes(6).toString('hex')
   const parts: ManifestPart[] = []
-  // One part is converted while the next is copied, never more: the disk holds two.
+  // One part is converted while the next is copied, so the disk holds at most two.
   let converting: Promise<void> = Promise.resolve()
   try {
-    for await (const copied of copyParts(shop, snapshot, all)) {
-      await shop.onStep?.('copied', all.source)
+    for await (const copied of copyParts(context, snapshot, all)) {
+      await context.onStep?.('copied', all.source)
       await converting
-      converting = convertPart(shop, all, copied, attempt).then((part) => void parts.push(part))
+      converting = convertPart(context, all, copied, attempt).then((part) => void parts.push(part))
       converting.catch(() => undefined)
     }
   } finally {
@@ -289,9 +298,13 @@ async function exportParts(shop: Workshop, snapshot: Session, all: PartsPlan): P
   return parts
 }
 
-async function* copyParts(shop: Workshop, snapshot: Session, all: PartsPlan): AsyncGenerator<CopiedPart> {
+async function* copyParts(
+  context: ArchiveContext,
+  snapshot: Session,
+  all: PartsPlan,
+): AsyncGenerator<CopiedPart> {
   const { source, window, range, ledger } = all
-  const size = shop.partRows ?? PART_ROWS
+  const size = context.partRows ?? PART_ROWS
   const hash = createHash('sha256')
   let left = all.rows
   let after = window.after
@@ -299,11 +312,11 @@ async function* copyParts(shop: Workshop, snapshot: Session, all: PartsPlan): As
   for (let number = 0; left > 0; number += 1) {
     const rows = Math.min(left, size)
     const upto = all.ends[number] ?? window.upto
-    const csv = join(shop.folder, `${number}.rows.csv`)
+    const csv = join(context.folder, `${number}.rows.csv`)
     await writeHashed(snapshot.copyTo(copySql(source, { after, upto })), csv, hash)
     let positions: string | null = null
     if (ledger !== null && range?.last != null && position !== null) {
-      positions = join(shop.folder, `${number}.positions.csv`)
+      positions = join(context.folder, `${number}.positions.csv`)
       const entries = entriesOf(source, ledger)
       const sql = entriesCopySql(entries, { first: position, last: range.last }, rows)
       await writeHashed(snapshot.copyTo(sql), positions, createHash('sha256'))
@@ -320,12 +333,12 @@ function entriesOf({ from, to }: Target, { log }: LedgerState): EntryRange {
 }
 
 async function convertPart(
-  shop: Workshop,
+  context: ArchiveContext,
   { source, plan }: PartsPlan,
   copied: CopiedPart,
   attempt: string,
 ): Promise<ManifestPart> {
-  const { engine, store, folder, signal } = shop
+  const { engine, store, folder, signal } = context
   const key = partKey(plan.prefix, attempt, copied.number)
   const parquet = join(folder, `${copied.number}.parquet`)
   await writeParquet(
@@ -335,11 +348,11 @@ async function convertPart(
     signal,
   )
   engine.rest()
-  const put = await putFile(shop, key, parquet)
-  const csv = plan.csv ? await putCsv(shop, csvKey(key), copied.csv) : null
+  const put = await putFile(context, key, parquet)
+  const csv = plan.csv ? await putCsv(context, csvKey(key), copied.csv) : null
   if (copied.positions !== null) await rm(copied.positions, { force: true })
   await rm(parquet, { force: true })
-  await shop.onStep?.('stored', source)
+  await context.onStep?.('stored', source)
   const stored = { key, bytes: put.size, sha256: put.sha256 }
   await fetchObject(store, stored, parquet, signal)
   const back = join(folder, 'back.csv')
@@ -351,7 +364,7 @@ async function convertPart(
   engine.rest()
   await rm(parquet, { force: true })
   if (!same || found.rows !== copied.rows) throw notTheSame(key, source.columns, source.partition)
-  await shop.onStep?.('compared', source)
+  await context.onStep?.('compared', source)
   return {
     ...stored,
     rows: found.rows,
@@ -363,13 +376,13 @@ async function convertPart(
   }
 }
 
-async function putCsv(shop: Workshop, key: string, file: string): Promise<ManifestPart['csv']> {
-  const put = await putFile(shop, key, file)
+async function putCsv(context: ArchiveContext, key: string, file: string): Promise<ManifestPart['csv']> {
+  const put = await putFile(context, key, file)
   return { key, bytes: put.size, sha256: put.sha256 }
 }
 
-/** The store is told what the bytes hash to, so that it refuses others. */
-async function putFile({ store, signal }: Workshop, key: string, file: string): Promise<ObjectHead> {
+/** Passes the expected hash, so that the store rejects other content. */
+async function putFile({ store, signal }: ArchiveContext, key: string, file: string): Promise<ObjectHead> {
   const hash = createHash('sha256')
   await hashFile(file, hash)
   return await store.put(key, createReadStream(file), {
@@ -380,13 +393,13 @@ async function putFile({ store, signal }: Workshop, key: string, file: string): 
 }
 
 function notTheSame(key: string, columns: readonly ArchivedColumn[], partition: string): AkashiError {
-  return new AkashiError('integrity', `what was read back from the store is not what ${partition} holds`, {
-    hint: 'a value that Parquet cannot hold, or a store that does not keep what it is given; nothing was published',
+  return new AkashiError('integrity', `the data read back from the store differs from ${partition}`, {
+    hint: 'either a value cannot be represented in Parquet, or the store is faulty; nothing was published',
     detail: { key, columns: columns.length },
   })
 }
 
-/** Removes what an attempt left that was stopped before its manifest. */
+/** Removes the objects of an attempt that was stopped before its manifest. */
 async function removeObjects(store: ObjectStore, prefix: string): Promise<void> {
   for (const start of [prefix, csvKey(`${prefix}parquet`).replace(/csv$/, '')]) {
     const keys: string[] = []

@@ -3,10 +3,10 @@ import { AkashiError } from '../../foundation/index.ts'
 
 const LOCK_NOT_AVAILABLE = '55P03'
 
-export interface Patience {
-  /** Named where it ends. */
+export interface LockRetry {
+  /** For the error message. */
   readonly partition: string
-  /** Milliseconds to go on trying. */
+  /** Milliseconds to keep trying. */
   readonly waitMs: number
   /** Milliseconds between two attempts. */
   readonly pauseMs: number
@@ -14,12 +14,12 @@ export interface Patience {
 }
 
 /**
- * Tries again and again what waits only shortly for its locks, so that writers never wait longer than that for
- * us, and a reader of an hour is waited for. `conflict` when the table was never free.
+ * Retries work with a short lock timeout, so that it blocks writers only briefly, yet can wait for a long reader.
+ * @throws conflict when the lock was never available
  */
-export async function patiently<T>(
+export async function retryWhileLocked<T>(
   work: () => Promise<T>,
-  { partition, waitMs, pauseMs, signal }: Patience,
+  { partition, waitMs, pauseMs, signal }: LockRetry,
 ): Promise<T> {
   const deadline = performance.now() + waitMs
   for (;;) {
@@ -30,7 +30,7 @@ export async function patiently<T>(
       if (!locked) throw error
       if (performance.now() > deadline) {
         throw new AkashiError('conflict', `${partition} could not be detached: its table is in use`, {
-          hint: 'transactions that read the table end first; the next run tries again',
+          hint: 'wait for transactions that read the table; the next run tries again',
           cause: error,
         })
       }

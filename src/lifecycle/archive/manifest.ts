@@ -1,4 +1,4 @@
-/** The manifest of one export: what was archived, and how anybody can check it. Written once, after comparison. */
+/** The manifest of an export: what was archived, and how to verify it. Written once, after the comparison. */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
@@ -13,7 +13,7 @@ const column = z.object({
   name: z.string(),
   /** PostgreSQL's type. */
   type: z.string(),
-  /** DuckDB's type in the file; VARCHAR holds PostgreSQL's text. */
+  /** DuckDB's type in the file; VARCHAR for PostgreSQL's text. */
   parquet: z.string(),
 })
 
@@ -24,7 +24,7 @@ const part = z.object({
   rows: z.number().int().positive(),
   /** SHA-256 of the rows' CSV from the beginning of the export to the end of this part. */
   fingerprint: sha256,
-  /** First and last position in the log; null where the table has none. */
+  /** First and last position in the log; null for a table without a log. */
   firstPosition: count.nullable(),
   lastPosition: count.nullable(),
   columns: z.record(
@@ -43,11 +43,11 @@ export const manifestSchema = z.object({
   from: z.string(),
   to: z.string(),
   generation: z.number().int(),
-  /** True when the export holds every row again, since the table has no log that says which are new. */
+  /** True when the export contains every row again, because the table has no log. */
   replaces: z.boolean(),
   rows: z.number().int(),
   columns: z.array(column),
-  /** The export holds the rows behind `after`, up to and with `upto`, by the columns of `order`. */
+  /** The export contains the rows after `after` up to and including `upto`, by the columns of `order`. */
   after: z.array(z.string()).nullable(),
   upto: z.array(z.string()).nullable(),
   /** Columns by which the rows are ordered. */
@@ -59,7 +59,7 @@ export const manifestSchema = z.object({
       log: z.string(),
       firstPosition: count.nullable(),
       lastPosition: count.nullable(),
-      /** Entries of the log at the moment of the export, and the signed checkpoint of that size. */
+      /** Size of the log at the export, and the signed checkpoint of that size. */
       size: count,
       checkpoint: z.string().nullable(),
     })
@@ -77,7 +77,7 @@ export interface StoredManifest {
   readonly sha256: string
 }
 
-/** Reads a manifest; undefined when there is none, `integrity` when it is not one or not the one expected. */
+/** Reads a manifest; undefined when there is none. @throws integrity when it is damaged or not the expected one */
 export async function readManifest(
   store: ObjectStore,
   key: string,
@@ -104,7 +104,7 @@ export async function readManifest(
 }
 
 /**
- * Publishes a manifest unless there is one. Exactly one of many writers wins; the answer is what is there.
+ * Publishes a manifest unless there is one. Exactly one of several writers wins; returns the published manifest.
  */
 export async function publishManifest(
   store: ObjectStore,

@@ -23,7 +23,7 @@ import { hashStream } from './source.ts'
 const READ_BYTES = 1024 * 1024
 const WRITE_BYTES = 1024 * 1024
 
-/** Writes a stream to a file and hashes it on the way, in large pieces: each write costs as much as many rows. */
+/** Writes a stream to a file and hashes it, in large chunks to keep the number of writes low. */
 export async function writeHashed(stream: Readable, path: string, hash: Hash): Promise<void> {
   const file = await open(path, 'w')
   const gathered = Buffer.allocUnsafe(WRITE_BYTES)
@@ -64,7 +64,7 @@ export async function hashFile(file: string, hash: Hash): Promise<void> {
   await hashStream(createReadStream(file, { highWaterMark: READ_BYTES }), hash)
 }
 
-/** Every value as the text that PostgreSQL gave, in columns t0, t1, …: names of CSV columns are DuckDB's own matter. */
+/** Every value as PostgreSQL's text, in columns t0, t1, …, independent of the table's column names. */
 export function csvSql(file: string, count: number, lineBytes: number): string {
   const columns = Array.from({ length: count }, (_, i) => `'t${i}': 'VARCHAR'`).join(', ')
   return `read_csv(${literal(file)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"',
@@ -75,7 +75,7 @@ export function csvSql(file: string, count: number, lineBytes: number): string {
 /**
  * Writes the Parquet file of a part.
  *
- * @param positions CSV of position and row id, in the order of the rows; null where the table has no log
+ * @param positions CSV of position and row id, in the order of the rows; null for a table without a log
  */
 export async function writeParquet(
   engine: Engine,
@@ -113,7 +113,7 @@ function parquetSql(columns: readonly ArchivedColumn[], files: PartFiles, lineBy
   if (files.positions !== null) {
     const id = columns.findIndex(({ name }) => name === 'id')
     from += ` positional join ${csvSql(files.positions, 2, LINE_BYTES).replaceAll("'t", "'p")} p`
-    // Both are in the ledger's order, so they belong together line by line or not at all.
+    // Both are in the ledger's order, so the lines must match one by one.
     list.unshift(
       `case when p.p1 = r.t${id} then p.p0::BIGINT else error(${literal(ENTRIES_DIFFER)}) end as ${identifier(POSITION_COLUMN)}`,
     )
@@ -122,7 +122,7 @@ function parquetSql(columns: readonly ArchivedColumn[], files: PartFiles, lineBy
     (format parquet, parquet_version v2, compression zstd, compression_level ${ZSTD_LEVEL}, row_group_size ${ROW_GROUP_ROWS})`
 }
 
-/** Fetches an object whole into a file; `integrity` when the bytes are not those that were put. */
+/** Downloads an object to a file. @throws integrity when the content differs from what was stored */
 export async function fetchObject(
   store: ObjectStore,
   { key, bytes, sha256 }: Pick<ManifestPart, 'key' | 'bytes' | 'sha256'>,
@@ -133,7 +133,9 @@ export async function fetchObject(
   await writeHashed(await store.get(key, signal === undefined ? {} : { signal }), file, hash)
   const { size } = await stat(file)
   if (size !== bytes || hash.digest('hex') !== sha256) {
-    throw new AkashiError('integrity', `${key} is not what was put there`, { detail: { key } })
+    throw new AkashiError('integrity', `the content of ${key} differs from what was stored`, {
+      detail: { key },
+    })
   }
 }
 
@@ -145,9 +147,9 @@ export interface ReadBack {
 }
 
 /**
- * Reads a Parquet file whole: adds the rows' CSV to the fingerprint and answers what the file holds.
+ * Reads a Parquet file: adds the rows' CSV to the fingerprint and describes the content.
  *
- * @param scratch a file that may be written and is removed
+ * @param scratch a temporary file, removed afterwards
  */
 export async function readParquet(
   engine: Engine,
@@ -178,10 +180,10 @@ export async function renderCsv(
   )
 }
 
-/** Characters of a minimum or maximum that a manifest shows. */
+/** Maximum characters of a minimum or maximum in a manifest. */
 const SHOWN_CHARACTERS = 64
 
-/** Counts and ranges of a file, read from its values. */
+/** Counts and ranges of a file's values. */
 export async function describeParquet(
   engine: Engine,
   columns: readonly ArchivedColumn[],

@@ -1,9 +1,9 @@
-/** Where archived objects stand in the store. */
+/** Keys of archived objects. */
 
 /** Everything archived is below this folder. */
 export const ARCHIVE_ROOT = 'archive'
 
-/** Name as a segment of a key: what a key cannot hold becomes `+` and two hexadecimal digits for each byte. */
+/** Encodes a name as a segment of a key: other characters become `+` and two hexadecimal digits per byte. */
 function segment(name: string): string {
   return Buffer.from(name, 'utf8')
     .toString('latin1')
@@ -12,7 +12,7 @@ function segment(name: string): string {
 
 /**
  * The folder of one partition: `archive/akashi_security/security_events/year=2025/month=09/day=05/`, from the day of
- * its lower bound in UTC (S4 3.2), as Hive and Athena lay partitions out.
+ * its lower bound in UTC, in the partition layout of Hive and Athena.
  *
  * @param lower ISO 8601 in UTC
  */
@@ -26,12 +26,12 @@ export function tableFolder(schema: string, table: string): string {
   return `${ARCHIVE_ROOT}/${segment(schema)}/${segment(table)}/`
 }
 
-/** Readers of the folder skip names that begin with `_`. */
+/** Hive and Athena ignore names that begin with `_`. */
 export function manifestKey(folder: string, partition: string, generation: number): string {
   return `${folder}_${segment(partition)}.${generation}.json`
 }
 
-/** Objects of one export begin so; an attempt's own name keeps what a killed one left apart. */
+/** The prefix of an export's objects; each attempt adds its own name, so that remains of a killed one are separate. */
 export function partPrefix(folder: string, partition: string, generation: number): string {
   return `${folder}${segment(partition)}.${generation}.`
 }
@@ -40,7 +40,7 @@ export function partKey(prefix: string, attempt: string, part: number): string {
   return `${prefix}${attempt}.${part.toString().padStart(5, '0')}.parquet`
 }
 
-/** The CSV copy stands beside the Parquet tree, where no reader of Parquet meets it. */
+/** CSV copies are in a separate tree, so that readers of Parquet do not find them. */
 export function csvKey(parquetKey: string): string {
   return `${ARCHIVE_ROOT}-csv${parquetKey.slice(ARCHIVE_ROOT.length).replace(/\.parquet$/, '.csv')}`
 }

@@ -1,26 +1,26 @@
-/** Which partitions are due for what. Only partitions of tables with a policy, by their bounds. */
+/** Decides which partitions are due for export or removal: partitions of tables with a policy, by their bounds. */
 import type { Session } from '../../postgres/index.ts'
 import type { ExportRecord } from './records.ts'
 import type { Target } from './source.ts'
 
 export interface Candidate extends Target {
-  /** Closed for longer than the lateness: may be exported. */
+  /** The lateness after its end has passed, so it may be exported. */
   readonly closed: boolean
-  /** Out of its hot time, and the policy archives it. */
+  /** Its hot retention has passed, and the policy archives it. */
   readonly expired: boolean
   readonly held: boolean
-  /** Attached to its table; else detached, in schema archive. */
+  /** Attached to its table; otherwise detached, in the schema akashi_archive. */
   readonly attached: boolean
   readonly mutable: boolean
   readonly csv: boolean
-  /** Of the last export; null where there is none. */
+  /** State of the last export; null without one. */
   readonly state: ExportRecord['state'] | null
   readonly exports: number
   readonly rows: number | null
   readonly manifest: string | null
   readonly keepUntil: string | null
   readonly verifiedAt: string | null
-  /** Estimate of the server, for what was never exported. */
+  /** The server's estimate of the rows, for partitions never exported. */
   readonly estimate: number
 }
 
@@ -36,7 +36,7 @@ const planSql = `
     where at_expiry = 'archive' and ($2::text is null or (schema_name, table_name) = ($2, $3))
   ), attached as (
     select p.schema_name, p.table_name, c.relname::text as partition_name, b.lower, b.upper, true as attached,
-           -- Nobody has analyzed what was filled a moment ago.
+           -- A partition that was just filled has not been analyzed.
            greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::float8 as estimate
     from policy p
     join pg_catalog.pg_inherits i on i.inhparent = p.parent
@@ -67,7 +67,7 @@ const planSql = `
   where part.upper + p.lateness <= $1::timestamptz
   order by part.schema_name, part.table_name, part.lower, part.attached`
 
-/** Every partition that is closed at a moment, in the order of tables and bounds. */
+/** Every partition that is closed at a given time, ordered by table and bounds. */
 export async function readCandidates(session: Session, { asOf, table }: PlanOptions): Promise<Candidate[]> {
   const { rows } = await session.query<Candidate>(planSql, [
     asOf.toISOString(),
@@ -77,7 +77,7 @@ export async function readCandidates(session: Session, { asOf, table }: PlanOpti
   return rows
 }
 
-/** Whether a candidate is to leave PostgreSQL now. */
+/** Whether a candidate is due for removal from PostgreSQL. */
 export function isLeaving({ expired, held, keepUntil }: Candidate, asOf: Date): boolean {
   return expired && !held && (keepUntil === null || Date.parse(keepUntil) <= asOf.getTime())
 }

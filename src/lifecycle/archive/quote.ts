@@ -1,10 +1,10 @@
-/** SQL text of names and values, where no parameter can stand: COPY, DuckDB's options, file names. */
+/** Quotes names and values for SQL where parameters are not possible: COPY, DuckDB's options, file names. */
 
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** With standard_conforming_strings on, as PostgreSQL and DuckDB have it. */
+/** For standard_conforming_strings = on, which PostgreSQL and DuckDB use. */
 export function literal(value: string): string {
   return `'${value.replaceAll("'", "''")}'`
 }

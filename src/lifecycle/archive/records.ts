@@ -34,12 +34,12 @@ const columns = `
   last_position::text as "lastPosition", verified_at as "verifiedAt", detached_at as "detachedAt",
   dropped_at as "droppedAt", restored_at as "restoredAt", retired_at as "retiredAt", keep_until as "keepUntil", message`
 
-/** Whether the rows of an export have left PostgreSQL for good. */
+/** Whether the rows of an export were removed from PostgreSQL. */
 export function isGone({ state }: Pick<ExportRecord, 'state'>): boolean {
   return state === 'dropped' || state === 'retiring' || state === 'retired'
 }
 
-/** Every export of a partition, by generation. */
+/** Every export of a partition, ordered by generation. */
 export async function readExports(session: Session, target: Target): Promise<ExportRecord[]> {
   const { rows } = await session.query<ExportRecord>(
     `select ${columns} from akashi_lifecycle.exports
@@ -49,7 +49,7 @@ export async function readExports(session: Session, target: Target): Promise<Exp
   return rows
 }
 
-/** Exports of one table or of all, in the order of their bounds. */
+/** Exports of one table or of all, ordered by bounds. */
 export async function listExports(
   session: Session,
   table: { readonly schema: string; readonly table: string } | null,
@@ -116,7 +116,7 @@ export async function recordVerified(
   )
 }
 
-/** Keeps why the last attempt on a partition failed. */
+/** Records why the last attempt on a partition failed. */
 export async function recordFailure(session: Session, target: Target, message: string): Promise<void> {
   await session.query(
     `update akashi_lifecycle.exports set message = $5

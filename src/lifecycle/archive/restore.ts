@@ -1,7 +1,7 @@
 /**
- * Brings archived partitions back: the partition is attached again, its rows come from the store, and in the
- * same transaction they are compared with the fingerprint of the export. It needs the owner's rights, since
- * nobody else may write rows as they once were.
+ * Restores archived partitions: attaches the partition again, loads its rows from the store, and compares them with
+ * the fingerprint of the export, all in one transaction. It needs the owner's privileges, since no other role may
+ * insert such rows.
  */
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -26,7 +26,7 @@ export interface RestoreOptions {
   readonly table: string
   /** Name of the partition. */
   readonly partition: string
-  /** Until when it stays; default {@link RESTORED_DAYS} from now. */
+  /** Until when it is kept; default {@link RESTORED_DAYS} from now. */
   readonly keepUntil?: Date
   readonly signal?: AbortSignal
 }
@@ -36,16 +36,16 @@ export interface Restored {
   readonly table: string
   readonly partition: string
   readonly rows: number
-  /** Equal to those of the exports. */
+  /** Fingerprints of the exports, which the restored rows match. */
   readonly fingerprints: readonly string[]
   readonly keepUntil: string
 }
 
 /**
- * Restores what was dropped of one partition.
+ * Restores the dropped rows of one partition.
  *
  * @param owner a database of the role owner
- * @throws AkashiError not_found when nothing of that name was dropped, integrity when the store holds other rows
+ * @throws AkashiError not_found when no such partition was dropped; integrity when the store has other rows
  */
 export async function restorePartition(
   owner: Database,
@@ -65,13 +65,9 @@ export async function restorePartition(
         const records = all.filter((each) => each.partition === partition && each.state === 'dropped')
         const [first] = records
         if (first === undefined) {
-          throw new AkashiError(
-            'not_found',
-            `there is no archived partition ${partition} of ${schema}.${table}`,
-            {
-              hint: 'akashi archive status lists them',
-            },
-          )
+          throw new AkashiError('not_found', `${schema}.${table} has no archived partition ${partition}`, {
+            hint: 'list them with akashi archive status',
+          })
         }
         await prepare(session, first)
         const fingerprints: string[] = []
@@ -80,7 +76,7 @@ export async function restorePartition(
             continue
           const stored = await readManifest(store, record.manifest, record.manifestSha256, signal)
           if (stored === undefined)
-            throw new AkashiError('not_found', `the manifest ${record.manifest} is gone from the store`)
+            throw new AkashiError('not_found', `the manifest ${record.manifest} is missing from the store`)
           await fill(
             session,
             { store, engine, folder, ...(signal === undefined ? {} : { signal }) },
@@ -117,7 +113,7 @@ function parentOf({ schema, table }: { readonly schema: string; readonly table: 
   return `${identifier(schema)}.${identifier(table)}`
 }
 
-/** The partition of the period, and a policy under which the owner sees what it writes, within this transaction. */
+/** Creates the partition, and a policy with which the owner can read and write its rows in this transaction. */
 async function prepare(session: Session, record: ExportRecord): Promise<void> {
   await session.query('select akashi_lifecycle.own_table($1, $2)', [record.schema, record.table])
   await session.query('select akashi_lifecycle.make_partition($1::regclass, $2, $3, $4)', [
@@ -138,7 +134,7 @@ interface Parts {
   readonly signal?: AbortSignal
 }
 
-/** Text goes into a table of text, and from there each value becomes what it was. */
+/** Loads the CSV into a temporary table of text columns and inserts the converted values. */
 async function fill(session: Session, parts: Parts, manifest: Manifest): Promise<void> {
   const { store, engine, folder, signal } = parts
   const parquet = join(folder, 'object.parquet')
@@ -168,8 +164,12 @@ async function compare(session: Session, record: ExportRecord, manifest: Manifes
   const window = { after: manifest.after, upto: manifest.upto }
   const rows = await countRows(session, source, window)
   if (rows !== manifest.rows || (await fingerprintRows(session, source, window)) !== manifest.fingerprint) {
-    throw new AkashiError('integrity', `the rows of ${manifest.partition} are not those that were exported`, {
-      hint: 'nothing was restored; akashi archive verify says what the store holds',
-    })
+    throw new AkashiError(
+      'integrity',
+      `the restored rows of ${manifest.partition} differ from the exported ones`,
+      {
+        hint: 'nothing was restored; run akashi archive verify to check the store',
+      },
+    )
   }
 }

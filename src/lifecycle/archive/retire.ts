@@ -1,15 +1,15 @@
 /**
- * The end of the total retention. A signed retention record comes first, then the rows go: objects of archived
- * periods are deleted, the manifest last, and partitions of tables that are not archived are dropped. A run that
- * is stopped anywhere is gone on with by the next; nothing is removed of a table under legal hold.
+ * Deletes data at the end of its total retention. First a retention record is signed, then the rows are deleted: the
+ * objects of archived periods, the manifest last, and the partitions of tables that are not archived. A stopped run is
+ * continued by the next one. Nothing of a table under legal hold is deleted.
  */
-import { type LogDefinition, retire } from '../../audit/index.ts'
+import { type LogDefinition, recordRetention } from '../../audit/index.ts'
 import { AkashiError, counted } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { DETACH_PAUSE_MS, DETACH_WAIT_MS } from './limits.ts'
-import { patiently } from './lock-wait.ts'
+import { retryWhileLocked } from './lock-wait.ts'
 import { csvKey } from './path.ts'
 import { logOf } from './source.ts'
 
@@ -17,18 +17,18 @@ export interface RetireOptions {
   /** `schema.table`; without it, every table. */
   readonly table?: { readonly schema: string; readonly table: string }
   readonly signal?: AbortSignal
-  /** Moments at which a run may be stopped and go on later. */
+  /** Called after steps after which a run may be stopped and continued later. */
   readonly onStep?: (step: RetireStep) => void | Promise<void>
 }
 
 export type RetireStep = 'recorded' | 'begun' | 'deleted' | 'finished'
 
-/** What was done, or would be done, about one period. */
+/** What was done, or would be done, with one period. */
 export interface RetiredRow {
   /** `schema.table` */
   readonly table: string
   readonly partition: string
-  /** `retire` is a plan; `held`: kept by a legal hold. */
+  /** `retire`: planned; `held`: kept by a legal hold. */
   readonly action: 'retire' | 'retired' | 'held' | 'failed'
   readonly rows: number
   /** Key of the manifest; null for a partition that was never archived. */
@@ -90,7 +90,7 @@ async function readDue(
 /**
  * What {@link retireExpired} would do.
  *
- * @param asOf as if it were then; default now
+ * @param asOf act as if it were this time; default now
  */
 export async function planRetirement(
   database: Database,
@@ -106,8 +106,8 @@ export async function planRetirement(
 }
 
 /**
- * Removes everything whose total retention is over now. One period's failure is its row with the reason and
- * stops no other.
+ * Deletes everything past its total retention. A failure is reported in the period's row and does not stop the
+ * others.
  */
 export async function retireExpired(
   database: Database,
@@ -138,7 +138,7 @@ export async function retireExpired(
   return rows
 }
 
-/** The record of a period, signed before anything of it goes; null where there is no log or no entry. */
+/** Signs the retention record of a period before anything is deleted; null without a log or entries. */
 async function recordOf(
   database: Database,
   actor: Actor,
@@ -148,7 +148,7 @@ async function recordOf(
 ): Promise<string | null> {
   const log: LogDefinition | null = logOf(due.schema, due.table)
   if (log === null) return null
-  const record = await retire(
+  const record = await recordRetention(
     database,
     actor,
     keyring,
@@ -190,7 +190,7 @@ async function deleteObjects(
     const keys: string[] = []
     for await (const { key } of store.list(start, signal === undefined ? {} : { signal })) keys.push(key)
     for (const key of keys) {
-      // A hold that begins meanwhile stops here.
+      // Stops if a legal hold was placed meanwhile.
       if (!(await begin())) return null
       await store.delete(key)
     }
@@ -212,7 +212,7 @@ async function dropPartition(
   options: RetireOptions,
 ): Promise<number> {
   await recordOf(database, actor, keyring, due, options)
-  const dropped = await patiently(
+  const dropped = await retryWhileLocked(
     () =>
       database.transaction(actor, async (session) => {
         const { rows } = await session.query<{ rows: number }>(

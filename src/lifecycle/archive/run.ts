@@ -1,4 +1,4 @@
-/** `archive run`: exports what closed and lets go of what expired, one partition after the other. */
+/** `archive run`: exports closed partitions and drops expired ones, one after the other. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,20 +7,20 @@ import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database, DirectSession } from '../../postgres/index.ts'
 import { type Engine, openEngine } from './engine.ts'
 import { expirePartition } from './expire.ts'
-import { type ArchiveStep, exportPartition, type Workshop } from './export.ts'
+import { type ArchiveContext, type ArchiveStep, exportPartition } from './export.ts'
 import { SEAL_POLL_MS, SEAL_WAIT_MS } from './limits.ts'
 import { type Candidate, isLeaving, readCandidates } from './plan.ts'
 import { type ExportRecord, readExports, recordFailure } from './records.ts'
 import { countRows, openSource, readLedger, type Target } from './source.ts'
 
 export interface ArchiveOptions {
-  /** As if it were then; default now. */
+  /** Act as if it were this time; default now. */
   readonly asOf?: Date
   /** `schema.table`; without it, every table. */
   readonly table?: { readonly schema: string; readonly table: string }
-  /** Only what the timetable does at 02:00 (`export`) or 03:00 (`expire`); default both. */
+  /** Only what the scheduled job at 02:00 (`export`) or at 03:00 (`expire`) does; default both. */
   readonly only?: 'export' | 'expire'
-  /** Only partitions whose last export was verified this many milliseconds ago expire; default 0. */
+  /** Drop only partitions whose last export was verified at least this many milliseconds ago; default 0. */
   readonly settleMs?: number
   readonly signal?: AbortSignal
   readonly onStep?: (step: ArchiveStep, target: Target) => void | Promise<void>
@@ -31,12 +31,12 @@ export interface ArchiveOptions {
   readonly partRows?: number
 }
 
-/** What was done, or would be done, about one partition. */
+/** What was done, or would be done, with one partition. */
 export interface ArchiveRow {
   /** `schema.table` */
   readonly table: string
   readonly partition: string
-  /** `export` and `drop` are a plan; `held`: kept by a legal hold or a restore; `busy`: another run has it. */
+  /** `export`, `drop`: planned; `held`: kept by a legal hold or a restore; `busy`: another run works on it. */
   readonly action: 'export' | 'drop' | 'exported' | 'dropped' | 'held' | 'busy' | 'failed'
   readonly rows: number
   readonly exported: boolean
@@ -46,7 +46,7 @@ export interface ArchiveRow {
   readonly message: string
 }
 
-/** What {@link runArchive} would do now; changes nothing and reads no rows. */
+/** What {@link runArchive} would do. Reads no rows. */
 export async function planArchive(
   database: Database,
   actor: Actor,
@@ -89,7 +89,7 @@ async function candidatesOf(
   )
 }
 
-/** What a run does about a candidate; null for nothing. Whether rows came late only reading them tells. */
+/** What a run does with a candidate; null for nothing. Late rows are found only by reading. */
 function nextStep(
   candidate: Candidate,
   { only, settleMs = 0 }: ArchiveOptions,
@@ -119,11 +119,11 @@ function describe(
 }
 
 /**
- * Exports every partition that is closed and not yet exported, and lets every expired one go after comparing
- * it. Doing it again does nothing; several runs at once share the work. One partition's failure is its row
- * with the reason and stops no other.
+ * Exports every closed partition that is not exported yet, and drops every expired one after comparing it.
+ * Idempotent; concurrent runs share the work. A failure is reported in the partition's row and does not stop the
+ * others.
  *
- * @returns one row for each partition that something was done about, or should have been
+ * @returns one row for each partition that was processed or should have been
  */
 export async function runArchive(
   database: Database,
@@ -143,7 +143,7 @@ export async function runArchive(
       async (session) => {
         for (const candidate of candidates) {
           options.signal?.throwIfAborted()
-          const shop: Workshop = {
+          const context: ArchiveContext = {
             session,
             actor,
             store,
@@ -154,7 +154,7 @@ export async function runArchive(
             ...(options.partRows === undefined ? {} : { partRows: options.partRows }),
           }
           const row = await underLock(session, candidate, () =>
-            processPartition(shop, candidate, options, asOf),
+            processPartition(context, candidate, options, asOf),
           )
           if (row === null) continue
           rows.push(row)
@@ -170,7 +170,7 @@ export async function runArchive(
   return rows
 }
 
-/** One run at a time works on a partition. The lock goes with the connection, so a killed run leaves none. */
+/** Ensures that one run at a time works on a partition. The lock ends with the connection. */
 async function underLock(
   session: DirectSession,
   candidate: Candidate,
@@ -187,7 +187,7 @@ async function underLock(
       exported: false,
       dropped: false,
       object: candidate.manifest,
-      message: 'another run works on it',
+      message: 'another run is working on it',
     })
   }
   try {
@@ -204,25 +204,25 @@ interface Progress {
 }
 
 async function processPartition(
-  shop: Workshop,
+  context: ArchiveContext,
   planned: Candidate,
   options: ArchiveOptions,
   asOf: Date,
 ): Promise<ArchiveRow | null> {
   const progress: Progress = { exported: false, dropped: false, rows: 0 }
   try {
-    // Another run may have been here between the plan and the lock.
-    const candidate = await refresh(shop, planned, asOf)
+    // Another run may have processed it between the plan and the lock.
+    const candidate = await refresh(context, planned, asOf)
     if (candidate === undefined) return null
     const step = nextStep(candidate, options, asOf)
-    await advance(shop, candidate, step, options, asOf, progress)
+    await advance(context, candidate, step, options, asOf, progress)
     if (!progress.exported && !progress.dropped && step !== 'held') return null
-    return await outcome(shop, candidate, progress, step === 'held' ? heldBecause(candidate) : null)
+    return await outcome(context, candidate, progress, step === 'held' ? heldBecause(candidate) : null)
   } catch (error) {
-    if (options.signal?.aborted === true || shop.session.lost.aborted) throw error
+    if (options.signal?.aborted === true || context.session.lost.aborted) throw error
     const message = error instanceof AkashiError ? error.message : 'the archive failed'
     if (!(error instanceof AkashiError)) throw error
-    await shop.session.transaction(shop.actor, (session) => recordFailure(session, planned, message))
+    await context.session.transaction(context.actor, (session) => recordFailure(session, planned, message))
     return describe(planned, 'failed', {
       rows: planned.rows ?? planned.estimate,
       exported: progress.exported,
@@ -234,12 +234,12 @@ async function processPartition(
 }
 
 async function refresh(
-  shop: Workshop,
+  context: ArchiveContext,
   { schema, table, from, to }: Candidate,
   asOf: Date,
 ): Promise<Candidate | undefined> {
-  const fresh = await shop.session.transaction(
-    shop.actor,
+  const fresh = await context.session.transaction(
+    context.actor,
     (session) => readCandidates(session, { asOf, table: { schema, table } }),
     { readOnly: true },
   )
@@ -247,7 +247,7 @@ async function refresh(
 }
 
 async function advance(
-  shop: Workshop,
+  context: ArchiveContext,
   candidate: Candidate,
   step: 'export' | 'drop' | 'held' | null,
   options: ArchiveOptions,
@@ -255,14 +255,14 @@ async function advance(
   progress: Progress,
 ): Promise<void> {
   if (candidate.attached && options.only !== 'expire') {
-    await waitForSealer(shop, candidate, options.sealWaitMs ?? SEAL_WAIT_MS)
-    const done = await exportPartition(shop, candidate, { csv: candidate.csv })
+    await waitForSealer(context, candidate, options.sealWaitMs ?? SEAL_WAIT_MS)
+    const done = await exportPartition(context, candidate, { csv: candidate.csv })
     progress.exported = done !== undefined
     progress.rows = done?.rows ?? 0
   }
   if (step !== 'drop') return
-  // The export before may have taken rows that came late; what came since is for the next run.
-  progress.rows = await expirePartition(shop, candidate, {
+  // The export above included late rows; rows that arrive now are for the next run.
+  progress.rows = await expirePartition(context, candidate, {
     asOf,
     csv: candidate.csv,
     mutable: candidate.mutable,
@@ -272,27 +272,29 @@ async function advance(
   progress.dropped = true
 }
 
-/** Rows that were committed a moment ago are sealed within a second; a run waits for them. */
-async function waitForSealer(shop: Workshop, target: Target, waitMs: number): Promise<void> {
+/** Waits until rows that were just committed are sealed, normally within a second. */
+async function waitForSealer(context: ArchiveContext, target: Target, waitMs: number): Promise<void> {
   const deadline = performance.now() + waitMs
   for (;;) {
-    const waiting = await shop.session.transaction(shop.actor, async (session) => {
+    const waiting = await context.session.transaction(context.actor, async (session) => {
       const source = await openSource(session, target, false)
       const ledger = await readLedger(session, source.log)
       return ledger === null ? 0 : await countRows(session, source, { after: ledger.frontier, upto: null })
     })
     if (waiting === 0 || performance.now() > deadline) return
-    await sleep(SEAL_POLL_MS, undefined, shop.signal === undefined ? {} : { signal: shop.signal })
+    await sleep(SEAL_POLL_MS, undefined, context.signal === undefined ? {} : { signal: context.signal })
   }
 }
 
 async function outcome(
-  shop: Workshop,
+  context: ArchiveContext,
   candidate: Candidate,
   progress: Progress,
   held: string | null,
 ): Promise<ArchiveRow> {
-  const records = await shop.session.transaction(shop.actor, (session) => readExports(session, candidate))
+  const records = await context.session.transaction(context.actor, (session) =>
+    readExports(session, candidate),
+  )
   const rows = held === null ? progress.rows : records.reduce((sum, { rows: count }) => sum + (count ?? 0), 0)
   const last: ExportRecord | undefined = records.at(-1)
   const message = progress.dropped

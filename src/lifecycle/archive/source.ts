@@ -1,4 +1,4 @@
-/** The PostgreSQL side of an archive: which rows, in which order, and their fingerprint. */
+/** Reads partitions from PostgreSQL: their rows, in order, and their fingerprint. */
 import { createHash, type Hash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { type LogDefinition, logs, readHead } from '../../audit/index.ts'
@@ -7,7 +7,7 @@ import type { Session } from '../../postgres/index.ts'
 import { type ArchivedColumn, copyExpression, readColumns } from './columns.ts'
 import { identifier, literal } from './quote.ts'
 
-/** A partition, whether it is attached, or detached into schema archive. */
+/** A partition, attached or detached to the schema akashi_archive. */
 export interface Target {
   readonly schema: string
   readonly table: string
@@ -17,14 +17,14 @@ export interface Target {
   readonly to: string
 }
 
-/** A range of rows in the order of the archive: behind `after`, up to and with `upto`. */
+/** A range of rows in the order of the archive: after `after`, up to and including `upto`. */
 export interface Window {
   readonly after: readonly string[] | null
   readonly upto: readonly string[] | null
 }
 
 export interface Source extends Target {
-  /** The relation that is read, quoted: the table itself, or the detached partition. */
+  /** The relation to read, quoted: the table itself, or the detached partition. */
   readonly relation: string
   readonly detached: boolean
   readonly columns: readonly ArchivedColumn[]
@@ -37,7 +37,7 @@ export function logOf(schema: string, table: string): LogDefinition | null {
   return logs.find((log) => log.schema === schema && log.table === table) ?? null
 }
 
-/** Reads what there is to know of a partition; refuses when row security could hide rows from this login. */
+/** Reads the metadata of a partition. Refuses if row-level security could hide rows from this login. */
 export async function openSource(session: Session, target: Target, detached: boolean): Promise<Source> {
   const relation = detached
     ? `akashi_archive.${identifier(target.partition)}`
@@ -62,13 +62,13 @@ async function keyColumns(session: Session, relation: string): Promise<string[]>
   )
   if (rows.length === 0) {
     throw new AkashiError('unsupported', `${relation} has no primary key`, {
-      hint: 'give it one: without it its rows have no order to compare them in',
+      hint: 'add one: without it, the rows have no order in which to compare them',
     })
   }
   return rows.map(({ name }) => name)
 }
 
-/** By the output of its type: a cast to text could be anybody's. */
+/** By the type's output function, since anybody can define a cast to text. */
 function keyText(column: string): string {
   return `format('%s', ${column})`
 }
@@ -77,11 +77,11 @@ function row(keys: readonly string[]): string {
   return `(${keys.join(', ')})`
 }
 
-/** The rows of a window, as the part of a statement behind SELECT … */
+/** The rows of a window: a statement from FROM on. */
 export function fromSql(source: Source, window: Window): string {
   const key = row(source.order.map((name) => `r.${identifier(name)}`))
   const conditions = [
-    // The detached table holds nothing else, and must not hide what was put there since.
+    // No condition for a detached table: it has only these rows, and rows added since must be seen.
     ...(source.detached
       ? []
       : [`r.created_at >= ${literal(source.from)}`, `r.created_at < ${literal(source.to)}`]),
@@ -110,7 +110,7 @@ export async function countRows(session: Session, source: Source, window: Window
 
 export interface Boundaries {
   readonly rows: number
-  /** Keys of the last row of every part but the last. */
+  /** Keys of the last row of every part except the last. */
   readonly ends: readonly (readonly string[])[]
 }
 
@@ -132,7 +132,7 @@ export async function boundaries(
   return { rows: found.rows, ends: found.rows % size === 0 ? found.ends.slice(0, -1) : found.ends }
 }
 
-/** Key of the row that is `place` rows behind the window's beginning, from 1; undefined when there are fewer. */
+/** The key of a window's row by its number, from 1; undefined when there are fewer rows. */
 export async function keyAt(
   session: Session,
   source: Source,
@@ -151,7 +151,7 @@ export async function hashStream(stream: Readable, hash: Hash): Promise<void> {
   for await (const chunk of stream) hash.update(chunk as Uint8Array)
 }
 
-/** What the rows of a window hash to now. */
+/** The fingerprint of the rows of a window. */
 export async function fingerprintRows(session: Session, source: Source, window: Window): Promise<string> {
   const hash = createHash('sha256')
   await hashStream(session.copyTo(copySql(source, window)), hash)
@@ -161,12 +161,12 @@ export async function fingerprintRows(session: Session, source: Source, window: 
 export interface LedgerState {
   readonly log: string
   readonly size: bigint
-  /** (xid, seq) up to which every row is in the ledger. */
+  /** (xid, seq) of the last sealed row. */
   readonly frontier: readonly string[]
   readonly checkpoint: string | null
 }
 
-/** How far the log of a table is sealed; null where it has none. */
+/** How far the log of a table is sealed; null without a log. */
 export async function readLedger(session: Session, log: LogDefinition | null): Promise<LedgerState | null> {
   if (log === null) return null
   const head = await readHead(session, log.log)

@@ -1,4 +1,4 @@
-/** Where archived partitions stand, and whether the store still holds what it was given. */
+/** The state of archived partitions, and whether the store still has their content. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
@@ -15,7 +15,7 @@ export interface ArchiveFilter {
   readonly signal?: AbortSignal
 }
 
-/** Every export, by table and bounds. */
+/** Every export, ordered by table and bounds. */
 export async function archiveStatus(
   database: Database,
   actor: Actor,
@@ -35,11 +35,11 @@ export interface ArchiveCheck {
   readonly object: string
   readonly rows: number
   readonly ok: boolean
-  /** What is wrong; null when nothing is. */
+  /** The problem; null when there is none. */
   readonly message: string | null
 }
 
-/** Reads every export back from the store and compares it with its manifest. What is wrong is in its row. */
+/** Reads every export back from the store and compares it with its manifest. Problems are reported in its row. */
 export async function verifyArchive(
   database: Database,
   actor: Actor,
@@ -87,9 +87,9 @@ async function problemOf(
 ): Promise<string | null> {
   try {
     const stored = await readManifest(parts.store, record.manifest, record.manifestSha256, parts.signal)
-    if (stored === undefined) return 'the manifest is gone from the store'
+    if (stored === undefined) return 'the manifest is missing from the store'
     if (stored.manifest.fingerprint !== record.fingerprint)
-      return 'the manifest has another fingerprint than the record'
+      return 'the fingerprint of the manifest differs from the recorded one'
     await checkExport(parts, stored.manifest)
     return null
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Archived objects that a cold storage class holds back: named, and asked for. */
+/** Lists archived objects in a cold storage class and requests that they be thawed. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -9,22 +9,22 @@ export interface ThawOptions extends ArchiveFilter {
   readonly from?: Date
   /** Only periods that begin before it. */
   readonly to?: Date
-  /** Names what is frozen and asks for nothing. */
+  /** Only list frozen objects. */
   readonly dryRun?: boolean
 }
 
 export interface FrozenObject {
   readonly object: string
   readonly bytes: number
-  /** `thawing`: asked for, which takes minutes to days; asking again is how one waits. */
+  /** `thawing`: requested, which takes minutes to days; call again to check. */
   readonly state: 'frozen' | 'thawing'
 }
 
 /**
- * Every archived object of the periods that is frozen.
+ * Requests that all frozen objects of the periods be thawed.
  *
- * @returns what cannot be read yet; none is left once everything can
- * @throws AkashiError unsupported when objects are frozen and the store cannot give them back
+ * @returns the objects that cannot be read yet; empty once all can
+ * @throws AkashiError unsupported when objects are frozen and the store cannot thaw them
  */
 export async function thawArchive(
   database: Database,
@@ -58,7 +58,7 @@ async function thawOne(
 ): Promise<'readable' | 'thawing'> {
   if (store.thaw === undefined) {
     throw new AkashiError('unsupported', `${store.location} cannot thaw ${key}`, {
-      hint: 'restore it with the tools of its provider, and ask again',
+      hint: 'restore it with the tools of its provider, then try again',
     })
   }
   return await store.thaw(key, signal === undefined ? {} : { signal })

@@ -1,4 +1,4 @@
-/** What a forecast assumes: S4's parameters, or those of Akashi's own policies. */
+/** Parameters of a forecast: those of the requirements (s4), or of Akashi's default policies. */
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import { storageClasses } from './prices.ts'
@@ -16,7 +16,7 @@ const tier = z.strictObject({
 
 export const assumptionsSchema = z.strictObject({
   users: count,
-  /** Events that each user causes a day. */
+  /** Events per user and day. */
   eventsPerUser: count,
   /** Bytes of an event in the database. */
   eventBytes: count,
@@ -29,9 +29,9 @@ export const assumptionsSchema = z.strictObject({
   /** Bytes in the object store ÷ bytes in the database. */
   compression: count,
   objectsPerDay: count,
-  /** GB that Athena scans a month. */
+  /** GB scanned by Athena per month. */
   scanGb: amount,
-  /** GB of the coldest class that are read back a month. */
+  /** GB retrieved from the coldest class per month. */
   retrieveGb: amount,
   /** Whether a Glue crawler runs once a day. */
   crawler: z.boolean(),
@@ -87,26 +87,26 @@ export function parseTiers(text: string): Assumptions['tiers'] {
     }),
   )
   if (parsed.success) return parsed.data
-  throw new AkashiError('invalid_input', `${text} is no list of tiers`, {
+  throw new AkashiError('invalid_input', `${text} is not a valid list of tiers`, {
     hint: `write it as standard:90,deep:365; classes are ${storageClasses.join(', ')}`,
   })
 }
 
-/** Refuses what cannot be billed: tiers that do not get older, or that begin after the events are gone. */
+/** Refuses contradictory parameters, such as tiers that are not in order of age. */
 export function checkAssumptions(assumptions: Assumptions): void {
   const { tiers, hotDays, retentionDays } = assumptions
   const problem = (what: string, hint: string) => new AkashiError('invalid_input', what, { hint })
   if (tiers.some((each, i) => i > 0 && each.from <= (tiers[i - 1]?.from ?? 0))) {
-    throw problem('tiers do not follow one another', 'name them by ascending age')
+    throw problem('the tiers are not in order of age', 'list them by ascending age')
   }
   if ((tiers[0]?.from ?? 0) > hotDays) {
     throw problem(
-      'events would be nowhere between the database and the first tier',
-      'begin the first tier by --hot-days',
+      'events would be stored nowhere between the database and the first tier',
+      'start the first tier at --hot-days or earlier',
     )
   }
   const last = Math.max(hotDays, tiers.at(-1)?.from ?? 0)
   if (retentionDays !== null && retentionDays < last) {
-    throw problem('objects would be deleted before the last tier begins', 'raise --retention-days')
+    throw problem('objects would be deleted before the last tier starts', 'increase --retention-days')
   }
 }

@@ -1,4 +1,4 @@
-/** A forecast as a chart in SVG: dollars since the beginning, all in the database against archived. */
+/** An SVG chart of a forecast: cumulative cost, all in the database compared with archived. */
 import type { Forecast } from './forecast.ts'
 
 const WIDTH = 800
@@ -39,7 +39,7 @@ export function chartSvg({ months, totals, assumptions }: Forecast): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-    `<text x="${LEFT}" y="24" font-size="15">Cost since the beginning, ${assumptions.dailyGb} GB a day, saving ${totals.savingPercent.toFixed(0)} % of storage</text>`,
+    `<text x="${LEFT}" y="24" font-size="15">Cumulative cost at ${assumptions.dailyGb} GB per day, saving ${totals.savingPercent.toFixed(0)} % of storage</text>`,
     ...grid,
     ...years,
     `<polyline fill="none" stroke="#c92a2a" stroke-width="2" points="${line(months.map(({ keepTotal }) => keepTotal))}"/>`,

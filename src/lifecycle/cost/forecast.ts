@@ -1,4 +1,4 @@
-/** What keeping events costs, day by day: all in the database, or archived. */
+/** The cost of keeping events, day by day: all in the database, or archived. */
 import { type Assumptions, checkAssumptions } from './assumptions.ts'
 import type { Prices, StorageClass } from './prices.ts'
 
@@ -6,7 +6,7 @@ const BYTES_A_GB = 1e9
 const GB_A_TB = 1_000
 const DAYS_A_YEAR = 365
 const MONTHS_A_YEAR = 12
-/** Days that a price for a month is for. */
+/** Days of a month in prices per month. */
 const DAYS_A_MONTH = DAYS_A_YEAR / MONTHS_A_YEAR
 const REQUESTS = 1_000
 
@@ -18,9 +18,9 @@ export interface Volume {
 
 /** Dollars. */
 export interface Bill {
-  /** Bytes × days × price, as S4 counts. */
+  /** Bytes × days × price. */
   readonly storage: number
-  /** What minimum sizes, minimum days and the overhead of objects add to it. */
+  /** Surcharges for minimum sizes, minimum durations and the overhead of objects. */
   readonly minimums: number
   readonly requests: number
   readonly retrieval: number
@@ -31,10 +31,10 @@ export interface Bill {
 
 export interface Moment {
   readonly day: number
-  /** GB there are in all, where nothing is archived. */
+  /** GB in all if nothing is archived. */
   readonly gb: number
   readonly volume: Volume
-  /** Dollars a month for the storage of that day: all in the database, and archived. */
+  /** Dollars per month for the storage of that day: all in the database, and archived. */
   readonly keepMonthly: number
   readonly archiveMonthly: number
 }
@@ -52,16 +52,16 @@ export interface Month extends Moment {
 export interface Forecast {
   readonly assumptions: Assumptions & { readonly dailyGb: number; readonly prices: Prices }
   readonly months: readonly Month[]
-  /** The moments of S4's tables: after 90, 180, 365 days and then every year. */
+  /** After 90, 180 and 365 days, and then every year. */
   readonly milestones: readonly Moment[]
   readonly totals: {
     readonly keep: number
     readonly archive: Bill
-    /** Storage against storage, as S4 compares; the fees of the archive are in `savingAfterFees`. */
+    /** Compares only storage; `savingAfterFees` includes the fees of the archive. */
     readonly saving: number
     readonly savingPercent: number
     readonly savingAfterFees: number
-    /** Day on which the database alone would be full; null when it would not be by then. */
+    /** Day on which the database would be full without the archive; null if not within the forecast. */
     readonly databaseFullOnDay: number | null
   }
 }
@@ -100,8 +100,8 @@ function daysBetween(day: number, from: number, to: number): number {
 }
 
 /**
- * Integrates day by day: a day's bytes are billed at its end, each at the price of where they are. `invalid_input`
- * when the tiers make no sense.
+ * Adds up the cost day by day: the bytes of a day are billed at its end, at the price of their storage class.
+ * @throws invalid_input for contradictory tiers
  */
 export function forecast(assumptions: Assumptions, prices: Prices): Forecast {
   checkAssumptions(assumptions)

@@ -1,7 +1,7 @@
 /**
- * Prices in US dollars, a dated data file: list prices for ap-northeast-1 (Tokyo). Those of Aurora, S3 Standard
- * and Glacier Deep Archive are the source's (S4); the rest are AWS's list prices as known on the date. Prices
- * of one's own come as a JSON file of the same shape.
+ * List prices in US dollars for ap-northeast-1 (Tokyo) on a given date. Those of Aurora, S3 Standard and Glacier Deep
+ * Archive are from the requirements; the others are AWS's list prices on that date. Other prices can be given as a
+ * JSON file of the same form.
  */
 import { z } from 'zod'
 
@@ -13,20 +13,20 @@ export const storageClasses = ['standard', 'infrequent', 'instant', 'flexible', 
 export type StorageClass = (typeof storageClasses)[number]
 
 const storagePrice = z.strictObject({
-  /** For a GB (10⁹ bytes) kept a month of 365 ÷ 12 days. */
+  /** Per GB (10⁹ bytes) and month of 365 ÷ 12 days. */
   gbMonth: price,
-  /** An object is billed as at least so many bytes. */
+  /** Minimum billed bytes of an object. */
   minimumBytes: days,
-  /** An object is billed for at least so many days. */
+  /** Minimum billed days of an object. */
   minimumDays: days,
-  /** Bytes that each object adds at this class's price, and at that of standard. */
+  /** Extra bytes billed per object at this class's price, and at that of standard. */
   overheadBytes: days,
   overheadStandardBytes: days,
-  /** For 1,000 objects that are put here, or moved here by a rule. */
+  /** Per 1,000 objects put into the class or moved to it by a rule. */
   put1000: price,
-  /** For 1,000 reads, or for 1,000 requests to thaw. */
+  /** Per 1,000 reads or thaw requests. */
   get1000: price,
-  /** For a GB that is read or thawed. */
+  /** Per GB read or thawed. */
   retrieveGb: price,
 })
 
@@ -34,12 +34,12 @@ export const pricesSchema = z.strictObject({
   date: z.iso.date(),
   region: z.string(),
   databaseGbMonth: price,
-  /** Where the database's storage ends, in GB. */
+  /** Storage limit of the database in GB. */
   databaseLimitGb: price,
   storage: z.record(z.enum(storageClasses), storagePrice),
-  /** Athena, for a TB (10¹² bytes) scanned. */
+  /** Athena, per TB (10¹² bytes) scanned. */
   scanTb: price,
-  /** A Glue crawler that runs once a day, a month; partition projection needs none. */
+  /** A daily Glue crawler, per month; not needed with partition projection. */
   crawlerMonth: price,
 })
 

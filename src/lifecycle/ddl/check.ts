@@ -1,4 +1,4 @@
-/** Compares what a catalogue is told with what the files say themselves. */
+/** Compares the columns given to an external catalog with those of the files. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
@@ -12,7 +12,7 @@ import { literal } from '../archive/quote.ts'
 import { type ExportRecord, listExports } from '../archive/records.ts'
 import { hiveType, type OuterColumn } from './hive.ts'
 
-/** A file from before a column was added has fewer: its reader finds NULL there. */
+/** Older files may lack columns that were added later; readers see NULL there. */
 function differences(columns: readonly OuterColumn[], inFile: readonly OuterColumn[]): string[] {
   const wanted = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]))
   return inFile.flatMap(({ name, type }) => {
@@ -21,13 +21,13 @@ function differences(columns: readonly OuterColumn[], inFile: readonly OuterColu
   })
 }
 
-/** The oldest and the newest export that hold rows: between them lies every change of the columns. */
+/** The oldest and the newest export with rows, which show whether columns changed. */
 function samples(exports: readonly ExportRecord[]): ExportRecord[] {
   const full = exports.filter(({ state, rows }) => state !== 'exporting' && (rows ?? 0) > 0)
   return [...new Set([full.at(0), full.at(-1)])].filter((each) => each !== undefined)
 }
 
-/** @returns how many objects were compared */
+/** @returns the number of compared objects */
 export async function checkFiles(
   database: Database,
   actor: Actor,
@@ -43,7 +43,7 @@ export async function checkFiles(
   for (const each of samples(exports)) {
     const stored = await readManifest(store, each.manifest, each.manifestSha256, signal)
     const [part] = stored?.manifest.parts ?? []
-    if (part === undefined) throw differs(each.manifest, 'it is gone from the object store')
+    if (part === undefined) throw differs(each.manifest, 'it is missing from the object store')
     const folder = partitionFolder(name.schema, name.table, each.from)
     if (!part.key.startsWith(folder)) throw differs(part.key, `it is not in ${folder}`)
     const wrong = differences(columns, await columnsOf(store, part, signal))
@@ -54,7 +54,7 @@ export async function checkFiles(
 }
 
 function differs(key: string, why: string): AkashiError {
-  return new AkashiError('integrity', `${key} does not fit the table: ${why}`, { detail: { key } })
+  return new AkashiError('integrity', `${key} does not match the table: ${why}`, { detail: { key } })
 }
 
 async function columnsOf(

@@ -19,10 +19,10 @@ const scalar: Readonly<Record<string, string>> = {
   'VARCHAR[]': 'array<string>',
 }
 
-/** Hive's type for DuckDB's: what a reader of the Parquet file finds. */
+/** The Hive type of a DuckDB type in the Parquet file. */
 export function hiveType(parquet: string): string {
   const decimal = /^DECIMAL\((\d+),\s?(\d+)\)$/.exec(parquet)
   const found = decimal === null ? scalar[parquet] : `decimal(${decimal[1]},${decimal[2]})`
   if (found !== undefined) return found
-  throw new AkashiError('unsupported', `Athena has no type for ${parquet}`)
+  throw new AkashiError('unsupported', `Athena does not support the type ${parquet}`)
 }

@@ -1,4 +1,4 @@
-/** DDL of Athena, and the table of Glue's catalogue, for what the archive wrote. No crawler: partitions are computed. */
+/** DDL for Athena, and the table for the Glue catalog, of an archived table. Partition projection makes a crawler unnecessary. */
 import type { OuterTable } from './shape.ts'
 
 const PARQUET = {
@@ -7,10 +7,10 @@ const PARQUET = {
   output: 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat',
 }
 
-/** Text, as AWS advises for partition keys. */
+/** Of type string, as AWS recommends for partition keys. */
 const partitionKeys = ['year', 'month', 'day'] as const
 
-/** Folders that can be there: `year=YYYY/month=MM/day=DD/`, as the manifest's layout has them. */
+/** Partition projection over the folders `year=YYYY/month=MM/day=DD/`. */
 function properties(table: OuterTable): Record<string, string> {
   const template = partitionKeys.map((key) => `${key}=\${${key}}/`).join('')
   return {
@@ -37,7 +37,7 @@ function text(value: string): string {
   return `'${value.replaceAll("'", "''")}'`
 }
 
-/** @param database Glue's name for the group of tables */
+/** @param database of the Glue catalog */
 export function athenaDdl(table: OuterTable, database: string): string {
   const columns = table.columns.map(({ name, type }) => `  ${quoted(name)} ${type}`)
   const settings = Object.entries(properties(table)).map(
@@ -55,7 +55,7 @@ ${settings.join(',\n')}
 `
 }
 
-/** The document that `aws glue create-table --database-name … --table-input` takes. */
+/** The document for `aws glue create-table --database-name … --table-input`. */
 export function glueTable(table: OuterTable): Readonly<Record<string, unknown>> {
   return {
     Name: table.name,

@@ -10,25 +10,25 @@ import { checkFiles } from './check.ts'
 import { hiveType, type OuterColumn } from './hive.ts'
 
 export interface OuterTable {
-  /** Name there, such as `security_events`. */
+  /** Name in the catalog, such as `security_events`. */
   readonly name: string
   readonly columns: readonly OuterColumn[]
   /** Folder of the table, with the scheme of the object store, ending with `/`. */
   readonly location: string
-  /** Whether partitions are months: their folders all have day=01. */
+  /** Whether partitions are monthly; their folders then have day=01. */
   readonly monthly: boolean
   readonly firstYear: number
   readonly lastYear: number
-  /** Region that the data must stay in. */
+  /** Region where the data must stay. */
   readonly dataResidency: string
-  /** Objects whose schema was compared with the columns; 0 where nothing is archived yet. */
+  /** Number of objects whose schema was compared with the columns; 0 if nothing is archived yet. */
   readonly checked: number
 }
 
 export interface OuterTableOptions {
   readonly schema: string
   readonly table: string
-  /** Where the objects are for the reader, such as `s3://bucket/prefix`; default the store's own place. */
+  /** Where the reader finds the objects, such as `s3://bucket/prefix`; default: the store's location. */
   readonly location?: string
   readonly signal?: AbortSignal
 }
@@ -43,8 +43,8 @@ const policySql = `
   group by p.interval, p.total_retention`
 
 /**
- * Reads a table's shape and compares it with files of the store: `integrity` when one has other columns or stands
- * elsewhere, `not_found` when the table has no policy.
+ * Reads a table's columns and compares them with files of the store.
+ * @throws integrity when a file has other columns or another location; not_found when the table has no policy
  */
 export async function outerTable(
   database: Database,
@@ -64,7 +64,7 @@ export async function outerTable(
       const [policy] = rows
       if (policy === undefined) {
         throw new AkashiError('not_found', `${schema}.${table} has no lifecycle policy`, {
-          hint: 'akashi partitions status lists the tables that have one',
+          hint: 'list the tables with a policy: akashi archive policy',
         })
       }
       return { policy, columns: await readColumns(session, `${identifier(schema)}.${identifier(table)}`) }

@@ -1,4 +1,4 @@
-/** Where one row lives and has lived (S1 8.1): the view, and the very object from the manifest. */
+/** Where a row is and has been stored: the view, plus the object from the manifest. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -22,7 +22,7 @@ export interface Lineage {
   readonly generation: number | null
   readonly manifest: string | null
   readonly manifestSha256: string | null
-  /** Key and SHA-256 of the object that holds the row; null while it is in the database only. */
+  /** Key and SHA-256 of the object with the row; null while it is only in the database. */
   readonly object: { readonly key: string; readonly sha256: string } | null
   readonly exportedAt: string | null
   readonly detachedAt: string | null
@@ -53,7 +53,7 @@ const lineageSql = `
          checkpoint_epoch as epoch, checkpoint_published_at as "publishedAt"
   from akashi_lifecycle.data_lineage where row_id = $1`
 
-/** `not_found` when the ledger has no such row, or has not sealed it yet. */
+/** @throws not_found when there is no such row, or it is not sealed yet */
 export async function lineageOf(
   database: Database,
   store: ObjectStore,
@@ -66,8 +66,8 @@ export async function lineageOf(
     { readOnly: true },
   )
   if (found === undefined) {
-    throw new AkashiError('not_found', `no sealed row is ${rowId}`, {
-      hint: 'rows are sealed within a second',
+    throw new AkashiError('not_found', `sealed row not found: ${rowId}`, {
+      hint: 'a new row is sealed within a second',
     })
   }
   const { size, epoch, publishedAt, ...rest } = found

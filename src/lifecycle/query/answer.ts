@@ -1,4 +1,4 @@
-/** One query from its text to its answer: what it names, where that is, and the engine's run over it. */
+/** Runs a query: finds the tables that it names, locates their rows, and executes it in the engine. */
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
@@ -26,7 +26,7 @@ interface Source {
   readonly hot: { readonly file: string; readonly rows: number } | undefined
 }
 
-/** What a query works with. */
+/** The dependencies and limits of a query. */
 export interface Job {
   readonly engine: Engine
   readonly limits: Limits
@@ -39,7 +39,7 @@ export interface Job {
   readonly timeoutMs: number
 }
 
-/** Answers a request; the job's signal ends it. */
+/** Runs a request; the job's signal cancels it. */
 export async function answer(job: Job, actor: Actor, request: QueryRequest): Promise<QueryAnswer> {
   const { engine, limits, signal } = job
   const [{ tree }, known] = await Promise.all([
@@ -53,7 +53,7 @@ export async function answer(job: Job, actor: Actor, request: QueryRequest): Pro
     const { micros } = await engine.ask({ kind: 'times', expressions, limits }, 'times')
     return micros.map((value) => (value === null ? null : BigInt(value)))
   })
-  // Committed beside the read of PostgreSQL: no object is opened and nothing answered before it is.
+  // Recorded in parallel with reading PostgreSQL; no object is read and nothing returned before it is committed.
   const [sources] = await Promise.all([
     readSources(job, actor, statement, named, spans),
     recordRead(job, actor, request, named),
@@ -85,7 +85,7 @@ export async function answer(job: Job, actor: Actor, request: QueryRequest): Pro
   }
 }
 
-/** Names of ours by how a query writes them; a bare name where no other schema has it. */
+/** Resolves the table names of a query; a name without a schema only if it is unique. */
 function nameTables(known: readonly TableName[]): (schema: string, name: string) => string | undefined {
   const names = new Map<string, string>()
   for (const { schema, table } of known) {
@@ -108,9 +108,9 @@ function tablesOf(
     else if (schema !== '' || !statement.local.has(name)) {
       throw new AkashiError(
         'invalid_input',
-        `there is no table ${schema === '' ? name : `${schema}.${name}`} to query`,
+        `table not found: ${schema === '' ? name : `${schema}.${name}`}`,
         {
-          hint: `there are ${known.map((each) => `${each.schema}.${each.table}`).join(', ')}`,
+          hint: `tables that can be queried: ${known.map((each) => `${each.schema}.${each.table}`).join(', ')}`,
         },
       )
     }
@@ -122,7 +122,7 @@ const recordSql = `
   select akashi_audit.record_action('data_access', 'query', $1 || '.' || $2, null, 'SUCCESS', $3::jsonb,
     coalesce((select c.classification from akashi_audit.coverage c where (c.schema_name, c.table_name) = ($1, $2)), 'confidential'))`
 
-/** Fails closed: of what cannot be recorded nothing is answered. */
+/** Records the access. Fails closed: if it cannot be recorded, the query fails. */
 async function recordRead(
   job: Job,
   actor: Actor,
@@ -148,7 +148,7 @@ async function recordRead(
   )
 }
 
-/** In one transaction, so that what is exported and what is not are of the same moment. */
+/** Reads in one transaction, so that archived and unarchived rows are consistent. */
 async function readSources(
   job: Job,
   actor: Actor,
@@ -181,7 +181,7 @@ async function readSources(
   })
 }
 
-/** Hot rows are sent with the columns that a query names; the time is one of them, since year, month and day need it. */
+/** Hot rows are sent with only the columns that a query names, plus created_at, from which year, month and day derive. */
 function wantedColumns(columns: readonly ArchivedColumn[], { columns: named }: Statement): ArchivedColumn[] {
   return columns.filter(
     ({ name }) => named === undefined || name === 'created_at' || named.has(name.toLowerCase()),
@@ -240,7 +240,7 @@ async function scan(
   return { columns, types, rows, truncated }
 }
 
-/** Files of exports from before and after a change of the table's columns, apart. */
+/** Groups files by their columns, since the table's columns may have changed between exports. */
 function byColumns(parts: readonly ColdPart[], byKey: ReadonlyMap<string, string>): ColdFiles[] {
   const groups = new Map<string, { columns: ColdPart['columns']; files: string[] }>()
   for (const { part, columns } of parts) {

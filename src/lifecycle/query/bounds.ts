@@ -1,10 +1,10 @@
 /**
- * Which times a statement can find rows of, as far as its WHERE says so beyond doubt: comparisons of created_at
- * (or of year, month, day) with constants that every row of the answer must meet. Anything else is no bound.
+ * Derives time bounds from the WHERE of a statement: comparisons of created_at (or year, month, day) with constants
+ * that every row of the result must satisfy. Anything else is ignored.
  */
 import { type Block, isNode, type Node, type Statement, textOf } from './tree.ts'
 
-/** Microseconds since 1970: `from` inclusive, `to` exclusive; undefined is no bound. */
+/** Microseconds since 1970: `from` inclusive, `to` exclusive; undefined means no bound. */
 export interface Span {
   readonly from: bigint | undefined
   readonly to: bigint | undefined
@@ -12,10 +12,10 @@ export interface Span {
 
 export const always: Span = { from: undefined, to: undefined }
 
-/** Values of constant expressions as microseconds since 1970; null where one has none. */
+/** Evaluates constant expressions to microseconds since 1970; null if one has no such value. */
 export type Evaluate = (expressions: readonly unknown[]) => Promise<readonly (bigint | null)[]>
 
-/** What depends on the time of the query is taken a day wider, since it is worked out before the query runs. */
+/** Bounds that depend on the current time are widened by a day, since they are evaluated before the query runs. */
 const SLACK_MICROS = 86_400_000_000n
 
 interface Condition {
@@ -29,7 +29,7 @@ interface Leaf {
   readonly alias: string
 }
 
-/** Spans by table; a table that is named in several places has the span that covers all of them. */
+/** Spans by table; a table that is named several times has a span that covers all of them. */
 export async function spansOf(
   statement: Statement,
   isOurs: (schema: string, name: string) => string | undefined,
@@ -82,7 +82,7 @@ function meet(a: Span, b: Span): Span {
   }
 }
 
-/** Tables of FROM whose rows WHERE filters: inner joins only, since others answer rows that have no partner. */
+/** Tables of FROM whose rows WHERE filters: only inner joins, since outer joins return unmatched rows too. */
 function leavesOf(from: Node): Leaf[] {
   const type = textOf(from, 'type')
   if (type === 'BASE_TABLE') {
@@ -167,7 +167,7 @@ function comparisonsOf(node: Node, leaf: Leaf, alone: boolean): Comparison[] {
 
 const timeColumns = new Set(['created_at', 'year', 'month', 'day'])
 
-/** The column of time that a reference means; a bare name is the leaf's where it is the only table of ours. */
+/** The time column of a reference; an unqualified name belongs to the leaf if it is the only table. */
 function columnOf(node: unknown, leaf: Leaf, alone: boolean): string | undefined {
   if (!isNode(node) || textOf(node, 'class') !== 'COLUMN_REF' || !Array.isArray(node['column_names']))
     return undefined
@@ -215,7 +215,7 @@ function spanBy(operator: Condition['operator'], value: bigint, slack: bigint): 
   }
 }
 
-/** Functions whose value is the same wherever it is worked out, or moves with the clock only. */
+/** Functions whose value is constant or depends only on the clock. */
 const functions = new Set([
   'now',
   'get_current_timestamp',
@@ -266,7 +266,7 @@ interface Digits {
   readonly isText: boolean
 }
 
-/** A year, month or day as it is written: `'06'` and `6` are not the same text, but the same number. */
+/** A year, month or day as written: `'06'` and `6` differ as text but are the same number. */
 function digitsOf(node: Node): Digits | undefined {
   const { value: constant } = node
   if (textOf(node, 'class') !== 'CONSTANT' || !isNode(constant)) return undefined
@@ -288,7 +288,7 @@ function startOf(year: number, month = 1, day = 1): bigint {
 const FIRST_YEAR = 1_000
 const LAST_YEAR = 9_999
 
-/** As text, '10000' is before '2024': only what is no upper bound of text is a bound of time. */
+/** As text, '10000' sorts before '2024', so an upper bound of text is not a bound of time. */
 function yearSpan(operator: string, { text, isText }: Digits): Span {
   const year = Number(text)
   if (year < FIRST_YEAR || year >= LAST_YEAR) return always

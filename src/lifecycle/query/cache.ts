@@ -1,4 +1,4 @@
-/** Archived objects on this machine: fetched whole, named by their SHA-256, the least used removed first. */
+/** A local cache of archived objects, named by their SHA-256, with least-recently-used eviction. */
 import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
@@ -16,8 +16,8 @@ export interface CachedObject {
 
 export interface Cache {
   /**
-   * Fetches what is not there yet; answers the files in the order of the objects. `conflict` names objects that
-   * are frozen, once all others are there, so that asking again goes on from here.
+   * Downloads missing objects and returns the files in the order of the objects.
+   * @throws conflict with the frozen objects, after all others were downloaded
    */
   fetch(
     objects: readonly CachedObject[],
@@ -28,23 +28,23 @@ export interface Cache {
 const OWNER_ONLY = 0o700
 const SHARED_BITS = 0o077
 
-/** The folder of this account, which nobody else can write to or read. */
+/** The cache folder of this account, accessible to nobody else. */
 export async function cacheFolder(folder?: string): Promise<string> {
   const path = folder ?? join(tmpdir(), `akashi-query-${userInfo().uid}`)
   await mkdir(path, { recursive: true, mode: OWNER_ONLY })
   const found = await lstat(path)
   const own = process.getuid === undefined || found.uid === process.getuid()
   if (!found.isDirectory() || !own || (process.platform !== 'win32' && (found.mode & SHARED_BITS) !== 0)) {
-    throw new AkashiError('invalid_config', `${path} is not a folder of this account alone`, {
-      hint: 'remove it, or give it to this account with mode 700',
+    throw new AkashiError('invalid_config', `${path} is not a private folder of this account`, {
+      hint: 'remove it, or make this account its owner with mode 700',
     })
   }
   return path
 }
 
-/** @param limit bytes that are kept */
+/** @param limit maximum bytes in the cache */
 export function openCache(folder: string, store: ObjectStore, limit = CACHE_BYTES): Cache {
-  /** Two queries wait for the same fetch; it ends with the first one's signal, and the other begins anew. */
+  /** Concurrent queries share a download; if the first one is cancelled, another one starts it again. */
   const underWay = new Map<string, Promise<void>>()
   const fetchOne = async (object: CachedObject, file: string, signal: AbortSignal) => {
     if (await isThere(file, object.bytes)) {
@@ -75,7 +75,7 @@ export function openCache(folder: string, store: ObjectStore, limit = CACHE_BYTE
       const needed = objects.reduce((sum, { bytes }) => sum + bytes, 0)
       if (needed > limit) {
         throw new AkashiError('too_large', `the query reads ${needed} bytes of archived objects`, {
-          hint: `narrow it by created_at: ${limit} bytes are kept on this machine at most`,
+          hint: `restrict it by created_at: the local cache is limited to ${limit} bytes`,
           detail: { bytes: needed, limit },
         })
       }
@@ -107,19 +107,19 @@ async function isThere(file: string, bytes: number): Promise<boolean> {
   return found?.size === bytes
 }
 
-/** Stores say so where an archive tier holds the bytes back. */
+/** Whether the object is in an archive tier. */
 function isFrozen(error: unknown): boolean {
   return error instanceof AkashiError && error.detail['frozen'] === true
 }
 
 function frozenError(objects: readonly string[]): AkashiError {
   return new AkashiError('conflict', `${objects.length} objects of the query are frozen`, {
-    hint: 'thaw them with --thaw, which takes hours, and ask again: what was fetched is kept',
+    hint: 'thaw them with --thaw, which takes hours, then repeat the query; downloaded objects are kept',
     detail: { frozen: objects },
   })
 }
 
-/** Removes the files that were used longest ago, none that a query may read now. */
+/** Removes the least recently used files, except those that a query may be reading. */
 async function makeRoom(folder: string, needed: ReadonlySet<string>, limit: number): Promise<void> {
   const files: { readonly path: string; readonly bytes: number; readonly used: number }[] = []
   for (const name of await readdir(folder)) {

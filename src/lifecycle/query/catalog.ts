@@ -1,4 +1,4 @@
-/** What a query may read, and where it is: tables, exports and partitions as the database knows them. */
+/** The tables that a query can read, with their exports and partitions. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { identifier } from '../archive/quote.ts'
@@ -9,7 +9,7 @@ export interface TableName {
   readonly table: string
 }
 
-/** Bounds are ISO 8601 in UTC as PostgreSQL writes them, and the same as microseconds; `to` is exclusive. */
+/** Bounds in ISO 8601 in UTC, and as microseconds; `to` is exclusive. */
 interface Period {
   readonly from: string
   readonly to: string
@@ -31,12 +31,12 @@ export interface Partition extends Period {
 }
 
 export interface Placement {
-  /** Exports whose rows are in no later one. */
+  /** Exports that no later one replaces. */
   readonly exports: readonly ColdExport[]
   readonly partitions: readonly Partition[]
 }
 
-/** Partitioned tables that this login may read whole, by name. */
+/** Partitioned tables that this login can read completely, ordered by name. */
 export async function listTables(session: Session): Promise<TableName[]> {
   const { rows } = await session.query<TableName>(
     `select p.schema_name as schema, p.table_name as "table"
@@ -56,14 +56,14 @@ const exportsSql = `
          manifest, manifest_sha256 as "manifestSha256", row_count::float8 as rows, upto_key as upto, state = 'verified' as attached
   from akashi_lifecycle.exports e
   where (schema_name, table_name) = ($1, $2) and state in ('verified', 'detached', 'dropped')
-    -- Without a log an export holds every row that its table had, and takes the place of those before it.
+    -- Without a log, an export contains all rows of its table and replaces earlier ones.
     and ($3 or not exists (
       select from akashi_lifecycle.exports n
       where (n.schema_name, n.table_name, n.lower_bound, n.upper_bound) = (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
         and n.generation > e.generation and n.state <> 'exporting' and (e.dropped_at is null or n.created_at < e.dropped_at)))
   order by lower_bound, generation`
 
-/** As akashi_lifecycle.partition_bounds reads them, without a call for each partition. */
+/** Like akashi_lifecycle.partition_bounds, without a call for each partition. */
 const partitionsSql = `
   select name, ${iso('lower')} as "from", ${iso('upper')} as "to", ${micros('lower')} as "fromMicros", ${micros('upper')} as "toMicros"
   from (
@@ -79,8 +79,8 @@ const partitionsSql = `
   order by lower`
 
 /**
- * Where the rows of a table are, and nothing of it leaves PostgreSQL until the transaction ends: a detach waits
- * for this lock. What is exported meanwhile stays where it was, too.
+ * Locates the rows of a table. Its lock delays detaching, so that no rows leave PostgreSQL until the transaction ends.
+ * Rows exported meanwhile stay in PostgreSQL too.
  */
 export async function placementOf(session: Session, { schema, table }: TableName): Promise<Placement> {
   const relation = `${identifier(schema)}.${identifier(table)}`
@@ -94,6 +94,6 @@ export async function placementOf(session: Session, { schema, table }: TableName
   }
   const logged = logOf(schema, table) !== null
   const { rows: exports } = await session.query<ColdExport>(exportsSql, [schema, table, logged])
-  // Rows of a table without a log may change as long as it has them.
+  // Rows of a table without a log may change while they are in it.
   return { partitions, exports: exports.filter(({ attached }) => logged || !attached) }
 }

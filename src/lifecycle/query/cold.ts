@@ -1,4 +1,4 @@
-/** Which archived objects hold rows of a span of time. */
+/** Finds the archived objects with rows of a time span. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { type Manifest, type ManifestPart, readManifest } from '../archive/manifest.ts'
@@ -14,10 +14,10 @@ export interface ColdPart {
 const MICROS_A_MS = 1_000n
 const TIME = 'created_at'
 
-/** Manifests by their SHA-256: they never change. */
+/** Manifests by SHA-256; they never change. */
 export type Manifests = Map<string, Manifest>
 
-/** Parts of the exports that may hold rows of the span. `integrity` when a manifest is gone or another one. */
+/** Parts of the exports that may contain rows of the span. @throws integrity when a manifest is missing or was replaced */
 export async function coldParts(
   store: ObjectStore,
   kept: Manifests,
@@ -48,7 +48,7 @@ async function manifestOf(
   if (known !== undefined) return known
   const stored = await readManifest(store, key, manifestSha256, signal)
   if (stored === undefined) {
-    throw new AkashiError('integrity', `${key} is gone from the object store`, {
+    throw new AkashiError('integrity', `${key} is missing from the object store`, {
       hint: 'run akashi archive verify',
       detail: { key },
     })
@@ -59,7 +59,7 @@ async function manifestOf(
   return stored.manifest
 }
 
-/** What is no plain time of our era is no reason to leave a part out. */
+/** Bounds that cannot be parsed, such as BC years, do not exclude a part. */
 function overlaps(
   range: { readonly min: string | null; readonly max: string | null } | undefined,
   span: Span,

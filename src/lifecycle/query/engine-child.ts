@@ -1,7 +1,7 @@
 /**
- * The engine as a process of its own: DuckDB with what it was given and nothing else. Its rights are taken
- * away before it sees a statement: no file but those of the dataset, no extension, no network, no setting. The
- * process cannot write files at all (its parent sets the limit), and only one SELECT is run.
+ * The engine process: DuckDB in a sandbox. Before it sees a statement, it is restricted to the files of the dataset,
+ * without extensions, network and settings. The process cannot write files (its parent sets the limit), and it
+ * runs only a single SELECT.
  */
 import {
   DuckDBBlobValue,
@@ -23,7 +23,7 @@ interface Opened {
   readonly connection: DuckDBConnection
 }
 
-/** One for the syntax of statements, with no tables, and one for the last dataset. */
+/** One instance without tables for parsing, and one for the last dataset. */
 const opened: { syntax?: Opened | undefined; data?: Opened | undefined } = {}
 
 const empty: Dataset = { key: '', files: [], views: [] }
@@ -36,7 +36,7 @@ function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** The same dataset again keeps the files' footers that were read; nothing that ran on it could change it. */
+/** Reuses the instance of the same dataset, which keeps the file footers in memory; no statement can change it. */
 async function open(place: keyof typeof opened, dataset: Dataset, limits: Limits): Promise<DuckDBConnection> {
   const key = JSON.stringify([dataset.key, limits.memory, limits.threads])
   if (opened[place]?.key === key) return opened[place].connection
@@ -55,7 +55,7 @@ async function open(place: keyof typeof opened, dataset: Dataset, limits: Limits
   return connection
 }
 
-/** Made while nothing is asked, since making one takes longer than many a query. */
+/** Created while idle, since creating an instance takes longer than many queries. */
 let spare: Promise<Opened> | undefined
 
 async function bare(limits: Limits): Promise<Opened> {
@@ -115,7 +115,7 @@ async function times(expressions: readonly unknown[], limits: Limits): Promise<v
   await send({ kind: 'times', micros })
 }
 
-/** undefined where one of the expressions has no such value: the query itself will say why. */
+/** undefined if one of the expressions has no such value; the query itself then reports the error. */
 async function timesOf(
   connection: DuckDBConnection,
   expressions: readonly unknown[],
@@ -136,14 +136,14 @@ async function timesOf(
 
 let plain: string | undefined
 
-/** A statement that selects the expression, as a tree. */
+/** The syntax tree of a statement that selects the expression. */
 function treeOf(expression: unknown): string {
   const tree = JSON.parse(plain ?? '') as { statements: { node: { select_list: unknown[] } }[] }
   for (const statement of tree.statements) statement.node.select_list = [expression]
   return JSON.stringify(tree, placeless)
 }
 
-/** Places in the text are 64-bit numbers, which JSON.parse rounds; nothing needs them. */
+/** Removes text positions: 64-bit numbers that JSON.parse would round, and that are not needed. */
 function placeless(key: string, value: unknown): unknown {
   return key === 'query_location' ? 0 : value
 }
@@ -157,9 +157,9 @@ async function run(sql: string, dataset: Dataset, limits: Limits): Promise<void>
     throw /maximum line size/i.test(text) ? new Refusal('line', text) : new Refusal('internal', text)
   }
   const statements = await connection.extractStatements(sql)
-  if (statements.count !== 1) throw new Refusal('refused', 'one statement at a time')
+  if (statements.count !== 1) throw new Refusal('refused', 'only one statement is allowed')
   const prepared = await statements.prepare(0)
-  if (prepared.statementType !== StatementType.SELECT) throw new Refusal('refused', 'only SELECT is run')
+  if (prepared.statementType !== StatementType.SELECT) throw new Refusal('refused', 'only SELECT is allowed')
   const watching = setInterval(() => {
     const { percentage } = connection.progress
     if (percentage > 0) void send({ kind: 'progress', done: Math.min(1, percentage / PERCENT) })
@@ -193,7 +193,7 @@ async function run(sql: string, dataset: Dataset, limits: Limits): Promise<void>
   }
 }
 
-/** Bytes as PostgreSQL writes them: DuckDB's own text of them leaves a backslash as it is. */
+/** Writes bytes like PostgreSQL; DuckDB's own text does not escape backslashes. */
 const toJson: DuckDBValueConverter<Json> = (value, type, converter) =>
   value instanceof DuckDBBlobValue
     ? `\\x${Buffer.from(value.bytes).toString('hex')}`
@@ -218,10 +218,10 @@ function kindOf(error: unknown): EngineErrorKind {
   return 'input'
 }
 
-/** Resolves when the message is on its way, so that rows do not pile up here. */
+/** Resolves when the message was sent, so that rows do not accumulate. */
 function send(answer: Answer): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (process.send === undefined) return reject(new Error('nobody listens'))
+    if (process.send === undefined) return reject(new Error('there is no parent process'))
     process.send(answer, undefined, {}, (error) => (error === null ? resolve() : reject(error)))
   })
 }

@@ -1,4 +1,4 @@
-/** Engines: processes that run one query at a time, and that can be killed. */
+/** Engine processes, which run one query at a time and can be killed. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { AkashiError } from '../../foundation/index.ts'
@@ -10,15 +10,15 @@ const program = fileURLToPath(new URL(`./engine-child${here.endsWith('.ts') ? '.
 
 export type AnswerOf<K extends Answer['kind']> = Extract<Answer, { readonly kind: K }>
 
-/** One engine, until it is given back. */
+/** An engine, borrowed for one query. */
 export interface Engine {
-  /** Sends a request and passes on every answer, until the one of `last`, which it resolves to. */
+  /** Sends a request and passes every response to `onAnswer`, until one of kind `last`, which it resolves to. */
   ask<K extends Answer['kind']>(
     request: Request,
     last: K,
     onAnswer?: (answer: Answer) => void | Promise<void>,
   ): Promise<AnswerOf<K>>
-  /** Ends it at once, whatever it does: what was asked for rejects with `reason`. */
+  /** Kills the process; a pending request rejects with `reason`. */
   kill(reason: unknown): void
 }
 
@@ -26,7 +26,7 @@ interface Running extends Engine {
   readonly dead: boolean
 }
 
-/** Keeps one engine warm between queries; close it when no more will come. */
+/** Keeps one engine warm between queries; close it when done. */
 export interface Engines {
   borrow(): Promise<Running>
   giveBack(engine: Running): void
@@ -68,12 +68,12 @@ export function openEngines(): Engines {
 }
 
 function stopped(): AkashiError {
-  return new AkashiError('unavailable', 'the engine stopped', { hint: 'ask again' })
+  return new AkashiError('unavailable', 'the query engine stopped', { hint: 'try again' })
 }
 
 /**
- * A process that can write no file: where there is a shell, its limit for files is nothing. It has no
- * environment, and nothing but the channel to this process.
+ * Starts a process that cannot write files (by a limit that a shell sets, except on Windows), without environment
+ * variables, connected only by the channel to this process.
  */
 function startProcess(): ChildProcess {
   const command = [process.execPath, `--max-old-space-size=${ENGINE_HEAP_MB}`, program]
@@ -98,11 +98,11 @@ async function startEngine(): Promise<Running> {
     failed?.(reason)
   }
   child.once('error', (cause) =>
-    end(new AkashiError('unavailable', 'the engine of queries did not start', { cause })),
+    end(new AkashiError('unavailable', 'the query engine did not start', { cause })),
   )
   child.once('exit', () => end(stopped()))
   child.on('message', (answer: Answer) => received?.(answer))
-  /** Answers are handled one after the other; the channel holds what is not handled yet. */
+  /** Handles responses one after the other. */
   const listen = <T>(
     begin: () => void,
     handle: (answer: Answer, resolve: (value: T) => void) => void | Promise<void>,
@@ -129,7 +129,7 @@ async function startEngine(): Promise<Running> {
     child.kill('SIGKILL')
   }
   const slow = setTimeout(
-    () => kill(new AkashiError('timeout', 'the engine of queries did not start in time')),
+    () => kill(new AkashiError('timeout', 'the query engine did not start in time')),
     ENGINE_START_MS,
   )
   try {
@@ -163,27 +163,27 @@ function isOf<K extends Answer['kind']>(answer: Answer, kind: K): answer is Answ
   return answer.kind === kind
 }
 
-/** A line of a CSV that is longer than its buffers: it is read again with larger ones. */
+/** A CSV line is longer than the buffers; the caller retries with larger ones. */
 export const LONG_LINE = 'a row is too long for the engine'
 
 function engineError({ error, message }: AnswerOf<'error'>): AkashiError {
   const [first = ''] = message.split('\n')
   switch (error) {
     case 'input':
-      return new AkashiError('invalid_input', `the query cannot be run: ${lowered(first)}`, {
-        hint: 'it is SQL of DuckDB; docs/query.md names the tables',
+      return new AkashiError('invalid_input', `the query failed: ${lowered(first)}`, {
+        hint: 'use the SQL of DuckDB; docs/query.md lists the tables',
         detail: { message },
       })
     case 'refused':
-      return new AkashiError('forbidden', `the query is refused: ${lowered(first)}`, {
-        hint: 'a query is one SELECT over the tables that docs/query.md names',
+      return new AkashiError('forbidden', `the query is not allowed: ${lowered(first)}`, {
+        hint: 'write a single SELECT over the tables in docs/query.md',
       })
     case 'memory':
-      return new AkashiError('too_large', 'the query needs more memory than it may have', {
-        hint: 'narrow it by created_at, or select fewer columns',
+      return new AkashiError('too_large', 'the query needs more memory than allowed', {
+        hint: 'restrict it by created_at, or select fewer columns',
       })
     case 'bytes':
-      return new AkashiError('too_large', `the answer has ${first}`, {
+      return new AkashiError('too_large', `the result has ${first}`, {
         hint: 'select fewer columns or rows, or write it to a file with --output',
       })
     case 'line':

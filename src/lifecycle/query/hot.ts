@@ -1,4 +1,4 @@
-/** Rows that only PostgreSQL has: those of open partitions, and what came late for an exported one. */
+/** Rows that are only in PostgreSQL: those of open partitions, and late rows of exported ones. */
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { AkashiError } from '../../foundation/index.ts'
@@ -10,7 +10,7 @@ import type { Span } from './bounds.ts'
 import type { Placement, TableName } from './catalog.ts'
 import { MAX_HOT_BYTES } from './limits.ts'
 
-/** Rows of a period, in microseconds since 1970; `behind` leaves out those up to an export's last. */
+/** Rows of a period, in microseconds since 1970; with `behind`, only those after an export's last row. */
 interface HotRange {
   readonly from: bigint
   readonly to: bigint
@@ -20,7 +20,7 @@ interface HotRange {
 const LINE_FEED = 0x0a
 const QUOTE = 0x22
 
-/** Every attached partition, joined where nothing of it is exported. */
+/** The ranges of all attached partitions; adjacent ones without exports are joined. */
 export function hotRanges({ exports, partitions }: Placement, span: Span): HotRange[] {
   const last = new Map<string, readonly string[] | null>()
   for (const each of exports) last.set(`${each.fromMicros} ${each.toMicros}`, each.upto)
@@ -41,7 +41,7 @@ export function hotRanges({ exports, partitions }: Placement, span: Span): HotRa
   return ranges
 }
 
-/** A time as PostgreSQL reads it, without losing a microsecond. */
+/** A time as an SQL expression, exact to the microsecond. */
 function time(micros: bigint): string {
   return `(timestamptz 'epoch' + ${micros} * interval '1 microsecond')`
 }
@@ -64,7 +64,7 @@ export function hotSql(
   return `copy (${selects.join(' union all ')}) to stdout (format csv, force_quote *)`
 }
 
-/** Streams the rows into a file; answers how many there are. `too_large` above {@link MAX_HOT_BYTES}. */
+/** Streams the rows to a file and returns their number. @throws too_large above {@link MAX_HOT_BYTES} */
 export async function fetchHot(
   session: Session,
   sql: string,
@@ -79,7 +79,7 @@ export async function fetchHot(
       bytes += chunk.length
       if (bytes > MAX_HOT_BYTES) {
         throw new AkashiError('too_large', 'the query reads too many rows that are not archived yet', {
-          hint: 'narrow it by created_at, or name fewer columns',
+          hint: 'restrict it by created_at, or select fewer columns',
         })
       }
       for (const byte of chunk) {

@@ -1,4 +1,4 @@
-/** Answers as files: CSV, JSON and Parquet, written as the rows come. */
+/** Writes results to files as CSV, JSON or Parquet, as the rows arrive. */
 
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
@@ -19,16 +19,18 @@ export type QueryFormat = (typeof queryFormats)[number]
 
 const OWNER_ONLY = 0o600
 
-/** The format that is asked for, else the one that a file's name ends with, else a table. */
+/** The requested format, else the one of the file's extension, else a table. */
 export function queryFormat(format: string | undefined, file: string | undefined): QueryFormat {
   const name = format ?? /\.(json|csv|parquet)$/i.exec(file ?? '')?.[1]?.toLowerCase()
   if (name === undefined) return file === undefined ? 'table' : 'csv'
   const found = queryFormats.find((each) => each === name)
   if (found !== undefined) return found
-  throw new AkashiError('invalid_input', `there is no format ${name}`, { hint: queryFormats.join(', ') })
+  throw new AkashiError('invalid_input', `${name} is not a format`, {
+    hint: `one of ${queryFormats.join(', ')}`,
+  })
 }
 
-/** One line of CSV (RFC 4180): every value in quotes, NULL as nothing. */
+/** One line of CSV (RFC 4180): every value quoted, NULL as an empty field. */
 export function csvLine(values: readonly unknown[]): string {
   return `${values
     .map((value) => (value === null || value === undefined ? '' : `"${textOf(value).replaceAll('"', '""')}"`))
@@ -39,12 +41,12 @@ function textOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-/** What is written, without the rows themselves. */
+/** The result without its rows, which were written to the file. */
 export interface Written extends Omit<QueryAnswer, 'rows'> {
   readonly written: number
 }
 
-/** Runs a query into a file, however many rows it has. The file is there only when all of it is. */
+/** Writes the result of a query to a file. The file is removed if the query fails. */
 export async function writeAnswer(
   queries: Queries,
   actor: Actor,
@@ -102,7 +104,7 @@ function csvWriter(stream: WriteStream): Writer {
   }
 }
 
-/** One document: `{"columns": […], "rows": […]}`, a row a line. */
+/** One document: `{"columns": […], "rows": […]}`, one row per line. */
 function jsonWriter(stream: WriteStream): Writer {
   let first = true
   return {
@@ -115,7 +117,7 @@ function jsonWriter(stream: WriteStream): Writer {
   }
 }
 
-/** Rows as objects of columns by place, on their way to Parquet. */
+/** Rows as JSON objects with columns by number, an intermediate format for Parquet. */
 function linesWriter(stream: WriteStream): Writer {
   return {
     begin: async () => undefined,
@@ -140,7 +142,7 @@ const writers: Readonly<Record<QueryFormat, (stream: WriteStream) => Writer>> = 
 const kept =
   /^(BOOLEAN|U?(TINY|SMALL|BIG)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL\(\d+,\s?\d+\)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|VARCHAR|UUID)((\[\])*)$/
 
-/** DuckDB's type in the file: whole numbers beyond 64 bits as decimals, what has no form of its own as text. */
+/** DuckDB's type in the file: integers beyond 64 bits as decimals, unsupported types as text. */
 function parquetType(type: string): { readonly type: string; readonly lists: string } {
   if (/^U?HUGEINT$/.test(type)) return { type: 'DECIMAL(38,0)', lists: '' }
   if (type === 'BLOB') return { type, lists: '' }
@@ -167,7 +169,7 @@ async function toParquet(lines: string, file: string, scratch: string, answer: Q
   }
 }
 
-/** Names in a file differ in more than case. */
+/** Makes column names unique, ignoring case. */
 function distinct(names: readonly string[]): string[] {
   const seen = new Set<string>()
   return names.map((name) => {

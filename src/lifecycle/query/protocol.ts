@@ -1,4 +1,4 @@
-/** What a process and the engine that it started say to each other: one request, then answers to its end. */
+/** The protocol between a process and its engine: one request, followed by responses. */
 
 export interface View {
   readonly schema: string
@@ -7,9 +7,9 @@ export interface View {
   readonly sql: string
 }
 
-/** A database that a query sees: the views, over these files and no others. */
+/** What a query can see: the views, and only these files. */
 export interface Dataset {
-  /** Equal keys are equal datasets: the engine keeps the last one. */
+  /** Equal keys mean equal datasets; the engine keeps the last one open. */
   readonly key: string
   readonly files: readonly string[]
   readonly views: readonly View[]
@@ -37,7 +37,7 @@ export type Answer =
   | { readonly kind: 'times'; readonly micros: readonly (string | null)[] }
   | { readonly kind: 'columns'; readonly names: readonly string[]; readonly types: readonly string[] }
   | { readonly kind: 'rows'; readonly rows: readonly (readonly unknown[])[] }
-  /** Share of the scan that is done, 0 to 1. */
+  /** Progress of the scan, 0 to 1. */
   | { readonly kind: 'progress'; readonly done: number }
   | { readonly kind: 'done'; readonly truncated: boolean }
   | { readonly kind: 'error'; readonly error: EngineErrorKind; readonly message: string }

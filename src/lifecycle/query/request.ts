@@ -1,27 +1,27 @@
-/** What is asked, and what is answered. */
+/** A query and its result. */
 import { MAX_QUERY_ROWS, MAX_SQL_CHARACTERS } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import { MAX_TIMEOUT_MS } from './limits.ts'
 
 export interface QueryProgress {
   readonly phase: 'fetch' | 'scan'
-  /** Share that is done, 0 to 1. */
+  /** Progress, 0 to 1. */
   readonly done: number
 }
 
 export interface QueryRequest {
   readonly sql: string
-  /** Rows of the answer at most; default 10,000. */
+  /** Maximum rows of the result; default 10,000. */
   readonly rows?: number
-  /** Milliseconds for all of it; default a minute. */
+  /** Timeout in milliseconds; default one minute. */
   readonly timeoutMs?: number
   /** DuckDB's memory, such as `2GB`; default 1 GB. */
   readonly memory?: string
-  /** Why it is asked: kept in the trail. */
+  /** Recorded in the audit trail. */
   readonly reason?: string
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: QueryProgress) => void
-  /** Takes the rows as they come, in place of an answer that holds them; the engine waits for it. */
+  /** Receives the rows as they arrive, instead of a result in memory; the engine waits for it. */
   readonly sink?: {
     columns(names: readonly string[], types: readonly string[]): void | Promise<void>
     rows(rows: readonly (readonly unknown[])[]): void | Promise<void>
@@ -32,31 +32,31 @@ export interface QueryAnswer {
   readonly columns: readonly string[]
   /** DuckDB's types. */
   readonly types: readonly string[]
-  /** Values by column. Whole numbers that JSON cannot hold, decimals and times are text. */
+  /** Values by column. Integers that JSON cannot represent, decimals and times are strings. */
   readonly rows: readonly (readonly unknown[])[]
-  /** Keys of the archived objects that were read. */
+  /** Keys of the archived objects read. */
   readonly files: readonly string[]
   /** Rows that came from PostgreSQL. */
   readonly hot: number
-  /** Whether there are more rows than were asked for. */
+  /** Whether there are more rows than requested. */
   readonly truncated: boolean
 }
 
-/** Refuses what no query can keep to. */
+/** Validates the limits of a request. */
 export function checkRequest({ sql, rows, timeoutMs, memory }: QueryRequest): void {
   const wrong = (what: string, hint: string) => new AkashiError('invalid_input', what, { hint })
-  if (sql.trim() === '') throw wrong('the query is empty', 'give one SELECT')
+  if (sql.trim() === '') throw wrong('the query is empty', 'give a SELECT statement')
   if (sql.length > MAX_SQL_CHARACTERS)
-    throw wrong('the query is too long', `${MAX_SQL_CHARACTERS} characters at most`)
+    throw wrong('the query is too long', `at most ${MAX_SQL_CHARACTERS} characters`)
   if (rows !== undefined && !(Number.isInteger(rows) && rows > 0 && rows <= MAX_QUERY_ROWS)) {
-    throw wrong(`${rows} is no number of rows`, `from 1 to ${MAX_QUERY_ROWS}`)
+    throw wrong(`${rows} is not a valid number of rows`, `from 1 to ${MAX_QUERY_ROWS}`)
   }
   if (
     timeoutMs !== undefined &&
     !(Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)
   ) {
-    throw wrong('the time limit cannot be met', `from 1 to ${MAX_TIMEOUT_MS} ms`)
+    throw wrong('the time limit is not valid', `from 1 to ${MAX_TIMEOUT_MS} ms`)
   }
   if (memory !== undefined && !/^[1-9]\d{0,5}(MB|GB)$/.test(memory))
-    throw wrong(`${memory} is no size`, 'such as 2GB')
+    throw wrong(`${memory} is not a valid memory size`, 'write it as 2GB or 512MB')
 }

@@ -1,4 +1,4 @@
-/** SQL over everything that is kept: closed partitions from Parquet, open ones from PostgreSQL, one name each. */
+/** SQL over all data: closed partitions from Parquet, open ones from PostgreSQL, under one table name. */
 
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -16,23 +16,23 @@ import { checkRequest, type QueryAnswer, type QueryRequest } from './request.ts'
 
 export interface Queries {
   /**
-   * Runs one SELECT; every table that it names is recorded as read by the actor, before it is.
+   * Runs one SELECT. The actor's access to every table that it names is recorded before the table is read.
    *
-   * `invalid_input` for what is no query, `forbidden` for what is more than a SELECT, `too_large` and `timeout`
-   * for its limits, `conflict` with `detail.frozen` where objects have to be thawed first.
+   * @throws invalid_input for an invalid query; forbidden for other statements than SELECT; too_large and timeout for
+   *   exceeded limits; conflict with `detail.frozen` when objects must be thawed first
    */
   run(actor: Actor, request: QueryRequest): Promise<QueryAnswer>
-  /** Asks for frozen objects, as an error's `detail.frozen` names them, to become readable; answers those that are not yet. */
+  /** Requests that frozen objects (`detail.frozen` of an error) be thawed. Returns those that are not readable yet. */
   thaw(objects: readonly string[]): Promise<readonly string[]>
-  /** Ends the engines; what runs is refused. */
+  /** Stops the engines; running queries fail. */
   close(): void
 }
 
 export interface QueriesOptions {
-  /** Of a role that may read all of every table, such as `security_admin`. */
+  /** Of a role that can read all rows, such as `security_admin`. */
   readonly database: Database
   readonly store: ObjectStore
-  /** Where fetched objects are kept; default a folder of this account among the temporary files. */
+  /** The cache folder; default: a private folder in the system's temporary folder. */
   readonly folder?: string
 }
 
@@ -96,7 +96,7 @@ export function openQueries({ database, store, folder }: QueriesOptions): Querie
   }
 }
 
-/** What a store has whose objects freeze. */
+/** A store that can thaw objects. */
 interface Thawing {
   thaw(key: string): Promise<'readable' | 'thawing'>
 }
@@ -108,6 +108,6 @@ function canThaw(store: ObjectStore): store is ObjectStore & Thawing {
 function stopError(signal: AbortSignal | undefined, timeoutMs: number): AkashiError {
   if (signal?.aborted === true) return new AkashiError('cancelled', 'the query was cancelled')
   return new AkashiError('timeout', `the query took longer than ${timeoutMs} ms`, {
-    hint: 'narrow it by created_at, or allow it more time',
+    hint: 'restrict it by created_at, or increase the timeout',
   })
 }

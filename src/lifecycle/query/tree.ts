@@ -1,4 +1,4 @@
-/** DuckDB's syntax tree of a statement: which tables it reads, and what it needs of them. */
+/** Analyzes DuckDB's syntax tree of a statement: which tables and columns it reads. */
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 
@@ -21,21 +21,21 @@ export interface TableRef {
 export interface Block {
   readonly from: Node
   readonly where: Node | undefined
-  /** Rows that WHERE lets pass are not all that counts: nothing may be left out beforehand. */
+  /** Whether it has a SAMPLE clause; rows must then not be filtered beforehand. */
   readonly sampled: boolean
 }
 
 export interface Statement {
-  /** Every table that is named, those of WITH left out where nothing else has their name. */
+  /** Every named table. */
   readonly tables: readonly TableRef[]
   readonly blocks: readonly Block[]
   /** Names of WITH. */
   readonly local: ReadonlySet<string>
-  /** Names of columns that occur anywhere, lowercase; undefined where any column may be meant. */
+  /** Names of all columns that occur, in lower case; undefined if any column may be used. */
   readonly columns: ReadonlySet<string> | undefined
 }
 
-/** Reads what the engine parsed; `invalid_input` when it is not exactly one SELECT. */
+/** Reads the engine's syntax tree. @throws invalid_input when it is not exactly one SELECT */
 export function readTree(text: string): Statement {
   const parsed = document.parse(JSON.parse(text))
   if (parsed.error) {
@@ -43,15 +43,15 @@ export function readTree(text: string): Statement {
     throw new AkashiError(
       unfit ? 'forbidden' : 'invalid_input',
       unfit
-        ? 'a query is one SELECT'
-        : `the query cannot be read: ${(parsed.error_message ?? '').split('\n')[0]}`,
-      { hint: unfit ? 'it changes nothing, and writes no files; --output does' : 'it is SQL of DuckDB' },
+        ? 'only SELECT is allowed'
+        : `the query cannot be parsed: ${(parsed.error_message ?? '').split('\n')[0]}`,
+      { hint: unfit ? 'to write the result to a file, use --output' : 'use the SQL of DuckDB' },
     )
   }
   const [statement, ...more] = parsed.statements ?? []
   if (statement === undefined || more.length > 0) {
-    throw new AkashiError('invalid_input', `a query is one SELECT, not ${more.length + 1}`, {
-      hint: 'ask one after the other',
+    throw new AkashiError('invalid_input', `a query must be a single SELECT, not ${more.length + 1}`, {
+      hint: 'run them one after the other',
     })
   }
   const walk = new Walk()
@@ -73,7 +73,7 @@ class Walk {
   readonly #blocks: Block[] = []
   readonly #local = new Set<string>()
   readonly #columns = new Set<string>()
-  /** Last names of column references: what they are the value of. */
+  /** Last components of column references. */
   readonly #values = new Set<string>()
   #anyColumn = false
 
@@ -120,7 +120,7 @@ class Walk {
 
   #noteTable(node: Node): void {
     if (textOf(node, 'catalog_name') !== '') {
-      throw new AkashiError('invalid_input', 'a table is named with its schema at most')
+      throw new AkashiError('invalid_input', 'table names can have a schema, but not a catalog')
     }
     const name = textOf(node, 'table_name').toLowerCase()
     const alias = textOf(node, 'alias').toLowerCase()
@@ -136,14 +136,14 @@ class Walk {
     const kind = textOf(node, 'class')
     if (kind === 'STAR' || kind === 'POSITIONAL_REFERENCE') this.#anyColumn = true
     if (kind !== 'COLUMN_REF') return
-    // A field of a column that holds a struct looks like a column of a table.
+    // A field of a struct column looks like a column of a table.
     const names = namesIn(node['column_names'])
     for (const name of names) this.#columns.add(name)
     this.#values.add(names.at(-1) ?? '')
   }
 
   result(): Statement {
-    // A table's own name as a value is its whole row.
+    // A table name used as a value means its whole row.
     const whole = this.#tables.some(({ name, alias }) => this.#values.has(name) || this.#values.has(alias))
     return {
       tables: this.#tables,

@@ -1,9 +1,9 @@
-/** Values of an answer as JSON has them. */
+/** Values of a result as JSON. */
 
-/** Types whose values DuckDB writes as text, and that are whole numbers. */
+/** Integer types whose values DuckDB writes as text. */
 const whole = new Set(['BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT'])
 
-/** A whole number stays text where JSON's readers would round it. */
+/** Integers that JSON parsers would round stay strings. */
 export function plainRow(row: readonly unknown[], types: readonly string[]): readonly unknown[] {
   return row.map((value, i) => {
     if (typeof value !== 'string' || !whole.has(types[i] ?? '')) return value

@@ -1,4 +1,4 @@
-/** SQL of the views that a query reads: one for each table, over its Parquet files and its hot rows. */
+/** SQL of the views that queries use: one for each table, over its Parquet files and its hot rows. */
 import { type ArchivedColumn, readExpression } from '../archive/columns.ts'
 import { csvSql } from '../archive/parts.ts'
 import { identifier, literal } from '../archive/quote.ts'
@@ -15,8 +15,8 @@ export interface HotFile {
 }
 
 /**
- * Every column of the table as the database has it now: files from before a column was added have NULL there.
- * `year`, `month` and `day` are those of created_at in UTC, as text, like the folders of the archive.
+ * Has the table's current columns; rows of files from before a column was added have NULL there. `year`, `month` and
+ * `day` are those of created_at in UTC, as text, like the folders of the archive.
  */
 export function viewSql(
   columns: readonly ArchivedColumn[],

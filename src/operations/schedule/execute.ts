@@ -9,7 +9,7 @@ import type { DueJob } from './timetable.ts'
 export interface Execution extends DueJob {
   /** Of the role `worker`. */
   readonly worker: Database
-  /** Name of the process whose lock vouches for the run. */
+  /** Name of the worker process, which holds a lock while the run is alive. */
   readonly runner: string
   readonly task: Task
   readonly timeoutSeconds: number
@@ -26,15 +26,15 @@ interface Outcome {
 }
 
 /**
- * Begins the run if it is still owed, runs the task, records how it ended. What the task throws is
- * recorded; what this throws is that the record could not be written.
+ * Starts the run if it is still due, runs the task and records the result. An error of the task is recorded;
+ * this throws only when the record could not be written.
  */
 export async function execute(execution: Execution): Promise<void> {
   const { worker, runner, job, due, log } = execution
   const actor = system(job)
   const run = await begin(execution, actor)
   if (run === null) {
-    log.debug({ job, due }, 'the job runs already, was run, or is paused')
+    log.debug({ job, due }, 'the job is running, has run, or is paused')
     return
   }
   const outcome = await attempt(execution, actor)
@@ -77,19 +77,19 @@ async function attempt(
     if (limit.aborted) {
       return {
         state: 'failed',
-        message: `it took longer than its limit of ${timeoutSeconds} seconds`,
+        message: `exceeded its limit of ${timeoutSeconds} seconds`,
         result: null,
       }
     }
     if (!(error instanceof AkashiError)) {
-      log.error({ job, err: error }, 'the job met an unexpected error')
+      log.error({ job, err: error }, 'the job failed with an unexpected error')
     }
     return { state: 'failed', message: describe(error), result: null }
   }
 }
 
 function describe(error: unknown): string {
-  const message = error instanceof Error ? error.message : 'something that is no error was thrown'
+  const message = error instanceof Error ? error.message : 'a value that is not an error was thrown'
   const hint = error instanceof AkashiError && error.hint !== undefined ? ` (hint: ${error.hint})` : ''
   return `${message}${hint}`.slice(0, MESSAGE_LENGTH)
 }
@@ -113,7 +113,7 @@ async function finish(
           result,
         ]),
       )
-      // After an attempt whose answer was lost, the run is finished already.
+      // If the response of an earlier attempt was lost, the run is finished already.
       return rows[0]?.ours === true || tries > 1
     } catch (error) {
       if (tries === RECORD_ATTEMPTS) {

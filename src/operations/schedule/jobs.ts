@@ -7,7 +7,7 @@ export type RunState = 'running' | 'done' | 'failed' | 'cancelled'
 export interface JobRun {
   readonly id: string
   readonly job: string
-  /** The moment of the timetable, or the request, that the run answers. */
+  /** When the run was scheduled or requested. */
   readonly dueAt: string
   readonly startedAt: string
   readonly finishedAt: string | null
@@ -33,7 +33,7 @@ const runColumns = `
   r.id, r.job, r.due_at as "dueAt", r.started_at as "startedAt", r.finished_at as "finishedAt",
   r.state, r.worker, r.message, r.result`
 
-/** Every job with its last run, by name. */
+/** Every job with its latest run, ordered by name. */
 export async function listJobs(database: Database, actor: Actor): Promise<Job[]> {
   const { jobs, runs } = await database.transaction(
     actor,
@@ -55,9 +55,9 @@ export async function listJobs(database: Database, actor: Actor): Promise<Job[]>
 }
 
 /**
- * The runs of one job, newest first; also of one that is gone.
+ * The runs of one job, newest first; also of a deleted job.
  *
- * @param limit rows at most; default HISTORY_LIMIT
+ * @param limit maximum number of rows; default HISTORY_LIMIT
  */
 export async function jobHistory(
   database: Database,
@@ -78,11 +78,11 @@ export async function jobHistory(
 }
 
 /**
- * Asks the workers for a run out of turn, also of a paused job. A run under way is let finish first; a
- * request that finds no worker for a day is dropped.
+ * Requests an immediate run, also of a paused job. If the job is running, that run finishes first. A request that
+ * no worker handles within a day is dropped.
  *
- * @param actor who asks; the trail keeps it with the request
- * @returns when it was asked: a run with this `dueAt` or a later start answers it
+ * @param actor who requests it; recorded in the audit trail
+ * @returns when it was requested: the run has this `dueAt`, or started later
  * @throws AkashiError not_found
  */
 export async function runNow(database: Database, actor: Actor, name: string): Promise<string> {
@@ -91,13 +91,13 @@ export async function runNow(database: Database, actor: Actor, name: string): Pr
   )
   const row = rows[0]
   if (row === undefined) {
-    throw new AkashiError('internal', 'the request for a run was not answered')
+    throw new AkashiError('internal', 'the request for a run returned nothing')
   }
   return row.requested
 }
 
 /**
- * Keeps the timetable from starting a job, or lets it again. A run under way goes on.
+ * Pauses or resumes a job. A running run continues.
  *
  * @throws AkashiError not_found
  */
@@ -112,7 +112,7 @@ export async function pauseJob(
   )
 }
 
-/** Removes runs from the history that are older than 90 days. */
+/** Deletes runs older than 90 days. */
 export async function pruneJobRuns(database: Database, actor: Actor): Promise<number> {
   const { rows } = await database.transaction(actor, (session) =>
     session.query<{ removed: number }>('select akashi_lifecycle.prune_job_runs() as removed'),

@@ -1,7 +1,7 @@
 import { type LogFunctionFactory, Logger as QueueLogger } from 'graphile-worker'
 import type { Log } from '../../foundation/index.ts'
 
-/** The queue's own words. What it calls information is said once for every job: too much for ours. */
+/** Writes the queue's messages to the log. Its info messages come once per job, so they are logged at debug. */
 export function queueLogger(log: Log): QueueLogger {
   const factory: LogFunctionFactory = (scope) => (level, message) => {
     const about = { queue: scope.label }

@@ -1,9 +1,9 @@
-/** The timetable as the worker reads it: which jobs there are, and which of them are due and not begun. */
+/** The timetable as the worker reads it: all jobs, and which of them are due. */
 import { type ParsedCronItem, parseCronItem } from 'graphile-worker'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { CATCH_UP_AFTER_MS, CATCH_UP_MS } from './limits.ts'
 
-/** The one task that the queue knows; which job it is about is in the payload. */
+/** The queue's only task; its payload names the job. */
 export const QUEUE_TASK = 'akashi.job'
 
 const MINUTE_MS = 60_000
@@ -15,9 +15,9 @@ export interface TimetableRow {
   readonly paused: boolean
   readonly timeoutSeconds: number
   readonly updatedAt: string
-  /** A request for a run that no run has answered yet. */
+  /** When a run was requested that has not started yet. */
   readonly request: string | null
-  /** The latest moment that a run answers, or when it started; one that was cut short answers none. */
+  /** When the latest run was due or started, whichever is later; one that was cut short does not count. */
   readonly begun: string | null
   readonly running: boolean
 }
@@ -28,7 +28,7 @@ export interface DueJob {
   readonly due: string
 }
 
-/** A request that no worker answered within a day is not what anybody still waits for. */
+/** A request older than a day is ignored. */
 const timetableSql = `
   select j.name, j.schedule, j.task, j.paused, extract(epoch from j.timeout)::float8 as "timeoutSeconds",
          j.updated_at as "updatedAt", last.begun, coalesce(last.running, false) as running,
@@ -48,7 +48,7 @@ export async function readTimetable(database: Database, actor: Actor): Promise<T
   return rows
 }
 
-/** @throws Error when the schedule means nothing to cron */
+/** @throws Error when the schedule is not a valid cron expression */
 export function cronItem({ name, schedule }: Pick<TimetableRow, 'name' | 'schedule'>): ParsedCronItem {
   return parseCronItem({
     task: QUEUE_TASK,
@@ -60,11 +60,11 @@ export function cronItem({ name, schedule }: Pick<TimetableRow, 'name' | 'schedu
 }
 
 /**
- * The run that a job owes: an unanswered request, else the last moment of its schedule when no run has
- * begun since. So that a downtime of any length is made up for by one run at most, and what fell due
- * while the job was paused or before its row changed by none.
+ * The run that is due: a pending request, else the latest scheduled time if no run has started since. After a
+ * downtime of any length at most one run is caught up on, and none that was scheduled while the job was paused or
+ * before its row changed.
  */
-export function owed(row: TimetableRow, item: ParsedCronItem, now: Date): DueJob | undefined {
+export function dueRun(row: TimetableRow, item: ParsedCronItem, now: Date): DueJob | undefined {
   if (row.running) {
     return undefined
   }

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
-import { type LifeOptions, live } from './life.ts'
 import { RESTART_MAX_MS, RESTART_MS } from './limits.ts'
 import type { Task } from './task.ts'
+import { runOnce, type WorkerRunOptions } from './worker-run.ts'
 
 export interface WorkerOptions {
   /** Of the role `worker`. */
   readonly worker: Database
-  /** URL of the same role, to the server itself. */
+  /** URL of the same role, directly to the server. */
   readonly directUrl: string
-  /** What `akashi_lifecycle.jobs.task` names. Jobs whose task is not here are left to other workers. */
+  /** The tasks by the name in `akashi_lifecycle.jobs.task`. Jobs with other tasks are left to other workers. */
   readonly tasks: Readonly<Record<string, Task>>
   readonly log: Log
-  /** Stops the worker: running jobs may finish for some seconds, are then cancelled, and are given up in the end. */
+  /** Stops the worker: running jobs have some seconds to finish, are then cancelled, and finally abandoned. */
   readonly signal: AbortSignal
 }
 
@@ -24,25 +24,25 @@ export interface Worker {
 
 /**
  * Runs the jobs of `akashi_lifecycle.jobs` when they are due, together with any number of other workers. A job
- * never runs twice at once; a downtime is made up for by one run of each job at most. When its connection
- * or its queue fails, the worker cancels what it runs and starts again; only a task that outlives the
- * connection of its worker may meet the next run, so a task must be safe against that.
+ * never runs twice at once; after a downtime, at most one run of each job is caught up on. When its connection or
+ * its queue fails, the worker cancels its jobs and restarts. A task that ignores cancellation may overlap with the
+ * next run of its job, so tasks must tolerate that.
  *
- * @returns once jobs are taken
- * @throws AkashiError unavailable, or why else it could not start the first time
+ * @returns when the worker accepts jobs
+ * @throws AkashiError unavailable, or another reason why the first start failed
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const started = Promise.withResolvers<void>()
-  const first = live({ ...options, onStarted: started.resolve })
+  const first = runOnce({ ...options, onStarted: started.resolve })
   await Promise.race([started.promise, first])
   return { done: supervise(options, first) }
 }
 
 async function supervise(options: WorkerOptions, first: Promise<void>): Promise<void> {
-  let life = first
+  let running = first
   for (let failures = 1; ; failures += 1) {
     try {
-      await life
+      await running
     } catch (error) {
       options.log.error({ err: error }, 'the worker failed')
     }
@@ -51,12 +51,12 @@ async function supervise(options: WorkerOptions, first: Promise<void>): Promise<
     if (options.signal.aborted) {
       return
     }
-    const next: LifeOptions = {
+    const next: WorkerRunOptions = {
       ...options,
       onStarted: () => {
         failures = 0
       },
     }
-    life = live(next)
+    running = runOnce(next)
   }
 }

@@ -8,12 +8,12 @@ export interface Account {
   readonly gid: number
 }
 
-/** Preferred first: the packages of Debian and Red Hat create `postgres`; `nobody` exists everywhere. */
+/** In order of preference: the packages of Debian and Red Hat create `postgres`; `nobody` exists everywhere. */
 const ACCOUNT_NAMES = ['postgres', 'nobody']
 
 /**
- * PostgreSQL refuses uid 0. As root the server runs under the owner of the cluster where one exists
- * (a folder made by an ordinary user stays that user's), else under `postgres`, else under `nobody`.
+ * PostgreSQL refuses to run as root. If this process is root, the server runs as the owner of an existing
+ * cluster (so that a user's folder stays that user's), else as `postgres`, else as `nobody`.
  */
 export async function serverAccount(clusterDir: string): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined
@@ -36,7 +36,7 @@ export async function serverAccount(clusterDir: string): Promise<Account | undef
   )
 }
 
-/** Whether `account` can enter, read and write `folder`: asked of the kernel under that very account. */
+/** Whether `account` can enter, read and write `folder`, tested as that account. */
 export async function canUse(account: Account | undefined, folder: string): Promise<boolean> {
   const probe = 'test -r "$1" && test -w "$1" && test -x "$1"'
   const { code } = await runProgram('/bin/sh', ['-c', probe, 'sh', folder], { account, cwd: '/' })

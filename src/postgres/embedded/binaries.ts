@@ -18,10 +18,10 @@ export interface Binaries {
 }
 
 /**
- * The PostgreSQL programs of the npm package for this machine, made runnable for the home's account.
- * Where the package's own folder can't be used (its links are missing and it is read-only, or the
- * account cannot reach it) a copy is made, once per package version.
- * @throws unsupported: there is no package for this machine; unavailable: the programs don't run
+ * The PostgreSQL programs of the npm package for this machine, executable by the home's account. If the
+ * package's own folder cannot be used (its links are missing and it is read-only, or the account cannot
+ * reach it), they are copied once per package version.
+ * @throws unsupported: there is no package for this machine; unavailable: the programs do not run
  */
 export async function findBinaries(home: Home, installed?: InstalledPackage): Promise<Binaries> {
   const source = installed ?? (await installedPackage())
@@ -44,7 +44,7 @@ export async function findBinaries(home: Home, installed?: InstalledPackage): Pr
   })
 }
 
-/** For root a folder that every account can reach; the home itself where the first choice is read-only. */
+/** For root a folder that every account can reach; the home itself if the first choice is read-only. */
 function copyFolders(home: Home): string[] {
   return [home.account === undefined ? join(homedir(), '.cache', 'akashi') : STATE_DIR, home.dir]
 }
@@ -66,7 +66,7 @@ async function installedPackage(): Promise<InstalledPackage> {
       'unsupported',
       `there is no embedded postgresql for ${process.platform}-${process.arch}`,
       {
-        hint: `npm install ${name}, where it exists; or set DATABASE_URL to use another postgresql`,
+        hint: `npm install ${name}, if it exists, or set DATABASE_URL to use another postgresql`,
         cause,
       },
     )
@@ -76,9 +76,9 @@ async function installedPackage(): Promise<InstalledPackage> {
 const symlinksSchema = z.array(z.object({ source: z.string(), target: z.string() }))
 
 /**
- * Makes the library links that npm cannot pack and that the package's install script, which does not
- * run here, would make.
- * @throws the system call's error when one is missing and cannot be made
+ * Creates the library symlinks that npm cannot pack. The package's install script would create them, but
+ * install scripts do not run here.
+ * @throws the system call's error when a missing link cannot be created
  */
 async function hydrate(native: string): Promise<void> {
   const root = dirname(native)
@@ -95,7 +95,7 @@ async function hydrate(native: string): Promise<void> {
   }
 }
 
-/** Runs the server program as the account: that alone shows that it can be reached, read and executed. */
+/** Runs the server program as the account, the only proof that the account can execute it. */
 async function checkBinaries(account: Account | undefined, native: string): Promise<Binaries> {
   const postgres = join(native, 'bin', 'postgres')
   const { code, output } = await runProgram(postgres, ['--version'], { account, cwd: '/' })
@@ -104,10 +104,10 @@ async function checkBinaries(account: Account | undefined, native: string): Prom
   return { initdb: join(native, 'bin', 'initdb'), postgres, version }
 }
 
-/** Static libraries, headers and build files, which a server has no use for. */
+/** Static libraries, headers and build files, which a server does not need. */
 const NOT_COPIED = /\.a$|\/(include|pgxs|pkgconfig)$/
 
-/** A copy appears by a rename, whole or not at all, and is never changed afterwards. */
+/** The copy is renamed into place, so it is complete or absent, and never changes afterwards. */
 async function copyIn(folder: string, source: InstalledPackage): Promise<string> {
   const copy = join(folder, `postgresql-${source.version}-${process.platform}-${process.arch}`)
   const native = join(copy, 'native')

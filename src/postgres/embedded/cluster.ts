@@ -13,21 +13,20 @@ export const SUPERUSER = 'postgres'
 const PASSWORD_BYTES = 32
 
 /**
- * LC_CTYPE decides what pg_trgm and full-text search take for a letter: with `C`, no Japanese
- * character is one. C.UTF-8 is part of glibc since 2.35 and of Debian and Fedora before; macOS got it late.
+ * LC_CTYPE decides what pg_trgm and full-text search treat as a letter; with `C`, Japanese characters are
+ * not letters. C.UTF-8 is in glibc since 2.35, in Debian and Fedora since earlier; older macOS lacks it.
  */
 const CTYPES = ['C.UTF-8', 'en_US.UTF-8']
 
 export interface ClusterOptions {
-  /** Whether what is written must survive a power failure. */
+  /** Whether writes must survive a power failure. */
   readonly sync: boolean
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Makes sure that the home holds a complete cluster of the binaries' major version.
- * initdb works in a folder of its own that is renamed when complete: a cluster that is there was
- * finished, and what an interrupted initdb left behind never was one.
+ * Makes sure that the home holds a complete cluster of the binaries' major version. initdb works in a
+ * temporary folder that is renamed when complete, so an interrupted initdb never leaves half a cluster.
  * @returns the superuser's password
  * @throws conflict: another major version, or not a cluster; unavailable: initdb failed
  */
@@ -45,7 +44,7 @@ export async function ensureCluster(
       'conflict',
       `the cluster is of postgresql ${major}, the server is ${binaries.version}`,
       {
-        hint: 'run akashi upgrade to bring the data to the new version; nothing was changed',
+        hint: 'run akashi upgrade to convert the data to the new version; nothing was changed',
         detail: { clusterMajor: major, serverVersion: binaries.version },
       },
     )
@@ -60,13 +59,13 @@ async function ownCluster(home: Home): Promise<void> {
   for (const name of await readdir(home.clusterDir, { recursive: true })) {
     await lchown(join(home.clusterDir, name), home.account.uid, home.account.gid)
   }
-  // Last, so that an interruption is seen and mended by the next start.
+  // Last, so that the next start notices an interruption and repeats this.
   await lchown(home.clusterDir, home.account.uid, home.account.gid)
 }
 
 /**
  * Major version of a complete cluster; undefined when there is none.
- * @throws conflict when something else lies in its place
+ * @throws conflict when something else is in its place
  */
 export async function clusterMajor(clusterDir: string): Promise<string | undefined> {
   try {
@@ -75,20 +74,20 @@ export async function clusterMajor(clusterDir: string): Promise<string | undefin
     if (!isMissing(error)) throw error
   }
   if (await stat(clusterDir).catch(() => undefined)) {
-    throw new AkashiError('conflict', `${clusterDir} is there but is no postgresql cluster`, {
-      hint: 'move it away, or restore it from a backup; it is left as it is',
+    throw new AkashiError('conflict', `${clusterDir} exists but is not a postgresql cluster`, {
+      hint: 'move it away, or restore it from a backup; nothing was changed',
     })
   }
   return undefined
 }
 
 const DRAFT_PREFIX = 'data.initializing-'
-/** A complete cluster that an upgrade was about to put in the place of the old one. */
+/** A complete cluster with which an upgrade was about to replace the old one. */
 export const READY = 'data.upgraded'
 
 /**
- * Best effort: an initdb whose parent was killed may still write into its draft. Every attempt has a
- * folder of its own, so what stays now goes at the next start.
+ * Best effort: an initdb whose parent was killed may still be writing to its draft. Every attempt uses a new
+ * folder, and the next start removes what remains.
  */
 async function dropDrafts(home: Home): Promise<void> {
   for (const name of await readdir(home.dir)) {
@@ -97,7 +96,7 @@ async function dropDrafts(home: Home): Promise<void> {
   }
 }
 
-/** The old cluster was moved away and the new one not yet to its place. */
+/** Completes an upgrade that had moved the old cluster away but not yet put the new one in its place. */
 export async function finishUpgrade(home: Home): Promise<void> {
   if ((await clusterMajor(home.clusterDir)) !== undefined) return
   if ((await clusterMajor(join(home.dir, READY))) === undefined) return
@@ -120,7 +119,7 @@ async function createCluster(home: Home, binaries: Binaries, options: ClusterOpt
   return password
 }
 
-/** Makes a cluster with the superuser's password. @throws unavailable with what initdb said */
+/** Creates a cluster with the superuser's password. @throws unavailable with the output of initdb */
 export async function initialize(
   home: Home,
   binaries: Binaries,
@@ -128,7 +127,7 @@ export async function initialize(
   password: string,
   options: ClusterOptions,
 ): Promise<void> {
-  // initdb runs under the server's account, which cannot read the password file.
+  // initdb runs as the server's account, which cannot read the password file.
   const handover = join(home.runDir, 'initdb.password')
   try {
     await replaceFile(handover, `${password}\n`, { mode: 0o600 })
@@ -185,7 +184,7 @@ async function readPassword(home: Home): Promise<string> {
     return (await readFile(home.passwordFile, 'utf8')).trim()
   } catch (cause) {
     throw new AkashiError('unavailable', `cannot read the superuser password in ${home.passwordFile}`, {
-      hint: 'put the file back from a copy of the data folder, and check that this account may read it',
+      hint: 'restore the file from a copy of the data folder and make sure that this account can read it',
       cause,
     })
   }

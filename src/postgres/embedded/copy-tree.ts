@@ -3,8 +3,8 @@ import { chmod, copyFile, mkdir, readdir, readlink, stat, symlink } from 'node:f
 import { join } from 'node:path'
 
 /**
- * Copies a folder for every account to read, whatever the umask it was installed under. (`fs.cp` keeps
- * the modes: those of a package that root installed under umask 077 shut everybody else out.)
+ * Copies a folder so that every account can read it. (`fs.cp` keeps the modes, and a package that root
+ * installed under umask 077 is readable by nobody else.)
  */
 export async function copyTree(source: string, target: string, without: RegExp): Promise<void> {
   await mkdir(target)

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 
 /**
- * Puts `text` in place of `file` in one step. The draft is created exclusively, so that root never
- * writes through a link that another account laid in its way; `mode` holds whatever the umask is.
+ * Replaces `file` atomically. The temporary file is created exclusively, so that root never follows a link
+ * that another account planted; `mode` applies regardless of the umask.
  */
 export async function replaceFile(
   file: string,

@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import type { Account } from './account.ts'
 
 /**
- * The folder of one embedded server. Akashi's own files lie in it; what the server writes lies in
- * subfolders that belong to its account. So a server taken over by an attacker can change neither its
- * configuration nor lay links for root to write through.
+ * The folder of one embedded server. Akashi's own files are directly in it; the server writes only to
+ * subfolders that belong to its account. So an attacker who controls the server can neither change its
+ * configuration nor plant links that root would follow.
  */
 export interface Home {
   readonly dir: string

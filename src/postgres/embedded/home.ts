@@ -21,7 +21,7 @@ import { isMissing, replaceFile } from './files.ts'
 import { type Home, homePaths } from './home-paths.ts'
 import { clearLeftovers } from './recover.ts'
 
-/** Where a cluster goes whose data folder the server's account cannot reach. Only root writes there. */
+/** Where the cluster is when the server's account cannot reach the data folder. Only root writes there. */
 export const STATE_DIR = '/var/lib/akashi'
 
 /** In the data folder: the home, or the link to it. */
@@ -41,14 +41,14 @@ export async function findHome(dataDir: string): Promise<string | undefined> {
   const real = await realpath(place).catch(undefinedIfMissing)
   if (real !== undefined) return real
   throw new AkashiError('conflict', `${place} links to a folder that is gone`, {
-    hint: 'bring that folder back, or remove the link to begin with an empty database',
+    hint: 'restore that folder, or remove the link to start with an empty database',
   })
 }
 
 /**
- * Finds or makes the home. It is `dataDir/postgres`; as root, when the server's account cannot reach
- * that (a home folder of mode 700 above it), it is a folder of {@link STATE_DIR} named by the hash of
- * the data folder's real path, and `dataDir/postgres` links to it.
+ * Finds or creates the home. Normally it is `dataDir/postgres`. As root, when the server's account cannot
+ * reach that (a home directory of mode 700 above it), it is a folder in {@link STATE_DIR}, named by the hash
+ * of the data folder's real path, and `dataDir/postgres` is a link to it.
  * @param dataDir real path
  */
 export async function openHome(dataDir: string): Promise<Home> {
@@ -61,7 +61,7 @@ export async function openHome(dataDir: string): Promise<Home> {
   for (const folder of [home.logDir, home.runDir]) await serverFolder(folder, account)
   if (account !== undefined && !(await canUse(account, home.runDir))) {
     throw new AkashiError('forbidden', `the account of the server cannot reach ${home.dir}`, {
-      hint: `let user number ${account.uid} pass through the folders above it (chmod o+x)`,
+      hint: `allow the user with id ${account.uid} to enter the folders above it (chmod o+x)`,
     })
   }
   return home
@@ -103,8 +103,8 @@ export async function makeStateDir(): Promise<void> {
 }
 
 /**
- * A data folder that was deleted and made again asks for an empty database: the cluster of the deleted
- * one, which nothing links to any more, is kept under another name.
+ * A data folder that was deleted and created again gets an empty database. The cluster of the deleted one,
+ * which nothing links to any more, is kept under another name.
  */
 async function setAside(dir: string): Promise<void> {
   if ((await lstat(dir).catch(undefinedIfMissing)) === undefined) return
@@ -112,7 +112,7 @@ async function setAside(dir: string): Promise<void> {
   await rename(dir, `${dir}.unlinked-${Date.now()}`)
 }
 
-/** A data folder may be moved. A copy of one would share its cluster, which must not be. */
+/** A data folder may be moved, but not copied: both copies would use the same cluster. */
 async function checkOrigin(dir: string, dataDir: string): Promise<void> {
   const file = join(dir, ORIGIN_FILE)
   const origin = (await readFile(file, 'utf8').catch(undefinedIfMissing))?.trim()
@@ -127,8 +127,8 @@ async function checkOrigin(dir: string, dataDir: string): Promise<void> {
 }
 
 /**
- * A folder that the server writes: its account's alone. Never through a link: in a home that belongs to
- * an ordinary user, root could be led to give that user any folder.
+ * Creates a folder that the server writes to, accessible to its account alone. Links are not followed: in a
+ * home that belongs to an ordinary user, root could be tricked into giving that user any folder.
  */
 export async function serverFolder(folder: string, account: Account | undefined): Promise<void> {
   await mkdir(folder, { recursive: true })
@@ -146,7 +146,7 @@ const MAX_SOCKET_PATH_BYTES = 103
 const LONGEST_SOCKET_NAME = '/.s.PGSQL.65535'
 const SOCKET_FOLDER_PREFIX = 'akashi-'
 
-/** The home's `run`, or a fresh private folder below the system's temporary one where that path is too long. */
+/** The home's `run`, or a new private folder in the system's temporary folder if that path is too long. */
 export async function socketFolder(home: Home): Promise<string> {
   const fits = (dir: string): boolean => Buffer.byteLength(dir + LONGEST_SOCKET_NAME) <= MAX_SOCKET_PATH_BYTES
   if (fits(home.runDir)) return home.runDir
@@ -156,7 +156,7 @@ export async function socketFolder(home: Home): Promise<string> {
   return dir
 }
 
-/** Removes the temporary socket folder of an ended server, provided that it is one. */
+/** Removes the temporary socket folder of a stopped server, if it is one. */
 export async function dropSocketFolder(home: Home, dir: string): Promise<void> {
   if (dir === home.runDir || !dir.includes(`/${SOCKET_FOLDER_PREFIX}`)) return
   const found = await lstat(dir).catch(() => undefined)

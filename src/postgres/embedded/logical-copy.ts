@@ -1,4 +1,4 @@
-/** Everything of one server, as SQL, into an empty one: `pg_dump` into `psql`, with nothing on disk between. */
+/** Copies everything of one server into an empty one by piping `pg_dump` into `psql`, without a file. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Transform } from 'node:stream'
@@ -17,7 +17,7 @@ export interface Place {
 
 export interface CopyOptions {
   readonly signal?: AbortSignal
-  /** Bytes of SQL so far. */
+  /** `bytes` of SQL so far. */
   readonly onProgress?: (database: string, bytes: number) => void
 }
 
@@ -51,7 +51,7 @@ export async function copyCluster(
   const psql = (database: string) =>
     run(programs.psql, to, ['--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', `--dbname=${database}`])
   try {
-    const asked = run(programs.psql, from, [
+    const listing = run(programs.psql, from, [
       '--no-psqlrc',
       '-At',
       '-0',
@@ -60,10 +60,10 @@ export async function copyCluster(
       '-c',
       databasesQuery,
     ])
-    const databases = (await collect(asked)).split('\0').filter((name) => name !== '')
+    const databases = (await collect(listing)).split('\0').filter((name) => name !== '')
     const globals = await collect(run(programs.pgDumpall, from, ['--globals-only', '--no-sync']))
     const apply = psql('postgres')
-    // initdb has made the superuser.
+    // initdb has created the superuser already.
     apply.child.stdin?.end(globals.replace(`\nCREATE ROLE ${from.user};\n`, '\n'))
     await collect(apply)
     for (const database of databases) {
@@ -82,9 +82,10 @@ export async function copyCluster(
           done(null, chunk)
         },
       })
-      if (dump.child.stdout === null || load.child.stdin === null) throw new Error('pipes were asked for')
+      if (dump.child.stdout === null || load.child.stdin === null)
+        throw new Error('the child process has no pipes')
       const piped = pipeline(dump.child.stdout, count, load.child.stdin)
-      // psql that ended early breaks the pipe: what it said tells more.
+      // If psql ends early, the pipe breaks; the error of psql is more useful, so it comes first.
       const [loaded, dumped, carried] = await Promise.allSettled([collect(load), dump.ended, piped])
       for (const outcome of [loaded, dumped, carried]) if (outcome.status === 'rejected') throw outcome.reason
     }
@@ -100,7 +101,7 @@ const databasesQuery = 'select datname from pg_database where datallowconn and n
 
 interface Running {
   readonly child: ChildProcess
-  /** Rejects with what it said when it failed. */
+  /** Rejects with the program's error output when it fails. */
   readonly ended: Promise<void>
 }
 
@@ -115,7 +116,7 @@ function follow(program: string, child: ChildProcess): Running {
     const name = program.slice(program.lastIndexOf('/') + 1)
     const reason = said.split('\n').find((line) => /ERROR|FATAL|error:/.test(line)) ?? said.trim()
     throw new AkashiError('unavailable', `${name} failed while the data was copied`, {
-      hint: `it said: ${reason}; the old data is as it was`,
+      hint: `it said: ${reason}; the old data is unchanged`,
       detail: { said },
     })
   })

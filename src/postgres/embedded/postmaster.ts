@@ -23,7 +23,7 @@ export async function readPidFile(clusterDir: string): Promise<PidFile | undefin
     throw error
   }
   const lines = text.split('\n').map((line) => line.trim())
-  // A standalone backend writes its number negated.
+  // A standalone backend writes its process id negated.
   const pid = Math.abs(Number(lines[0]))
   if (!Number.isInteger(pid) || pid === 0) return undefined
   const port = Number(lines[3])
@@ -36,9 +36,9 @@ export async function readPidFile(clusterDir: string): Promise<PidFile | undefin
 }
 
 /**
- * Whether `pid` is a PostgreSQL process of this very cluster. A number alone proves nothing: after a
- * crash or in a new container it may belong to anything. Every PostgreSQL process keeps its cluster's
- * folder as working directory, which the kernel tells truly.
+ * Whether `pid` is a PostgreSQL process of this cluster. A process id alone proves nothing: after a crash or in
+ * a new container it may belong to any process. The working directory of every PostgreSQL process is its
+ * cluster's folder, and the kernel reports that reliably.
  */
 export async function isServerOf(pid: number, clusterDir: string): Promise<boolean> {
   if (process.platform !== 'linux') {
@@ -50,14 +50,14 @@ export async function isServerOf(pid: number, clusterDir: string): Promise<boole
   }
   try {
     const [cwd, executable] = await Promise.all([readlink(`/proc/${pid}/cwd`), readlink(`/proc/${pid}/exe`)])
-    // The kernel marks a program file that was replaced meanwhile.
+    // The kernel appends this when the program file was replaced meanwhile.
     return cwd === clusterDir && basename(executable.replace(/ \(deleted\)$/, '')) === 'postgres'
   } catch {
     return false
   }
 }
 
-/** Every live process of the cluster; backends outlive a killed postmaster for a moment. Linux only. */
+/** Every running process of the cluster; backends outlive a killed postmaster for a moment. Linux only. */
 export async function serversOf(clusterDir: string): Promise<number[]> {
   if (process.platform !== 'linux') return []
   const real = await realpath(clusterDir)

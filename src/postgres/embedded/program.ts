@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { AkashiError } from '../../foundation/index.ts'
 
-/** Nothing of the caller's environment: no PG* or LD_* variable changes what PostgreSQL does. */
+/** Takes nothing from the caller's environment, so that no PG* or LD_* variable affects PostgreSQL. */
 export const serverEnvironment = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' } as const
 
 /** Enough for every message of initdb. */
@@ -14,7 +14,7 @@ export interface ProgramOptions {
 }
 
 /**
- * Runs a program to its end. A cancelled one has ended too, its children included, before this throws.
+ * Runs a program to its end. When cancelled, throws only after the program and its children have ended.
  * @throws cancelled; the system call's error when it cannot be started
  */
 export async function runProgram(
@@ -39,7 +39,7 @@ export async function runProgram(
     child.stdout.on('data', collect)
     child.stderr.on('data', collect)
     child.once('error', reject)
-    // `close` comes when the last holder of the pipes, a child of the program, has ended.
+    // `close` comes when every process that holds the pipes, the program's children included, has ended.
     child.once('close', (code) => {
       options.signal?.removeEventListener('abort', abort)
       if (options.signal?.aborted === true) reject(cancelled())

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { isMissing, replaceFile } from './files.ts'
 import type { Home } from './home-paths.ts'
 
-/** `server.json`: where the server is, or last was. postmaster.pid says whether it runs. */
+/** `server.json`: the address of the server now or last time. postmaster.pid says whether it runs. */
 const recordSchema = z.object({
   version: z.string(),
   port: z.number().int(),
@@ -22,7 +22,7 @@ export async function writeRecord(home: Home, record: ServerRecord): Promise<voi
   )
 }
 
-/** undefined when no server ever became ready here, or a crash of the machine left the file torn. */
+/** undefined when no server was ever ready here, or a crash of the machine left the file incomplete. */
 export async function readRecord(home: Home): Promise<ServerRecord | undefined> {
   try {
     return recordSchema.safeParse(JSON.parse(await readFile(home.recordFile, 'utf8'))).data

@@ -5,15 +5,15 @@ import { errno, isMissing } from './files.ts'
 import type { Home } from './home-paths.ts'
 import { isAlive, isServerOf, PID_FILE, readPidFile, serversOf } from './postmaster.ts'
 
-/** Bounds of PostgreSQL's ways to stop: fast (SIGINT), immediate (SIGQUIT: recovery at the next start). */
+/** How long to wait for PostgreSQL's shutdown modes: fast (SIGINT), immediate (SIGQUIT: recovery at the next start). */
 export const FAST_STOP_MS = 30_000
 export const IMMEDIATE_STOP_MS = 10_000
 const GONE_RECHECK_MS = 10
 
 /**
- * Clears what an earlier server left behind when it, or the Akashi process that ran it, was killed.
- * Call it only under the data folder's lock: whatever still runs then has no keeper. It is stopped,
- * not taken over, so that every server runs with the settings of its start and is a child process.
+ * Cleans up after a server that was killed, or whose Akashi process was. Call it only while holding the data
+ * folder's lock: a server that still runs then is an orphan. It is stopped, not adopted, so that every
+ * server runs with the current settings and as a child process.
  */
 export async function clearLeftovers(home: Home): Promise<void> {
   const file = await readPidFile(home.clusterDir)
@@ -22,8 +22,8 @@ export async function clearLeftovers(home: Home): Promise<void> {
     if (await isServerOf(file.pid, clusterDir)) {
       await stopOrphan(file.pid, clusterDir)
     } else if (isAlive(file.pid)) {
-      // After a reboot or in a new container the number belongs to something else, and PostgreSQL,
-      // which asks only whether it lives, would refuse to start for ever.
+      // After a reboot or in a new container the process id belongs to another program. PostgreSQL checks
+      // only that the process exists, and would refuse to start for ever.
       await rm(join(clusterDir, PID_FILE), { force: true })
     }
     await endBackends(clusterDir)
@@ -43,7 +43,7 @@ async function stopOrphan(pid: number, clusterDir: string): Promise<void> {
   }
 }
 
-/** Backends outlive a killed postmaster until they next wait, and hold its shared memory until then. */
+/** After the postmaster is killed, backends keep its shared memory until they next wait. */
 async function endBackends(clusterDir: string): Promise<void> {
   for (const signal of ['SIGQUIT', 'SIGKILL'] as const) {
     const backends = await serversOf(clusterDir)
@@ -55,7 +55,7 @@ async function endBackends(clusterDir: string): Promise<void> {
 
 const BACKEND_END_MS = 2_000
 
-/** Socket lock files name a process number that may be somebody else's by now. */
+/** Socket lock files contain a process id that may belong to another program by now. */
 async function clearSockets(runDir: string): Promise<void> {
   const names = await readdir(runDir).catch((error: unknown) => {
     if (isMissing(error)) return []

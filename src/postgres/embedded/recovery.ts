@@ -1,4 +1,4 @@
-/** A cluster that is put together from a backup, and the server that recovers it. */
+/** Assembles a cluster from a backup and runs the server that recovers it. */
 import { randomBytes } from 'node:crypto'
 import { lchown, mkdir, mkdtemp, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,11 +18,11 @@ import { configText, serverArguments } from './settings.ts'
 const DRAFT_PREFIX = 'data.restoring-'
 const PASSWORD_BYTES = 32
 
-/** Only who may enter the socket's folder, which is the server's account, gets in. */
+/** Only the server's account can enter the socket's folder. */
 const RECOVERY_HBA = 'local all all trust\n'
 
 export interface RecoveredServer {
-  /** URL over the private socket, where every login is trusted; default the superuser's. */
+  /** URL over the private socket, where every login is trusted. Default login: the superuser. */
   url(database: string, login?: string): string
   stop(): Promise<void>
 }
@@ -30,17 +30,17 @@ export interface RecoveredServer {
 interface RecoverOptions {
   readonly signal?: AbortSignal
   readonly timeoutMs: number
-  /** Above every setting of the cluster's own, for as long as this server runs. */
+  /** Override the cluster's own settings while this server runs. */
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** A data folder without a cluster, while one is being put into it. */
+/** A data folder into which a cluster is being restored. */
 export interface RestoreFolder {
   /** Where the files of the cluster go. */
   readonly draft: string
-  /** Where WAL for the recovery goes; removed in the end. */
+  /** Where WAL for the recovery goes; removed at the end. */
   readonly walFolder: string
-  /** Where the files of a tablespace go, and will stay. */
+  /** Where the files of a tablespace go; permanent. */
   tablespace(oid: string): string
   /**
    * Chooses the server of a major version.
@@ -52,20 +52,20 @@ export interface RestoreFolder {
   /** Makes the draft the cluster of the data folder. */
   complete(): Promise<void>
   /**
-   * Starts the server, which recovers as its settings say, and waits until it is done and takes writes.
-   * @throws unavailable with what the server said when it could not
+   * Starts the server, which recovers as its settings say, and waits until it has finished and accepts writes.
+   * @throws unavailable with the server's error message
    */
   recover(options: RecoverOptions): Promise<RecoveredServer>
-  /** What a new password of the superuser is; it is in the folder's password file already. */
+  /** The superuser with its new password, which is also in the folder's password file. */
   readonly superuser: { readonly user: string; readonly password: string }
-  /** Removes what a failed restore leaves, or after a good one what only the recovery needed. */
+  /** Removes the remains of a failed restore, or after a successful one what only the recovery needed. */
   close(): Promise<void>
 }
 
 /**
- * Takes a data folder that has no cluster yet.
- * @param binaries folder with the programs of another major version; default where packages put them
- * @throws conflict when it has one, or when another process works in it
+ * Locks a data folder that has no cluster yet.
+ * @param binaries folder with the programs of another major version; default where packages install them
+ * @throws conflict when it has one, or when another process uses it
  */
 export async function openRestoreFolder(path: string, binaries?: string): Promise<RestoreFolder> {
   await mkdir(path, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
@@ -116,12 +116,12 @@ function majorOf({ version }: Binaries): number {
 }
 
 function occupied(dataDir: string): AkashiError {
-  return new AkashiError('conflict', `${dataDir} has a database already`, {
-    hint: 'restore into a new folder; this one is left as it is',
+  return new AkashiError('conflict', `${dataDir} already has a database`, {
+    hint: 'restore into a new folder; nothing was changed',
   })
 }
 
-/** The server insists on owning its files. */
+/** PostgreSQL requires that it owns its files. */
 async function handOver(home: Home, folder: string): Promise<void> {
   const { account } = home
   if (account === undefined) return

@@ -7,7 +7,7 @@ import { LOCK_FILE, tryLock } from './lock.ts'
 import { clearLeftovers } from './recover.ts'
 
 /**
- * Deletes the cluster of a data folder, wherever it really lies, with its logs and its password: for
+ * Deletes the cluster of a data folder, wherever it is stored, with its logs and its password. Used for
  * scratch servers. The rest of the data folder stays.
  * @throws conflict while it runs
  */

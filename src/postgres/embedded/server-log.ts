@@ -3,12 +3,12 @@ import { join } from 'node:path'
 
 /** Names sort by time. */
 export const SERVER_LOG_NAME = 'postgresql-%Y-%m-%d_%H%M%S.log'
-/** A day's worth or this much goes into one file; PostgreSQL begins the next by itself. */
+/** PostgreSQL starts a new file after a day or this much. */
 export const LOG_FILE_SIZE = '10MB'
 const KEPT_LOG_FILES = 10
 const PRUNE_INTERVAL_MS = 60_000
 
-/** PostgreSQL rotates its log but never deletes: without this a broken client could fill the disk. */
+/** PostgreSQL rotates its log but never deletes files; without this, a faulty client could fill the disk. */
 export function keepLogBounded(logDir: string): { stop(): void } {
   const prune = (): void => void pruneLog(logDir).catch(() => undefined)
   prune()
@@ -22,7 +22,7 @@ export async function pruneLog(logDir: string): Promise<void> {
   }
 }
 
-/** The end of the log files that were begun after `known` was listed. */
+/** The end of the log files that are not in `known`. */
 export async function readNewLogs(
   logDir: string,
   known: readonly string[],

@@ -12,20 +12,20 @@ export interface ServerProcess {
   readonly pid: number
   readonly exited: Promise<ServerExit>
   kill(signal: NodeJS.Signals): void
-  /** Lets it outlive this process. */
+  /** Keeps it running when this process ends. */
   detach(): void
 }
 
-/** Long enough for the recovery of many gigabytes of WAL after a crash; a hang still ends. */
+/** Long enough to recover many gigabytes of WAL after a crash. */
 const START_TIMEOUT_MS = 600_000
-/** For file systems that send no change events. */
+/** For file systems without change events. */
 const READY_RECHECK_MS = 100
 const SAID_CHARS = 8_192
 
 /**
- * Starts the server program and waits until it takes connections.
- * @throws unavailable with what the server said (detail.portTaken: its port is somebody else's);
- * cancelled; timeout. The process has ended then.
+ * Starts the server program and waits until it accepts connections.
+ * @throws unavailable with the server's error message (detail.portTaken: another program uses its port);
+ * cancelled; timeout. The process has ended by then.
  */
 export async function launch(
   home: Home,
@@ -36,7 +36,7 @@ export async function launch(
 ): Promise<ServerProcess> {
   throwIfCancelled(signal)
   const oldLogs = await logNames(home.logDir)
-  // A session of its own: Ctrl-C in the terminal reaches Akashi, which then stops the server in order.
+  // In its own session: Ctrl-C in the terminal reaches only Akashi, which then shuts the server down.
   const child = spawn(program, args, {
     ...home.account,
     cwd: home.clusterDir,
@@ -44,7 +44,7 @@ export async function launch(
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
   })
-  // What the server says before its log collector takes over.
+  // What the server prints before its log collector takes over.
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-SAID_CHARS)
@@ -81,7 +81,7 @@ export async function launch(
 
 type Outcome = 'ready' | 'exited' | 'cancelled' | 'timeout'
 
-/** The last line of postmaster.pid says `ready`; a watch on its folder sees that within a millisecond. */
+/** Waits until the last line of postmaster.pid is `ready`; a watch on its folder sees that within a millisecond. */
 async function untilReady(
   child: ChildProcess,
   clusterDir: string,
@@ -114,7 +114,7 @@ async function untilReady(
   })
 }
 
-/** undefined where the system has no watch left to give: the recheck is enough then. */
+/** undefined when the system has no watches left; the periodic check is enough then. */
 function watchFolder(folder: string, changed: () => void): FSWatcher | undefined {
   try {
     return watch(folder, changed).on('error', () => undefined)

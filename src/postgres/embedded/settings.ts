@@ -2,10 +2,10 @@ import type { Home } from './home-paths.ts'
 import { LOG_FILE_SIZE, SERVER_LOG_NAME } from './server-log.ts'
 
 /**
- * Written to the configuration file at every start, below `ALTER SYSTEM` in precedence. Backup needs
- * wal_level, the senders, the slots and summarize_wal; max_slot_wal_keep_size keeps a store that is away from
- * filling the disk: past it the slot is lost, the gap is told and a full backup follows; log_parameter_max_length keeps bound values,
- * which may be secrets or personal data, out of the log.
+ * Written to the configuration file at every start; `ALTER SYSTEM` overrides them. Backup needs wal_level, the
+ * senders, the slots and summarize_wal. max_slot_wal_keep_size keeps WAL from filling the disk while the object
+ * store is unreachable: beyond it the slot is lost, the gap is reported and a full backup follows.
+ * log_parameter_max_length keeps bound values, which may be secrets or personal data, out of the log.
  */
 const DEFAULTS: Readonly<Record<string, string>> = {
   max_connections: '100',
@@ -33,7 +33,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 const SINCE: Readonly<Record<string, number>> = { summarize_wal: 17 }
 
 /**
- * @param settings above the defaults; undefined leaves one of them out
+ * @param settings override the defaults; undefined omits one of them
  * @param version of the server, `major.minor`; default the embedded one's
  */
 export function configText(settings: Readonly<Record<string, string | undefined>>, version?: string): string {
@@ -44,7 +44,7 @@ export function configText(settings: Readonly<Record<string, string | undefined>
   return `# Written at every start of the embedded server. Use ALTER SYSTEM to change a setting.\n${lines.join('\n')}\n`
 }
 
-/** Passwords everywhere, loopback only, whatever the folder's own pg_hba.conf says. */
+/** Passwords for every connection, loopback only, regardless of the cluster's own pg_hba.conf. */
 export const HBA_TEXT = `# Written at every start of the embedded server.
 local all         all              scram-sha-256
 host  all         all 127.0.0.1/32 scram-sha-256
@@ -52,7 +52,7 @@ local replication all              scram-sha-256
 host  replication all 127.0.0.1/32 scram-sha-256
 `
 
-/** What neither a setting nor ALTER SYSTEM may change, since Akashi and its clients rely on it. */
+/** Settings that Akashi and its clients rely on; as arguments they override everything else. */
 export function serverArguments(home: Home, port: number, socketDir: string): string[] {
   const fixed: Record<string, string> = {
     config_file: home.configFile,

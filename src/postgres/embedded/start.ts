@@ -18,9 +18,9 @@ import { clusterStatus } from './status.ts'
 import type { EmbeddedOptions, EmbeddedServer } from './types.ts'
 
 /**
- * Starts PostgreSQL for the data folder, making the cluster at the first start.
- * @throws conflict: already running here, port taken, another major version's cluster;
- * unavailable: the hint tells what PostgreSQL or the system said; forbidden: another account's folder;
+ * Starts PostgreSQL for the data folder, creating the cluster at the first start.
+ * @throws conflict: already running here, port in use, cluster of another major version;
+ * unavailable: the hint has the message of PostgreSQL or the system; forbidden: another account's folder;
  * unsupported: no PostgreSQL for this machine; cancelled; timeout
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
@@ -42,7 +42,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   }
 }
 
-/** The server's account may pass through a data folder that root makes; what lies in it has its own modes. */
+/** A data folder that root creates can be entered by the server's account; its contents have their own modes. */
 async function openDataDir(dataDir: string): Promise<string> {
   await mkdir(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
   return await realpath(dataDir)
@@ -56,7 +56,7 @@ async function startLocked(options: EmbeddedOptions, lock: { release(): void }):
   const last = await readRecord(home)
   await clearLeftovers(home)
   if (last !== undefined) await dropSocketFolder(home, last.socketDir)
-  // Before initdb: a taken port should be told at once.
+  // Before initdb, so that a port in use is reported at once.
   await choosePort(options.port)
   const password = await ensureCluster(home, binaries, {
     sync: settings['fsync'] !== 'off',
@@ -97,7 +97,7 @@ async function startLocked(options: EmbeddedOptions, lock: { release(): void }):
   }
 }
 
-/** A free port may be taken by another program before PostgreSQL listens on it. */
+/** Another program may take a free port before PostgreSQL listens on it. */
 const FREE_PORT_ATTEMPTS = 5
 
 async function launchOnPort(
@@ -127,7 +127,7 @@ async function alreadyRunning(dataDir: string): Promise<AkashiError> {
   const status = await clusterStatus(dataDir)
   const where = status.state === 'running' ? `at ${LOOPBACK}:${status.port}` : `(it is ${status.state})`
   return new AkashiError('conflict', `the embedded postgresql of ${dataDir} is already running ${where}`, {
-    hint: 'use that one (akashi status), stop it first, or choose another data folder',
+    hint: 'use that server (akashi status), stop it first, or choose another data folder',
     detail: { state: status.state, port: status.port, pid: status.pid },
   })
 }
@@ -137,7 +137,7 @@ function translate(error: unknown, dataDir: string): unknown {
   if (error instanceof AkashiError || code === undefined || !(error instanceof Error)) return error
   if (code === 'EACCES' || code === 'EPERM') {
     return new AkashiError('forbidden', `this account cannot use the data folder ${dataDir}`, {
-      hint: `start akashi as the account that owns it, or as root (${error.message})`,
+      hint: `run akashi as the account that owns it, or as root (${error.message})`,
       cause: error,
     })
   }

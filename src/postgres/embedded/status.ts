@@ -10,8 +10,8 @@ import { readRecord } from './record.ts'
 import type { ClusterStatus } from './types.ts'
 
 /**
- * What the embedded server of a data folder is doing, from its files and the process table. Starts
- * and changes nothing.
+ * The state of the embedded server of a data folder, read from its files and the process table. Starts and
+ * changes nothing.
  * @throws forbidden when the folder belongs to another account
  */
 export async function clusterStatus(dataDir: string): Promise<ClusterStatus> {
@@ -20,7 +20,7 @@ export async function clusterStatus(dataDir: string): Promise<ClusterStatus> {
   } catch (cause) {
     if (errno(cause) === 'EACCES' || errno(cause) === 'EPERM') {
       throw new AkashiError('forbidden', `${dataDir} belongs to another account`, {
-        hint: 'ask as the account that started akashi there, or as root',
+        hint: 'run this as the account that started akashi there, or as root',
         cause,
       })
     }
@@ -46,7 +46,7 @@ async function readStatus(dataDir: string): Promise<ClusterStatus> {
   }
 }
 
-/** The pid file, if the process it names is a server of this cluster: a crash leaves the file behind. */
+/** The pid file, if its process is a server of this cluster; a crash leaves the file behind. */
 async function livePidFile(clusterDir: string): Promise<PidFile | undefined> {
   try {
     const file = await readPidFile(clusterDir)

@@ -2,7 +2,7 @@ import type { Binaries } from './binaries.ts'
 
 /** What {@link startEmbedded} needs. */
 export interface EmbeddedOptions {
-  /** Akashi's data folder; the cluster lives in its folder `postgres`, or is linked from there (see home.ts). */
+  /** Akashi's data folder; the cluster is in its folder `postgres`, or linked from there (see home.ts). */
   readonly dataDir: string
   /** TCP port on 127.0.0.1; 0 picks a free one. */
   readonly port: number
@@ -10,7 +10,7 @@ export interface EmbeddedOptions {
   readonly binaries?: Binaries
   /** PostgreSQL settings on top of Akashi's own, for tests: `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>
-  /** Gives up starting; a server that already runs is stopped with `stop()`. */
+  /** Cancels the start; stop a running server with `stop()`. */
   readonly signal?: AbortSignal
 }
 
@@ -25,7 +25,7 @@ export interface EmbeddedServer {
   url(database: string): string
   /** Fast shutdown; immediate, then kill, after bounded waits. Resolves when the process has ended. */
   stop(): Promise<void>
-  /** Lets the server outlive this process; the next start on the folder takes its place. Nothing else after it. */
+  /** Keeps the server running when this process ends; the next start in the folder replaces it. Call nothing afterwards. */
   detach(): void
   /** Resolves when the server process ends, for whatever reason. */
   readonly exited: Promise<ServerExit>
@@ -36,17 +36,17 @@ export interface ServerExit {
   readonly signal: string | null
 }
 
-/** What can be known of a cluster from its files, without starting anything. */
+/** What the files of a cluster tell without starting it. */
 export interface ClusterStatus {
-  /** `absent`: no cluster was ever completed here. */
+  /** `absent`: there is no complete cluster here. */
   readonly state: 'absent' | 'stopped' | 'starting' | 'running' | 'stopping'
   /** Major version of the data folder, `18`; undefined when absent. */
   readonly major: string | undefined
-  /** The following are of the running server, or of the last one that ran. */
+  /** These three describe the running server, or the last one that ran. */
   readonly version: string | undefined
   readonly port: number | undefined
   readonly socketDir: string | undefined
-  /** Only while a server process lives. */
+  /** Only while a server process runs. */
   readonly pid: number | undefined
   /** The real folder of the cluster (PGDATA) and of its server log. */
   readonly clusterDir: string

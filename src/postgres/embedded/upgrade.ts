@@ -1,4 +1,4 @@
-/** A cluster of an older major version, beside the new one that takes its place. See docs/decisions/0022. */
+/** Replaces a cluster of an older major version by a new one. See docs/decisions/0022. */
 import { mkdtemp, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
@@ -14,13 +14,13 @@ import { clearLeftovers } from './recover.ts'
 import { launch, type ServerProcess, shutDown } from './server-process.ts'
 import { configText, serverArguments } from './settings.ts'
 
-/** Not finished: goes at the next attempt. */
+/** Unfinished; removed at the next attempt. */
 const DRAFT_PREFIX = 'data.upgrading-'
 const KEPT = /^data\.old-\d+$/
 
-/** Only who may enter the socket's folder, which is the server's account, gets in. */
+/** Only the server's account can enter the socket's folder. */
 const PRIVATE_HBA = 'local all all trust\n'
-/** Numbers in the names of the two sockets; nothing listens on the network. */
+/** Only part of the socket names; nothing listens on the network. */
 const OLD_PORT = 5432
 const NEW_PORT = 5433
 
@@ -31,23 +31,23 @@ export interface ClusterUpgrade {
   /** Where the old cluster will be kept. */
   readonly kept: string
   /**
-   * Starts both servers and copies every role, tablespace and database. Answers the names of the databases.
-   * @throws unavailable with what the programs said
+   * Starts both servers and copies every role, tablespace and database.
+   * @returns the names of the databases
+   * @throws unavailable with the output of the programs
    */
   copy(options: CopyOptions): Promise<string[]>
   /** URL over the private socket; only between `copy` and `complete`. */
   oldUrl(database: string): string
   newUrl(database: string): string
-  /** Stops both servers and lets the new cluster take the old one's place. */
+  /** Stops both servers and replaces the old cluster by the new one. */
   complete(): Promise<void>
-  /** Stops what runs, and removes what was not completed. */
+  /** Stops the servers and removes what was not completed. */
   close(): Promise<void>
 }
 
 /**
- * Takes the embedded cluster of a data folder that is older than the embedded server.
- * @param dataDir has a cluster
- * @returns undefined when it is of the present version already
+ * Locks a data folder whose embedded cluster is older than the embedded server, to upgrade it.
+ * @returns undefined when the cluster already has the current version
  * @throws not_found, conflict (it runs, or is of a newer version), unsupported (a program is missing)
  */
 export async function openUpgrade(
@@ -59,7 +59,7 @@ export async function openUpgrade(
   const lock = tryLock(join(real, LOCK_FILE))
   if (lock === undefined) {
     throw new AkashiError('conflict', `the embedded postgresql of ${dataDir} is running`, {
-      hint: 'stop akashi up first: nobody may write while the data is copied',
+      hint: 'stop akashi up first; the data must not change while it is copied',
     })
   }
   try {
@@ -88,20 +88,20 @@ export async function openUpgrade(
   }
 }
 
-/** Folders of old clusters that upgrades have kept in a data folder. */
+/** The folders of old clusters that upgrades kept in a data folder. */
 export async function keptClusters(dataDir: string): Promise<string[]> {
   const home = await findHome(await realpath(dataDir).catch(() => dataDir))
   if (home === undefined) return []
   return (await readdir(home)).filter((name) => KEPT.test(name)).map((name) => join(home, name))
 }
 
-/** Removes them. @throws conflict when the data folder has no cluster but these */
+/** Removes them. @throws conflict when the data folder has no other cluster */
 export async function removeKeptClusters(dataDir: string): Promise<string[]> {
   const home = await findHome(await realpath(dataDir).catch(() => dataDir))
   const kept = await keptClusters(dataDir)
   if (home !== undefined && kept.length > 0 && (await clusterMajor(join(home, 'data'))) === undefined) {
-    throw new AkashiError('conflict', `${dataDir} has no cluster but the old one`, {
-      hint: 'run akashi upgrade to its end first',
+    throw new AkashiError('conflict', `${dataDir} has only the old cluster`, {
+      hint: 'complete akashi upgrade first',
     })
   }
   for (const folder of kept) await rm(folder, { recursive: true, force: true })
@@ -191,7 +191,7 @@ class Upgrade implements ClusterUpgrade {
     this.#servers.push(await launch(home, program, args, this.#signal))
   }
 
-  /** An interruption between the two renames is mended by the next start or upgrade (finishUpgrade). */
+  /** If interrupted between the renames, the next start or upgrade completes it (finishUpgrade). */
   async complete(): Promise<void> {
     const { dir, clusterDir } = this.#home
     if (this.#draft === undefined) throw new Error('nothing was copied')
@@ -219,10 +219,10 @@ class Upgrade implements ClusterUpgrade {
   }
 }
 
-/** The old server need not know every setting of the new one. */
+/** The old server may not know every setting of the new one. */
 const OLD_SETTINGS: Readonly<Record<string, string | undefined>> = { summarize_wal: undefined }
 
-/** What an interrupted attempt left, its server included. A copy that never took its place is made again. */
+/** Removes what an interrupted attempt left, its server included. An unused copy is made again. */
 async function dropDrafts(home: Home): Promise<void> {
   for (const name of await readdir(home.dir)) {
     if (!name.startsWith(DRAFT_PREFIX) && name !== READY) continue
@@ -234,6 +234,6 @@ async function dropDrafts(home: Home): Promise<void> {
 
 function noCluster(dataDir: string): AkashiError {
   return new AkashiError('not_found', `${dataDir} has no embedded database`, {
-    hint: 'name the folder that akashi up uses: --data DIR',
+    hint: 'pass the folder that akashi up uses: --data DIR',
   })
 }

@@ -6,29 +6,29 @@ import { SQLSTATE, sqlState } from '../sqlstate.ts'
 import type { DirectSession, Session } from '../types.ts'
 
 export interface MigrateOptions {
-  /** Of an administrator, to the server itself: a session lock does not survive a pooler. */
+  /** An administrator's, directly to the server: session locks do not work through a pooler. */
   readonly url: string
   /** Folder of the migration files. */
   readonly directory: string
   readonly signal?: AbortSignal
 }
 
-/** Key of the session advisory lock that one migrating process holds: "akashi" in ASCII. */
+/** Key of the session advisory lock that the migrating process holds: "akashi" in ASCII. */
 export const MIGRATION_LOCK = 0x616b_6173_6869n
 
-/** Milliseconds that a migration waits for a lock of a table, and so at most holds up those queued behind it. */
+/** Milliseconds that a migration waits for a table lock, which is also how long it can block those queued behind it. */
 export const MIGRATION_LOCK_TIMEOUT_MS = 100
 
-/** How often a migration is tried that did not get its locks. */
+/** How often a migration that does not get its locks is attempted. */
 export const MIGRATION_ATTEMPTS = 60
 
-/** Milliseconds at most between two tries, so that the application gets through. */
+/** Longest pause between two attempts, in milliseconds, so that the application can proceed. */
 export const MIGRATION_PAUSE_MS = 1_000
 
 /** Milliseconds to wait while another process migrates. */
 export const MIGRATION_WAIT_MS = 600_000
 
-/** Milliseconds between two looks at whether the other process is done. */
+/** Milliseconds between two checks whether the other process has finished. */
 const MIGRATION_POLL_MS = 100
 
 export function asAdministrator<T>(
@@ -45,8 +45,8 @@ export function asAdministrator<T>(
 }
 
 /**
- * Polls, since waiting inside a statement holds a snapshot, for which an index built concurrently by the
- * holder of the lock would wait in turn. The lock ends with the connection.
+ * Polls, because waiting inside a statement holds a snapshot, and CREATE INDEX CONCURRENTLY of the lock's
+ * holder would wait for it. The lock ends with the connection.
  */
 export async function lockMigrations(session: Session): Promise<void> {
   for (let waited = 0; waited < MIGRATION_WAIT_MS; waited += MIGRATION_POLL_MS) {
@@ -63,7 +63,7 @@ export async function lockMigrations(session: Session): Promise<void> {
   })
 }
 
-/** One transaction with short lock waits, tried again until it gets its locks. */
+/** One transaction with short lock waits, retried until it gets its locks. */
 export async function withBriefLocks<T>(session: Session, what: string, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     await session.query('begin')
@@ -79,7 +79,7 @@ export async function withBriefLocks<T>(session: Session, what: string, work: ()
       }
       if (attempt === MIGRATION_ATTEMPTS) {
         throw new AkashiError('conflict', `${what} did not get its locks`, {
-          hint: 'look in pg_stat_activity for transactions that stay open and end them, then try again',
+          hint: 'end long-running transactions (see pg_stat_activity), then try again',
           cause: error,
         })
       }

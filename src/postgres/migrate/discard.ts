@@ -12,7 +12,7 @@ interface Table {
   readonly root: string
 }
 
-/** Tables that hold rows of their own, partitions included; not temporary ones, not the catalog, not our history. */
+/** Tables that store rows, partitions included, except temporary tables, the catalog and the migration history. */
 const listTables = `
   select c.oid, format('%I.%I', n.nspname, c.relname) as name,
          n.nspname || '.' || c.relname as plain,
@@ -31,11 +31,11 @@ async function tables(session: Session): Promise<Table[]> {
 }
 
 /**
- * Runs a down script inside the open transaction, and refuses when a table with rows would be gone after
- * it. Which tables go is found by running the script and taking it back; those are then locked and looked
- * into, so that no row can come in between, and the script runs for good. Rows of tables that the script
- * declares disposable (settings and lookup rows that the migration itself inserted) do not count. Only
- * whole tables are looked at: what a script deletes row by row or column by column, it says itself.
+ * Runs a down script inside the open transaction, and refuses to drop a table that has rows. To find the tables
+ * that it drops, the script first runs up to a savepoint that is rolled back. Those tables are then locked and
+ * checked, so that no row can arrive in between, and the script runs again. Rows of tables that the script
+ * declares disposable (settings and lookup rows that the migration inserted) do not count. Deleted rows and
+ * dropped columns are not detected.
  */
 export async function runKeepingRows(session: Session, script: Script): Promise<void> {
   const before = await tables(session)
@@ -56,7 +56,7 @@ export async function runKeepingRows(session: Session, script: Script): Promise<
   }
   if (full.length > 0) {
     throw new AkashiError('conflict', `it would discard the rows of ${full.join(', ')}`, {
-      hint: 'archive or export them first, or say --destroy to lose them',
+      hint: 'archive or export them first, or pass --destroy to delete them',
       detail: { tables: full },
     })
   }
@@ -76,7 +76,7 @@ async function vanished(session: Session, before: readonly Table[]): Promise<Tab
   return before.filter((table) => !left.has(table.oid))
 }
 
-/** An empty file is proof enough; otherwise the rows must be seen, and row-level security may hide them. */
+/** An empty file means no rows; otherwise the table is read, and row-level security may hide rows. */
 async function hasRows(session: Session, table: Table): Promise<boolean> {
   const size = await session.query<{ empty: boolean }>('select pg_relation_size($1::oid) = 0 as empty', [
     table.oid,
@@ -89,13 +89,13 @@ async function hasRows(session: Session, table: Table): Promise<boolean> {
     const { rows } = await session.query<{ found: boolean }>(
       `select exists (select from only ${table.name}) as found`,
     )
-    // The script itself may touch tables whose owner is bound by row security.
+    // The script itself may use tables whose owner is subject to row-level security.
     await session.query('set local row_security = on')
     return rows[0]?.found !== false
   } catch (error) {
     if (sqlState(error) === SQLSTATE.insufficientPrivilege) {
       throw new AkashiError('conflict', `row security hides whether ${table.plain} has rows`, {
-        hint: 'migrate as a superuser, or say --destroy to lose them',
+        hint: 'migrate as a superuser, or pass --destroy to delete them',
         cause: error,
       })
     }

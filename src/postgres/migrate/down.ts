@@ -7,22 +7,22 @@ import { pendingMigrations, readHistory, requireSupportedServer } from './histor
 import { failed, requireSameTransaction } from './up.ts'
 
 export interface MigrateDownOptions extends MigrateOptions {
-  /** How many migrations to take back, the newest first; more than there are takes all back. */
+  /** How many migrations to revert, newest first; a larger number than there are reverts all. */
   readonly steps: number
-  /** Drops tables although they hold rows. */
+  /** Drops tables even if they have rows. */
   readonly destroy?: boolean
 }
 
 /**
- * Takes the newest migrations back, each in one transaction.
+ * Reverts the newest migrations, each in one transaction.
  *
- * @returns the ids taken back by this call
- * @throws AkashiError conflict when rows would be lost and `destroy` was not said; integrity as going up
+ * @returns the ids reverted by this call
+ * @throws AkashiError conflict when rows would be lost and `destroy` is not set; integrity as in {@link pendingMigrations}
  */
 export async function migrateDown(options: MigrateDownOptions): Promise<string[]> {
   const { steps, destroy = false } = options
   if (!Number.isInteger(steps) || steps < 1) {
-    throw new AkashiError('invalid_input', 'the number of migrations to take back is not a positive integer')
+    throw new AkashiError('invalid_input', 'the number of migrations to revert is not a positive integer')
   }
   const files = await readMigrations(options.directory)
   return await asAdministrator(options, async (session) => {
@@ -47,7 +47,7 @@ async function revert(session: Session, migration: Migration, destroy: boolean):
   const { id, down } = migration
   try {
     if (down.transactional) {
-      await withBriefLocks(session, `taking back ${id}`, async () => {
+      await withBriefLocks(session, `reverting ${id}`, async () => {
         const transaction = await forget(session, migration)
         await (destroy ? session.query(down.sql) : runKeepingRows(session, down))
         await requireSameTransaction(session, transaction)

@@ -3,12 +3,12 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 
-/** One direction of a migration, as its file says. */
+/** One direction of a migration, read from its file. */
 export interface Script {
   readonly sql: string
   /** False after the header `-- no-transaction`: each statement then commits by itself. */
   readonly transactional: boolean
-  /** `schema.table` of each header `-- disposable: …`: rows that going down may discard. */
+  /** `schema.table` of each header `-- disposable: …`: tables whose rows a down migration may delete. */
   readonly disposable: readonly string[]
 }
 
@@ -28,9 +28,9 @@ const filePattern = /^(\d{6})_([a-z0-9_]+)\.(up|down)\.sql$/
 const SCHEMA_DUMP = 'schema.sql'
 
 /**
- * Reads the pairs `NNNNNN_name.up.sql` / `.down.sql` of a folder, in order of their versions.
+ * Reads the pairs `NNNNNN_name.up.sql` / `.down.sql` of a folder, in order of version.
  *
- * @throws AkashiError invalid_config when a file is not named so, lacks its pair or shares its version
+ * @throws AkashiError invalid_config when a file is named differently, lacks its pair or shares its version
  */
 export async function readMigrations(directory: string): Promise<Migration[]> {
   const names = (await readdir(directory))
@@ -57,7 +57,7 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
     if (version === 0 || migrations.at(-1)?.version === version) {
       throw broken(
         upName,
-        version === 0 ? 'has version 0, which stands for an empty database' : 'shares its version',
+        version === 0 ? 'has version 0, which means an empty database' : 'has the version of another file',
       )
     }
     migrations.push({
@@ -98,8 +98,8 @@ function parseScript(file: string, sql: string): Script {
 const breakpoint = /^-- statement-breakpoint[ \t]*$/m
 
 /**
- * What may run outside of a transaction: statements that cannot run inside of one, or need not hold their
- * locks, and none of which discards rows, since nothing could take it back.
+ * The statements allowed outside a transaction: those that cannot run in one, or that should not hold their
+ * locks until its end. None of them deletes rows, since that could not be rolled back.
  */
 const allowedAlone = [
   /^create (?:unique )?index concurrently\b/i,
@@ -111,7 +111,7 @@ const allowedAlone = [
   /^(?:vacuum|analyze)\b/i,
 ]
 
-/** The statements of a file without a transaction, which stand between lines `-- statement-breakpoint`. */
+/** The statements of a file without a transaction, separated by lines `-- statement-breakpoint`. */
 export function statementsOf(file: string, script: Script): string[] {
   const statements = script.sql
     .split(breakpoint)
@@ -120,7 +120,7 @@ export function statementsOf(file: string, script: Script): string[] {
   for (const statement of statements) {
     const plain = statement.replace(/\s+/g, ' ').replace(/;$/, '')
     if (plain.includes(';') || !allowedAlone.some((pattern) => pattern.test(plain))) {
-      throw broken(file, `has a statement that must not run outside of a transaction: ${plain.slice(0, 60)}`)
+      throw broken(file, `has a statement that must not run outside a transaction: ${plain.slice(0, 60)}`)
     }
   }
   return statements

@@ -25,7 +25,7 @@ export async function requireSupportedServer(session: Session): Promise<void> {
   }
 }
 
-/** Made by the runner, since the first migration is recorded like every other. */
+/** Created by the runner, since the first migration is recorded like every other. */
 export async function ensureHistory(session: Session): Promise<void> {
   if (await hasHistory(session)) {
     return
@@ -53,8 +53,8 @@ export async function readHistory(session: Session): Promise<AppliedMigration[]>
 }
 
 /**
- * Refuses a database of before the first release, whose history is in a schema that is not ours any more. Asks
- * the catalog, so that any login may.
+ * Refuses a database from before the first release, whose history is in a former schema. Reads only the
+ * catalog, so that any login can check.
  *
  * @throws AkashiError conflict
  */
@@ -67,9 +67,9 @@ export async function refuseFormerDatabase(session: Session): Promise<void> {
   if (rows[0]?.former === true) {
     throw new AkashiError(
       'conflict',
-      'the database was made before the first release and cannot be brought to this version',
+      'the database was created before the first release and cannot be upgraded to this version',
       {
-        hint: 'start with a new data folder (--data) or a new database; the program that made this one still reads and exports it',
+        hint: 'start with a new data folder (--data) or a new database; export the data with the version that created it',
       },
     )
   }
@@ -83,10 +83,10 @@ async function hasHistory(session: Session): Promise<boolean> {
 }
 
 /**
- * What is still to apply, after making sure that the database was built from these very files.
+ * The migrations still to apply, after checking that the database was built from these files.
  *
- * @throws AkashiError integrity when an applied file was changed or removed, conflict when the database is
- *   ahead of the files or a file was added below what is applied
+ * @throws AkashiError integrity when an applied file was changed or removed; conflict when the database is
+ *   newer than the files, or when a file was added before an applied one
  */
 export function pendingMigrations(
   files: readonly Migration[],
@@ -101,7 +101,7 @@ export function pendingMigrations(
     if (file === undefined) {
       throw row.version > newestFile
         ? new AkashiError('conflict', `the database has migration ${id}, which this program does not know`, {
-            hint: 'run the program version that applied it, or a newer one',
+            hint: 'run the version of akashi that applied it, or a newer one',
           })
         : new AkashiError('integrity', `the applied migration ${id} has no file any more`, {
             hint: restoreHint,
@@ -118,10 +118,10 @@ export function pendingMigrations(
   const late = pending.find((file) => file.version < newestApplied)
   if (late !== undefined) {
     throw new AkashiError('conflict', `migration ${late.id} is older than what the database has`, {
-      hint: 'give it the next free number: every database applies the same files in the same order',
+      hint: 'give it the next free number; every database applies the same files in the same order',
     })
   }
   return pending
 }
 
-const restoreHint = 'restore the file from version control; a change of the schema is a new migration'
+const restoreHint = 'restore the file from version control; change the schema with a new migration'

@@ -8,7 +8,7 @@ export interface MigrationStatus {
   readonly pending: readonly string[]
 }
 
-/** Changes nothing. @throws AkashiError integrity or conflict when the database was not built from these files */
+/** Read-only. @throws AkashiError integrity or conflict when the database was not built from these files */
 export async function migrationStatus(options: MigrateOptions): Promise<MigrationStatus> {
   const files = await readMigrations(options.directory)
   return await asAdministrator(options, async (session) => {

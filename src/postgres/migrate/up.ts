@@ -11,12 +11,12 @@ export interface MigrateUpOptions extends MigrateOptions {
 }
 
 /**
- * Applies what is pending, each migration in one transaction with its row in `akashi_lifecycle.schema_migrations`.
- * Any number of processes may do so at the same time.
+ * Applies the pending migrations, each in one transaction with its row in `akashi_lifecycle.schema_migrations`.
+ * Safe to call from several processes at once.
  *
  * @returns the ids applied by this call
- * @throws AkashiError integrity, conflict ({@link pendingMigrations}), or whatever a migration failed with,
- *   naming it; the migrations before it stay applied
+ * @throws AkashiError integrity, conflict ({@link pendingMigrations}), or the error of a migration, which names
+ *   it; the migrations before it stay applied
  */
 export async function migrateUp(options: MigrateUpOptions): Promise<string[]> {
   const files = await readMigrations(options.directory)
@@ -24,7 +24,7 @@ export async function migrateUp(options: MigrateUpOptions): Promise<string[]> {
   const wanted = (pending: readonly Migration[]) => pending.filter((migration) => migration.version <= to)
   return await asAdministrator(options, async (session) => {
     await requireSupportedServer(session)
-    // Nothing to do is the usual start, and needs no lock.
+    // Usually there is nothing to do, and then no lock is needed.
     if (wanted(pendingMigrations(files, await readHistory(session))).length === 0) {
       return []
     }
@@ -55,7 +55,7 @@ async function apply(session: Session, migration: Migration): Promise<void> {
   }
 }
 
-/** Recorded first: a second process that got here as well fails at its row and changes nothing. */
+/** Recorded first, so that a second process that gets here fails on the primary key and changes nothing. */
 async function applyInTransaction(session: Session, migration: Migration): Promise<void> {
   const transaction = await record(session, migration)
   await session.query(migration.up.sql)
@@ -71,7 +71,7 @@ async function record(session: Session, { version, name, checksum }: Migration):
   return rows[0]?.xid
 }
 
-/** A file that commits by itself would be applied by halves when it fails later. */
+/** A file that commits by itself would be half applied if it failed later. */
 export async function requireSameTransaction(
   session: Session,
   transaction: string | undefined,
@@ -86,7 +86,7 @@ export async function requireSameTransaction(
   }
 }
 
-/** Names the migration. The file is ours, so the server's own words about it may be shown. */
+/** Adds the migration's name. The file is part of Akashi, so the server's message about it is safe to show. */
 export function failed(id: string, error: unknown): AkashiError {
   if (!(error instanceof AkashiError)) {
     return new AkashiError('internal', `migration ${id} failed`, { cause: error })

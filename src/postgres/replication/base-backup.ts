@@ -4,11 +4,11 @@ import { type Lsn, parseLsn } from './lsn.ts'
 
 export interface BaseBackupOptions {
   readonly label: string
-  /** Takes only what changed since the backup whose manifest was uploaded on this connection (17 and newer). */
+  /** Includes only what changed since the backup whose manifest was uploaded on this connection (17 and newer). */
   readonly incremental?: boolean
-  /** Whether the WAL that makes the backup consistent is part of it; default false. */
+  /** Whether the backup includes the WAL that makes it consistent; default false. */
   readonly wal?: boolean
-  /** Whether the checkpoint before it is done at once rather than spread; default true. */
+  /** Whether the checkpoint before it runs at full speed; default true. */
   readonly fastCheckpoint?: boolean
 }
 
@@ -21,14 +21,14 @@ export interface Tablespace {
   readonly bytes: number
 }
 
-/** What a base backup brings, in order. */
+/** The parts of a base backup, in order. */
 export type BaseBackupPart =
-  /** A tar archive begins: one of the main data folder, one of each tablespace (named by its OID). */
+  /** Start of a tar archive: one for the main data folder, one for each tablespace (named by its OID). */
   | { readonly kind: 'archive'; readonly tablespace: string | null }
   | { readonly kind: 'manifest' }
   /** Bytes of the archive, or of the manifest. */
   | { readonly kind: 'data'; readonly data: Buffer }
-  /** Comes last; without it the backup is no backup. */
+  /** Comes last; without it the backup is incomplete. */
   | {
       readonly kind: 'end'
       readonly lsn: Lsn

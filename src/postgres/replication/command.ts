@@ -2,34 +2,34 @@ import type { Connection, Submittable } from 'pg'
 import type { Client } from '../client.ts'
 
 declare module 'pg' {
-  /** What the driver's types leave out. */
+  /** Missing in the driver's types. */
   interface Connection {
     sendCopyFromChunk(chunk: Buffer): void
     endCopyFrom(): void
   }
 }
 
-/** What the server answers to a replication command, in order. */
+/** The messages of the server's response to a replication command, in order. */
 export type Answer =
   | { readonly kind: 'columns' }
   | { readonly kind: 'row'; readonly fields: readonly (string | null)[] }
   | { readonly kind: 'complete' }
   | { readonly kind: 'copyIn' }
   | { readonly kind: 'copyBoth' }
-  /** The bytes are there until the next answer is asked for: their memory is used again. */
+  /** The bytes are valid until the next message is read: their memory is reused. */
   | { readonly kind: 'copy'; readonly data: Buffer }
   | { readonly kind: 'copyDone' }
 
-/** Bytes that wait for the reader before the socket is paused: the driver itself would take in everything. */
+/** Unread bytes at which the socket is paused; the driver itself would read without limit. */
 const HIGH_WATER_BYTES = 512 * 1024
 
-/** Memory that waiting bytes lie in, several messages together; new memory for each would be a backup's worth of garbage. */
+/** Unread messages share buffers of this size; a buffer for each would produce as much garbage as the backup is large. */
 const SLAB_BYTES = 1024 * 1024
 
 interface Slab {
   readonly memory: Buffer
   used: number
-  /** Messages in it that were not read yet. */
+  /** Unread messages in it. */
   waiting: number
 }
 
@@ -38,8 +38,8 @@ interface DataRow {
 }
 
 /**
- * One command of the replication protocol and its answers, read with back-pressure. It is complete only
- * when iteration ends: the server may fail after the last byte.
+ * A command of the replication protocol and its response, read with back-pressure. It has succeeded only
+ * when the iteration ends: the server may fail after the last byte.
  */
 export class Command implements Submittable, AsyncIterable<Answer> {
   readonly #text: string

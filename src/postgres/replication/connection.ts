@@ -6,24 +6,24 @@ import { type Answer, Command } from './command.ts'
 import { type Lsn, parseLsn } from './lsn.ts'
 import { startWalStream, type WalStream, type WalStreamOptions } from './wal-stream.ts'
 
-/** Of a cluster, for as long as it lives. */
+/** The identity of a cluster. */
 export interface SystemIdentity {
-  /** 64 bits as decimal: beyond what a number holds. */
+  /** 64 bits, in decimal, since a number cannot hold them. */
   readonly systemId: string
   readonly timeline: number
-  /** How far WAL was flushed. */
+  /** The position up to which WAL is flushed. */
   readonly flushed: Lsn
 }
 
 export interface SlotState {
-  /** Where WAL is kept from; null when the server has removed it. */
+  /** The position from which WAL is retained; null when the server has removed it. */
   readonly restartLsn: Lsn | null
   readonly restartTimeline: number | null
 }
 
 export interface ReplicationOptions {
   readonly applicationName: string
-  /** Cuts the connection. */
+  /** Closes the connection. */
   readonly signal?: AbortSignal
 }
 
@@ -56,7 +56,7 @@ export class Replication {
     }
   }
 
-  /** A setting of the server, as SHOW gives it. */
+  /** The value of a setting of the server. */
   async show(name: string): Promise<string> {
     return present((await this.#row(`SHOW ${name}`))[0])
   }
@@ -71,7 +71,7 @@ export class Replication {
     }
   }
 
-  /** Makes a physical slot that keeps WAL from the last checkpoint on; a temporary one goes with this connection. */
+  /** Creates a physical slot that retains WAL from the last checkpoint on; a temporary one ends with this connection. */
   async createSlot(name: string, options: { readonly temporary?: boolean } = {}): Promise<void> {
     const temporary = options.temporary === true ? 'TEMPORARY ' : ''
     await this.#run(`CREATE_REPLICATION_SLOT ${quoteName(name)} ${temporary}PHYSICAL RESERVE_WAL`)
@@ -87,7 +87,7 @@ export class Replication {
     return { name: present(name), content: present(content) }
   }
 
-  /** Hands the server the manifest of the backup that the next incremental one builds on (17 and newer). */
+  /** Sends the manifest of the backup that the next incremental one builds on (17 and newer). */
   async uploadManifest(manifest: AsyncIterable<Uint8Array>): Promise<void> {
     for await (const answer of this.#start('UPLOAD_MANIFEST')) {
       if (answer.kind !== 'copyIn') continue
@@ -96,12 +96,12 @@ export class Replication {
     }
   }
 
-  /** One at a time; read it to its end. */
+  /** One at a time; must be read to its end. */
   baseBackup(options: BaseBackupOptions): Promise<BaseBackup> {
     return startBaseBackup((text) => this.#start(text), options, this.#warnings)
   }
 
-  /** Streams WAL until the timeline ends or the connection is cut. */
+  /** Streams WAL until the timeline ends or the connection is closed. */
   walStream(options: WalStreamOptions): WalStream {
     return startWalStream(this.#client, (text) => this.#start(text), options)
   }
@@ -141,7 +141,7 @@ export class Replication {
 }
 
 /**
- * Opens a replication connection to the server that a URL names; a pooler does not carry one.
+ * Opens a replication connection directly to the server; poolers do not support them.
  * @throws forbidden, invalid_config, unavailable
  */
 export async function openReplication(url: string, options: ReplicationOptions): Promise<Replication> {
@@ -166,5 +166,5 @@ export async function openReplication(url: string, options: ReplicationOptions):
 
 function present(value: string | null | undefined): string {
   if (value !== null && value !== undefined) return value
-  throw new AkashiError('internal', 'the server answered a replication command without a value')
+  throw new AkashiError('internal', 'the server returned no value for a replication command')
 }

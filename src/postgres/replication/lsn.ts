@@ -15,7 +15,7 @@ export function isLsn(text: string): boolean {
 export function parseLsn(text: string): Lsn {
   const [, high, low] = LSN.exec(text) ?? []
   if (high === undefined || low === undefined) {
-    throw new AkashiError('invalid_input', `${text} is no position in the WAL`, {
+    throw new AkashiError('invalid_input', `${text} is not a WAL position`, {
       hint: 'write it as 0/16B3748',
     })
   }

@@ -11,15 +11,15 @@ export interface WalStreamOptions {
 
 export type WalMessage =
   | { readonly kind: 'wal'; readonly start: Lsn; readonly data: Buffer }
-  /** `position`: how far the server's WAL goes. */
+  /** `position`: the current end of the server's WAL. */
   | { readonly kind: 'keepalive'; readonly position: Lsn }
-  /** The timeline ended: what follows is on another one. */
+  /** The timeline ended; WAL continues on another one. */
   | { readonly kind: 'end'; readonly nextTimeline: number; readonly switchLsn: Lsn }
 
 export interface WalStream extends AsyncIterable<WalMessage> {
   /**
-   * Tells the server what was received and what is durable; it frees WAL up to `flushed`. The server's
-   * questions for it are answered with what was reported last, so that it never waits.
+   * Reports what was received and what is durable; the server frees WAL up to `flushed`. When the server
+   * requests a status, the last report is repeated, so it never waits.
    */
   report(received: Lsn, flushed: Lsn): void
 }

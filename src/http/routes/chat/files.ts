@@ -11,10 +11,10 @@ import type { Services } from '../../services.ts'
 /** Milliseconds for the transfer of the largest file, at 2 Mbit/s. */
 const TRANSFER_MS = 420_000
 
-/** Files of rooms: streamed in, scanned by the worker, and out again to whom may see them. */
+/** Files of rooms: uploaded as streams, scanned by the worker, downloaded by members. */
 export function fileRoutes(app: App, { app: database, store }: Services): void {
   app.register((uploads: App, _, done) => {
-    // The bytes are no document to be parsed, whatever type they claim.
+    // The body is never parsed, whatever its content type.
     uploads.removeAllContentTypeParsers()
     uploads.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload))
     operation(uploads, 'POST /v1/chat/rooms/{roomId}/files', {
@@ -26,10 +26,10 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
           throw new AkashiError('invalid_input', 'the file is empty', { hint: 'send its bytes as the body' })
         }
         if (Number(request.headers['content-length'] ?? 0) > MAX_FILE_BYTES) {
-          // The rest of what the client sends is not read.
+          // The rest of the body is not read.
           reply.header('connection', 'close')
-          throw new AkashiError('too_large', `a file has ${MAX_FILE_BYTES} bytes at most`, {
-            hint: 'send it in parts, or a link to it',
+          throw new AkashiError('too_large', `a file can have at most ${MAX_FILE_BYTES} bytes`, {
+            hint: 'split the file, or send a link to it',
           })
         }
         return await chat.uploadFile(database, store, request.actor, request.params.roomId, {
@@ -71,7 +71,7 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
 
 const singleRange = /^bytes=(\d{0,15})-(\d{0,15})$/
 
-/** The part that a Range header asks for, RFC 9110 14.2: undefined for all of it, null for none that is there. */
+/** The requested range, RFC 9110 14.2: undefined for the whole file, null for an unsatisfiable range. */
 function rangeOf(
   header: string | undefined,
   size: number,
@@ -95,8 +95,8 @@ async function send(
 ) {
   const { file, size, mimeType } = download
   const range = rangeOf(request.headers.range, size)
-  // Only images that were decoded and written anew are shown in place; anything else is a download, and
-  // could not run a script even if a browser showed it.
+  // Only images that were decoded and re-encoded are shown inline; everything else is a download, and the
+  // policy below keeps it from running scripts even if a browser displayed it.
   const inline = thumbnail || chat.isShownImage(mimeType)
   reply
     .header('content-type', inline ? mimeType : 'application/octet-stream')
@@ -119,7 +119,7 @@ async function send(
   return reply.send(await download.open(range))
 }
 
-/** RFC 8187: percent-encoded UTF-8, the few marks included that encodeURIComponent leaves alone. */
+/** RFC 8187: percent-encoded UTF-8, including the few characters that encodeURIComponent does not encode. */
 function encodeName(name: string): string {
   return encodeURIComponent(name).replaceAll(
     /['()*]/g,

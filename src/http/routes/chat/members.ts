@@ -2,9 +2,9 @@ import * as chat from '../../../chat/index.ts'
 import { operation } from '../../operation.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
-import { tellOwnDevices } from './own-devices.ts'
+import { notifyOwnDevices } from './own-devices.ts'
 
-/** Who is in a room, and who was asked to come. */
+/** Members and invitations of rooms. */
 export function memberRoutes(app: App, { app: database, chat: { bus } }: Services): void {
   operation(app, 'GET /v1/chat/rooms/{roomId}/members', {
     access: { signedIn: 'person', scope: 'any' },
@@ -57,7 +57,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
         const { invitationId } = request.params
         const roomId = await chat.answerInvitation(database, request.actor, invitationId, accept)
         bus.announce({ about: 'room', roomId })
-        tellOwnDevices(bus, request.actor)
+        notifyOwnDevices(bus, request.actor)
         return { roomId }
       },
     })

@@ -3,9 +3,9 @@ import { given } from '../../../foundation/index.ts'
 import { operation } from '../../operation.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
-import { tellOwnDevices } from './own-devices.ts'
+import { notifyOwnDevices } from './own-devices.ts'
 
-/** Messages, what hangs on them, and what happened while somebody was away. */
+/** Messages with edits, reactions and read marks, and the events of a room since a sequence. */
 export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: Services): void {
   operation(app, 'GET /v1/chat/rooms/{roomId}/messages', {
     access: { signedIn: 'person', scope: 'any' },
@@ -69,7 +69,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
     access: { signedIn: 'person', scope: 'any' },
     handle: async ({ actor, params }) => {
       await chat.markRead(database, actor, params.messageId)
-      tellOwnDevices(bus, actor)
+      notifyOwnDevices(bus, actor)
     },
   })
   operation(app, 'GET /v1/chat/search', {

@@ -4,9 +4,9 @@ import { operation } from '../../operation.ts'
 import { sessionOf } from '../../plugins/authentication.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
-import { tellOwnDevices } from './own-devices.ts'
+import { notifyOwnDevices } from './own-devices.ts'
 
-/** People, and what one person is told and prefers. */
+/** People, presence, notifications and preferences. */
 export function peopleRoutes(app: App, { app: database, chat: { bus } }: Services): void {
   operation(app, 'GET /v1/chat/people', {
     access: { signedIn: 'person', scope: 'any' },
@@ -38,7 +38,7 @@ export function peopleRoutes(app: App, { app: database, chat: { bus } }: Service
     access: { signedIn: 'person', scope: 'any' },
     handle: async ({ actor, body }) => {
       const read = await chat.readNotifications(database, actor, body.ids)
-      if (read > 0) tellOwnDevices(bus, actor)
+      if (read > 0) notifyOwnDevices(bus, actor)
       return { read }
     },
   })

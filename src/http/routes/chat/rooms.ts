@@ -4,7 +4,7 @@ import { userOf } from '../../plugins/authentication.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 
-/** Rooms: the caller's own, the directory of public ones, and what a member may do with one. */
+/** Rooms: the caller's, the directory of public rooms, and operations of members. */
 export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Services): void {
   operation(app, 'GET /v1/chat/rooms', {
     access: { signedIn: 'person', scope: 'any' },

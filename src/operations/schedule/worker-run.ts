@@ -15,21 +15,21 @@ import { execute } from './execute.ts'
 import { CANCEL_MS, CONCURRENT_JOBS, FINISH_MS, QUEUE_POOL_SIZE, RELOAD_MS } from './limits.ts'
 import { queueLogger } from './queue-log.ts'
 import type { Task } from './task.ts'
-import { cronItem, type DueJob, owed, QUEUE_TASK, readTimetable, type TimetableRow } from './timetable.ts'
+import { cronItem, type DueJob, dueRun, QUEUE_TASK, readTimetable, type TimetableRow } from './timetable.ts'
 
-export interface LifeOptions {
+export interface WorkerRunOptions {
   readonly worker: Database
   readonly directUrl: string
   readonly tasks: Readonly<Record<string, Task>>
   readonly log: Log
   readonly signal: AbortSignal
-  /** Called once the timetable was read and jobs are taken. */
+  /** Called when the timetable was read and jobs are accepted. */
   readonly onStarted: () => void
 }
 
 const scheduler = system('scheduler')
 
-/** What waits in the queue: put there by the timetable (`_cron`) or as an owed run (`due`). */
+/** The payload in the queue: added by its cron (`_cron`), or for a due run (`due`). */
 const payloadSchema = z.object({
   job: z.string(),
   due: z.string().optional(),
@@ -37,33 +37,32 @@ const payloadSchema = z.object({
 })
 
 /**
- * A worker from its start until it is stopped or loses what it stands on. It holds an advisory lock under
- * its name on a connection of its own; when the connection goes, by whatever cause, other workers close
- * its runs, so it must not go on with them.
+ * One run of a worker, until it is stopped or fails. It holds an advisory lock for its name on a dedicated
+ * connection. When that connection is lost, other workers close its runs, so it must stop them.
  *
- * @throws AkashiError when the life ended for another reason than the signal
+ * @throws AkashiError when it ended for another reason than the signal
  */
-export async function live(options: LifeOptions): Promise<void> {
-  await options.worker.direct((session) => new Life(options, session).run())
+export async function runOnce(options: WorkerRunOptions): Promise<void> {
+  await options.worker.direct((session) => new WorkerRun(options, session).run())
 }
 
-class Life {
-  readonly #options: LifeOptions
+class WorkerRun {
+  readonly #options: WorkerRunOptions
   readonly #session: DirectSession
   readonly #name = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
-  /** Aborted when no job may be begun any more. */
+  /** Aborted when no further job may start. */
   readonly #ending = new AbortController()
-  /** Aborted when jobs that run must stop. */
+  /** Aborted when running jobs must stop. */
   readonly #cancel = new AbortController()
   readonly #running = new Set<Promise<void>>()
-  /** Read by the queue at every minute; changed in place. */
+  /** Read by the queue every minute; changed in place. */
   readonly #items: ParsedCronItem[] = []
   #rows: ReadonlyMap<string, TimetableRow> = new Map()
-  #complained: ReadonlySet<string> = new Set()
+  #warned: ReadonlySet<string> = new Set()
   #wake: () => void = () => undefined
   #failure: unknown
 
-  constructor(options: LifeOptions, session: DirectSession) {
+  constructor(options: WorkerRunOptions, session: DirectSession) {
     this.#options = options
     this.#session = session
   }
@@ -89,7 +88,7 @@ class Life {
         const runner = await this.#startQueue(pool)
         try {
           await this.#reload(runner)
-          log.info({ worker: this.#name }, 'the worker runs')
+          log.info({ worker: this.#name }, 'the worker is running')
           onStarted()
           await this.#keepTimetable(runner)
         } finally {
@@ -106,7 +105,7 @@ class Life {
     }
   }
 
-  /** Whoever knows that the worker cannot go on says so here. */
+  /** Stops the worker because of an error. */
   #fail(error: unknown): void {
     this.#failure ??= error
     this.#cancel.abort()
@@ -130,14 +129,14 @@ class Life {
     })
     const onEnd = (cause: unknown) => {
       if (!this.#ending.signal.aborted) {
-        this.#fail(new AkashiError('unavailable', 'the job queue stopped by itself', { cause }))
+        this.#fail(new AkashiError('unavailable', 'the job queue stopped unexpectedly', { cause }))
       }
     }
     runner.promise.then(onEnd, onEnd)
     return runner
   }
 
-  /** Runs what the queue hands over. Never rejects: how a run ended is recorded in its own row, not in the queue. */
+  /** Runs a job of the queue. Never rejects: the result is recorded in the run's own row, not in the queue. */
   async #take(payload: unknown): Promise<void> {
     const parsed = payloadSchema.safeParse(payload)
     if (!parsed.success || this.#ending.signal.aborted) {
@@ -190,52 +189,52 @@ class Life {
     const now = new Date()
     const items: ParsedCronItem[] = []
     const due: DueJob[] = []
-    const complaints = new Set<string>()
+    const warnings = new Set<string>()
     for (const row of rows) {
-      const item = this.#itemOf(row, complaints)
+      const item = this.#itemOf(row, warnings)
       if (item === undefined) {
         continue
       }
       if (!row.paused) {
         items.push(item)
       }
-      const debt = owed(row, item, now)
-      if (debt !== undefined) {
-        due.push(debt)
+      const run = dueRun(row, item, now)
+      if (run !== undefined) {
+        due.push(run)
       }
     }
     this.#rows = new Map(rows.map((row) => [row.name, row]))
     this.#items.splice(0, this.#items.length, ...items)
-    this.#complain(complaints)
-    for (const debt of due) {
-      await runner.addJob(QUEUE_TASK, debt, { jobKey: debt.job, maxAttempts: 1 })
+    this.#warn(warnings)
+    for (const run of due) {
+      await runner.addJob(QUEUE_TASK, run, { jobKey: run.job, maxAttempts: 1 })
     }
   }
 
-  #itemOf(row: TimetableRow, complaints: Set<string>): ParsedCronItem | undefined {
+  #itemOf(row: TimetableRow, warnings: Set<string>): ParsedCronItem | undefined {
     if (this.#options.tasks[row.task] === undefined) {
-      complaints.add(`job ${row.name} is left to other workers: this one has no task ${row.task}`)
+      warnings.add(`job ${row.name} is left to other workers: this one has no task ${row.task}`)
       return undefined
     }
     try {
       return cronItem(row)
     } catch {
-      complaints.add(`job ${row.name} is not run: its schedule means nothing`)
+      warnings.add(`job ${row.name} does not run: its schedule is not valid`)
       return undefined
     }
   }
 
-  /** Each complaint once, until it is no longer true. */
-  #complain(complaints: ReadonlySet<string>): void {
-    for (const complaint of complaints) {
-      if (!this.#complained.has(complaint)) {
-        this.#options.log.warn({ worker: this.#name }, complaint)
+  /** Logs each warning once, until it is no longer true. */
+  #warn(warnings: ReadonlySet<string>): void {
+    for (const warning of warnings) {
+      if (!this.#warned.has(warning)) {
+        this.#options.log.warn({ worker: this.#name }, warning)
       }
     }
-    this.#complained = complaints
+    this.#warned = warnings
   }
 
-  /** Takes nothing new, lets what runs finish, then cancels it. Ends in bounded time whatever the tasks do. */
+  /** Accepts no further jobs, lets running ones finish, then cancels them. Ends in bounded time in any case. */
   async #stop(runner: Runner): Promise<void> {
     this.#end()
     const stopped = runner.stop().catch(() => undefined)
@@ -252,11 +251,11 @@ class Life {
   }
 }
 
-/** Schema of the job queue, made by the migrations. */
+/** Schema of the job queue, created by the migrations. */
 const QUEUE_SCHEMA = 'akashi_jobs'
 
 /** Several workers may start at once, and the queue's own migrations do not expect that. */
-async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOptions): Promise<void> {
+async function prepareQueue(session: DirectSession, { directUrl, log }: WorkerRunOptions): Promise<void> {
   const lock = `hashtextextended('akashi.queue', 0)`
   await session.query(`select pg_advisory_lock(${lock})`)
   try {
@@ -264,7 +263,7 @@ async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOpti
     try {
       const utils = await makeWorkerUtils({ pgPool, schema: QUEUE_SCHEMA, logger: queueLogger(log) })
       try {
-        // What workers left behind that were killed.
+        // Remains of killed workers.
         await utils.cleanup({ tasks: ['DELETE_PERMAFAILED_JOBS'] })
       } finally {
         await utils.release()
@@ -282,7 +281,7 @@ async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOpti
   }
 }
 
-/** Whether the work ended before the time was over or the signal fired. */
+/** Whether the work ended before the timeout and before the signal fired. */
 async function within(ms: number, work: Promise<unknown>, signal?: AbortSignal): Promise<boolean> {
   const timer = new AbortController()
   const late = sleep(ms, false, {
