@@ -54,7 +54,8 @@ const migrations: Readonly<Record<string, string>> = {
 /** They hold no SQL, by a rule of check-text.ts; their hints may name any table. */
 const WITHOUT_SQL: readonly string[] = ['http', 'cli']
 
-const QUALIFIED = /\b(akashi_\w+)\.(\w+)/g
+/** Also where a part is quoted or spaced. */
+const QUALIFIED = /\b(akashi_\w+)"?\s*\.\s*"?(\w+)/g
 const COMMENT_LINE = /^\s*(\/\/|\/?\*)/
 const CHECKED_STATEMENT = /^\s*(create\s+(or\s+replace\s+)?(function|procedure|view|policy)|do)\b/i
 const SQL_TOKEN = /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|(\$\w*\$)[\s\S]*?\1|;|[^;'$/-]+|[\s\S]/g
@@ -74,7 +75,8 @@ export function foreignTables(path: string, text: string, known: ReadonlySet<str
   return lines.flatMap((line, index) =>
     COMMENT_LINE.test(line)
       ? []
-      : [...line.matchAll(QUALIFIED)].flatMap(([name, schema = '']) => {
+      : [...line.matchAll(QUALIFIED)].flatMap(([, schema = '', table = '']) => {
+          const name = `${schema}.${table}`
           const owner = tables[name] ?? schemas[schema]
           if (!known.has(name) || owner === context) return []
           return owner === undefined

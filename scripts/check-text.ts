@@ -52,8 +52,10 @@ const rules: readonly TextRule[] = [
   {
     name: 'second-definition',
     applies: (path) => /^migrations\/\d{6}_\w+[.]up[.]sql$/.test(path),
-    // A second `create` of the same name and argument types is refused by PostgreSQL itself.
-    pattern: /(^|;)\s*(create\s+or\s+replace|(drop|alter)\s+(function|procedure|view))\b/i,
+    // A second `create` of the same name and argument types is refused by PostgreSQL itself. Lines are checked one by
+    // one, so a statement does not break where the pattern would miss the rest.
+    pattern:
+      /(^|;)\s*(create\s+or\b|(drop|alter)\s+(function|procedure|routine|view|policy|trigger)\b|(create|drop|alter)\s*$)/i,
     message: 'a definition stands once: until the first release it is changed where it stands',
   },
   {

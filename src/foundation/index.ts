@@ -15,6 +15,7 @@ export { nearest } from './nearest.ts'
 export * from './query.ts'
 export { redactText } from './redact.ts'
 export { makeScratchFolder } from './scratch.ts'
+export * from './search.ts'
 export { Secret } from './secret.ts'
 export {
   parseTableName,

@@ -18,6 +18,8 @@ describe('a context names no table of another', () => {
     ['src/identity/a.ts', "'delete from akashi_keys.digest_salts'", 1],
     ['src/lifecycle/a.ts', "'select 1 from akashi_lifecycle.jobs'", 1],
     ['src/identity/a.ts', "'select value from akashi_lifecycle.settings'", 1],
+    ['src/chat/a.ts', '`select 1 from akashi_auth."users"`', 1],
+    ['src/chat/a.ts', '`select 1 from "akashi_auth" . "users"`', 1],
     ['migrations/000015_chat_rooms.up.sql', body('select 1 from akashi_auth.users'), 2],
     ['migrations/000015_chat_rooms.up.sql', body("select 'it''s; $' from akashi_auth.users"), 2],
     [

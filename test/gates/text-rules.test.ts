@@ -36,6 +36,19 @@ describe('text rules', () => {
       'second-definition',
     ],
     ['migrations/000019_more.up.sql', 'alter function akashi_auth.policy(text) stable;', 'second-definition'],
+    ['migrations/000019_more.up.sql', 'create or\nreplace view akashi_auth.profiles as', 'second-definition'],
+    ['migrations/000019_more.up.sql', 'drop\n  view akashi_auth.profiles;', 'second-definition'],
+    ['migrations/000019_more.up.sql', 'drop policy users_owner on akashi_auth.users;', 'second-definition'],
+    [
+      'migrations/000019_more.up.sql',
+      'alter policy users_owner on akashi_auth.users using (true);',
+      'second-definition',
+    ],
+    [
+      'migrations/000019_more.up.sql',
+      'drop trigger if exists keep_tier on akashi_auth.roles;',
+      'second-definition',
+    ],
   ])('%s may not hold %s', (path, text, rule) => {
     expect(rulesBroken(path, text)).toEqual([rule])
   })

@@ -1,9 +1,8 @@
 /** What the ledger keeps beside its entries, a page at a time, oldest first: anybody who may read may check it. */
 import type { ChainLink, Cosignature, LedgerEpoch, RetentionRecord } from '@akashi/contract'
 import { z } from 'zod'
-import { decodeCursor, encodeCursor, parseQuery } from '../../foundation/index.ts'
+import { decodeCursor, encodeCursor, filterField, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
-import { pageLimit } from '../trail/filter.ts'
 import { logNamed } from './logs.ts'
 
 export interface LedgerRecordsQuery {
@@ -19,7 +18,7 @@ export interface LedgerPage<Row> {
   readonly next: string | null
 }
 
-const query = z.strictObject({ log: z.string(), cursor: z.string().optional(), limit: pageLimit })
+const query = z.strictObject({ log: z.string(), cursor: z.string().optional(), limit: filterField.limit })
 const digits = z.string().regex(/^\d{1,18}$/)
 
 export function listEpochs(database: Database, actor: Actor, asked: LedgerRecordsQuery) {

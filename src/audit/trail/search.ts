@@ -3,8 +3,15 @@
  * so row-level security decides what is found: an application's user finds their own rows only. What was found is
  * recorded.
  */
-import { z } from 'zod'
-import { decodeCursor, encodeCursor, exactTime, parseQuery } from '../../foundation/index.ts'
+import type { z } from 'zod'
+import {
+  containing,
+  escapedAsJson,
+  pageAfter,
+  parseQuery,
+  type Scanned,
+  toPage,
+} from '../../foundation/index.ts'
 import type { Actor, Database, Person, Session } from '../../postgres/index.ts'
 import { recordAccess } from './access.ts'
 import { type TrailFilter, trailFilter } from './filter.ts'
@@ -23,8 +30,6 @@ export interface TrailPage {
 }
 
 type Parsed = z.output<typeof trailFilter>
-
-const place = z.tuple([exactTime, z.guid()])
 
 const equalities: readonly (readonly [key: keyof Parsed, column: string])[] = [
   ['recordId', 'record_id'],
@@ -75,28 +80,11 @@ export async function searchOwnTrail(
 async function find(session: Session, parsed: Parsed): Promise<TrailPage> {
   const { text, values } = searchSql(parsed)
   const { rows } = await session.query<Found>(text, values)
-  return toPage(parsed, rows)
+  const page = toPage(parsed.limit, rows)
+  return { rows: page.rows.map((row) => toTrailRow(row)), next: page.next }
 }
 
-/** The columns are null in the one row that tells how far an empty page looked. */
-type Found = StoredRow & {
-  readonly found: boolean
-  /** Set when rows remain behind the last one that was looked into. */
-  readonly lastAt: string | null
-  readonly lastId: string | null
-}
-
-function toPage({ limit }: Parsed, found: readonly Found[]): TrailPage {
-  const [first] = found
-  const rows = found.filter((row) => row.found).map(({ found: _, lastAt, lastId, ...row }) => toTrailRow(row))
-  const shown = rows.slice(0, limit)
-  const last = shown.at(-1)
-  if (rows.length > limit && last !== undefined) {
-    return { rows: shown, next: encodeCursor([last.createdAt, last.id]) }
-  }
-  const { lastAt = null, lastId = null } = first ?? {}
-  return { rows: shown, next: lastAt === null || lastId === null ? null : encodeCursor([lastAt, lastId]) }
-}
+type Found = StoredRow & Scanned
 
 function searchSql(filter: Parsed): { readonly text: string; readonly values: readonly unknown[] } {
   const values: unknown[] = []
@@ -110,7 +98,7 @@ function searchSql(filter: Parsed): { readonly text: string; readonly values: re
   if (filter.from !== undefined) conditions.push(`r.created_at >= ${parameter(filter.from)}::timestamptz`)
   if (filter.to !== undefined) conditions.push(`r.created_at < ${parameter(filter.to)}::timestamptz`)
   if (filter.cursor !== undefined) {
-    const [at, id] = decodeCursor(filter.cursor, place).map(parameter)
+    const [at, id] = pageAfter(filter.cursor).map(parameter)
     // A comparison of rows prunes no partition; the first condition does.
     conditions.push(
       `r.created_at <= ${at}::timestamptz and (r.created_at, r.id) < (${at}::timestamptz, ${id}::uuid)`,
@@ -119,7 +107,8 @@ function searchSql(filter: Parsed): { readonly text: string; readonly values: re
   const scanned = filter.text === undefined ? filter.limit + 1 : TEXT_SCAN_ROWS
   const limit = parameter(filter.limit + 1)
   const scan = parameter(scanned)
-  const matches = filter.text === undefined ? 'true' : textMatches(parameter(likePattern(filter.text)))
+  const matches =
+    filter.text === undefined ? 'true' : textMatches(parameter(containing(escapedAsJson(filter.text))))
   return {
     text: `
       with scanned as materialized (
@@ -143,11 +132,4 @@ function textMatches(pattern: string): string {
   return ['old_values', 'new_values', 'detail']
     .map((column) => `s.${column}::text ilike ${pattern}`)
     .join(' or ')
-}
-
-/** The text as JSON spells it, for both sides escape quotes, backslashes and control characters alike. */
-function likePattern(text: string): string {
-  return `%${JSON.stringify(text)
-    .slice(1, -1)
-    .replace(/[\\%_]/g, '\\$&')}%`
 }

@@ -1,30 +1,10 @@
 /** Filters of event queries; validation reports every mistake at once. */
 import { remediationStates } from '@akashi/contract'
 import { z } from 'zod'
+import { betweenFields, filterField, inOrder } from '../../foundation/index.ts'
 import { eventCategories, eventResults, severities } from '../event.ts'
 
-/** Default and maximum rows of a page. */
-const DEFAULT_PAGE_ROWS = 50
-const MAX_PAGE_ROWS = 500
-/** Longest value in an equality filter, in characters. */
-const MAX_VALUE_LENGTH = 1_000
-/** Longest search text, in characters. */
-const MAX_TEXT_LENGTH = 200
-
-/** PostgreSQL cannot store U+0000 or lone surrogates. */
-const storable = (value: string): boolean => value.isWellFormed() && !value.includes('\u0000')
-
-const value = z
-  .string()
-  .min(1, 'is empty')
-  .max(MAX_VALUE_LENGTH, `is over ${MAX_VALUE_LENGTH} characters`)
-  .refine(storable, 'contains U+0000 or a lone surrogate')
-
-const uuid = z.guid('is not a UUID')
-export const time = z.iso.datetime({ offset: true, error: 'is not an ISO 8601 time with an offset' })
-
-/** An address or a network such as `2001:db8::/32`. */
-const address = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'is neither an address nor a network')
+const { value, text, time, address, limit } = filterField
 
 /** Filters common to all event queries. */
 export const eventConditions = {
@@ -51,7 +31,7 @@ export const eventConditions = {
   requestId: value.optional(),
   traceId: value.optional(),
   status: z.enum(remediationStates).optional(),
-  assignee: uuid.optional(),
+  assignee: z.guid('is not a UUID').optional(),
 }
 
 const conditions = z.strictObject(eventConditions)
@@ -61,32 +41,21 @@ export const eventFilter = z
   .strictObject({
     ...eventConditions,
     /** Case-insensitive substring of description or details. */
-    text: value.max(MAX_TEXT_LENGTH, `is over ${MAX_TEXT_LENGTH} characters`).optional(),
+    text: text.optional(),
     cursor: z.string().optional(),
-    limit: z
-      .int('is not a whole number')
-      .min(1, 'is below 1')
-      .max(MAX_PAGE_ROWS, `is over ${MAX_PAGE_ROWS}`)
-      .default(DEFAULT_PAGE_ROWS),
+    limit,
   })
   .check(
-    z.refine(({ text, from }) => text === undefined || from !== undefined, {
-      path: ['text'],
-      error: 'requires a time range (from)',
-    }),
-    z.refine(inOrder, { path: ['to'], error: 'is not after from' }),
+    betweenFields(
+      'text',
+      'requires a time range (from)',
+      (filter) => filter.text === undefined || filter.from !== undefined,
+    ),
+    betweenFields('to', 'is not after from', inOrder),
   )
 
 /** See {@link eventFilter}; all fields are optional. */
 export type EventFilter = z.input<typeof eventFilter>
-
-export function inOrder(filter: {
-  readonly from?: string | undefined
-  readonly to?: string | undefined
-}): boolean {
-  const { from, to } = filter
-  return from === undefined || to === undefined || Date.parse(from) < Date.parse(to)
-}
 
 const equalities: readonly (readonly [key: keyof EventConditions, column: string])[] = [
   ['type', 'event_type'],

@@ -3,7 +3,15 @@
  * remediations, so only security administrators and the worker can use it. The audit trail records each page.
  */
 import { z } from 'zod'
-import { AkashiError, decodeCursor, encodeCursor, exactTime, parseQuery } from '../../foundation/index.ts'
+import {
+  AkashiError,
+  containing,
+  escapedAsJson,
+  pageAfter,
+  parseQuery,
+  type Scanned,
+  toPage,
+} from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { recordAccess } from './access.ts'
 import { conditionsOf, type EventFilter, eventFilter } from './filter.ts'
@@ -21,15 +29,7 @@ export interface EventPage {
   readonly next: string | null
 }
 
-const place = z.tuple([exactTime, z.guid()])
-
-/** An empty page returns one row without event, which tells how far it scanned. */
-type Found = EventRow & {
-  readonly found: boolean
-  /** Set if unscanned events remain. */
-  readonly lastAt: string | null
-  readonly lastId: string | null
-}
+type Found = EventRow & Scanned
 
 /**
  * One page of events that match every field of the filter.
@@ -46,7 +46,7 @@ export async function searchEvents(
   const parameter = (value: unknown) => `$${values.push(value)}`
   const conditions = conditionsOf(parsed, parameter)
   if (parsed.cursor !== undefined) {
-    const [at, id] = decodeCursor(parsed.cursor, place).map(parameter)
+    const [at, id] = pageAfter(parsed.cursor).map(parameter)
     // A row comparison does not prune partitions; the first condition does.
     conditions.push(
       `e.created_at <= ${at}::timestamptz and (e.created_at, e.id) < (${at}::timestamptz, ${id}::uuid)`,
@@ -101,25 +101,9 @@ export async function readEvent(database: Database, actor: Actor, eventId: strin
   })
 }
 
-function toPage(limit: number, found: readonly Found[]): EventPage {
-  const [first] = found
-  const rows = found.filter((row) => row.found).map(({ found: _, lastAt, lastId, ...row }) => row)
-  const shown = rows.slice(0, limit)
-  const last = shown.at(-1)
-  if (rows.length > limit && last !== undefined) {
-    return { rows: shown, next: encodeCursor([last.createdAt, last.id]) }
-  }
-  const { lastAt = null, lastId = null } = first ?? {}
-  return { rows: shown, next: lastAt === null || lastId === null ? null : encodeCursor([lastAt, lastId]) }
-}
-
 function textMatches(wanted: string, parameter: (value: unknown) => string): string {
-  const plain = parameter(`%${escapeLike(wanted)}%`)
+  const plain = parameter(containing(wanted))
   // Escaped as JSON, since the stored text escapes quotes, backslashes and control characters too.
-  const json = parameter(`%${escapeLike(JSON.stringify(wanted).slice(1, -1))}%`)
+  const json = parameter(containing(escapedAsJson(wanted)))
   return `(s.description ilike ${plain} or s.event_details::text ilike ${json})`
-}
-
-function escapeLike(text: string): string {
-  return text.replace(/[\\%_]/g, '\\$&')
 }

@@ -1,11 +1,11 @@
 /** Counts events per interval, including empty ones. The audit trail records each query. */
 import { type TimelineInterval, timelineIntervals } from '@akashi/contract'
 import { z } from 'zod'
-import { parseQuery } from '../../foundation/index.ts'
+import { betweenFields, filterField, inOrder, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { type Severity, severities } from '../event.ts'
 import { recordAccess } from './access.ts'
-import { conditionsOf, eventConditions, inOrder, time } from './filter.ts'
+import { conditionsOf, eventConditions } from './filter.ts'
 
 /** Minutes of each supported interval. */
 const intervals = {
@@ -23,9 +23,14 @@ const MILLISECONDS_A_MINUTE = 60_000
 export const MAX_BUCKETS = 1_500
 
 export const timelineQuery = z
-  .strictObject({ ...eventConditions, from: time, to: time, interval: z.enum(timelineIntervals) })
+  .strictObject({
+    ...eventConditions,
+    from: filterField.time,
+    to: filterField.time,
+    interval: z.enum(timelineIntervals),
+  })
   .check(
-    z.refine(inOrder, { path: ['to'], error: 'is not after from' }),
+    betweenFields('to', 'is not after from', inOrder),
     z.refine(({ from, to, interval }) => bucketsOf(from, to, interval) <= MAX_BUCKETS, {
       path: ['interval'],
       error: `has more than ${MAX_BUCKETS} buckets`,
