@@ -51,7 +51,7 @@ describe('akashi cost', () => {
 test.each([
   [['query', 'select 1', '--format', 'xml'], /not a format/],
   [['query', 'select 1', '--format', 'parquet'], /--output/],
-  [['ddl', 'athena', 'security_events'], /schema/],
+  [['ddl', 'athena', 'akashi.akashi_security.events'], /schema\.table/],
 ])('%j is refused before anything is opened', async (argv, message) => {
   const { status, stderr } = await akashi(argv)
   expect([status, stderr]).toEqual([2, expect.stringMatching(message)])

@@ -2,6 +2,7 @@ import { counted, parseTableName } from '../../foundation/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 
 async function readTable(cli: Invocation, name: string) {
+  const parsed = parseTableName(name)
   const { outerTable } = await import('../../lifecycle/index.ts')
   const { openObjects } = await import('../../start/index.ts')
   const { withConnections } = await import('../databases.ts')
@@ -9,7 +10,7 @@ async function readTable(cli: Invocation, name: string) {
   const store = await openObjects(await cli.config())
   return await withConnections(cli, ({ pool, actor }) =>
     outerTable(pool('worker'), actor, store, {
-      ...parseTableName(name),
+      ...parsed,
       signal: cli.signal,
       ...(typeof location === 'string' ? { location } : {}),
     }),
