@@ -128,6 +128,8 @@ describe('flags', () => {
     const unread = allCommands().flatMap(([command, { options }]) =>
       options
         .filter((option) => !(option instanceof SettingOption) && !read.has(option.attributeName()))
+        // One without a value that must be given is a confirmation, which commander asks for.
+        .filter((option) => !option.mandatory || option.required)
         .map((option) => `akashi ${command} ${option.long}`),
     )
     // The one that commander acts on itself.
