@@ -1,6 +1,6 @@
 /** What a prune must not remove, and what it must: clocks that are wrong, manifests that cannot be read, old clusters. */
 import { expect, it } from 'vitest'
-import { cutoffOf } from '../../src/backup/catalog/prune.ts'
+import { cutoffOf } from '../../src/backup/catalog/age.ts'
 import { pruneBackups, readCatalog, runBackup, storedSystems } from '../../src/backup/index.ts'
 import { dataKeyPrefix, manifestName, systemPrefix } from '../../src/backup/store/paths.ts'
 import type { BackupManifest } from '../../src/backup/types.ts'

@@ -39,7 +39,9 @@ async function follow(
 ): Promise<string> {
   const text = await readFile(join(root, 'docs/runbooks', page), 'utf8')
   const body = text.split(/^## /m).find((part) => part.startsWith(`${section}\n`)) ?? ''
-  const lines = [...body.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) => block.trim().split('\n'))
+  const lines = [...body.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
+    block.trim().split('\n'),
+  )
   expect(lines.length, section).toBeGreaterThan(0)
   let output = ''
   for (const line of lines) {

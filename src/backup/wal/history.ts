@@ -43,10 +43,14 @@ export async function putHistory(
     await putSealed(backupStore.store, key, object, signal)
     return
   }
-  throw new AkashiError('conflict', `another cluster is on timeline ${timeline} already, in the same object store`, {
-    hint: 'restore again, which begins a timeline of its own',
-    detail: { timeline },
-  })
+  throw new AkashiError(
+    'conflict',
+    `another cluster is on timeline ${timeline} already, in the same object store`,
+    {
+      hint: 'restore again, which begins a timeline of its own',
+      detail: { timeline },
+    },
+  )
 }
 
 /** Takes the number of a timeline for a restored cluster, before anything else could. @throws conflict */
