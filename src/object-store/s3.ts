@@ -14,6 +14,7 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
+  type _Object as Listed,
   ListObjectsV2Command,
   type ObjectLockMode,
   PutObjectCommand,
@@ -256,12 +257,16 @@ class S3 implements Remote {
       new ListObjectsV2Command({
         Bucket: this.#bucket,
         Prefix: prefix,
+        OptionalObjectAttributes: ['RestoreStatus'],
         ...given({ StartAfter: after || undefined, ContinuationToken: token }),
       }),
       { abortSignal },
     )
     return {
-      entries: (found.Contents ?? []).map(({ Key }) => ({ name: Key ?? '' })),
+      entries: (found.Contents ?? []).map((entry) => ({
+        name: entry.Key ?? '',
+        ...given({ object: listed(entry) }),
+      })),
       next: found.IsTruncated === true ? found.NextContinuationToken : undefined,
     }
   }
@@ -312,6 +317,19 @@ class S3 implements Remote {
         : { ObjectLockMode: objectLock, ObjectLockRetainUntilDate: retainUntil }),
     }
   }
+}
+
+/** undefined where only a HEAD knows whether it is archived, or the listing has no sizes. */
+function listed({
+  Size: size,
+  LastModified: lastModified,
+  StorageClass: tier,
+  RestoreStatus: thawed,
+}: Listed) {
+  if (size === undefined || lastModified === undefined || tier === 'INTELLIGENT_TIERING') return undefined
+  const archived = tier === 'GLACIER' || tier === 'DEEP_ARCHIVE'
+  const isThawed = thawed?.IsRestoreInProgress === false && thawed.RestoreExpiryDate !== undefined
+  return { size, lastModified, frozen: archived && !isThawed }
 }
 
 function toObject(found: Omit<HeadObjectCommandOutput, '$metadata'>): StoredObject {

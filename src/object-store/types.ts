@@ -8,15 +8,22 @@
  */
 import type { Readable } from 'node:stream'
 
-export interface ObjectHead {
+/** What a listing says of an object, without a request for each. */
+export interface ListedObject {
   readonly key: string
   /** Length in bytes. */
   readonly size: number
-  /** Lowercase hex SHA-256 of the bytes, computed while they were put. */
-  readonly sha256: string
   readonly lastModified: Date
   /** In an archive tier: a get fails with `unavailable` until it is thawed. */
   readonly frozen?: true
+}
+
+export interface ObjectHead extends ListedObject {
+  /**
+   * Lowercase hex SHA-256 of the bytes, computed while they were put; of an object that was copied without its
+   * metadata, of what is stored now, which takes reading it.
+   */
+  readonly sha256: string
 }
 
 export interface PutOptions {
@@ -52,12 +59,12 @@ export interface ObjectStore {
   readonly location: string
   /** Durable when it resolves; readers never see a partial object. */
   put(key: string, body: Readable | Uint8Array, options?: PutOptions): Promise<ObjectHead>
-  /** `not_found` if absent, `unavailable` with `detail.frozen` if frozen. Reading a whole object fails at its end with `integrity` if the bytes do not match the SHA-256. */
+  /** `not_found` if absent, `unavailable` with `detail.frozen` if frozen. Reading a whole object fails at its end with `integrity` if the bytes do not match the SHA-256; one that was copied without its metadata has none to match. */
   get(key: string, options?: GetOptions): Promise<Readable>
   /** null if absent. */
   head(key: string): Promise<ObjectHead | null>
-  /** Heads in ascending byte order of their keys. */
-  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectHead>
+  /** In ascending byte order of the keys; as many requests as there are pages. */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>
   /** Idempotent: deleting an absent object is not an error. */
   delete(key: string): Promise<void>
   /**

@@ -3,6 +3,7 @@ import {
   type BackupManifest,
   type BackupSource,
   type BackupStore,
+  dropSlot,
   identify,
   openBackupStore,
   protectCluster,
@@ -184,7 +185,7 @@ export function backupLoop(
     signal,
     log,
     work: async (context) => {
-      const obstacle = (await backupObstacle(source)) ?? (await otherOwner(ownership))
+      const obstacle = (await backupObstacle(source)) ?? (await otherOwner(ownership, source))
       if (obstacle !== undefined) {
         if (!reported) log.warn({ reason: obstacle }, 'WAL is not streamed')
         reported = true
@@ -208,12 +209,14 @@ export function backupLoop(
   })
 }
 
-async function otherOwner(ownership: StoreOwnership): Promise<string | undefined> {
+/** Why this installation stores nothing; what it kept for the store while it owned it must not fill the disk. */
+async function otherOwner(ownership: StoreOwnership, source: BackupSource): Promise<string | undefined> {
   try {
     await ownership.assertOwned()
     return undefined
   } catch (error) {
-    if (isNotOwner(error)) return error.message
-    throw error
+    if (!isNotOwner(error)) throw error
+    await dropSlot(source.database, { force: true })
+    return error.message
   }
 }

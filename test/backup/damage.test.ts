@@ -144,7 +144,8 @@ describe('data keys', () => {
     const identity = await generateX25519Identity()
     const recipient = await identityToRecipient(identity)
     const before = new Map<string, string>()
-    for await (const head of cluster.store.list('backups/')) before.set(head.key, head.sha256)
+    const digest = async (key: string) => (await cluster.store.head(key))?.sha256 ?? ''
+    for await (const { key } of cluster.store.list('backups/')) before.set(key, await digest(key))
     const { systemId } = cluster.backupStore
     const theirs = new DataKeys(cluster.store, systemId, { identities: [identity], recipients: [] })
     const name = (await names()).find((key) => kinds['data key']?.test(key)) ?? ''
@@ -155,8 +156,8 @@ describe('data keys', () => {
     await new DataKeys(cluster.store, systemId, ours).rewrap()
     expect((await theirs.open(id, name)).id).toBe(id)
     const changed: string[] = []
-    for await (const head of cluster.store.list('backups/')) {
-      if (before.get(head.key) !== head.sha256) changed.push(head.key)
+    for await (const { key } of cluster.store.list('backups/')) {
+      if (before.get(key) !== (await digest(key))) changed.push(key)
     }
     expect(changed.every((key) => kinds['data key']?.test(key))).toBe(true)
 

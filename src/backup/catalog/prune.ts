@@ -1,10 +1,15 @@
 /** Removes backups and WAL past their retention. The decision is a pure function of the catalog. */
+
+import { AkashiError, given } from '../../foundation/index.ts'
 import { type Lsn, parseLsn } from '../../postgres/index.ts'
-import type { BackupStore } from '../store/backup-store.ts'
-import { basePrefix, dataKeyName } from '../store/paths.ts'
+import { listAuditCopies } from '../audit-copy/copies.ts'
+import { type BackupStore, storedSystems } from '../store/backup-store.ts'
+import { readKeyId } from '../store/header.ts'
+import { basePrefix, dataKeyName, dataKeyPrefix, historyName, systemPrefix } from '../store/paths.ts'
 import type { BackupManifest } from '../types.ts'
 import { segmentStart, type WalPiece } from '../wal/names.ts'
-import { chainOf, readCatalog } from './catalog.ts'
+import { cutoffOf, latestOf, moments } from './age.ts'
+import { type Catalog, chainOf, readCatalog } from './catalog.ts'
 import { type CatalogView, restorableRanges } from './window.ts'
 
 const DAY_MS = 86_400_000
@@ -47,7 +52,12 @@ export function planPrune(
     needed.push(...own.filter(({ fromMs }) => fromMs > cutoffMs))
   }
   const kept = new Set(needed.flatMap(({ backup }) => chainOf(catalog.backups, backup) ?? []))
-  const backups = catalog.backups.filter((backup) => !kept.has(backup) && isOld(backup, cutoffMs))
+  // A backup behind a kept one was taken after it, whatever the clock said then.
+  const isBehindKept = ({ timeline, startLsn }: BackupManifest) =>
+    [...kept].some((one) => one.timeline === timeline && parseLsn(one.startLsn) <= parseLsn(startLsn))
+  const backups = catalog.backups.filter(
+    (backup) => !kept.has(backup) && isOld(backup, cutoffMs) && !isBehindKept(backup),
+  )
   const retained = catalog.backups.filter((backup) => !backups.includes(backup))
   return { backups, pieces: catalog.pieces.filter((piece) => !isNeeded(piece, retained)) }
 }
@@ -90,14 +100,18 @@ export async function pruneBackups(
 ): Promise<Pruned> {
   const { retentionDays, hold, dryRun = false, now = new Date(), signal } = options
   const catalog = await readCatalog(backupStore, signal)
-  const plan = planPrune(catalog, { cutoffMs: now.getTime() - retentionDays * DAY_MS, hold })
+  assertReadable(catalog)
+  const cutoffMs = cutoffOf(catalog, now, retentionDays * DAY_MS)
+  const plan = planPrune(catalog, { cutoffMs, hold })
   const objects: string[] = []
   const remove = async (name: string) => {
     signal?.throwIfAborted()
     if (!dryRun) await backupStore.store.delete(name)
     objects.push(name)
   }
-  const incomplete = hold ? [] : await abandoned(backupStore, catalog.incomplete, now)
+  const incomplete = hold
+    ? []
+    : await abandoned(backupStore, catalog.incomplete, new Date(latestOf(catalog, now)))
   for (const id of [...plan.backups.map((backup) => backup.id), ...incomplete]) {
     const names: string[] = []
     for await (const { key } of backupStore.store.list(`${basePrefix(backupStore.systemId)}${id}/`))
@@ -107,7 +121,89 @@ export async function pruneBackups(
   }
   for (const { name } of plan.pieces) await remove(name)
   for (const { key } of plan.backups) await remove(dataKeyName(backupStore.systemId, key))
+  if (!hold) for (const name of await unneededKeys(backupStore, plan, catalog, signal)) await remove(name)
+  for (const systemId of hold ? [] : await storedSystems(backupStore.store)) {
+    if (systemId === backupStore.systemId) continue
+    objects.push(
+      ...(await pruneFormerCluster(backupStore.of(systemId), { cutoffMs, dryRun, ...given({ signal }) })),
+    )
+  }
   return { backups: plan.backups.map(({ id }) => id), objects }
+}
+
+/** What cannot be read may be what everything else builds on. */
+function assertReadable({ problems }: Pick<Catalog, 'problems'>): void {
+  const [first] = problems
+  if (first === undefined) return
+  throw new AkashiError(
+    'integrity',
+    `nothing was removed, since ${first.object} cannot be read: ${first.detail}`,
+    {
+      hint: 'akashi backup verify tells what is damaged; restore it from a replica of the store, or delete that backup by hand',
+    },
+  )
+}
+
+/**
+ * Keys that nothing uses any more: made before the one of the oldest kept WAL, since streams follow one another, and
+ * named by no backup, history or copy of the audit log. Their age is in their ids.
+ */
+async function unneededKeys(
+  backupStore: BackupStore,
+  plan: PrunePlan,
+  catalog: Catalog,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const { store, systemId } = backupStore
+  const kept = catalog.pieces.filter((piece) => !plan.pieces.includes(piece))
+  if (kept.length === 0) return []
+  const used = new Set(catalog.backups.filter((one) => !plan.backups.includes(one)).map(({ key }) => key))
+  const oldest = new Map<number, WalPiece>()
+  for (const piece of kept) if (!oldest.has(piece.timeline)) oldest.set(piece.timeline, piece)
+  const firsts = [...oldest.values()].map(({ name }) => [name, 'wal'] as const)
+  const histories = [...catalog.histories.keys()].map(
+    (one) => [historyName(systemId, one), 'history'] as const,
+  )
+  const streams: string[] = []
+  for (const [name, kind] of [...firsts, ...histories]) {
+    const id = await readKeyId(store, name, kind, signal)
+    used.add(id)
+    if (kind === 'wal') streams.push(id)
+  }
+  for (const { manifest } of await listAuditCopies(backupStore, signal)) {
+    if (manifest === null) return []
+    used.add(manifest.key)
+  }
+  const [first = ''] = streams.sort()
+  const unneeded: string[] = []
+  for await (const { key: name } of store.list(dataKeyPrefix(systemId))) {
+    const id = name.slice(name.lastIndexOf('/') + 1, -'.age'.length)
+    if (id < first && !used.has(id) && !plan.backups.some(({ key }) => key === id)) unneeded.push(name)
+  }
+  return unneeded
+}
+
+/**
+ * Removes a cluster that is gone, such as the one before an upgrade, once nothing of it is younger than the
+ * retention.
+ * @returns names of the removed objects
+ */
+async function pruneFormerCluster(
+  backupStore: BackupStore,
+  options: { readonly cutoffMs: number; readonly dryRun?: boolean; readonly signal?: AbortSignal },
+): Promise<string[]> {
+  const { cutoffMs, dryRun = false, signal } = options
+  const catalog = await readCatalog(backupStore, signal)
+  assertReadable(catalog)
+  if (moments(catalog).some((moment) => moment > cutoffMs)) return []
+  const names: string[] = []
+  for await (const { key } of backupStore.store.list(systemPrefix(backupStore.systemId))) names.push(key)
+  const manifestsFirst = names.sort((a, b) => Number(b.endsWith('.json')) - Number(a.endsWith('.json')))
+  for (const name of manifestsFirst) {
+    signal?.throwIfAborted()
+    if (!dryRun) await backupStore.store.delete(name)
+  }
+  return manifestsFirst
 }
 
 /** Incomplete backups that are old enough to be abandoned. */

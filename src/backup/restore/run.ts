@@ -16,7 +16,7 @@ import { type Catalog, chainOf, readCatalog } from '../catalog/catalog.ts'
 import { type RestorableRange, restorableRanges } from '../catalog/window.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import type { BackupManifest } from '../types.ts'
-import { parseHistory, putHistory } from '../wal/history.ts'
+import { parseHistory, reserveTimeline } from '../wal/history.ts'
 import { assertRoom } from './room.ts'
 import { RECOVERY_SETTINGS, writeRecoverySettings } from './settings.ts'
 import { stageWal } from './stage-wal.ts'
@@ -215,13 +215,7 @@ async function recover(backupStore: BackupStore, folder: RestoreFolder, signal?:
   try {
     const found = await settle(database, folder)
     // Prevents the next restore of the same cluster from reusing the timeline number.
-    await putHistory(
-      backupStore,
-      await backupStore.keys.create(signal),
-      found.timeline,
-      found.history,
-      signal,
-    )
+    await reserveTimeline(backupStore, found.timeline, found.history, signal)
     const { history: _, ...reached } = found
     return reached
   } finally {

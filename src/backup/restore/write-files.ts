@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { basename, dirname, join, normalize } from 'node:path'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, errno } from '../../foundation/index.ts'
 import { type BackupFile, type BackupIndex, MANIFEST_FILE } from '../base/backup-index.ts'
 import { checkManifest } from '../base/manifest.ts'
 import { readFrames } from '../base/pack-reader.ts'
@@ -116,7 +116,10 @@ async function openSink(folder: string, backup: OpenedBackup, file: BackupFile):
   const absolute = join(folder, safePath(path))
   await mkdir(dirname(absolute), { recursive: true, mode: 0o700 })
   if (path === file.path) return wholeSink(await open(absolute, 'w', 0o600))
-  const handle = await open(absolute, 'r+', 0o600).catch(() => open(absolute, 'wx+', 0o600))
+  const handle = await open(absolute, 'r+').catch((error: unknown) => {
+    if (errno(error) !== 'ENOENT') throw error
+    throw damagedObject(file.path, 'the backup that it builds on has no such file')
+  })
   const { fork, segment } = forkOf(path)
   const limit = backup.index.limits.find((one) => one.path === fork)
   const applier = new IncrementalApplier(

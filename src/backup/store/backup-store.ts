@@ -13,6 +13,8 @@ export interface BackupStore {
   readonly store: ObjectStore
   readonly systemId: string
   readonly keys: DataKeys
+  /** The backups of another cluster in the same store. */
+  of(systemId: string): BackupStore
 }
 
 export interface BackupStoreOptions {
@@ -25,7 +27,8 @@ export interface BackupStoreOptions {
 export async function openBackupStore(options: BackupStoreOptions, systemId: string): Promise<BackupStore> {
   const { store, keyring, recipients = [] } = options
   const who = { identities: await identitiesOf(keyring), recipients }
-  return { store, systemId, keys: new DataKeys(store, systemId, who) }
+  const of = (id: string): BackupStore => ({ store, systemId: id, keys: new DataKeys(store, id, who), of })
+  return of(systemId)
 }
 
 /** Ids of the clusters with backups or WAL in the store. */

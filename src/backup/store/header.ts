@@ -1,6 +1,9 @@
 /** The header of every sealed object, a line of JSON: its kind and data key. */
 import { randomBytes } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
 import { z } from 'zod'
+import { given } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
 import { damagedObject, SALT_BYTES } from './sealing.ts'
 
 /** Far above the size of any header. */
@@ -49,4 +52,16 @@ export function decodeHeader(
   } catch (cause) {
     throw damagedObject(name, 'its header was changed', cause)
   }
+}
+
+/** Id of the data key of an object, from its header alone. */
+export async function readKeyId(
+  store: ObjectStore,
+  name: string,
+  kind: ObjectKind,
+  signal?: AbortSignal,
+): Promise<string> {
+  const range = { start: 0, end: MAX_HEADER_BYTES }
+  return decodeHeader(name, kind, await buffer(await store.get(name, { range, ...given({ signal }) }))).header
+    .keyId
 }

@@ -12,6 +12,7 @@ export async function putSealed(
   key: DataKey,
   object: { readonly kind: ObjectKind; readonly name: string; readonly data: Buffer },
   signal?: AbortSignal,
+  options: { readonly ifAbsent?: boolean } = {},
 ): Promise<ObjectHead> {
   const { kind, name, data } = object
   const header = newHeader(kind, key.id)
@@ -23,7 +24,7 @@ export async function putSealed(
     const sealed = await sealFrame(cipher, number, number === frames - 1, raw)
     parts.push(lengthOf(sealed), ...sealed)
   }
-  return putWithRetries(store, name, parts, signal)
+  return putWithRetries(store, name, parts, signal, options)
 }
 
 /** @throws not_found, integrity naming the object, forbidden */

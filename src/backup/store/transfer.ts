@@ -20,6 +20,7 @@ export async function putWithRetries(
   name: string,
   body: Uint8Array | readonly Uint8Array[],
   signal?: AbortSignal,
+  { ifAbsent = false }: { readonly ifAbsent?: boolean } = {},
 ): Promise<ObjectHead> {
   const hash = createHash('sha256')
   for (const part of body instanceof Uint8Array ? [body] : body) hash.update(part)
@@ -29,6 +30,7 @@ export async function putWithRetries(
     try {
       return await store.put(name, body instanceof Uint8Array ? body : Readable.from(body), {
         sha256,
+        ifAbsent,
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
       })
     } catch (error) {

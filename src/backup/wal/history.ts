@@ -1,10 +1,12 @@
 /** Timeline history files: where each timeline branched off. */
+import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { type Lsn, parseLsn } from '../../postgres/index.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import type { DataKey } from '../store/data-keys.ts'
 import { historyName, historyPrefix } from '../store/paths.ts'
 import { putSealed, readSealed } from '../store/sealed-object.ts'
+import { listPieces } from './pieces.ts'
 
 /** An ancestor of a timeline, left at `end`. */
 export interface Ancestor {
@@ -12,6 +14,12 @@ export interface Ancestor {
   readonly end: Lsn
 }
 
+/**
+ * Keeps where a timeline branched off. Two clusters that ended recovery at the same time, or from copies of each other,
+ * have the same number for different timelines: whoever comes second is refused, as their WAL would mix.
+ *
+ * @throws conflict
+ */
 export async function putHistory(
   backupStore: BackupStore,
   key: DataKey,
@@ -20,8 +28,51 @@ export async function putHistory(
   signal?: AbortSignal,
 ): Promise<void> {
   const name = historyName(backupStore.systemId, timeline)
-  if ((await backupStore.store.head(name)) !== null) return
-  await putSealed(backupStore.store, key, { kind: 'history', name, data: Buffer.from(content) }, signal)
+  const object = { kind: 'history', name, data: Buffer.from(content) } as const
+  if ((await backupStore.store.head(name)) === null) {
+    try {
+      await putSealed(backupStore.store, key, object, signal, { ifAbsent: true })
+      return
+    } catch (error) {
+      if (!(error instanceof AkashiError) || error.code !== 'already_exists') throw error
+    }
+  }
+  if ((await readHistory(backupStore, timeline, signal)) === content) return
+  // Reserved by a copy that never wrote anything.
+  if ((await listPieces(backupStore.store, backupStore.systemId, timeline)).length === 0) {
+    await putSealed(backupStore.store, key, object, signal)
+    return
+  }
+  throw new AkashiError(
+    'conflict',
+    `another cluster is on timeline ${timeline} already, in the same object store`,
+    {
+      hint: 'restore again, which begins a timeline of its own',
+      detail: { timeline },
+    },
+  )
+}
+
+/** Takes the number of a timeline for a restored cluster, before anything else could. @throws conflict */
+export async function reserveTimeline(
+  backupStore: BackupStore,
+  timeline: number,
+  content: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const name = historyName(backupStore.systemId, timeline)
+  const key = await backupStore.keys.create(signal)
+  try {
+    const object = { kind: 'history', name, data: Buffer.from(content) } as const
+    await putSealed(backupStore.store, key, object, signal, { ifAbsent: true })
+  } catch (error) {
+    if (!(error instanceof AkashiError) || error.code !== 'already_exists') throw error
+    if ((await readHistory(backupStore, timeline, signal)) === content) return
+    throw new AkashiError('conflict', `another restore took timeline ${timeline} meanwhile`, {
+      hint: 'restore again, which begins a timeline of its own',
+      detail: { timeline },
+    })
+  }
 }
 
 export async function readHistory(

@@ -4,7 +4,15 @@ import { Readable } from 'node:stream'
 import { AkashiError } from '../../foundation/index.ts'
 import { cannotRetain, taken, throwIfCancelled, wrongDigest } from '../errors.ts'
 import { assertKey, assertPrefix, isKey, resolveRange } from '../key.ts'
-import type { GetOptions, ListOptions, ObjectHead, ObjectStore, PutOptions, Thaw } from '../types.ts'
+import type {
+  GetOptions,
+  ListedObject,
+  ListOptions,
+  ObjectHead,
+  ObjectStore,
+  PutOptions,
+  Thaw,
+} from '../types.ts'
 import { remoteError } from './failure.ts'
 import { partsOf } from './parts.ts'
 import { RemoteReader } from './reader.ts'
@@ -77,7 +85,8 @@ export class RemoteStore implements ObjectStore {
       try {
         const { object, stream } = await open(start, undefined)
         try {
-          const { sha256 } = identified(key, object)
+          // Without its metadata, what it should be is known to whoever put it.
+          const { sha256 } = object
           const last =
             options.range === undefined ? object.size : resolveRange(key, object.size, options.range).end
           return new RemoteReader(stream, {
@@ -109,10 +118,17 @@ export class RemoteStore implements ObjectStore {
 
   async head(key: string): Promise<ObjectHead | null> {
     const found = await this.#find(key, this.#name(key), undefined)
-    return found === null ? null : headOf(key, found)
+    if (found === null) return null
+    return headOf(key, found, found.sha256 ?? (await this.#hash(key)))
   }
 
-  async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectHead> {
+  async #hash(key: string): Promise<string> {
+    const hash = createHash('sha256')
+    for await (const chunk of await this.get(key)) hash.update(chunk as Buffer)
+    return hash.digest('hex')
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
     assertPrefix(prefix)
     const { after = '', signal } = options
     let token: string | undefined
@@ -140,7 +156,7 @@ export class RemoteStore implements ObjectStore {
         )
         for (const [index, { key }] of batch.entries()) {
           const found = heads[index]
-          if (found !== null && found !== undefined) yield headOf(key, found)
+          if (found !== null && found !== undefined) yield listedOf(key, found)
         }
       }
       token = page.next
@@ -244,14 +260,19 @@ export class RemoteStore implements ObjectStore {
     if (found?.nonce !== nonce && found?.nonce !== undefined) {
       return { key, size, sha256, lastModified: found.lastModified }
     }
-    if (found === null) return { key, size, sha256, lastModified: new Date() }
+    if (found === null) {
+      throw new AkashiError('unavailable', 'the object store does not have the object that it accepted', {
+        hint: 'nothing counts as stored; use a store with read-after-write consistency',
+        detail: { key },
+      })
+    }
     if (found.sha256 !== sha256 || found.size !== size) {
       throw new AkashiError('integrity', 'the object store did not keep the object or its metadata', {
         hint: 'use a store that preserves object metadata',
         detail: { key },
       })
     }
-    return headOf(key, found)
+    return headOf(key, found, sha256)
   }
 
   async #find(key: string, name: string, signal: AbortSignal | undefined): Promise<StoredObject | null> {
@@ -297,18 +318,15 @@ function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-function identified(key: string, object: StoredObject): { readonly sha256: string } {
-  if (object.sha256 !== undefined) return { sha256: object.sha256 }
-  throw new AkashiError('integrity', 'an object was not created by this store', {
-    hint: 'use a dedicated bucket or prefix for Akashi, or copy objects together with their metadata',
-    detail: { key },
-  })
+function listedOf(
+  key: string,
+  { size, lastModified, frozen }: Omit<ListedObject, 'key' | 'frozen'> & { frozen: boolean },
+): ListedObject {
+  return { key, size, lastModified, ...(frozen ? { frozen: true } : {}) }
 }
 
-function headOf(key: string, object: StoredObject): ObjectHead {
-  const { sha256 } = identified(key, object)
-  const { size, lastModified } = object
-  return { key, size, sha256, lastModified, ...(object.frozen ? { frozen: true } : {}) }
+function headOf(key: string, object: StoredObject, sha256: string): ObjectHead {
+  return { ...listedOf(key, object), sha256 }
 }
 
 function assertDigest(key: string, expected: string | undefined, actual: string): void {

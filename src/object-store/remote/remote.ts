@@ -15,7 +15,7 @@ export interface StoredObject {
   /** Length in bytes of the whole object. */
   readonly size: number
   readonly lastModified: Date
-  /** undefined if Akashi did not create the object. */
+  /** undefined if the object was copied without its metadata, or is not Akashi's. */
   readonly sha256: string | undefined
   readonly nonce: string | undefined
   /** ETag or generation: changes with every overwrite. */
@@ -51,8 +51,8 @@ export interface OpenedObject {
 export interface Page {
   readonly entries: readonly {
     readonly name: string
-    /** undefined if the store lists without metadata. */
-    readonly object?: StoredObject
+    /** undefined if the listing does not tell all of it. */
+    readonly object?: Pick<StoredObject, 'size' | 'lastModified' | 'frozen'>
   }[]
   readonly next: string | undefined
 }

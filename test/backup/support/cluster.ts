@@ -19,6 +19,7 @@ import {
   clusterStatus,
   type Database,
   type EmbeddedServer,
+  leaveOutMachineSettings,
   openDatabase,
   openRestoreFolder,
   startEmbedded,
@@ -139,12 +140,18 @@ function startStream(
 }
 
 export interface RestoredCluster extends Restored {
+  /** Settings of the source that were left out, where that was asked for. */
+  readonly leftOut: string[]
   sql<R = Record<string, unknown>>(text: string): Promise<R[]>
   stop(): Promise<void>
 }
 
 /** Restores into a folder of its own and starts a server on it. */
-export async function restoreTo(backupStore: BackupStore, at: string): Promise<RestoredCluster> {
+export async function restoreTo(
+  backupStore: BackupStore,
+  at: string,
+  { leaveOut = false }: { readonly leaveOut?: boolean } = {},
+): Promise<RestoredCluster> {
   const target = parseTarget(at)
   const dataDir = await mkdtemp(join(tmpdir(), 'akashi-restored-'))
   await chmod(dataDir, 0o711)
@@ -154,10 +161,18 @@ export async function restoreTo(backupStore: BackupStore, at: string): Promise<R
       target,
       walFetch: 'exit 200',
     }).finally(() => folder.close())
-    const server = await startEmbedded({ dataDir, port: 0, settings: { fsync: 'off' } })
+    const leftOut = leaveOut ? await leaveOutMachineSettings(dataDir) : []
+    const { binaries } = restored
+    const server = await startEmbedded({
+      dataDir,
+      port: 0,
+      settings: { fsync: 'off' },
+      ...(binaries === undefined ? {} : { binaries }),
+    })
     const database = openDatabase({ url: server.url('postgres'), role: 'owner', poolSize: 1 })
     return {
       ...restored,
+      leftOut,
       sql: (text) => ask(database, text),
       stop: async () => {
         await database.close()

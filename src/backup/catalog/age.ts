@@ -1,0 +1,46 @@
+/** How old what is stored is, whatever the clocks say. */
+import type { CatalogView } from './window.ts'
+
+const DAY_MS = 86_400_000
+/** Longer than the system is ever without a commit while it runs; what lies between two moments beyond it proves nothing. */
+const LONGEST_PAUSE_MS = DAY_MS
+
+/**
+ * The moment that lies so long before the last one. Time counts only where backups and WAL show that the system ran,
+ * so that a clock that is wrong, or was for a while, makes nothing look old.
+ */
+export function cutoffOf(
+  catalog: Pick<CatalogView, 'backups' | 'pieces'>,
+  now: Date,
+  retentionMs: number,
+): number {
+  const shown = moments(catalog)
+  let later = latestOf(catalog, now)
+  let left = retentionMs
+  for (const earlier of [...new Set(shown)].sort((a, b) => b - a)) {
+    if (earlier >= later) continue
+    const ran = Math.min(later - earlier, LONGEST_PAUSE_MS)
+    if (left <= ran) return later - left
+    left -= ran
+    later = earlier
+  }
+  return later - left
+}
+
+/** The present, as far as backups and WAL bear it out. */
+export function latestOf(catalog: Pick<CatalogView, 'backups' | 'pieces'>, now: Date): number {
+  const shown = moments(catalog)
+  return shown.length === 0 ? now.getTime() : Math.min(now.getTime(), longest(shown) + LONGEST_PAUSE_MS)
+}
+
+/** Milliseconds since 1970, by the server's clock then: backups taken, and commits stored. */
+export function moments({ backups, pieces }: Pick<CatalogView, 'backups' | 'pieces'>): number[] {
+  return [
+    ...backups.map(({ stoppedAt }) => Date.parse(stoppedAt)),
+    ...pieces.flatMap(({ commitMs }) => (commitMs > 0 ? [commitMs] : [])),
+  ]
+}
+
+function longest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value))
+}
