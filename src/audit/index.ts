@@ -25,7 +25,7 @@ export { countPending } from './ledger/pending.ts'
 export { type ConsistencyProof, proveConsistency, proveRow } from './ledger/proof.ts'
 export type { ProofBundle } from './ledger/proof-bundle.ts'
 export { type Published, publishCheckpoints } from './ledger/publish.ts'
-export { publishedNotes } from './ledger/published.ts'
+export { type ListedCheckpoint, publishedNotes } from './ledger/published.ts'
 export {
   type LedgerPage,
   type LedgerRecordsQuery,

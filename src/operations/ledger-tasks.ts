@@ -1,5 +1,6 @@
 import {
   describeHolder,
+  type ListedCheckpoint,
   type LogReport,
   logs,
   openEpochsWhereNeeded,
@@ -84,6 +85,10 @@ export async function verifyCopy(
     archived: archivedRows(database, actor, store),
     published: async function* (log, from) {
       for await (const note of publishedNotes(store, log, from)) {
+        if (typeof note !== 'string') {
+          yield note
+          continue
+        }
         const [origin = '', size = '0'] = note.split('\n')
         const own = known.get(`${log} ${origin}`)
         if (own !== undefined && BigInt(size) <= own) yield note
@@ -101,7 +106,7 @@ async function* externalNotes(
   log: string,
   from: bigint,
   onAway: (witness: string, error: AkashiError) => void,
-): AsyncIterable<string> {
+): AsyncIterable<string | ListedCheckpoint> {
   yield* publishedNotes(store, log, from)
   yield* witnessedNotes(database, actor, log, onAway)
 }

@@ -15,6 +15,7 @@ export type ProblemKind =
   | 'unsealed'
   | 'checkpoint'
   | 'trigger'
+  | 'catalog'
 
 export interface Problem {
   readonly kind: ProblemKind
