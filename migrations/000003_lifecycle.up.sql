@@ -379,6 +379,7 @@ begin
   perform akashi_audit.protect_partition(child, policy.schema_name, policy.table_name);
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
   execute format('alter table %s drop constraint bounds', child);
+  perform akashi_audit.record_relations('partition', array[child]);
 end
 $$;
 

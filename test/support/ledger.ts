@@ -26,7 +26,7 @@ export interface TestLedger {
   /** Seals what is below the frontier now. */
   sealOnce(): Promise<void>
   verify(options?: Partial<Parameters<typeof verify>[2]>, where?: Database): Promise<VerifyReport>
-  /** Problems of all logs. */
+  /** Problems of all logs but those of the catalog: tests of rows leave traces in it, and it has tests of its own. */
   problems(options?: Partial<Parameters<typeof verify>[2]>, where?: Database): Promise<Problem[]>
   readonly keyring: Keyring
 }
@@ -72,6 +72,9 @@ export function testLedger(worker: Database): TestLedger {
     },
     sealOnce,
     verify: run,
-    problems: async (options, where) => (await run(options, where)).logs.flatMap((log) => log.problems),
+    problems: async (options, where) =>
+      (await run(options, where)).logs
+        .flatMap((log) => log.problems)
+        .filter(({ kind }) => kind !== 'catalog'),
   }
 }

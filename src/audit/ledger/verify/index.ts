@@ -3,6 +3,7 @@ import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { epochKeys } from '../epoch/keys.ts'
 import { readEpochs } from '../epoch/link.ts'
 import { type LogDefinition, logs } from '../logs.ts'
+import { catalogProblems } from '../manifest/index.ts'
 import type { Head } from '../store.ts'
 import { verifyArchived } from './archived-rows.ts'
 import { verifyEpochs } from './epochs.ts'
@@ -79,6 +80,7 @@ async function verifyLog(
   given: VerifyOptions,
 ): Promise<LogReport> {
   const problems = new ProblemList()
+  if (log === logs[0]) await verifyCatalog(session, problems)
   const { head, options } = await openLog(session, log, given, problems)
   const since = options.mode === 'incremental' ? await goOnFrom(session, head, options, problems) : null
   const from = since?.size ?? 0n
@@ -146,6 +148,12 @@ export function reportOf(
     problems: problems.listed,
     unlisted: problems.unlisted,
   }
+}
+
+/** The database's code is compared with the program's: what it says of itself may be what an attacker wants. */
+export async function verifyCatalog(session: Session, problems: ProblemList): Promise<void> {
+  for (const { object, detail } of await catalogProblems(session))
+    problems.add('catalog', null, object, `${object}: ${detail}`)
 }
 
 async function verifyTriggers(session: Session, log: LogDefinition, problems: ProblemList): Promise<void> {

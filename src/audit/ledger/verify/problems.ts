@@ -5,7 +5,8 @@
  * in the database nor archived nor retired, is gone. added: a
  * row below the frontier has no entry. reordered: entries stand at each other's positions. unsealed: a
  * row that the sealer should have taken long ago. checkpoint: the tree, its head or a published
- * checkpoint disagree. trigger: a trigger that records or guards is missing or disabled.
+ * checkpoint disagree. trigger: a trigger that records or guards is missing or disabled. catalog: an object that the
+ * proof stands on is not the one that the program ships, or was changed by a transaction that is not recorded.
  */
 export type ProblemKind =
   | 'changed'

@@ -8,7 +8,7 @@ import { type Head, tileReader } from '../store.ts'
 import { TiledTree } from '../tiles.ts'
 import { noFindings, verifyObject } from './archived-rows.ts'
 import { headToVerify, verifyHead } from './head.ts'
-import { reportOf } from './index.ts'
+import { reportOf, verifyCatalog } from './index.ts'
 import {
   forgetObjects,
   markUnits,
@@ -66,6 +66,7 @@ interface Scrubbed {
 async function scrubLog(session: Session, log: LogDefinition, options: ScrubOptions): Promise<Scrubbed> {
   const { archived, signal, slices: limit = SCRUB_SLICES } = options
   const problems = new ProblemList()
+  if (log === logs[0]) await verifyCatalog(session, problems)
   const head = await headToVerify(session, log)
   await verifyHead(head, options, problems)
   const tree = new TiledTree(head.size, tileReader(session, log.log))

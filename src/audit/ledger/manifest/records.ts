@@ -1,0 +1,102 @@
+/**
+ * Transactions that were allowed to change the catalog. Each is recorded in the trail, which is sealed, so that an
+ * object that was changed and put back shows by the transaction that wrote its row.
+ */
+import type { Session } from '../../../postgres/index.ts'
+import { FENCE, postgresEntrySql } from '../encoding.ts'
+import { auditLogs } from '../logs.ts'
+import type { CatalogObject } from './catalog.ts'
+import type { Difference } from './compare.ts'
+
+interface Row {
+  readonly id: string
+  readonly recordedAt: string
+  /** Every transaction that the catalog had rows of; null in a record of some relations. */
+  readonly transactions: readonly string[] | null
+  /** By relation; null in a record of the whole catalog. */
+  readonly relations: Readonly<Record<string, readonly string[]>> | null
+  /** sealed, waiting: not yet sealed; otherwise the record is not what was sealed, or never was. */
+  readonly state: 'sealed' | 'waiting' | 'changed' | 'missing'
+}
+
+/** Kinds whose rows are written only by what is recorded. */
+const WATCHED: ReadonlySet<string> = new Set([
+  'function',
+  'relation',
+  'column',
+  'constraint',
+  'trigger',
+  'rule',
+  'policy',
+])
+
+/** Tables of people and permissions, to which others may add foreign keys; their columns and rows are not the proof. */
+const OTHERS_REFER_TO = /^akashi_auth\.(?!login_attempts)/
+
+/** Objects that are named one by one; more are one finding, since a restored database has new rows altogether. */
+const MAX_NAMED = 100
+
+export async function unrecordedChanges(
+  session: Session,
+  objects: readonly CatalogObject[],
+): Promise<Difference[]> {
+  const found: Difference[] = []
+  const records: Row[] = []
+  for (const record of await readRecords(session)) {
+    if (record.state === 'sealed' || record.state === 'waiting') records.push(record)
+    else
+      found.push({
+        object: `catalog record ${record.id}`,
+        detail: record.state === 'changed' ? 'it is not what was sealed' : 'the trail has no such row',
+      })
+  }
+  const whole = records.findLastIndex(({ transactions }) => transactions !== null)
+  const allowed = new Set(records[whole]?.transactions)
+  const byRelation = new Map<string, Set<string>>()
+  for (const { relations } of records.slice(whole + 1)) {
+    for (const [relation, transactions] of Object.entries(relations ?? {}))
+      byRelation.set(relation, new Set([...(byRelation.get(relation) ?? []), ...transactions]))
+  }
+  const changed = objects.filter(
+    ({ kind, relation, xmin, properties }) =>
+      WATCHED.has(kind) &&
+      properties['kind'] !== 'S' &&
+      !(OTHERS_REFER_TO.test(relation ?? '') && kind !== 'trigger' && kind !== 'rule' && kind !== 'policy') &&
+      !allowed.has(xmin) &&
+      byRelation.get(relation ?? '')?.has(xmin) !== true,
+  )
+  if (changed.length > MAX_NAMED || whole < 0) {
+    return [
+      ...found,
+      {
+        object: 'catalog',
+        detail: `${changed.length} objects were written by transactions that are not recorded; after a restore or an upgrade: akashi audit record-catalog`,
+      },
+    ]
+  }
+  for (const { kind, name, xmin } of changed)
+    found.push({
+      object: `${kind} ${name}`,
+      detail: `transaction ${xmin} changed it, which is not recorded: it may have been something else for a while`,
+    })
+  return found
+}
+
+/** In the order in which they were made. The row that a record keeps must be the one whose entry was sealed. */
+async function readRecords(session: Session): Promise<Row[]> {
+  const entry = postgresEntrySql(auditLogs)
+  const { rows } = await session.query<Row>(
+    `select t.id, t.at as "recordedAt", t.detail -> 'transactions' as transactions, t.detail -> 'relations' as relations,
+            case when e.entry_hash is not null then case when e.entry_hash = ${entry.hash} then 'sealed' else 'changed' end
+                 when w.id is not null then 'waiting' else 'missing' end as state
+     from (select r.id, r.created_at as at, r.detail, r.seq as place, c.number, ${entry.texts}
+           from akashi_audit.catalog_records c cross join lateral jsonb_populate_record(null::akashi_audit.audit_logs, c.row) r
+           where r.event_type = 'catalog_recorded' ${FENCE}) t
+     left join akashi_audit.ledger_entries e on e.log = 'audit_logs' and e.row_id = t.id
+     left join lateral (
+       select a.id from akashi_audit.audit_logs a where e.row_id is null and a.id = t.id and a.created_at = t.at and a.detail = t.detail
+     ) w on true
+     order by t.number`,
+  )
+  return rows
+}
