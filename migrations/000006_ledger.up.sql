@@ -116,10 +116,13 @@ create table akashi_audit.ledger_checkpoints (
   root         bytea not null check (octet_length(root) = 32),
   note         text not null,
   published_at timestamptz not null default now(),
+  xid          xid8 not null default pg_current_xact_id(),
   primary key (log, epoch, size)
 );
 comment on table akashi_audit.ledger_checkpoints is
   'Checkpoints that were published: signed notes that outlive any later head.';
+comment on column akashi_audit.ledger_checkpoints.xid is
+  'The transaction that kept it: what a later one wrote is not older than published_at.';
 alter table akashi_audit.ledger_checkpoints enable row level security, force row level security;
 create policy ledger_checkpoints_worker on akashi_audit.ledger_checkpoints to akashi_worker using (true) with check (true);
 create policy ledger_checkpoints_read on akashi_audit.ledger_checkpoints for select to akashi_app, akashi_security_admin, akashi_reader using (true);

@@ -256,11 +256,13 @@ create table akashi_audit.ledger_checkpoints (
   root bytea not null,
   note text not null,
   published_at timestamp with time zone default now() not null,
+  xid xid8 default pg_current_xact_id() not null,
   constraint ledger_checkpoints_pkey PRIMARY KEY (log, epoch, size),
   constraint ledger_checkpoints_root_check CHECK ((octet_length(root) = 32))
 );
 alter table akashi_audit.ledger_checkpoints owner to akashi_owner;
 comment on table akashi_audit.ledger_checkpoints is 'Checkpoints that were published: signed notes that outlive any later head.';
+comment on column akashi_audit.ledger_checkpoints.xid is 'The transaction that kept it: what a later one wrote is not older than published_at.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.ledger_checkpoints enable always trigger refuse_change;
 alter table akashi_audit.ledger_checkpoints enable row level security;

@@ -46,11 +46,13 @@ export async function verifyAndRecord(
   options: {
     /** Default full. */
     readonly mode?: VerifyMode
+    /** Hashes every row in this program too. */
+    readonly secondOpinion?: boolean
     readonly signal?: AbortSignal
     readonly onAway?: (witness: string, error: AkashiError) => void
   } = {},
 ): Promise<VerifyReport> {
-  const { mode = 'full', signal, onAway = () => undefined } = options
+  const { mode = 'full', secondOpinion = false, signal, onAway = () => undefined } = options
   const startedAt = new Date()
   const objects = new Map<string, string[]>()
   const parts = {
@@ -58,7 +60,12 @@ export async function verifyAndRecord(
     published: (log: string, from: bigint) => externalNotes(database, actor, store, log, from, onAway),
     onObject: (log: string, object: string) => objects.set(log, [...(objects.get(log) ?? []), object]),
     archived: archivedRows(database, actor, store),
+<<<<<<< HEAD
     ...given({ signal }),
+=======
+    secondOpinion,
+    ...(signal === undefined ? {} : { signal }),
+>>>>>>> 1cc59ff (Hash rows in the program as well, and name rows that claim a time before their transaction)
   }
   const report =
     mode === 'scrub' ? await scrub(database, actor, parts) : await verify(database, actor, { ...parts, mode })

@@ -55,7 +55,8 @@ async function problemsIn(session: DirectSession, notes: ReadonlyMap<string, str
       yield* notes.get(log) ?? []
     },
   })
-  return report.logs.flatMap((log) => log.problems)
+  // Each attack leaves its traces in the catalog as well, which have tests of their own.
+  return report.logs.flatMap((log) => log.problems).filter(({ kind }) => kind !== 'catalog')
 }
 
 const nobody: ReadonlyMap<string, string[]> = new Map()
@@ -92,6 +93,7 @@ async function asTamperer(
 
 /** Tables whose guards verification looks at. */
 const watched = [
+  'akashi_audit.catalog_records',
   'akashi_audit.audit_logs',
   'akashi_audit.ledger_',
   'akashi_audit.losses',

@@ -20,10 +20,13 @@ export async function catalogProblems(session: Session): Promise<Difference[]> {
   )
   const objects = await readCatalog(session)
   const protection = await readProtection(session)
-  return [
-    ...builtIns,
+  const different = [
     ...compareCatalog(objects, await readManifest(), rows[0]?.version ?? 0),
     ...protection.differences,
-    ...(await unrecordedChanges(session, [...objects, ...protection.triggers])),
   ]
+  const named = new Set(different.map(({ object }) => object))
+  const unnamed = [...objects, ...protection.triggers].filter(
+    ({ kind, name }) => !named.has(`${kind} ${name}`),
+  )
+  return [...builtIns, ...different, ...(await unrecordedChanges(session, unnamed))]
 }

@@ -36,6 +36,9 @@ const OTHERS_REFER_TO = /^akashi_auth\.(?!login_attempts)/
 /** Objects that are named one by one; more are one finding, since a restored database has new rows altogether. */
 const MAX_NAMED = 100
 
+/** Names that one finding shows. */
+const SHOWN_NAMES = 5
+
 export async function unrecordedChanges(
   session: Session,
   objects: readonly CatalogObject[],
@@ -74,12 +77,29 @@ export async function unrecordedChanges(
       },
     ]
   }
-  for (const { kind, name, xmin } of changed)
-    found.push({
-      object: `${kind} ${name}`,
-      detail: `transaction ${xmin} changed it, which is not recorded: it may have been something else for a while`,
-    })
-  return found
+  return [...found, ...describe(changed)]
+}
+
+/** One finding for each relation or function and transaction. */
+function describe(changed: readonly CatalogObject[]): Difference[] {
+  const groups = new Map<string, CatalogObject[]>()
+  for (const object of changed) {
+    const key = `${object.relation ?? object.name} ${object.xmin}`
+    groups.set(key, [...(groups.get(key) ?? []), object])
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group
+    if (first === undefined) return []
+    const whole = group.length > 1
+    const names = group.map(({ kind, name }) => `${kind} ${name}`)
+    const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : ''
+    return [
+      {
+        object: whole ? `relation ${first.relation}` : `${first.kind} ${first.name}`,
+        detail: `transaction ${first.xmin} changed ${whole ? `${names.slice(0, SHOWN_NAMES).join(', ')}${more}` : 'it'}, which is not recorded: it may have been something else for a while`,
+      },
+    ]
+  })
 }
 
 /** In the order in which they were made. The row that a record keeps must be the one whose entry was sealed. */

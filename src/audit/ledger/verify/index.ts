@@ -16,6 +16,7 @@ import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
 import { type Collected, collectPublished, publishedCheckpoints } from './published-checkpoints.ts'
 import { verifyRetired } from './retired-rows.ts'
 import { verifyRows } from './rows.ts'
+import { verifyHere } from './second-opinion.ts'
 import { verifyTree } from './tree.ts'
 import { UnreadObjects } from './unread.ts'
 
@@ -98,6 +99,7 @@ async function verifyLog(
     unread: new UnreadObjects(archived.unreadObjects),
   }
   const rows = await verifyRows(session, log, head, begun, since, elsewhere, problems)
+  await verifyHere(session, log, head, from, options.secondOpinion === true, problems, options.signal)
   await verifyTriggers(session, log, problems)
   if (log === logs[0]) await verifyLogs(session, problems)
   return reportOf(head, from, problems, {

@@ -3,6 +3,7 @@ import type { Session } from '../../../postgres/index.ts'
 import { FENCE, postgresEntrySql, shortArraysSql } from '../encoding.ts'
 import type { LogDefinition } from '../logs.ts'
 import type { Head } from '../store.ts'
+import { CLOCK_TOLERANCE_S, readAnchors } from './anchors.ts'
 import type { PositionSet } from './position-set.ts'
 import { MAX_PROBLEMS, type ProblemList } from './problems.ts'
 import type { UnreadObjects } from './unread.ts'
@@ -40,7 +41,7 @@ const noCounts: Counts = {
 
 export interface Finding {
   /** retimed: the entry names another time than the row. doubled: the row is there more than once. */
-  readonly kind: 'changed' | 'retimed' | 'removed' | 'added' | 'doubled' | 'unsealed'
+  readonly kind: 'changed' | 'retimed' | 'removed' | 'added' | 'doubled' | 'unsealed' | 'backdated'
   readonly position: string | null
   readonly id: string
   readonly at: string
@@ -84,12 +85,21 @@ export async function verifyRows(
   problems: ProblemList,
 ): Promise<{ checked: number; retired: number }> {
   const from = since?.size.toString() ?? '0'
-  const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S, head.seqFloor, begun.toString()]
+  const values: unknown[] = [
+    log.log,
+    head.lastXid,
+    head.lastSeq,
+    UNSEALED_AFTER_S,
+    head.seqFloor,
+    begun.toString(),
+  ]
   if (since !== null) {
     values.push(since.lastXid, since.lastSeq, from)
     // The new rows are found by their index, whatever the statistics of a table that only grows say.
     await session.query("select set_config('enable_seqscan', 'off', true)")
   }
+  const { xids, times } = await readAnchors(session, head)
+  values.push(xids, times)
   const { rows } = await session.query<Counts>(countsSql(log, since !== null, randomInt(MAX_SEED)), values)
   const counts = rows[0] ?? noCounts
   if (counts.wrong > 0) {
@@ -227,6 +237,8 @@ export function describe(log: LogDefinition, { kind, id, at }: Finding): string 
       return `${row} (${at}) was put below the sealed frontier`
     case 'doubled':
       return `${row} (${at}) is there more than once`
+    case 'backdated':
+      return `${row} claims to be of ${at}, when its transaction had not begun`
     case 'unsealed':
       return `${row} (${at}) was never sealed`
   }
@@ -277,6 +289,7 @@ interface Which {
  */
 function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): string {
   const entry = postgresEntrySql(log, { arrays })
+  const [xids, times] = tail ? ['$10::bigint[]', '$11::timestamptz[]'] : ['$7::bigint[]', '$8::timestamptz[]']
   const arrived = 'received_at' in log.columns ? 'received_at' : 'created_at'
   return `
     select h.id, h.created_at, e.position,
@@ -284,6 +297,8 @@ function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): s
         when e.entry_hash <> h.entry_hash then 'changed'
         when e.created_at <> h.created_at then 'retimed'
         when (h.seq <= $5::bigint) <> (e.position < $6::bigint) then 'misplaced'
+        when h.seq > $5::bigint and h.arrived < (${times})[width_bucket(h.xid::text::bigint - 1, ${xids})]
+          - make_interval(secs => ${CLOCK_TOLERANCE_S}) then 'backdated'
         when e.row_id is not null then null
         when h.seq <= $5::bigint or (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
         when h.xid >= pg_snapshot_xmax(pg_current_snapshot())

@@ -21,6 +21,7 @@ import {
 import { type VerifyOptions, verifyTransaction, withCachedKeys } from './options.ts'
 import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
 import { addedRows, type Cursor, moveCursor } from './scrub-rows.ts'
+import { verifyHere } from './second-opinion.ts'
 import { type Missing, verifyMissing, verifySlice } from './slice.ts'
 import { checkTiles } from './tree.ts'
 
@@ -90,6 +91,7 @@ async function scrubLog(session: Session, log: LogDefinition, options: ScrubOpti
     await verifyObject(session, log, archived, oldest, findings, problems, signal)
     if (findings.unread.length === 0) units.push(objectUnit(oldest.name))
   }
+  await verifyHere(session, log, head, 0n, false, problems, signal)
   const cursor = await addedRows(session, log, head, Number(SLICE_ENTRIES) * limit, problems)
   return {
     report: reportOf(head, 0n, problems, {
