@@ -23,6 +23,7 @@ export { auditLogs, type LogDefinition, logNamed, logs, securityEvents } from '.
 export { type CatalogObject, readCatalog } from './ledger/manifest/catalog.ts'
 export { catalogProblems, type Difference } from './ledger/manifest/index.ts'
 export { manifestText } from './ledger/manifest/manifest.ts'
+export { recordCatalog } from './ledger/manifest/records.ts'
 export { emptyRoot } from './ledger/merkle.ts'
 export { countPending } from './ledger/pending.ts'
 export { type ConsistencyProof, proveConsistency, proveRow } from './ledger/proof.ts'

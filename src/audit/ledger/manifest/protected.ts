@@ -36,8 +36,9 @@ export async function readProtection(
     from akashi_audit.protected_tables p
     join pg_namespace n on n.nspname = p.schema_name join pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
     cross join lateral (
-      select k.relname, kn.nspname, k.oid from pg_class k join pg_namespace kn on kn.oid = k.relnamespace
-      where k.oid = c.oid or k.oid in (select relid from pg_partition_tree(c.oid::regclass))
+      select k.relname, kn.nspname, k.oid
+      from (select c.oid union select relid from pg_partition_tree(c.oid::regclass)) own
+      join pg_class k on k.oid = own.oid join pg_namespace kn on kn.oid = k.relnamespace
     ) part
     left join pg_trigger t on t.tgrelid = part.oid and t.tgname ^@ 'akashi_audit_' and not t.tgisinternal`)
   const found: Difference[] = []

@@ -2,7 +2,8 @@
  * Transactions that were allowed to change the catalog. Each is recorded in the trail, which is sealed, so that an
  * object that was changed and put back shows by the transaction that wrote its row.
  */
-import type { Session } from '../../../postgres/index.ts'
+import { AkashiError } from '../../../foundation/index.ts'
+import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { FENCE, postgresEntrySql } from '../encoding.ts'
 import { auditLogs } from '../logs.ts'
 import type { CatalogObject } from './catalog.ts'
@@ -17,6 +18,18 @@ interface Row {
   readonly relations: Readonly<Record<string, readonly string[]>> | null
   /** sealed, waiting: not yet sealed; otherwise the record is not what was sealed, or never was. */
   readonly state: 'sealed' | 'waiting' | 'changed' | 'missing'
+}
+
+/**
+ * Records the whole catalog as it is now, by an administrator: what was changed before is accepted, and that is a
+ * critical event.
+ */
+export async function recordCatalog(owner: Database, actor: Actor, reason: string): Promise<void> {
+  if (reason.trim() === '' || /\p{Cc}/u.test(reason))
+    throw new AkashiError('invalid_input', 'the reason is one line of text')
+  await owner.transaction(actor, (session) =>
+    session.query("select akashi_audit.record_catalog('ordered', $1)", [reason]),
+  )
 }
 
 /** Kinds whose rows are written only by what is recorded. */
