@@ -54,7 +54,7 @@ const DAY_SECONDS = 86_400
  * Problems that say nothing about a restored copy: a trigger that was missing at the target time is missing in
  * the copy too, and rows that waited for the sealer then still wait.
  */
-const LIVE_ONLY: ReadonlySet<ProblemKind> = new Set(['catalog', 'trigger', 'unsealed'])
+const LIVE_ONLY: ReadonlySet<ProblemKind> = new Set(['trigger', 'unsealed'])
 
 interface Limits {
   readonly rpoSeconds: number

@@ -60,6 +60,118 @@ export async function verifyAndRecord(
     published: (log: string, from: bigint) => externalNotes(database, actor, store, log, from, onAway),
     onObject: (log: string, object: string) => objects.set(log, [...(objects.get(log) ?? []), object]),
     archived: archivedRows(database, actor, store),
+    secondOpinion,
+    ...given({ signal }),
+  }
+  const report =
+    mode === 'scrub' ? await scrub(database, actor, parts) : await verify(database, actor, { ...parts, mode })
+  await recordVerification(database, actor, startedAt, report, objects)
+  return report
+}
+
+/**
+ * Verifies the ledger of a restored copy without writing anything. Checkpoints published after its target time
+ * are skipped, since the copy cannot have their entries.
+ */
+export async function verifyCopy(
+  database: Database,
+  actor: Actor,
+  { keyring, store }: LedgerParts,
+  signal?: AbortSignal,
+): Promise<VerifyReport> {
+  const known = await database.transaction(actor, async (session) => {
+    const origins = await readOrigins(session)
+    return new Map(origins.map(({ log, origin, size }) => [`${log} ${origin}`, size]))
+  })
+  return await verify(database, actor, {
+    verifierKeys: verifierKeys(keyring),
+    catalog: false,
+    archived: archivedRows(database, actor, store),
+    published: async function* (log, from) {
+      for await (const note of publishedNotes(store, log, from)) {
+        if (typeof note !== 'string') {
+          yield note
+          continue
+        }
+        const [origin = '', size = '0'] = note.split('\n')
+        const own = known.get(`${log} ${origin}`)
+        if (own !== undefined && BigInt(size) <= own) yield note
+      }
+    },
+    ...given({ signal }),
+  })
+}
+
+/** Every checkpoint of a log outside the database: published ones and those of witnesses. */
+async function* externalNotes(
+  database: Database,
+  actor: Actor,
+  store: ObjectStore,
+  log: string,
+  from: bigint,
+  onAway: (witness: string, error: AkashiError) => void,
+): AsyncIterable<string | ListedCheckpoint> {
+  yield* publishedNotes(store, log, from)
+  yield* witnessedNotes(database, actor, log, onAway)
+}
+
+/**
+ * Submits every head to every trusted witness. An unreachable witness is logged; one that cosigned another history
+ * raises an alarm and makes this fail with `integrity`.
+ */
+async function submitToWitnesses(
+  database: Database,
+  actor: Actor,
+  log: Log,
+  signal: AbortSignal,
+): Promise<number> {
+  const witnesses = await trustedWitnesses(database, actor)
+  const outcomes = await witnessHeads(database, actor, witnesses.map(witnessAddress), { signal })
+  await watchWitnesses(database, actor, outcomes)
+  for (const { witness, log: name, error } of outcomes) {
+    if (error?.code === 'integrity') throw error
+    if (error !== null) log.warn({ witness, log: name, err: error }, 'a witness did not cosign')
+  }
+  return outcomes.filter(({ cosigned }) => cosigned !== null).length
+}
+
+/** A task that fails if the verification finds problems. */
+function verification(parts: LedgerParts, mode: VerifyMode): Task {
+  return async ({ worker, actor, signal }) => {
+    const report = await verifyAndRecord(worker, actor, parts, { mode, signal })
+    if (!report.ok) {
+      const problems = report.logs.flatMap((log) => log.problems)
+      throw new AkashiError(
+        'integrity',
+        `verification found ${problems.length} problems, first: ${problems[0]?.detail}`,
+        { hint: 'run akashi verify' },
+      )
+    }
+    const sum = (count: (log: LogReport) => number) => report.logs.reduce((all, log) => all + count(log), 0)
+    return {
+      checked: sum(({ checked }) => checked),
+      retired: sum(({ retired }) => retired),
+      unread: sum(({ unread }) => unread.length),
+    }
+  }
+}
+
+/** The tasks of the ledger's scheduled jobs. */
+export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> {
+  return {
+    'ledger.verify': verification(parts, 'full'),
+    'ledger.verify_incremental': verification(parts, 'incremental'),
+    'ledger.scrub': verification(parts, 'scrub'),
+    'ledger.watch': async ({ worker, actor }) => {
+      const { triggers, catalog, holders } = await watchLedger(worker, actor)
+      const wrong = [
+        ...triggers.map(({ table, problem }) => `${table}: ${problem}`),
+        ...catalog.map(({ object, detail }) => `${object}: ${detail}`),
+        ...holders.map(describeHolder),
+        ...(await watchLeaderLocks(worker, actor)).map(describeLeaderLock),
+      ]
+      if (wrong.length > 0) {
+        throw new AkashiError('conflict', wrong.join('; '), {
           hint: 'run akashi verify; undo the change, or end the named transaction or session',
         })
       }

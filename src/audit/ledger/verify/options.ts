@@ -16,6 +16,8 @@ export interface VerifyOptions {
    * not be compared. Those of a size below `from` were checked before and may be left out.
    */
   readonly published?: (log: string, from: bigint) => AsyncIterable<string | ListedCheckpoint>
+  /** False for a copy, whose catalog is that of an earlier program and says nothing of the running system. */
+  readonly catalog?: boolean
   /** Hashes every row in this program too, and not only a sample. */
   readonly secondOpinion?: boolean
   /** Rows that left the database; without it an entry whose row is not there is one that was removed. */
