@@ -81,8 +81,7 @@ async function verifyLog(
   given: VerifyOptions,
 ): Promise<LogReport> {
   const problems = new ProblemList()
-  if (log === logs[0] && options.catalog !== false) await verifyCatalog(session, problems)
-  if (log === logs[0]) await verifyCatalog(session, problems)
+  if (log === logs[0] && given.catalog !== false) await verifyCatalog(session, problems)
   const { head, options } = await openLog(session, log, given, problems)
   const since = options.mode === 'incremental' ? await goOnFrom(session, head, options, problems) : null
   const from = since?.size ?? 0n
