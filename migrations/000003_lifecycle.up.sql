@@ -609,6 +609,7 @@ begin
   if hidden then
     execute format('drop policy akashi_drain on %s', fallback);
   end if;
+  perform akashi_audit.record_relations('drain', array[fallback]);
   perform akashi_lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
   action := 'drained';
   lower := lower(piece);

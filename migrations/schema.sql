@@ -3613,7 +3613,9 @@ AS $function$
 declare
   recorded constant uuid := akashi_audit.record_action('catalog_recorded', action, detail => keep_catalog_record.detail);
 begin
-  insert into akashi_audit.catalog_records (row) select to_jsonb(a) from akashi_audit.audit_logs a where a.id = recorded;
+  -- The time spares a look into every partition.
+  insert into akashi_audit.catalog_records (row)
+  select to_jsonb(a) from akashi_audit.audit_logs a where a.id = recorded and a.created_at >= now() - interval '1 minute';
 end
 $function$;
 alter function akashi_audit.keep_catalog_record(action text, detail jsonb) owner to akashi_owner;
@@ -8915,6 +8917,7 @@ begin
   if hidden then
     execute format('drop policy akashi_drain on %s', fallback);
   end if;
+  perform akashi_audit.record_relations('drain', array[fallback]);
   perform akashi_lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
   action := 'drained';
   lower := lower(piece);
