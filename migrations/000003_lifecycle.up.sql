@@ -434,6 +434,7 @@ begin
   perform akashi_audit.protect_partition(child, policy.schema_name, policy.table_name);
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
   execute format('alter table %s drop constraint bounds', child);
+  perform akashi_audit.record_relations('partition', array[child]);
 end
 $$;
 
@@ -663,6 +664,7 @@ begin
   if hidden then
     execute format('drop policy akashi_drain on %s', fallback);
   end if;
+  perform akashi_audit.record_relations('drain', array[fallback]);
   perform akashi_lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
   action := 'drained';
   lower := lower(piece);

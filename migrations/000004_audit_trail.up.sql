@@ -798,6 +798,53 @@ begin
 end
 $functions$;
 
+-- What may change the catalog says so here: an object that was changed and put back keeps the transaction that wrote
+-- its row, and verification names every one that is not recorded.
+create table akashi_audit.catalog_records (
+  number bigint generated always as identity primary key,
+  row    jsonb not null
+);
+comment on table akashi_audit.catalog_records is
+  'Transactions that changed the catalog of the record, in order. Append-only; `row` is the row of the trail that was sealed, kept for as long as the database is.';
+alter table akashi_audit.catalog_records enable row level security, force row level security;
+create policy catalog_records_owner on akashi_audit.catalog_records to akashi_owner using (true) with check (true);
+create policy catalog_records_read on akashi_audit.catalog_records for select to akashi_worker, akashi_security_admin using (true);
+grant select on akashi_audit.catalog_records to akashi_worker, akashi_security_admin;
+select akashi_audit.guard('akashi_audit.catalog_records');
+
+-- Transactions that wrote the catalog's rows of a relation, 32 bits each: its own, and those of its columns, constraints,
+-- triggers, rules and policies.
+create function akashi_audit.catalog_transactions(relation oid) returns text[]
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array_agg(distinct written order by written) from (
+    select c.xmin::text from pg_class c where c.oid = relation
+    union all select a.xmin::text from pg_attribute a where a.attrelid = relation and a.attnum > 0
+    union all select k.xmin::text from pg_constraint k where k.conrelid = relation
+    union all select t.xmin::text from pg_trigger t where t.tgrelid = relation
+    union all select r.xmin::text from pg_rewrite r where r.ev_class = relation
+    union all select p.xmin::text from pg_policy p where p.polrelid = relation
+  ) rows (written)
+$$;
+
+create function akashi_audit.keep_catalog_record(action text, detail jsonb) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  recorded constant uuid := akashi_audit.record_action('catalog_recorded', action, detail => keep_catalog_record.detail);
+begin
+  -- The time spares a look into every partition.
+  insert into akashi_audit.catalog_records (row)
+  select to_jsonb(a) from akashi_audit.audit_logs a where a.id = recorded and a.created_at >= now() - interval '1 minute';
+end
+$$;
+
+-- That the transaction of the caller changes these relations. What it changes of them afterwards is included.
+create function akashi_audit.record_relations(action text, relations regclass[]) returns void
+  language sql set search_path = pg_catalog, pg_temp as $$
+  select akashi_audit.keep_catalog_record(action, jsonb_build_object('relations',
+    jsonb_object_agg(n.nspname || '.' || c.relname, to_jsonb(akashi_audit.catalog_transactions(c.oid)))))
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = any (relations)
+$$;
+
 -- The triggers of one table or partition, always firing, also under session_replication_role = replica.
 create function akashi_audit.attach_triggers(target regclass, policy akashi_audit.protected_tables)
   returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -918,6 +965,7 @@ begin
   for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
     perform akashi_audit.attach_triggers(part, policy);
   end loop;
+  perform akashi_audit.record_relations('protect', array(select relid from pg_catalog.pg_partition_tree(target) union select target));
 end
 $$;
 comment on function akashi_audit.protect(regclass, text, text, jsonb, text[], text) is

@@ -116,10 +116,13 @@ create table akashi_audit.ledger_checkpoints (
   root         bytea not null check (octet_length(root) = 32),
   note         text not null,
   published_at timestamptz not null default now(),
+  xid          xid8 not null default pg_current_xact_id(),
   primary key (log, epoch, size)
 );
 comment on table akashi_audit.ledger_checkpoints is
   'Checkpoints that were published: signed notes that outlive any later head.';
+comment on column akashi_audit.ledger_checkpoints.xid is
+  'The transaction that kept it: what a later one wrote is not older than published_at.';
 alter table akashi_audit.ledger_checkpoints enable row level security, force row level security;
 create policy ledger_checkpoints_worker on akashi_audit.ledger_checkpoints to akashi_worker using (true) with check (true);
 create policy ledger_checkpoints_read on akashi_audit.ledger_checkpoints for select to akashi_app, akashi_security_admin, akashi_reader using (true);
@@ -384,7 +387,8 @@ select akashi_audit.exempt('akashi_audit.ledger_heads', 'part of the ledger'), a
        akashi_audit.exempt('akashi_audit.witnesses', 'changed by administrators; each row says who and when'),
        akashi_audit.exempt('akashi_audit.verifications', 'append-only itself'),
        akashi_audit.exempt('akashi_audit.retention_records', 'append-only and signed itself'),
-       akashi_audit.exempt('akashi_audit.standing_alarms', 'each alarm is a security event');
+       akashi_audit.exempt('akashi_audit.standing_alarms', 'each alarm is a security event'),
+       akashi_audit.exempt('akashi_audit.catalog_records', 'append-only itself; each record is a row of the trail');
 
 -- Bulk readers see every row or none: row security filters silently, so they ask first.
 create function akashi_audit.assert_unfiltered(target regclass) returns void
@@ -442,6 +446,7 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
                  ('akashi_audit.ledger_heads', 'keep_head', 'akashi_audit.keep_head'),
                  ('akashi_audit.ledger_heads', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.losses', 'keep_loss', 'akashi_audit.keep_loss'),
+                 ('akashi_audit.catalog_records', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.losses', 'refuse_change', 'akashi_audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (
     select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event,
@@ -512,6 +517,50 @@ create function akashi_audit.system_identity(out system_identifier bigint, out t
   from pg_catalog.pg_control_system() s
 $$;
 grant execute on function akashi_audit.system_identity() to akashi_worker, akashi_security_admin;
+
+-- Records the whole catalog as it is. Before it, the one of this cluster that came last counts no more.
+create function akashi_audit.record_catalog(action text, reason text default null) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  wanted constant text[] := array['akashi_archive', 'akashi_audit', 'akashi_auth', 'akashi_keys', 'akashi_lifecycle', 'akashi_security'];
+  written text[];
+begin
+  select array_agg(distinct t.xmin order by t.xmin) into written from (
+    select p.xmin::text from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = any (wanted)
+    union
+    select unnest(akashi_audit.catalog_transactions(c.oid))
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = any (wanted) and c.relkind in ('r', 'p', 'v', 'm', 'c', 'f')
+    union
+    select t.xmin::text from pg_catalog.pg_trigger t where t.tgname ^@ 'akashi_audit_' and not t.tgisinternal
+  ) t;
+  perform akashi_audit.keep_catalog_record(action, jsonb_strip_nulls(jsonb_build_object('transactions', written, 'reason', reason,
+    'system_identifier', (select s.system_identifier::text from akashi_audit.system_identity() s))));
+  if action <> 'migrate' then
+    perform akashi_security.record_event(event_type => 'catalog_recorded', event_category => 'integrity', severity => 'critical',
+      source_service => 'akashi', action_performed => action, result => 'success', ocsf_class_uid => 2004,
+      event_details => jsonb_strip_nulls(jsonb_build_object('reason', reason)));
+  end if;
+end
+$$;
+comment on function akashi_audit.record_catalog(text, text) is
+  'Records which transactions wrote the catalog: after a migration, an upgrade, a logical restore, or a change that an administrator made. Changes that were not recorded before are accepted, and that is an alarm.';
+
+-- After a migration, and in a cluster in which the catalog was never recorded: there every row is new.
+create function akashi_audit.record_catalog_after(migrated boolean) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  here constant text := (select s.system_identifier::text from akashi_audit.system_identity() s);
+  last constant text := (select c.row -> 'detail' ->> 'system_identifier' from akashi_audit.catalog_records c
+                         where c.row -> 'detail' ? 'system_identifier' order by c.number desc limit 1);
+begin
+  if migrated then
+    perform akashi_audit.record_catalog('migrate');
+  elsif last is distinct from here then
+    perform akashi_audit.record_catalog('moved', format('the catalog was last recorded in cluster %s', last));
+  end if;
+end
+$$;
 
 -- Holds writers off a log's table until the transaction ends: whatever is in it then is committed. Returns the
 -- last number that may be used: a statement numbers its rows from the one that it took of the sequence, and up to

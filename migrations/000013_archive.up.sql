@@ -272,6 +272,7 @@ begin
   execute format('create or replace trigger refuse_insert before insert on akashi_archive.%I
     for each statement execute function akashi_audit.refuse_change()', partition_name);
   execute format('alter table akashi_archive.%I enable always trigger refuse_insert', partition_name);
+  perform akashi_audit.record_relations('detach', array[format('akashi_archive.%I', partition_name)::regclass]);
   execute format('comment on table akashi_archive.%I is %L', partition_name,
     format('detached from %s, rows from %s to %s', parent, bounds.lower, bounds.upper));
   update akashi_lifecycle.exports e set state = 'detached', detached_at = clock_timestamp()

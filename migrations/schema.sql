@@ -211,6 +211,22 @@ grant select (tenant_id) on akashi_audit.audit_logs to akashi_reader;
 grant select (data_classification) on akashi_audit.audit_logs to akashi_reader;
 grant select (compliance_context) on akashi_audit.audit_logs to akashi_reader;
 
+create table akashi_audit.catalog_records (
+  number bigint generated always as identity not null,
+  "row" jsonb not null,
+  constraint catalog_records_pkey PRIMARY KEY (number)
+);
+alter table akashi_audit.catalog_records owner to akashi_owner;
+comment on table akashi_audit.catalog_records is 'Transactions that changed the catalog of the record, in order. Append-only; `row` is the row of the trail that was sealed, kept for as long as the database is.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.catalog_records FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.catalog_records enable always trigger refuse_change;
+alter table akashi_audit.catalog_records enable row level security;
+alter table akashi_audit.catalog_records force row level security;
+create policy catalog_records_owner on akashi_audit.catalog_records for all to akashi_owner using (true) with check (true);
+create policy catalog_records_read on akashi_audit.catalog_records for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.catalog_records to akashi_security_admin;
+grant select on akashi_audit.catalog_records to akashi_worker;
+
 create table akashi_audit.exempt_tables (
   schema_name text not null,
   table_name text not null,
@@ -240,11 +256,13 @@ create table akashi_audit.ledger_checkpoints (
   root bytea not null,
   note text not null,
   published_at timestamp with time zone default now() not null,
+  xid xid8 default pg_current_xact_id() not null,
   constraint ledger_checkpoints_pkey PRIMARY KEY (log, epoch, size),
   constraint ledger_checkpoints_root_check CHECK ((octet_length(root) = 32))
 );
 alter table akashi_audit.ledger_checkpoints owner to akashi_owner;
 comment on table akashi_audit.ledger_checkpoints is 'Checkpoints that were published: signed notes that outlive any later head.';
+comment on column akashi_audit.ledger_checkpoints.xid is 'The transaction that kept it: what a later one wrote is not older than published_at.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.ledger_checkpoints enable always trigger refuse_change;
 alter table akashi_audit.ledger_checkpoints enable row level security;
@@ -3301,6 +3319,23 @@ end
 $function$;
 alter function akashi_audit.bulk_statement(relation oid, operation text, redacted boolean) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.catalog_transactions(relation oid)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array_agg(distinct written order by written) from (
+    select c.xmin::text from pg_class c where c.oid = relation
+    union all select a.xmin::text from pg_attribute a where a.attrelid = relation and a.attnum > 0
+    union all select k.xmin::text from pg_constraint k where k.conrelid = relation
+    union all select t.xmin::text from pg_trigger t where t.tgrelid = relation
+    union all select r.xmin::text from pg_rewrite r where r.ev_class = relation
+    union all select p.xmin::text from pg_policy p where p.polrelid = relation
+  ) rows (written)
+$function$;
+alter function akashi_audit.catalog_transactions(relation oid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.count_about(data_subject text)
  RETURNS bigint
  LANGUAGE sql
@@ -3545,6 +3580,22 @@ AS $function$
   where not owner.rolsuper
 $function$;
 alter function akashi_audit.json_casts(relation oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.keep_catalog_record(action text, detail jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  recorded constant uuid := akashi_audit.record_action('catalog_recorded', action, detail => keep_catalog_record.detail);
+begin
+  -- The time spares a look into every partition.
+  insert into akashi_audit.catalog_records (row)
+  select to_jsonb(a) from akashi_audit.audit_logs a where a.id = recorded and a.created_at >= now() - interval '1 minute';
+end
+$function$;
+alter function akashi_audit.keep_catalog_record(action text, detail jsonb) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.keep_head()
  RETURNS trigger
@@ -4012,6 +4063,7 @@ begin
   for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
     perform akashi_audit.attach_triggers(part, policy);
   end loop;
+  perform akashi_audit.record_relations('protect', array(select relid from pg_catalog.pg_partition_tree(target) union select target));
 end
 $function$;
 alter function akashi_audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) owner to akashi_owner;
@@ -4094,6 +4146,55 @@ grant execute on function akashi_audit.record_action(event_type text, action tex
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.record_catalog(action text, reason text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  wanted constant text[] := array['akashi_archive', 'akashi_audit', 'akashi_auth', 'akashi_keys', 'akashi_lifecycle', 'akashi_security'];
+  written text[];
+begin
+  select array_agg(distinct t.xmin order by t.xmin) into written from (
+    select p.xmin::text from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = any (wanted)
+    union
+    select unnest(akashi_audit.catalog_transactions(c.oid))
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = any (wanted) and c.relkind in ('r', 'p', 'v', 'm', 'c', 'f')
+    union
+    select t.xmin::text from pg_catalog.pg_trigger t where t.tgname ^@ 'akashi_audit_' and not t.tgisinternal
+  ) t;
+  perform akashi_audit.keep_catalog_record(action, jsonb_strip_nulls(jsonb_build_object('transactions', written, 'reason', reason,
+    'system_identifier', (select s.system_identifier::text from akashi_audit.system_identity() s))));
+  if action <> 'migrate' then
+    perform akashi_security.record_event(event_type => 'catalog_recorded', event_category => 'integrity', severity => 'critical',
+      source_service => 'akashi', action_performed => action, result => 'success', ocsf_class_uid => 2004,
+      event_details => jsonb_strip_nulls(jsonb_build_object('reason', reason)));
+  end if;
+end
+$function$;
+alter function akashi_audit.record_catalog(action text, reason text) owner to akashi_owner;
+comment on function akashi_audit.record_catalog(action text, reason text) is 'Records which transactions wrote the catalog: after a migration, an upgrade, a logical restore, or a change that an administrator made. Changes that were not recorded before are accepted, and that is an alarm.';
+
+CREATE OR REPLACE FUNCTION akashi_audit.record_catalog_after(migrated boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  here constant text := (select s.system_identifier::text from akashi_audit.system_identity() s);
+  last constant text := (select c.row -> 'detail' ->> 'system_identifier' from akashi_audit.catalog_records c
+                         where c.row -> 'detail' ? 'system_identifier' order by c.number desc limit 1);
+begin
+  if migrated then
+    perform akashi_audit.record_catalog('migrate');
+  elsif last is distinct from here then
+    perform akashi_audit.record_catalog('moved', format('the catalog was last recorded in cluster %s', last));
+  end if;
+end
+$function$;
+alter function akashi_audit.record_catalog_after(migrated boolean) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.record_key(record jsonb, key_columns text[])
  RETURNS text
  LANGUAGE plpgsql
@@ -4114,6 +4215,17 @@ begin
 end
 $function$;
 alter function akashi_audit.record_key(record jsonb, key_columns text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.record_relations(action text, relations regclass[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select akashi_audit.keep_catalog_record(action, jsonb_build_object('relations',
+    jsonb_object_agg(n.nspname || '.' || c.relname, to_jsonb(akashi_audit.catalog_transactions(c.oid)))))
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = any (relations)
+$function$;
+alter function akashi_audit.record_relations(action text, relations regclass[]) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text)
  RETURNS uuid
@@ -4444,6 +4556,7 @@ AS $function$
                  ('akashi_audit.ledger_heads', 'keep_head', 'akashi_audit.keep_head'),
                  ('akashi_audit.ledger_heads', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.losses', 'keep_loss', 'akashi_audit.keep_loss'),
+                 ('akashi_audit.catalog_records', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.losses', 'refuse_change', 'akashi_audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (
     select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event,
@@ -8517,6 +8630,7 @@ begin
   perform akashi_audit.protect_partition(child, policy.schema_name, policy.table_name);
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
   execute format('alter table %s drop constraint bounds', child);
+  perform akashi_audit.record_relations('partition', array[child]);
 end
 $function$;
 alter function akashi_lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
@@ -8796,6 +8910,7 @@ begin
   execute format('create or replace trigger refuse_insert before insert on akashi_archive.%I
     for each statement execute function akashi_audit.refuse_change()', partition_name);
   execute format('alter table akashi_archive.%I enable always trigger refuse_insert', partition_name);
+  perform akashi_audit.record_relations('detach', array[format('akashi_archive.%I', partition_name)::regclass]);
   execute format('comment on table akashi_archive.%I is %L', partition_name,
     format('detached from %s, rows from %s to %s', parent, bounds.lower, bounds.upper));
   update akashi_lifecycle.exports e set state = 'detached', detached_at = clock_timestamp()
@@ -8890,6 +9005,7 @@ begin
   if hidden then
     execute format('drop policy akashi_drain on %s', fallback);
   end if;
+  perform akashi_audit.record_relations('drain', array[fallback]);
   perform akashi_lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
   action := 'drained';
   lower := lower(piece);

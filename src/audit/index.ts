@@ -20,12 +20,16 @@ export {
 export type { Epoch, EpochCause } from './ledger/epoch/link.ts'
 export { openEpoch, openEpochsWhereNeeded, rotateCheckpointKey } from './ledger/epoch/open.ts'
 export { auditLogs, type LogDefinition, logNamed, logs, securityEvents } from './ledger/logs.ts'
+export { type CatalogObject, readCatalog } from './ledger/manifest/catalog.ts'
+export { catalogProblems, type Difference } from './ledger/manifest/index.ts'
+export { manifestText } from './ledger/manifest/manifest.ts'
+export { recordCatalog } from './ledger/manifest/records.ts'
 export { emptyRoot } from './ledger/merkle.ts'
 export { countPending } from './ledger/pending.ts'
 export { type ConsistencyProof, proveConsistency, proveRow } from './ledger/proof.ts'
 export type { ProofBundle } from './ledger/proof-bundle.ts'
 export { type Published, publishCheckpoints } from './ledger/publish.ts'
-export { publishedNotes } from './ledger/published.ts'
+export { type ListedCheckpoint, publishedNotes } from './ledger/published.ts'
 export {
   type LedgerPage,
   type LedgerRecordsQuery,

@@ -1,5 +1,6 @@
 import {
   describeHolder,
+  type ListedCheckpoint,
   type LogReport,
   logs,
   openEpochsWhereNeeded,
@@ -45,11 +46,13 @@ export async function verifyAndRecord(
   options: {
     /** Default full. */
     readonly mode?: VerifyMode
+    /** Hashes every row in this program too. */
+    readonly secondOpinion?: boolean
     readonly signal?: AbortSignal
     readonly onAway?: (witness: string, error: AkashiError) => void
   } = {},
 ): Promise<VerifyReport> {
-  const { mode = 'full', signal, onAway = () => undefined } = options
+  const { mode = 'full', secondOpinion = false, signal, onAway = () => undefined } = options
   const startedAt = new Date()
   const objects = new Map<string, string[]>()
   const parts = {
@@ -57,6 +60,7 @@ export async function verifyAndRecord(
     published: (log: string, from: bigint) => externalNotes(database, actor, store, log, from, onAway),
     onObject: (log: string, object: string) => objects.set(log, [...(objects.get(log) ?? []), object]),
     archived: archivedRows(database, actor, store),
+    secondOpinion,
     ...given({ signal }),
   }
   const report =
@@ -81,9 +85,14 @@ export async function verifyCopy(
   })
   return await verify(database, actor, {
     verifierKeys: verifierKeys(keyring),
+    catalog: false,
     archived: archivedRows(database, actor, store),
     published: async function* (log, from) {
       for await (const note of publishedNotes(store, log, from)) {
+        if (typeof note !== 'string') {
+          yield note
+          continue
+        }
         const [origin = '', size = '0'] = note.split('\n')
         const own = known.get(`${log} ${origin}`)
         if (own !== undefined && BigInt(size) <= own) yield note
@@ -101,7 +110,7 @@ async function* externalNotes(
   log: string,
   from: bigint,
   onAway: (witness: string, error: AkashiError) => void,
-): AsyncIterable<string> {
+): AsyncIterable<string | ListedCheckpoint> {
   yield* publishedNotes(store, log, from)
   yield* witnessedNotes(database, actor, log, onAway)
 }
@@ -154,15 +163,16 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
     'ledger.verify_incremental': verification(parts, 'incremental'),
     'ledger.scrub': verification(parts, 'scrub'),
     'ledger.watch': async ({ worker, actor }) => {
-      const { triggers, holders } = await watchLedger(worker, actor)
+      const { triggers, catalog, holders } = await watchLedger(worker, actor)
       const wrong = [
         ...triggers.map(({ table, problem }) => `${table}: ${problem}`),
+        ...catalog.map(({ object, detail }) => `${object}: ${detail}`),
         ...holders.map(describeHolder),
         ...(await watchLeaderLocks(worker, actor)).map(describeLeaderLock),
       ]
       if (wrong.length > 0) {
         throw new AkashiError('conflict', wrong.join('; '), {
-          hint: 'enable the trigger again, or end the named transaction or session',
+          hint: 'run akashi verify; undo the change, or end the named transaction or session',
         })
       }
       return {}

@@ -10,6 +10,7 @@ export {
   service,
   system,
 } from './actor.ts'
+export { parseArray } from './array-text.ts'
 export { type Capabilities, type Provider, readCapabilities } from './capabilities.ts'
 export type { ContextKey } from './context.ts'
 export { type DriverPool, openDriverPool } from './driver-pool.ts'

@@ -55,6 +55,9 @@ export const akashiEventTypes = {
   /** Written by ledger and trail: a new epoch, unrecorded changes, guards, the sealer. */
   ledger_epoch_opened: facts('integrity', 'high', OCSF.detectionFinding, 'success'),
   audit_loss: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  audit_catalog_changed: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  /** An administrator recorded the catalog: changes that were made before are accepted. */
+  catalog_recorded: facts('integrity', 'critical', OCSF.detectionFinding, 'success'),
   audit_trigger_disabled: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   ledger_frontier_held: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   /** ClamAV rejected an uploaded file. */

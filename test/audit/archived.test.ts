@@ -33,6 +33,8 @@ function archive(
         ? objects.map((rows, i) => ({
             name: `object-${i}`,
             partition: 'akashi_audit.audit_logs_2026_01',
+            from: new Date(0),
+            to: new Date('9999-01-01T00:00:00Z'),
             rows: BigInt(rows.length + (i === 0 ? (spoil.declared ?? 0) : 0)),
             firstPosition: rows[0]?.position ?? 0n,
             lastPosition: rows.at(-1)?.position ?? 0n,

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { auditLogs, type RetentionRecord, recordRetention } from '../../src/audit/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
+import { pretendOld } from '../support/old-database.ts'
 import { tamperWith } from '../support/tamper.ts'
 
 const database = testDatabase()
@@ -30,6 +31,7 @@ async function oldRows(count: number): Promise<void> {
       [count],
     )
   })
+  await pretendOld(database)
   await ledger.seal()
 }
 

@@ -198,6 +198,7 @@ const tables: Readonly<
       root: "sha256('x')",
       note: ["replace(note, '=', 'A')", "replace(note, 'a', 'b')", "''"],
       published_at: BY_DESIGN,
+      xid: BY_DESIGN,
     },
   },
   ledger_cosignatures: {

@@ -22,7 +22,7 @@ const MUTATIONS = LONG ? 3_000 : 150
 /** Mutations of one transaction: while it is open it holds the frontier of every test beside. */
 const MUTATIONS_AT_ONCE = 25
 const SEED = Number(process.env['AKASHI_SEED'] ?? 20261121)
-const TIMEOUT_MS = LONG ? 1_800_000 : 120_000
+const TIMEOUT_MS = LONG ? 1_800_000 : 300_000
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -51,6 +51,8 @@ async function keepHeads(): Promise<void> {
 async function problemsIn(session: DirectSession, notes: ReadonlyMap<string, string[]>): Promise<Problem[]> {
   const report = await verify(insideOf(session), tester, {
     verifierKeys: verifierKeys(ledger.keyring),
+    // Each attack leaves its traces in the catalog as well, which have tests of their own.
+    catalog: false,
     published: async function* (log) {
       yield* notes.get(log) ?? []
     },
@@ -92,6 +94,7 @@ async function asTamperer(
 
 /** Tables whose guards verification looks at. */
 const watched = [
+  'akashi_audit.catalog_records',
   'akashi_audit.audit_logs',
   'akashi_audit.ledger_',
   'akashi_audit.losses',
@@ -490,7 +493,7 @@ describe('whatever is done to the guards', () => {
     })
   })
 
-  it('is found when a partition is exchanged for another', async () => {
+  it('is found when a partition is exchanged for another', { timeout: TIMEOUT_MS }, async () => {
     await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ name: string; bound: string }>(
         `select c.oid::regclass::text as name, pg_get_expr(c.relpartbound, c.oid) as bound from pg_class c join pg_inherits i on i.inhrelid = c.oid

@@ -76,7 +76,7 @@ describe('a superuser who alters sealed rows', () => {
     expect(report.logs.find((log) => log.log === 'audit_logs')?.checked).toBeGreaterThan(40)
   })
 
-  it('is found by every column of every row that changes', { timeout: 120_000 }, async () => {
+  it('is found by every column of every row that changes', { timeout: 300_000 }, async () => {
     const rows = await sealedRows()
     const { rows: columns } = await worker.transaction(tester, (session) =>
       session.query<{ name: string; type: string }>(

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { archivedRows, restorePartition, runArchive } from '../../src/lifecycle/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
+import { pretendOld } from '../support/old-database.ts'
 import { testStore } from './support/archive.ts'
 
 const database = testDatabase()
@@ -35,6 +36,7 @@ test('ids of any text, json as text, depths and logins survive the archive', asy
        from generate_series(1, 40) i`,
     )
   })
+  await pretendOld(database)
   await ledger.seal()
   const before = await contents()
   const done = await runArchive(worker, tester, cold.store, { table: trail })

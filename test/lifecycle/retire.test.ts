@@ -16,6 +16,7 @@ import {
 import type { ObjectStore } from '../../src/object-store/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
+import { pretendOld } from '../support/old-database.ts'
 import { insertEvents, storedObjects, testStore } from './support/archive.ts'
 
 const database = testDatabase()
@@ -202,6 +203,7 @@ test('login attempts are dropped by a signed record when six months are over, la
       return rows
     })
   await insert(40)
+  await pretendOld(database)
   // What is not sealed has no entry, and so no record.
   expect(await run({ table: attempts })).toMatchObject([
     { action: 'failed', message: expect.stringMatching(/no retention record names/) },

@@ -2,6 +2,7 @@
 import type { Actor, Database } from '../../postgres/index.ts'
 
 export type AlarmKind =
+  | 'audit_catalog_changed'
   | 'audit_trigger_disabled'
   | 'ledger_frontier_held'
   | 'ledger_not_sealed'

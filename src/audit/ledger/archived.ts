@@ -8,6 +8,9 @@ export interface ArchivedObject {
   readonly name: string
   readonly partition: string
   readonly rows: bigint
+  /** Bounds of `created_at`, the upper one exclusive. */
+  readonly from: Date
+  readonly to: Date
   readonly firstPosition: bigint
   readonly lastPosition: bigint
 }

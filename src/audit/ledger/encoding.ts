@@ -12,7 +12,10 @@ import { createHash } from 'node:crypto'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ColumnForm, LogDefinition } from './logs.ts'
 
-/** A row as text, one value per column in PostgreSQL's output form; null and absent are the same. */
+/**
+ * A row as text, one value per column in PostgreSQL's output form; null and absent are the same. An array is a list of
+ * texts, or its text where it is no list.
+ */
 export type RowText = Readonly<Record<string, string | readonly (string | null)[] | null | undefined>>
 
 /** In the encoding of an array that is no list of texts, so that it is the encoding of no list. */
@@ -47,7 +50,7 @@ export function entryHash(log: LogDefinition, row: RowText): Buffer {
 
 function encodeValue(form: ColumnForm, value: string | readonly (string | null)[], name: string): string {
   if (form === 'text[]') {
-    if (typeof value === 'string') throw new AkashiError('internal', `column ${name} is an array`)
+    if (typeof value === 'string') return `${NO_LIST}${value}`
     return value
       .map((element) => (element === null ? NO_LIST : `${Buffer.byteLength(element)}:${element}`))
       .join('')

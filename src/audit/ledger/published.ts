@@ -8,6 +8,12 @@ const MAX_NOTE_BYTES = 65_536
 /** Last part of a checkpoint's key: twenty digits, so that keys sort by size. */
 const SIZE_DIGITS = 20
 
+/** Notes that are read from the object store at the same time. */
+const NOTE_READS = 16
+
+/** Newest checkpoints that are all compared: about a week of one a minute. */
+export const RECENT_CHECKPOINTS = 10_000
+
 /** What of an origin tells epochs apart: `akashi.local/<id>/<branch>/<log>`; the first epoch has none. */
 export function branchOf(origin: string): string | null {
   return /\/e([0-9a-f]{16})\/[^/]+$/.exec(origin)?.[1] ?? null
@@ -74,14 +80,54 @@ export async function* publishedSizes(
   }
 }
 
-/** Every published checkpoint of a log of at least `from` entries, epoch by epoch, in ascending size. */
-export async function* publishedNotes(store: ObjectStore, log: string, from = 0n): AsyncIterable<string> {
+/** A checkpoint that is published and was not read. */
+export interface ListedCheckpoint {
+  /** null is the first epoch. */
+  readonly branch: string | null
+  readonly size: bigint
+}
+
+/**
+ * Every published checkpoint of a log of at least `from` entries, epoch by epoch, in ascending size: as its note, or
+ * by its size alone where {@link isSampled} leaves it out.
+ */
+export async function* publishedNotes(
+  store: ObjectStore,
+  log: string,
+  from = 0n,
+): AsyncIterable<string | ListedCheckpoint> {
   for (const { branch } of await publishedBranches(store, log)) {
-    for await (const { key } of publishedSizes(store, log, branch, from)) {
-      const note = await readNote(store, key)
-      if (note !== undefined) yield note
+    const sizes: bigint[] = []
+    for await (const { size } of publishedSizes(store, log, branch, from)) sizes.push(size)
+    const offset = Math.random()
+    const place = folder(log, branch)
+    for (let at = 0; at < sizes.length; at += NOTE_READS) {
+      const read = await Promise.all(
+        sizes
+          .slice(at, at + NOTE_READS)
+          .map((size, index) =>
+            isSampled(at + index, sizes.length, offset)
+              ? readNote(store, keyIn(place, size))
+              : { branch, size },
+          ),
+      )
+      yield* read.filter((each) => each !== undefined)
     }
   }
+}
+
+/**
+ * Whether a checkpoint is compared: all of the newest {@link RECENT_CHECKPOINTS}, and as many of those before, evenly
+ * spread. Each run begins the spread elsewhere, so that no checkpoint is safe to replace.
+ *
+ * @param index place in ascending size, of `total`
+ * @param offset from 0 to below 1, one for the whole run
+ */
+export function isSampled(index: number, total: number, offset: number): boolean {
+  const older = total - RECENT_CHECKPOINTS
+  if (index >= older) return true
+  const step = Math.ceil(older / RECENT_CHECKPOINTS)
+  return index % step === Math.floor(offset * step)
 }
 
 export async function readNote(store: ObjectStore, key: string): Promise<string | undefined> {

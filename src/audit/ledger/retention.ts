@@ -151,7 +151,10 @@ export async function readRecords(session: Session, log: string): Promise<Retent
   }))
 }
 
-/** Why a record does not count; null when signature, count and digest fit. Tells each position it covers. */
+/**
+ * Why a record does not count; null when signature, count and digest fit. Tells each position of its entries, which
+ * it covers only if it counts.
+ */
 export async function checkRecord(
   session: Session,
   record: RetentionRecord,
@@ -167,14 +170,10 @@ export async function checkRecord(
     return `its signature does not verify: ${error.message}`
   }
   const { from, to, firstPosition: first, lastPosition: last } = record
-  const positions: bigint[] = []
-  const found = await digestEntries(session, record.log, { from, to, first, last }, (position) =>
-    positions.push(position),
-  )
+  const found = await digestEntries(session, record.log, { from, to, first, last }, onPosition)
   if (found?.rows !== record.rows)
     return `the ledger has ${found?.rows ?? 0n} such entries, it says ${record.rows}`
   if (!found.digest.equals(record.digest)) return 'its digest is not that of the entries'
-  for (const position of positions) onPosition(position)
   return null
 }
 

@@ -1,7 +1,11 @@
-/** What is checked every minute: the triggers of the record, and what keeps rows from being sealed. */
+/** What is checked every minute: the triggers and the code of the record, and what keeps rows from being sealed. */
 import type { Actor, Database } from '../../postgres/index.ts'
 import { setAlarms } from './alarms.ts'
 import { logs } from './logs.ts'
+import { catalogProblems, type Difference } from './manifest/index.ts'
+
+/** Objects that are alarms one by one; a database of another version differs in all of them. */
+const MAX_CATALOG_ALARMS = 100
 
 /** A transaction that holds the frontier this long is an alarm, in seconds: rows behind it wait to be sealed. */
 export const FRONTIER_HELD_ALARM_S = 60
@@ -47,6 +51,8 @@ export function describeHolder(holder: FrontierHolder): string {
 export interface Alarms {
   /** Triggers of the record that are not as they should be. */
   readonly triggers: readonly { readonly table: string; readonly problem: string }[]
+  /** Objects that the proof stands on and that are not as the program ships them, or were changed unrecorded. */
+  readonly catalog: readonly Difference[]
   /** Transactions that hold the frontier for {@link FRONTIER_HELD_ALARM_S} or longer. */
   readonly holders: readonly FrontierHolder[]
 }
@@ -78,6 +84,15 @@ export async function watchLedger(
     'critical',
     triggers.map(({ table, problem }) => ({ subject: table, detail: problem })),
   )
+  const differences = await database.transaction(actor, catalogProblems, { readOnly: true })
+  const catalog = differences.slice(0, MAX_CATALOG_ALARMS)
+  await setAlarms(
+    database,
+    actor,
+    'audit_catalog_changed',
+    'critical',
+    catalog.map(({ object, detail }) => ({ subject: object, detail })),
+  )
   await setAlarms(
     database,
     actor,
@@ -85,7 +100,7 @@ export async function watchLedger(
     'high',
     holders.map((holder) => ({ subject: holderName(holder), detail: holder.login ?? '' })),
   )
-  return { triggers, holders }
+  return { triggers, catalog, holders }
 }
 
 /** Who it is, without its age: the same one is one alarm. */

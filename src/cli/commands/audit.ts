@@ -299,6 +299,26 @@ function epoch(group: Command, perform: Parameters<Register>[1]): void {
     )
 }
 
+function recordCatalog(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('record-catalog')
+    .requiredOption('--reason <text>', 'why, one line; it stays in the trail')
+    .description(
+      'record the code of the record as it is, after an administrator changed or restored it; raises a critical event',
+    )
+    .action(() =>
+      perform(async (cli) => {
+        const { recordCatalog: record } = await import('../../audit/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        await withConnections(cli, ({ pool, actor }) =>
+          record(pool('owner'), actor, String(cli.flags['reason'])),
+        )
+        cli.print({ recorded: true }, 'recorded; verify accepts what was changed until now')
+        return 0
+      }),
+    )
+}
+
 export const audit: Register = (program, perform) => {
   const group = program
     .command('audit')
@@ -308,6 +328,7 @@ export const audit: Register = (program, perform) => {
   prove(group, perform)
   check(group, perform)
   epoch(group, perform)
+  recordCatalog(group, perform)
   ledgerLists(group, perform)
   losses(group, perform)
 }

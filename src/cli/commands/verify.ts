@@ -30,6 +30,11 @@ function modeOf(flags: Invocation['flags']): VerifyMode {
       hint: 'give one of them, or neither to verify everything',
     })
   }
+  if (flags['secondOpinion'] === true && modes[0] === 'scrub') {
+    throw new AkashiError('invalid_input', '--second-opinion needs a full or an incremental verification', {
+      hint: 'leave out --scrub',
+    })
+  }
   return modes[0] ?? 'full'
 }
 
@@ -37,10 +42,11 @@ export const verify: Register = (program, perform) => {
   program
     .command('verify')
     .description(
-      'verify every row, entry, signature and trigger of the audit trail; exits 1 if anything was altered',
+      'verify every row, entry, signature and trigger of the audit trail, and its code; exits 1 if anything was altered',
     )
     .option('--incremental', 'only what was sealed since the last successful verification')
     .option('--scrub', 'only the part that was verified longest ago')
+    .option('--second-opinion', 'hash every row in this program as well as in the server, which takes longer')
     .action(() =>
       perform(async (cli) => {
         const { verifyAndRecord } = await import('../../operations/index.ts')
@@ -58,6 +64,7 @@ export const verify: Register = (program, perform) => {
               { keyring, store },
               {
                 mode,
+                secondOpinion: cli.flags['secondOpinion'] === true,
                 signal: cli.signal,
                 onAway: (witness, error) =>
                   cli.note(`the witness ${witness} could not be reached: ${error.message}`),

@@ -10,7 +10,12 @@ export const ledgerAlarms: Check = {
     try {
       const database = (await findConnections(config, null)).open('worker', { poolSize: 1 })
       try {
-        const alarms = await standingAlarms(database, actor, ['ledger_not_sealed', 'witness_conflict'])
+        const alarms = await standingAlarms(database, actor, [
+          'audit_catalog_changed',
+          'audit_trigger_disabled',
+          'ledger_not_sealed',
+          'witness_conflict',
+        ])
         if (alarms.length === 0) return { ok: true, detail: 'no alarm of the ledger stands' }
         return {
           ok: false,

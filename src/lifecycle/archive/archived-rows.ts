@@ -19,6 +19,8 @@ import { literal } from './quote.ts'
 import { listExports } from './records.ts'
 
 const MICROSECONDS_PER_MILLISECOND = 1000n
+/** The first and last time of ECMAScript, in milliseconds before and after 1970. */
+const FARTHEST_MS = 8_640_000_000_000_000
 
 /** Rows that are only in the store: those of detached and dropped partitions. */
 export function archivedRows(database: Database, actor: Actor, store: ObjectStore): ArchivedRows {
@@ -42,6 +44,8 @@ export function archivedRows(database: Database, actor: Actor, store: ObjectStor
           objects.push({
             name: part.key,
             partition: record.partition,
+            from: boundOf(record.from),
+            to: boundOf(record.to),
             rows: BigInt(part.rows),
             firstPosition: BigInt(part.firstPosition ?? 0),
             lastPosition: BigInt(part.lastPosition ?? 0),
@@ -52,6 +56,8 @@ export function archivedRows(database: Database, actor: Actor, store: ObjectStor
           objects.push({
             name: record.manifest,
             partition: record.partition,
+            from: boundOf(record.from),
+            to: boundOf(record.to),
             rows: BigInt(record.rows ?? 0),
             firstPosition: BigInt(record.firstPosition ?? 0),
             lastPosition: BigInt(record.lastPosition ?? 0),
@@ -62,6 +68,12 @@ export function archivedRows(database: Database, actor: Actor, store: ObjectStor
     },
     entries: (object, signal) => readEntries(store, parts.get(object.name), object, signal),
   }
+}
+
+/** A bound of a partition; an infinite one is the farthest time that there is. */
+function boundOf(text: string): Date {
+  if (text.endsWith('infinity')) return new Date(text.startsWith('-') ? -FARTHEST_MS : FARTHEST_MS)
+  return new Date(text)
 }
 
 /** Undefined for a missing or damaged manifest, which the verification reports instead of failing. */

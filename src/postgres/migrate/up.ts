@@ -26,6 +26,7 @@ export async function migrateUp(options: MigrateUpOptions): Promise<string[]> {
     await requireSupportedServer(session)
     // Usually there is nothing to do, and then no lock is needed.
     if (wanted(pendingMigrations(files, await readHistory(session))).length === 0) {
+      await recordCatalog(session, false)
       return []
     }
     await lockMigrations(session)
@@ -35,8 +36,17 @@ export async function migrateUp(options: MigrateUpOptions): Promise<string[]> {
       await apply(session, migration)
       applied.push(migration.id)
     }
+    await recordCatalog(session, applied.length > 0)
     return applied
   })
+}
+
+/** Verification names changes of the catalog that are not recorded; a migration and a new cluster are. */
+async function recordCatalog(session: Session, migrated: boolean): Promise<void> {
+  const { rows } = await session.query<{ known: boolean }>(
+    "select to_regprocedure('akashi_audit.record_catalog_after(boolean)') is not null as known",
+  )
+  if (rows[0]?.known === true) await session.query('select akashi_audit.record_catalog_after($1)', [migrated])
 }
 
 async function apply(session: Session, migration: Migration): Promise<void> {

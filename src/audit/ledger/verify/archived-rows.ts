@@ -15,6 +15,11 @@ export interface ArchivedFindings {
   readonly positions: PositionSet
   /** Objects that could not be read for now: their rows are neither checked nor missed. */
   readonly unread: UnreadObject[]
+  readonly unreadObjects: ArchivedObject[]
+}
+
+export function noFindings(): ArchivedFindings {
+  return { checked: 0, positions: new PositionSet(), unread: [], unreadObjects: [] }
 }
 
 /** Reads every object that holds a position at or after `from`. */
@@ -25,7 +30,7 @@ export async function verifyArchived(
   from: bigint,
   problems: ProblemList,
 ): Promise<ArchivedFindings> {
-  const findings: ArchivedFindings = { checked: 0, positions: new PositionSet(), unread: [] }
+  const findings = noFindings()
   for (const object of (await archived?.objects(log.log, signal)) ?? []) {
     if (archived === undefined || object.lastPosition < from) continue
     await verifyObject(session, log, archived, object, findings, problems, signal)
@@ -69,6 +74,7 @@ export async function verifyObject(
         lastPosition: lastPosition.toString(),
         reason: error.message,
       })
+      findings.unreadObjects.push(object)
       return
     }
     if (error.code !== 'not_found' && error.code !== 'integrity') throw error

@@ -11,10 +11,12 @@ import type { ProblemList } from './problems.ts'
 
 /** The head as stored; that of an empty log where there is none. */
 export async function headToVerify(session: Session, log: LogDefinition): Promise<Head> {
+  // An archive may take long to hand out an object, and the transaction waits for it without a statement.
   // Compiling the statements takes a second each where the server can, and saves less: hashing is compiled already.
-  await session.query("select akashi_audit.assert_unfiltered($1::regclass), set_config('jit', 'off', true)", [
-    `${log.schema}.${log.table}`,
-  ])
+  await session.query(
+    "select akashi_audit.assert_unfiltered($1::regclass), set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '0', true)",
+    [`${log.schema}.${log.table}`],
+  )
   return (
     (await readHead(session, log.log)) ?? {
       log: log.log,

@@ -3,6 +3,7 @@ import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { epochKeys } from '../epoch/keys.ts'
 import { readEpochs } from '../epoch/link.ts'
 import { type LogDefinition, logs } from '../logs.ts'
+import { catalogProblems } from '../manifest/index.ts'
 import type { Head } from '../store.ts'
 import { verifyArchived } from './archived-rows.ts'
 import { verifyEpochs } from './epochs.ts'
@@ -10,24 +11,24 @@ import { verifyFrontier } from './frontier.ts'
 import { headToVerify, signedCheckpoint, verifyHead } from './head.ts'
 import { verifyLogs } from './known-logs.ts'
 import { readVerifiedHead, type VerifiedHead } from './marks.ts'
-import { type VerifyOptions, verifyTransaction } from './options.ts'
-import { type LogReport, ProblemList, type UnreadObject, type VerifyReport } from './problems.ts'
-import { publishedCheckpoints } from './published-checkpoints.ts'
+import { type VerifyOptions, verifyTransaction, withCachedKeys } from './options.ts'
+import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
+import { type Collected, collectPublished, publishedCheckpoints } from './published-checkpoints.ts'
 import { verifyRetired } from './retired-rows.ts'
 import { verifyRows } from './rows.ts'
+import { verifyHere } from './second-opinion.ts'
 import { verifyTree } from './tree.ts'
+import { UnreadObjects } from './unread.ts'
 
 /** Checks every log in one snapshot; finding problems is a result, not an error. */
-export async function verify(
-  database: Database,
-  actor: Actor,
-  options: VerifyOptions,
-): Promise<VerifyReport> {
+export async function verify(database: Database, actor: Actor, given: VerifyOptions): Promise<VerifyReport> {
+  const options = withCachedKeys(given)
   const reports: LogReport[] = []
   for (const log of logs) {
+    const collected = await collectPublished(log.log, await startOf(database, actor, log, options), options)
     const report = await database.transaction(
       actor,
-      (session) => verifyLog(session, log, options),
+      (session) => verifyLog(session, log, collected, options),
       verifyTransaction(options),
     )
     reports.push(report)
@@ -40,27 +41,65 @@ export async function verify(
   }
 }
 
-async function verifyLog(session: Session, log: LogDefinition, given: VerifyOptions): Promise<LogReport> {
-  const problems = new ProblemList()
+/** From where on published checkpoints are needed; a log that only grows needs none before. */
+async function startOf(
+  database: Database,
+  actor: Actor,
+  log: LogDefinition,
+  given: VerifyOptions,
+): Promise<bigint> {
+  if (given.mode !== 'incremental') return 0n
+  const since = await database.transaction(
+    actor,
+    async (session) => {
+      const unused = new ProblemList()
+      const { head, options } = await openLog(session, log, given, unused)
+      return await goOnFrom(session, head, options, unused)
+    },
+    verifyTransaction(given),
+  )
+  return since?.size ?? 0n
+}
+
+/** The head, and the options with the keys that may sign in its epochs. */
+async function openLog(
+  session: Session,
+  log: LogDefinition,
+  given: VerifyOptions,
+  problems: ProblemList,
+): Promise<{ head: Head; options: VerifyOptions }> {
   const head = await headToVerify(session, log)
   const keys = await epochKeys(head, await readEpochs(session, head.log), given.verifierKeys, new Date())
   if (keys.problem !== null) problems.add('checkpoint', head.size, head.origin, keys.problem)
-  const options = { ...given, verifierKeys: keys.verifierKeys }
+  return { head, options: { ...given, verifierKeys: keys.verifierKeys } }
+}
+
+async function verifyLog(
+  session: Session,
+  log: LogDefinition,
+  collected: Collected | null,
+  given: VerifyOptions,
+): Promise<LogReport> {
+  const problems = new ProblemList()
+  if (log === logs[0] && given.catalog !== false) await verifyCatalog(session, problems)
+  const { head, options } = await openLog(session, log, given, problems)
   const since = options.mode === 'incremental' ? await goOnFrom(session, head, options, problems) : null
   const from = since?.size ?? 0n
   await verifyHead(head, options, problems)
   const epochs = await verifyEpochs(session, head, options, problems)
   const begun = epochs.at(-1)?.size ?? 0n
   await verifyFrontier(session, log, head, begun, problems)
-  const published = await publishedCheckpoints(session, head, from, epochs, options, problems)
+  const published = await publishedCheckpoints(session, head, from, epochs, collected, options, problems)
   await verifyTree(session, head, published, problems, from, since?.root)
   const archived = await verifyArchived(session, log, options, from, problems)
   const retired = await verifyRetired(session, log.log, from, options.verifierKeys, problems)
   const elsewhere = {
-    archived: (position: bigint) => archived.positions.has(position) || isUnread(archived.unread, position),
-    retired: (position: bigint) => retired.has(position),
+    archived: archived.positions,
+    retired,
+    unread: new UnreadObjects(archived.unreadObjects),
   }
   const rows = await verifyRows(session, log, head, begun, since, elsewhere, problems)
+  await verifyHere(session, log, head, from, options.secondOpinion === true, problems, options.signal)
   await verifyTriggers(session, log, problems)
   if (log === logs[0]) await verifyLogs(session, problems)
   return reportOf(head, from, problems, {
@@ -113,11 +152,10 @@ export function reportOf(
   }
 }
 
-export function isUnread(unread: readonly UnreadObject[], position: bigint): boolean {
-  return unread.some(
-    ({ firstPosition, lastPosition }) =>
-      position >= BigInt(firstPosition) && position <= BigInt(lastPosition),
-  )
+/** The database's code is compared with the program's: what it says of itself may be what an attacker wants. */
+export async function verifyCatalog(session: Session, problems: ProblemList): Promise<void> {
+  for (const { object, detail } of await catalogProblems(session))
+    problems.add('catalog', null, object, `${object}: ${detail}`)
 }
 
 async function verifyTriggers(session: Session, log: LogDefinition, problems: ProblemList): Promise<void> {

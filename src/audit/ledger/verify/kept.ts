@@ -4,7 +4,7 @@ import { cosignedAt, parseNote, type VerifierKey } from '../../../keys/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import type { Checkpoint } from '../checkpoint.ts'
 import type { Epoch } from '../epoch/link.ts'
-import { originOn } from '../published.ts'
+import { isSampled, originOn } from '../published.ts'
 import type { Head } from '../store.ts'
 import { readTrusted, witnessAddress } from '../witness/registry.ts'
 import { signedCheckpoint } from './head.ts'
@@ -17,7 +17,10 @@ interface Kept {
   readonly note: string
 }
 
-/** Rows of `akashi_audit.ledger_checkpoints` that are what the log signed; any other one is a problem. */
+/**
+ * Rows of `akashi_audit.ledger_checkpoints` that are what the log signed; any other one is a problem. Those that are
+ * not sampled need not be compared with the tree.
+ */
 export async function* keptCheckpoints(
   session: Session,
   head: Head,
@@ -25,7 +28,14 @@ export async function* keptCheckpoints(
   epochs: readonly Epoch[],
   options: VerifyOptions,
   problems: ProblemList,
-): AsyncIterable<Checkpoint> {
+): AsyncIterable<{ readonly checkpoint: Checkpoint; readonly sampled: boolean }> {
+  const { rows: counted } = await session.query<{ total: number }>(
+    'select count(*)::float8 as total from akashi_audit.ledger_checkpoints where log = $1 and size >= $2::bigint',
+    [head.log, from.toString()],
+  )
+  const total = counted[0]?.total ?? 0
+  const offset = Math.random()
+  let index = -1
   const rows = session.stream<Kept & { readonly root: Buffer }>(
     `select epoch, size::text, root, note from akashi_audit.ledger_checkpoints c where log = $1 and size >= $2::bigint
      order by c.epoch, c.size`,
@@ -33,8 +43,10 @@ export async function* keptCheckpoints(
   )
   for await (const batch of rows) {
     for (const row of batch) {
+      index += 1
       const signed = await ownCheckpoint(row, head, epochs, options)
-      if (typeof signed !== 'string' && signed.root.equals(row.root)) yield signed
+      if (typeof signed !== 'string' && signed.root.equals(row.root))
+        yield { checkpoint: signed, sampled: isSampled(index, total, offset) }
       else {
         const why = typeof signed === 'string' ? signed : 'its root is not the signed one'
         problems.add(

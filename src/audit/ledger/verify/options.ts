@@ -1,4 +1,5 @@
 import type { ArchivedRows } from '../archived.ts'
+import type { ListedCheckpoint } from '../published.ts'
 import type { LogKey } from '../verifier-keys.ts'
 import type { LogReport } from './problems.ts'
 
@@ -11,10 +12,14 @@ export interface VerifyOptions {
   /** Default full. Incremental goes on from the last verification that found nothing; without one it is full. */
   readonly mode?: 'full' | 'incremental'
   /**
-   * Signed notes of checkpoints that were published outside the database, by log. Those of a size below
-   * `from` were looked at before and may be left out.
+   * Checkpoints that were published outside the database, by log: signed notes, or sizes alone of those that need
+   * not be compared. Those of a size below `from` were checked before and may be left out.
    */
-  readonly published?: (log: string, from: bigint) => AsyncIterable<string>
+  readonly published?: (log: string, from: bigint) => AsyncIterable<string | ListedCheckpoint>
+  /** False for a copy, whose catalog is that of an earlier program and says nothing of the running system. */
+  readonly catalog?: boolean
+  /** Hashes every row in this program too, and not only a sample. */
+  readonly secondOpinion?: boolean
   /** Rows that left the database; without it an entry whose row is not there is one that was removed. */
   readonly archived?: ArchivedRows
   readonly signal?: AbortSignal
@@ -22,6 +27,17 @@ export interface VerifyOptions {
   readonly onLog?: (report: LogReport) => void
   /** Called for each archived object whose rows were hashed. */
   readonly onObject?: (log: string, object: string) => void
+}
+
+/** The same options with keys that are read once for each origin. */
+export function withCachedKeys<Options extends VerifyOptions>(options: Options): Options {
+  const known = new Map<string, Promise<readonly LogKey[]>>()
+  const verifierKeys: VerifyOptions['verifierKeys'] = (origin) => {
+    const keys = known.get(origin) ?? options.verifierKeys(origin)
+    known.set(origin, keys)
+    return keys
+  }
+  return { ...options, verifierKeys }
 }
 
 /** One snapshot that changes nothing. */

@@ -16,6 +16,14 @@ export class PositionSet {
     chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) | (1 << (bit & 7))
   }
 
+  addAll(other: PositionSet): void {
+    for (const [index, bits] of other.#chunks) {
+      const chunk = this.#chunks.get(index)
+      if (chunk === undefined) this.#chunks.set(index, bits.slice())
+      else for (let at = 0; at < chunk.length; at += 1) chunk[at] = (chunk[at] ?? 0) | (bits[at] ?? 0)
+    }
+  }
+
   has(position: bigint): boolean {
     const bit = Number(position % CHUNK_BITS)
     return (((this.#chunks.get(position / CHUNK_BITS)?.[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1

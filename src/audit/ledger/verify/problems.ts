@@ -4,8 +4,10 @@
  * changed: a row no longer hashes to its entry. removed: an entry, or a row that is neither
  * in the database nor archived nor retired, is gone. added: a
  * row below the frontier has no entry. reordered: entries stand at each other's positions. unsealed: a
- * row that the sealer should have taken long ago. checkpoint: the tree, its head or a published
- * checkpoint disagree. trigger: a trigger that records or guards is missing or disabled.
+ * row that the sealer should have taken long ago. backdated: a row claims a time at which its transaction had not begun.
+ * checkpoint: the tree, its head or a published
+ * checkpoint disagree. trigger: a trigger that records or guards is missing or disabled. catalog: an object that the
+ * proof stands on is not the one that the program ships, or was changed by a transaction that is not recorded.
  */
 export type ProblemKind =
   | 'changed'
@@ -13,8 +15,10 @@ export type ProblemKind =
   | 'added'
   | 'reordered'
   | 'unsealed'
+  | 'backdated'
   | 'checkpoint'
   | 'trigger'
+  | 'catalog'
 
 export interface Problem {
   readonly kind: ProblemKind

@@ -2,13 +2,42 @@
 import type { Session } from '../../../postgres/index.ts'
 import type { Checkpoint } from '../checkpoint.ts'
 import { boundOf, type Epoch, isKnown } from '../epoch/link.ts'
+import { branchOf } from '../published.ts'
 import type { Head } from '../store.ts'
 import { signedCheckpoint } from './head.ts'
 import { keptCheckpoints, keptCosignatures } from './kept.ts'
 import type { VerifyOptions } from './options.ts'
 import type { ProblemList } from './problems.ts'
 
+/** What was found outside the database, before its snapshot was taken. */
+export interface Collected {
+  readonly notes: readonly string[]
+  /** `branch size` of checkpoints that are published and are not compared. */
+  readonly listed: ReadonlySet<string>
+}
+
 const named = ({ origin, size, root }: Checkpoint) => `${origin} ${size} ${root.toString('base64')}`
+const placeOf = (branch: string | null, size: bigint) => `${branch ?? ''} ${size}`
+
+/**
+ * Reads what was published of a log. Nothing of the database is held meanwhile: a store or a witness may be slow.
+ * Null where verification is not given anything that was published.
+ */
+export async function collectPublished(
+  log: string,
+  from: bigint,
+  options: VerifyOptions,
+): Promise<Collected | null> {
+  if (options.published === undefined) return null
+  const notes: string[] = []
+  const listed = new Set<string>()
+  for await (const found of options.published(log, from)) {
+    options.signal?.throwIfAborted()
+    if (typeof found === 'string') notes.push(found)
+    else listed.add(placeOf(found.branch, found.size))
+  }
+  return { notes, listed }
+}
 
 /**
  * Published checkpoints in ascending size, with the trees that epochs began with. One beyond the head shows that
@@ -19,6 +48,7 @@ export async function publishedCheckpoints(
   head: Head,
   from: bigint,
   epochs: readonly Epoch[],
+  collected: Collected | null,
   options: VerifyOptions,
   problems: ProblemList,
 ): Promise<Checkpoint[]> {
@@ -51,7 +81,8 @@ export async function publishedCheckpoints(
       `a checkpoint of size ${size} was published, the ledger has ${head.size} entries: its end was cut off`,
     )
   }
-  for await (const note of options.published?.(head.log, from) ?? []) {
+  const places = new Set(collected?.listed)
+  for (const note of collected?.notes ?? []) {
     const origin = note.slice(0, note.indexOf('\n'))
     const checkpoint = await signedCheckpoint(
       note,
@@ -60,12 +91,23 @@ export async function publishedCheckpoints(
     )
     if (typeof checkpoint === 'string') {
       problems.add('checkpoint', null, head.origin, `a published checkpoint does not verify: ${checkpoint}`)
-    } else take(checkpoint)
+    } else {
+      places.add(placeOf(branchOf(checkpoint.origin), checkpoint.size))
+      take(checkpoint)
+    }
   }
   const lost: Checkpoint[] = []
-  for await (const kept of keptCheckpoints(session, head, from, epochs, options, problems)) {
-    if (options.published !== undefined && !seen.has(named(kept))) lost.push(kept)
-    take(kept)
+  for await (const { checkpoint, sampled } of keptCheckpoints(
+    session,
+    head,
+    from,
+    epochs,
+    options,
+    problems,
+  )) {
+    const { origin, size } = checkpoint
+    if (collected !== null && !places.has(placeOf(branchOf(origin), size))) lost.push(checkpoint)
+    if (sampled) take(checkpoint)
   }
   reportLost(head, lost, problems)
   for await (const kept of keptCosignatures(session, head, from, epochs, options, problems)) take(kept)

@@ -1,8 +1,15 @@
 import type { VerifierKey } from '../../../keys/index.ts'
 import type { Session } from '../../../postgres/index.ts'
-import { checkRecord, readRecords } from '../retention.ts'
+import { checkRecord, type RetentionRecord, readRecords } from '../retention.ts'
 import { PositionSet } from './position-set.ts'
 import type { ProblemList } from './problems.ts'
+
+/** An entry whose row is not in the database. */
+export interface AbsentEntry {
+  readonly position: bigint
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
 
 /** Positions from `from` on that valid retention records cover; a record that does not fit covers nothing. */
 export async function verifyRetired(
@@ -12,11 +19,53 @@ export async function verifyRetired(
   verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>,
   problems: ProblemList,
 ): Promise<PositionSet> {
+  const records = (await readRecords(session, log)).filter(({ lastPosition }) => lastPosition >= from)
+  return await coveredBy(session, records, verifierKeys, problems)
+}
+
+/** Positions that records cover which may name one of these entries; only those records are checked. */
+export async function verifyRetiredAmong(
+  session: Session,
+  log: string,
+  entries: readonly AbsentEntry[],
+  verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>,
+  problems: ProblemList,
+): Promise<PositionSet> {
+  const [start] = entries
+  if (start === undefined) return new PositionSet()
+  let first = start.position
+  let last = start.position
+  for (const { position } of entries) {
+    if (position < first) first = position
+    if (position > last) last = position
+  }
+  const near = (await readRecords(session, log)).filter(
+    ({ firstPosition, lastPosition }) => firstPosition <= last && lastPosition >= first,
+  )
+  const records = near.filter((record) =>
+    entries.some(
+      ({ position, at }) =>
+        record.firstPosition <= position &&
+        position <= record.lastPosition &&
+        record.from.getTime() <= at &&
+        at < record.to.getTime(),
+    ),
+  )
+  return await coveredBy(session, records, verifierKeys, problems)
+}
+
+async function coveredBy(
+  session: Session,
+  records: readonly RetentionRecord[],
+  verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>,
+  problems: ProblemList,
+): Promise<PositionSet> {
   const retired = new PositionSet()
-  for (const record of await readRecords(session, log)) {
-    if (record.lastPosition < from) continue
-    const refused = await checkRecord(session, record, verifierKeys, (position) => retired.add(position))
-    if (refused !== null) {
+  for (const record of records) {
+    const covered = new PositionSet()
+    const refused = await checkRecord(session, record, verifierKeys, (position) => covered.add(position))
+    if (refused === null) retired.addAll(covered)
+    else {
       problems.add(
         'checkpoint',
         record.firstPosition,

@@ -1,8 +1,12 @@
+import { randomInt } from 'node:crypto'
 import type { Session } from '../../../postgres/index.ts'
 import { FENCE, postgresEntrySql, shortArraysSql } from '../encoding.ts'
 import type { LogDefinition } from '../logs.ts'
 import type { Head } from '../store.ts'
+import { CLOCK_TOLERANCE_S, readAnchors } from './anchors.ts'
+import type { PositionSet } from './position-set.ts'
 import { MAX_PROBLEMS, type ProblemList } from './problems.ts'
+import type { UnreadObjects } from './unread.ts'
 
 /** A committed row this old that no sealer took is a problem and no longer a delay, in seconds. */
 export const UNSEALED_AFTER_S = 300
@@ -19,11 +23,25 @@ interface Counts {
   /** Rows on the wrong side of the epoch's floor. */
   readonly misplaced: number
   readonly entries: number
+  /** Sums of a hash of the positions of rows and of entries: equal when they correspond one to one. */
+  readonly matchedSum: string
+  readonly entriesSum: string
+}
+
+const noCounts: Counts = {
+  present: 0,
+  rows: 0,
+  matched: 0,
+  wrong: 0,
+  misplaced: 0,
+  entries: 0,
+  matchedSum: '0',
+  entriesSum: '0',
 }
 
 export interface Finding {
-  /** retimed: the entry names another time than the row. */
-  readonly kind: 'changed' | 'retimed' | 'removed' | 'added' | 'unsealed'
+  /** retimed: the entry names another time than the row. doubled: the row is there more than once. */
+  readonly kind: 'changed' | 'retimed' | 'removed' | 'added' | 'doubled' | 'unsealed' | 'backdated'
   readonly position: string | null
   readonly id: string
   readonly at: string
@@ -40,15 +58,19 @@ export interface Since {
 
 /** What covers an entry whose row is not in the database. */
 export interface Elsewhere {
-  /** Whether the row is kept, or could not be looked for. */
-  readonly archived: (position: bigint) => boolean
-  /** Whether retention removed the row by a signed record. */
-  readonly retired: (position: bigint) => boolean
+  readonly archived: PositionSet
+  /** Removed by retention, by a signed record. */
+  readonly retired: PositionSet
+  readonly unread: UnreadObjects
 }
+
+/** Seeds of the hash of positions: chosen anew in each run, so that nobody can prepare rows whose sums are equal. */
+const MAX_SEED = 2 ** 47
 
 /**
  * Compares every row of a log's table (or those past `since`) with its entry, inside the server, and accounts
- * for every entry.
+ * for every entry. Rows and entries correspond one to one: each entry's position is summed up on both sides by a hash
+ * that nobody can predict, so that a row that is there twice does not make up for one that is gone.
  * Answers how many rows were hashed, and how many entries are retired.
  *
  * @param begun size with which the present epoch began
@@ -63,16 +85,23 @@ export async function verifyRows(
   problems: ProblemList,
 ): Promise<{ checked: number; retired: number }> {
   const from = since?.size.toString() ?? '0'
-  const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S, head.seqFloor, begun.toString()]
+  const values: unknown[] = [
+    log.log,
+    head.lastXid,
+    head.lastSeq,
+    UNSEALED_AFTER_S,
+    head.seqFloor,
+    begun.toString(),
+  ]
   if (since !== null) {
     values.push(since.lastXid, since.lastSeq, from)
     // The new rows are found by their index, whatever the statistics of a table that only grows say.
     await session.query("select set_config('enable_seqscan', 'off', true)")
   }
-  const { rows } = await session.query<Counts>(countsSql(log, since !== null), values)
-  const counts = rows[0] ?? { present: 0, rows: 0, matched: 0, wrong: 0, misplaced: 0, entries: 0 }
-  // Rows have unique ids, and a second row under a sealed id has another time and so another hash: when
-  // nothing is wrong, no row was sealed twice and as many rows as entries matched, no entry lacks its row.
+  const { xids, times } = await readAnchors(session, head)
+  values.push(xids, times)
+  const { rows } = await session.query<Counts>(countsSql(log, since !== null, randomInt(MAX_SEED)), values)
+  const counts = rows[0] ?? noCounts
   if (counts.wrong > 0) {
     const found = await session.query<Finding>(
       `select c.kind, c.position::text, c.id::text, c.created_at::text as at
@@ -90,14 +119,34 @@ export async function verifyRows(
       `the head's floor ${head.seqFloor} does not part the rows of this epoch from those before (${counts.misplaced} rows)`,
     )
   }
+  const bijective = counts.matched === counts.entries && counts.matchedSum === counts.entriesSum
   const { absent, retired } =
-    counts.wrong > 0 || counts.matched !== counts.entries
+    counts.wrong > 0 || !bijective
       ? await verifyAbsent(session, log, from, elsewhere, problems)
       : { absent: 0, retired: 0 }
+  if (counts.matched + absent !== counts.entries) await nameCopies(session, log, since, problems)
   if (counts.rows !== counts.present) await nameDoubled(session, log, problems)
   if (since !== null && counts.matched + absent !== counts.entries)
     await nameEarlier(session, log, since, head, problems)
   return { checked: counts.present, retired }
+}
+
+/** Rows that are in the table more than once, which its key forbids. */
+async function nameCopies(
+  session: Session,
+  log: LogDefinition,
+  since: Since | null,
+  problems: ProblemList,
+): Promise<void> {
+  const { rows } = await session.query<{ id: string; at: string; position: string | null }>(
+    `select c.id::text, c.at::text, (select min(e.position)::text from akashi_audit.ledger_entries e where e.log = $1 and e.row_id = c.id) as position
+     from (select r.id, min(r.created_at) as at from ${log.schema}.${log.table} r
+           ${since === null ? '' : 'where (r.xid, r.seq) > ($2::xid8, $3::bigint)'} group by r.id having count(*) > 1
+           order by 2 limit ${MAX_PROBLEMS}) c`,
+    since === null ? [log.log] : [log.log, since.lastXid, since.lastSeq],
+  )
+  for (const { id, at, position } of rows)
+    problems.add('added', position, id, describe(log, { kind: 'doubled', position, id, at }))
 }
 
 /** Rows that more than one entry names. */
@@ -145,8 +194,8 @@ async function verifyAbsent(
 ): Promise<{ absent: number; retired: number }> {
   let retired = 0
   let absent = 0
-  const entries = session.stream<{ position: string; id: string; at: string }>(
-    `select e.position::text, e.row_id::text as id, e.created_at::text as at
+  const entries = session.stream<{ position: string; id: string; at: string; ms: number }>(
+    `select e.position::text, e.row_id::text as id, e.created_at::text as at, floor(extract(epoch from e.created_at) * 1000)::float8 as ms
      from akashi_audit.ledger_entries e
      where e.log = $1 and e.position >= $2::bigint
        and not exists (select from ${log.schema}.${log.table} r where r.id = e.row_id)
@@ -157,17 +206,19 @@ async function verifyAbsent(
     absent += batch.length
     for (const entry of batch) {
       const position = BigInt(entry.position)
-      if (elsewhere.archived(position)) continue
-      if (elsewhere.retired(position)) retired += 1
-      else problems.add('removed', position, entry.id, describe(log, { kind: 'removed', ...entry }))
+      if (elsewhere.archived.has(position)) continue
+      if (elsewhere.retired.has(position)) retired += 1
+      else if (!elsewhere.unread.excuses(position, entry.ms))
+        problems.add('removed', position, entry.id, describe(log, { kind: 'removed', ...entry }))
     }
   }
+  elsewhere.unread.report(problems)
   return { absent, retired }
 }
 
 function report(log: LogDefinition, found: readonly Finding[], total: number, problems: ProblemList): void {
   for (const finding of found) {
-    const kind = finding.kind === 'retimed' ? 'changed' : finding.kind
+    const kind = finding.kind === 'retimed' ? 'changed' : finding.kind === 'doubled' ? 'added' : finding.kind
     problems.add(kind, finding.position, finding.id, describe(log, finding))
   }
   problems.unlisted += total - found.length
@@ -184,6 +235,10 @@ export function describe(log: LogDefinition, { kind, id, at }: Finding): string 
       return `${row} (${at}) is gone`
     case 'added':
       return `${row} (${at}) was put below the sealed frontier`
+    case 'doubled':
+      return `${row} (${at}) is there more than once`
+    case 'backdated':
+      return `${row} claims to be of ${at}, when its transaction had not begun`
     case 'unsealed':
       return `${row} (${at}) was never sealed`
   }
@@ -193,10 +248,10 @@ export function describe(log: LogDefinition, { kind, id, at }: Finding): string 
  * How many rows there are and how many are as they should be. A table that is read whole is read twice where the
  * log has arrays: rows with short ones, nearly all, by every process that the planner asks, the others by one.
  */
-function countsSql(log: LogDefinition, tail: boolean): string {
+function countsSql(log: LogDefinition, tail: boolean, seed: number): string {
   const short = tail ? null : shortArraysSql(log)
   const counted = (which: Which) => `
-    select count(*) as rows, count(position) as matched, count(*) filter (where kind <> 'misplaced') as wrong,
+    select count(*) as rows, count(position) as matched, sum(${placeHash(seed)}) as matched_sum, count(*) filter (where kind <> 'misplaced') as wrong,
            count(*) filter (where kind = 'misplaced') as misplaced
     from (${rowsSql(log, which)}) c`
   const all =
@@ -206,8 +261,14 @@ function countsSql(log: LogDefinition, tail: boolean): string {
   return `
     select sum(rows)::float8 as rows, sum(matched)::float8 as matched, sum(wrong)::float8 as wrong, sum(misplaced)::float8 as misplaced,
            (select count(*) from ${log.schema}.${log.table} r where true ${newer(tail)})::float8 as present,
-           (select count(*) from akashi_audit.ledger_entries where log = $1 ${tail ? 'and position >= $9::bigint' : ''})::float8 as entries
-    from (${all}) counted`
+           coalesce(sum(matched_sum), 0)::text as "matchedSum", coalesce(e.sum, 0)::text as "entriesSum", e.count::float8 as entries
+    from (${all}) counted,
+         (select count(*) as count, sum(${placeHash(seed)}) as sum from akashi_audit.ledger_entries where log = $1 ${tail ? 'and position >= $9::bigint' : ''}) e
+    group by e.count, e.sum`
+}
+
+function placeHash(seed: number): string {
+  return `hashint8extended(position, ${seed})`
 }
 
 function newer(tail: boolean): string {
@@ -228,6 +289,7 @@ interface Which {
  */
 function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): string {
   const entry = postgresEntrySql(log, { arrays })
+  const [xids, times] = tail ? ['$10::bigint[]', '$11::timestamptz[]'] : ['$7::bigint[]', '$8::timestamptz[]']
   const arrived = 'received_at' in log.columns ? 'received_at' : 'created_at'
   return `
     select h.id, h.created_at, e.position,
@@ -235,6 +297,8 @@ function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): s
         when e.entry_hash <> h.entry_hash then 'changed'
         when e.created_at <> h.created_at then 'retimed'
         when (h.seq <= $5::bigint) <> (e.position < $6::bigint) then 'misplaced'
+        when h.seq > $5::bigint and h.arrived < (${times})[width_bucket(h.xid::text::bigint - 1, ${xids})]
+          - make_interval(secs => ${CLOCK_TOLERANCE_S}) then 'backdated'
         when e.row_id is not null then null
         when h.seq <= $5::bigint or (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
         when h.xid >= pg_snapshot_xmax(pg_current_snapshot())

@@ -6,9 +6,9 @@ import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import { type Head, tileReader } from '../store.ts'
 import { TiledTree } from '../tiles.ts'
-import { verifyObject } from './archived-rows.ts'
+import { noFindings, verifyObject } from './archived-rows.ts'
 import { headToVerify, verifyHead } from './head.ts'
-import { reportOf } from './index.ts'
+import { reportOf, verifyCatalog } from './index.ts'
 import {
   forgetObjects,
   markUnits,
@@ -18,11 +18,11 @@ import {
   SLICE_ENTRIES,
   sliceUnit,
 } from './marks.ts'
-import { type VerifyOptions, verifyTransaction } from './options.ts'
-import { PositionSet } from './position-set.ts'
+import { type VerifyOptions, verifyTransaction, withCachedKeys } from './options.ts'
 import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
 import { addedRows, type Cursor, moveCursor } from './scrub-rows.ts'
-import { verifySlice } from './slice.ts'
+import { verifyHere } from './second-opinion.ts'
+import { type Missing, verifyMissing, verifySlice } from './slice.ts'
 import { checkTiles } from './tree.ts'
 
 /** Slices of 65,536 entries that one run hashes in each log. */
@@ -34,7 +34,8 @@ export interface ScrubOptions extends VerifyOptions {
 }
 
 /** One run over every log. Remembers what it hashed, whether or not it found something. */
-export async function scrub(database: Database, actor: Actor, options: ScrubOptions): Promise<VerifyReport> {
+export async function scrub(database: Database, actor: Actor, given: ScrubOptions): Promise<VerifyReport> {
+  const options = withCachedKeys(given)
   const reports: LogReport[] = []
   for (const log of logs) {
     const at = new Date()
@@ -66,32 +67,36 @@ interface Scrubbed {
 async function scrubLog(session: Session, log: LogDefinition, options: ScrubOptions): Promise<Scrubbed> {
   const { archived, signal, slices: limit = SCRUB_SLICES } = options
   const problems = new ProblemList()
+  if (log === logs[0] && options.catalog !== false) await verifyCatalog(session, problems)
   const head = await headToVerify(session, log)
   await verifyHead(head, options, problems)
   const tree = new TiledTree(head.size, tileReader(session, log.log))
   const units: string[] = []
-  const counts = { checked: 0, retired: 0 }
+  const missing: Missing[] = []
+  let checked = 0
   const objects = (await archived?.objects(log.log, signal)) ?? null
   if (await checkTiles(head, tree.node, problems)) {
     for (const slice of await oldestSlices(session, head, limit)) {
       signal?.throwIfAborted()
-      const found = await verifySlice(session, log, head, tree, slice, objects ?? [], options, problems)
-      counts.checked += found.checked
-      counts.retired += found.retired
+      const found = await verifySlice(session, log, head, tree, slice, problems)
+      checked += found.checked
+      for (const entry of found.missing) missing.push(entry)
       units.push(sliceUnit(slice))
     }
   }
-  const findings = { checked: 0, positions: new PositionSet(), unread: [] }
+  const retired = await verifyMissing(session, log, missing, objects ?? [], options, problems)
+  const findings = noFindings()
   const oldest = await oldestObject(session, log.log, objects ?? [])
   if (archived !== undefined && oldest !== undefined) {
     await verifyObject(session, log, archived, oldest, findings, problems, signal)
     if (findings.unread.length === 0) units.push(objectUnit(oldest.name))
   }
+  await verifyHere(session, log, head, 0n, false, problems, signal)
   const cursor = await addedRows(session, log, head, Number(SLICE_ENTRIES) * limit, problems)
   return {
     report: reportOf(head, 0n, problems, {
-      checked: counts.checked + findings.checked,
-      retired: counts.retired,
+      checked: checked + findings.checked,
+      retired,
       unread: findings.unread,
     }),
     units,

@@ -9,29 +9,36 @@ import { TILE_WIDTH, type TiledTree } from '../tiles.ts'
 import { TreeHasher } from '../tree-hasher.ts'
 import { SLICE_ENTRIES } from './marks.ts'
 import type { VerifyOptions } from './options.ts'
-import type { PositionSet } from './position-set.ts'
 import type { ProblemList } from './problems.ts'
-import { verifyRetired } from './retired-rows.ts'
+import { type AbsentEntry, verifyRetiredAmong } from './retired-rows.ts'
 import { describe } from './rows.ts'
-import { appendLeaves, compareTile, entryTiles, type Mismatch, nameGaps, nameMismatches } from './tree.ts'
+import {
+  appendLeaves,
+  compareTile,
+  entryTiles,
+  type Mismatch,
+  nameCopies,
+  nameGaps,
+  nameMismatches,
+} from './tree.ts'
+import { UnreadObjects } from './unread.ts'
 
 /** Tree levels that a slice spans: 2^16 entries. */
 const SLICE_LEVELS = 16
 
+/** Answers the entries whose rows are not in the database, for the caller to account for. */
 export async function verifySlice(
   session: Session,
   log: LogDefinition,
   head: Head,
   tree: TiledTree,
   slice: bigint,
-  objects: readonly ArchivedObject[],
-  options: VerifyOptions,
   problems: ProblemList,
-): Promise<{ checked: number; retired: number }> {
+): Promise<{ checked: number; missing: readonly Missing[] }> {
   const first = slice * SLICE_ENTRIES
   const end = smaller(first + SLICE_ENTRIES, head.size)
   await sliceTree(session, head, tree, first, end, problems)
-  return await sliceRows(session, log, first, end, objects, options, problems)
+  return await sliceRows(session, log, first, end, problems)
 }
 
 function smaller(a: bigint, b: bigint): bigint {
@@ -63,6 +70,7 @@ async function sliceTree(
   }
   if (!whole || hasher.size - start !== end - first) {
     await nameGaps(session, { log: head.log, size: end }, first, problems)
+    await nameCopies(session, { log: head.log, size: end }, first, problems)
     return
   }
   await nameMismatches(session, head, mismatches, problems)
@@ -88,12 +96,21 @@ async function rootThrough(
   return rootFromInclusion(slice, first >> shift, ((size - 1n) >> shift) + 1n, path.slice(SLICE_LEVELS))
 }
 
-interface Absent {
+interface Wrong {
   readonly position: string
   readonly id: string
   readonly at: string
-  /** Whether a row of this id and time is there, and so hashes to something else. */
+  /** Milliseconds since 1970. */
+  readonly ms: number
+  /** Whether a row of this id and time is there, and so hashes to something else or is there twice. */
   readonly present: boolean
+  readonly twice: boolean
+}
+
+/** An entry without a row of its id and time. */
+export interface Missing extends AbsentEntry {
+  readonly id: string
+  readonly text: string
 }
 
 async function sliceRows(
@@ -101,19 +118,19 @@ async function sliceRows(
   log: LogDefinition,
   first: bigint,
   end: bigint,
-  objects: readonly ArchivedObject[],
-  options: VerifyOptions,
   problems: ProblemList,
-): Promise<{ checked: number; retired: number }> {
+): Promise<{ checked: number; missing: readonly Missing[] }> {
   const entry = postgresEntrySql(log)
   // Each row by its key in the one partition of its time: what is read is bounded by the slice.
   await session.query(
     `select ${['hashjoin', 'mergejoin', 'seqscan', 'material'].map((way) => `set_config('enable_${way}', 'off', true)`).join(', ')}`,
   )
-  const wrong = session.stream<Absent>(
-    `select position::text, row_id::text as id, created_at::text as at, found is not null as present
+  const wrong = session.stream<Wrong>(
+    `select position::text, row_id::text as id, created_at::text as at, floor(extract(epoch from created_at) * 1000)::float8 as ms,
+            found is not null as present, coalesce(position = before, false) as twice
      from (
-       select position, row_id, created_at, entry_hash, found, case when found is not null then ${entry.hash} end as now
+       select position, row_id, created_at, entry_hash, found, case when found is not null then ${entry.hash} end as now,
+              lag(position) over (order by position) as before
        from (
          select e.position, e.row_id, e.created_at, e.entry_hash, r.id as found, ${entry.texts}
          from akashi_audit.ledger_entries e
@@ -122,46 +139,60 @@ async function sliceRows(
          order by e.position offset 0
        ) t
      ) h
-     where now is distinct from entry_hash`,
+     where now is distinct from entry_hash or position = before`,
     [log.log, first.toString(), end.toString()],
   )
   let checked = Number(end - first)
-  let retired = 0
-  let records: PositionSet | undefined
-  const missing: Absent[] = []
+  const missing: Missing[] = []
   for await (const batch of wrong) {
     for (const row of batch) {
       const position = BigInt(row.position)
-      if (row.present) {
+      if (row.twice) problems.add('added', position, row.id, describe(log, { kind: 'doubled', ...row }))
+      else if (row.present)
         problems.add('changed', position, row.id, describe(log, { kind: 'changed', ...row }))
-        continue
+      else {
+        checked -= 1
+        missing.push({ position, id: row.id, at: row.ms, text: row.at })
       }
-      checked -= 1
-      // Which of its object's rows it is, the object's own turn shows.
-      if (objects.some((object) => object.firstPosition <= position && position <= object.lastPosition))
-        continue
-      missing.push(row)
     }
   }
-  for (const row of missing) {
-    const position = BigInt(row.position)
-    records ??= await verifyRetired(session, log.log, first, options.verifierKeys, problems)
-    if (records.has(position)) retired += 1
+  return { checked, missing }
+}
+
+/**
+ * Accounts for entries without rows: an archived object may have them (which of its rows it is, the object's own turn
+ * shows), a retention record names them, or they were removed. Answers how many were retired.
+ */
+export async function verifyMissing(
+  session: Session,
+  log: LogDefinition,
+  missing: readonly Missing[],
+  objects: readonly ArchivedObject[],
+  options: VerifyOptions,
+  problems: ProblemList,
+): Promise<number> {
+  const kept = new UnreadObjects(objects)
+  const unaccounted = missing.filter(({ position, at }) => !kept.excuses(position, at))
+  kept.report(problems)
+  const records = await verifyRetiredAmong(session, log.log, unaccounted, options.verifierKeys, problems)
+  let retired = 0
+  for (const row of unaccounted) {
+    if (records.has(row.position)) retired += 1
     else await nameMissing(session, log, row, problems)
   }
-  return { checked, retired }
+  return retired
 }
 
 /** Its time may have been changed rather than the row removed. */
 async function nameMissing(
   session: Session,
   log: LogDefinition,
-  row: Absent,
+  { position, id, text }: Missing,
   problems: ProblemList,
 ): Promise<void> {
   const { rowCount } = await session.query(`select from ${log.schema}.${log.table} where id = $1 limit 1`, [
-    row.id,
+    id,
   ])
   const kind = rowCount === 0 ? 'removed' : 'changed'
-  problems.add(kind, row.position, row.id, describe(log, { kind, ...row }))
+  problems.add(kind, position, id, describe(log, { kind, position: position.toString(), id, at: text }))
 }

@@ -77,7 +77,10 @@ export async function verifyTree(
       upper.append(appendTile(hasher, tile.leaves, pending, problems))
     }
   }
-  if (!whole || hasher.size !== head.size) await nameGaps(session, head, from, problems)
+  if (!whole || hasher.size !== head.size) {
+    await nameGaps(session, head, from, problems)
+    await nameCopies(session, head, from, problems)
+  }
   await nameStrays(session, head, problems)
   await nameMismatches(session, head, mismatches, problems)
   if (!whole || hasher.size !== head.size) return
@@ -236,6 +239,24 @@ export async function nameGaps(
         problems.add('removed', position, null, `entry ${position} of the ledger is gone`)
       }
     }
+  }
+}
+
+/** Positions that more than one entry has, which the key forbids. */
+export async function nameCopies(
+  session: Session,
+  head: Pick<Head, 'log' | 'size'>,
+  from: bigint,
+  problems: ProblemList,
+): Promise<void> {
+  const copies = session.stream<{ position: string; count: number }>(
+    `select position::text, count(*)::integer as count from akashi_audit.ledger_entries
+     where log = $1 and position >= $3::bigint and position < $2::bigint group by position having count(*) > 1 order by 1`,
+    [head.log, head.size.toString(), from.toString()],
+  )
+  for await (const batch of copies) {
+    for (const { position, count } of batch)
+      problems.add('added', position, null, `the ledger has ${count} entries at position ${position}`)
   }
 }
 

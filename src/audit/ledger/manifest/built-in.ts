@@ -1,0 +1,88 @@
+/** What PostgreSQL brings itself: every operator, cast and function that a proof is computed with. */
+import type { Session } from '../../../postgres/index.ts'
+import type { Difference } from './compare.ts'
+
+/** First oid that is given to objects of users; what lies below came with the server. */
+const FIRST_USER_OID = 16_384
+
+/** The transaction that a cluster is made in before it has transactions. */
+const BOOTSTRAP = '1'
+
+/** A cluster is ready before this many transactions began, whatever its version. */
+const AFTER_INITDB = 750
+
+/** Catalogs whose rows come with the server and are never written again. */
+const UNCHANGED = {
+  pg_operator: 'oid::bigint as oid, oprname as name',
+  pg_cast: "oid::bigint as oid, castsource::regtype || ' as ' || casttarget::regtype as name",
+  pg_aggregate: 'aggfnoid::bigint as oid, aggfnoid::regproc::text as name',
+  pg_am: 'oid::bigint as oid, amname as name',
+  pg_amop: 'oid::bigint as oid, amopopr::regoper::text as name',
+  pg_amproc: 'oid::bigint as oid, amproc::regproc::text as name',
+  pg_opclass: 'oid::bigint as oid, opcname as name',
+  pg_opfamily: 'oid::bigint as oid, opfname as name',
+  pg_conversion: 'oid::bigint as oid, conname as name',
+} as const
+
+interface Row {
+  readonly oid: string
+  readonly name: string
+  readonly xmin: string
+}
+
+interface FunctionRow extends Row {
+  readonly schema: string
+  readonly language: string
+  readonly source: string
+  readonly definer: boolean
+  readonly configured: boolean
+}
+
+/**
+ * What was changed of the server's own objects, by the transactions that wrote their rows. The rows are fetched as
+ * they are and compared here: the operators of a condition could be those that were exchanged.
+ */
+export async function changedBuiltIns(session: Session): Promise<Difference[]> {
+  const found: Difference[] = []
+  const changed = (object: string) =>
+    found.push({ object, detail: 'it came with the server and was changed since' })
+  for (const [catalog, columns] of Object.entries(UNCHANGED)) {
+    const { rows } = await session.query<Row>(`select ${columns}, xmin::text from pg_catalog.${catalog}`)
+    for (const { oid, name, xmin } of rows)
+      if (Number(oid) < FIRST_USER_OID && xmin !== BOOTSTRAP) changed(`${catalog} ${name} (${oid})`)
+  }
+  const types = await session.query<Row>(
+    'select oid::bigint as oid, typname as name, xmin::text from pg_catalog.pg_type',
+  )
+  for (const { oid, name, xmin } of types.rows)
+    if (Number(oid) < FIRST_USER_OID && Number(xmin) >= AFTER_INITDB) changed(`pg_type ${name} (${oid})`)
+  const functions = await session.query<FunctionRow>(
+    `select oid::bigint as oid, proname as name, xmin::text, pronamespace::regnamespace::text as schema, prolang::text as language,
+            coalesce(prosrc, '') as source, prosecdef as definer, proconfig is not null as configured
+     from pg_catalog.pg_proc`,
+  )
+  for (const row of functions.rows) {
+    if (Number(row.oid) < FIRST_USER_OID) {
+      if (Number(row.xmin) >= AFTER_INITDB && !isOwnCode(row)) changed(`function ${row.name} (${row.oid})`)
+    } else if (row.schema === 'pg_catalog' && row.language !== LANGUAGE_C)
+      found.push({
+        object: `function pg_catalog.${row.name} (${row.oid})`,
+        detail: 'it did not come with the server',
+      })
+  }
+  return found
+}
+
+/** Of pg_language, in every version. */
+const LANGUAGE_INTERNAL = '12'
+const LANGUAGE_C = '13'
+
+/**
+ * A function of the server's executable is found by its oid and not by its row, so that a grant, which writes the row
+ * anew, changes nothing that it does.
+ */
+function isOwnCode({ name, language, source, definer, configured }: FunctionRow): boolean {
+  return (
+    language === LANGUAGE_INTERNAL && !definer && !configured && source.replace(/^be_/, '').startsWith(name)
+  )
+}

@@ -1,0 +1,135 @@
+/**
+ * Transactions that were allowed to change the catalog. Each is recorded in the trail, which is sealed, so that an
+ * object that was changed and put back shows by the transaction that wrote its row.
+ */
+import { AkashiError } from '../../../foundation/index.ts'
+import type { Actor, Database, Session } from '../../../postgres/index.ts'
+import { FENCE, postgresEntrySql } from '../encoding.ts'
+import { auditLogs } from '../logs.ts'
+import type { CatalogObject } from './catalog.ts'
+import type { Difference } from './compare.ts'
+
+interface Row {
+  readonly id: string
+  readonly recordedAt: string
+  /** Every transaction that the catalog had rows of; null in a record of some relations. */
+  readonly transactions: readonly string[] | null
+  /** By relation; null in a record of the whole catalog. */
+  readonly relations: Readonly<Record<string, readonly string[]>> | null
+  /** sealed, waiting: not yet sealed; otherwise the record is not what was sealed, or never was. */
+  readonly state: 'sealed' | 'waiting' | 'changed' | 'missing'
+}
+
+/**
+ * Records the whole catalog as it is now, by an administrator: what was changed before is accepted, and that is a
+ * critical event.
+ */
+export async function recordCatalog(owner: Database, actor: Actor, reason: string): Promise<void> {
+  if (reason.trim() === '' || /\p{Cc}/u.test(reason))
+    throw new AkashiError('invalid_input', 'the reason is one line of text')
+  await owner.transaction(actor, (session) =>
+    session.query("select akashi_audit.record_catalog('ordered', $1)", [reason]),
+  )
+}
+
+/** Kinds whose rows are written only by what is recorded. */
+const WATCHED: ReadonlySet<string> = new Set([
+  'function',
+  'relation',
+  'column',
+  'constraint',
+  'trigger',
+  'rule',
+  'policy',
+])
+
+/** Tables of people and permissions, to which others may add foreign keys; their columns and rows are not the proof. */
+const OTHERS_REFER_TO = /^akashi_auth\.(?!login_attempts)/
+
+/** Objects that are named one by one; more are one finding, since a restored database has new rows altogether. */
+const MAX_NAMED = 100
+
+/** Names that one finding shows. */
+const SHOWN_NAMES = 5
+
+export async function unrecordedChanges(
+  session: Session,
+  objects: readonly CatalogObject[],
+): Promise<Difference[]> {
+  const found: Difference[] = []
+  const records: Row[] = []
+  for (const record of await readRecords(session)) {
+    if (record.state === 'sealed' || record.state === 'waiting') records.push(record)
+    else
+      found.push({
+        object: `catalog record ${record.id}`,
+        detail: record.state === 'changed' ? 'it is not what was sealed' : 'the trail has no such row',
+      })
+  }
+  const whole = records.findLastIndex(({ transactions }) => transactions !== null)
+  const allowed = new Set(records[whole]?.transactions)
+  const byRelation = new Map<string, Set<string>>()
+  for (const { relations } of records.slice(whole + 1)) {
+    for (const [relation, transactions] of Object.entries(relations ?? {}))
+      byRelation.set(relation, new Set([...(byRelation.get(relation) ?? []), ...transactions]))
+  }
+  const changed = objects.filter(
+    ({ kind, relation, xmin, properties }) =>
+      WATCHED.has(kind) &&
+      properties['kind'] !== 'S' &&
+      !(OTHERS_REFER_TO.test(relation ?? '') && kind !== 'trigger' && kind !== 'rule' && kind !== 'policy') &&
+      !allowed.has(xmin) &&
+      byRelation.get(relation ?? '')?.has(xmin) !== true,
+  )
+  if (changed.length > MAX_NAMED || whole < 0) {
+    return [
+      ...found,
+      {
+        object: 'catalog',
+        detail: `${changed.length} objects were written by transactions that are not recorded; after a restore or an upgrade: akashi audit record-catalog`,
+      },
+    ]
+  }
+  return [...found, ...describe(changed)]
+}
+
+/** One finding for each relation or function and transaction. */
+function describe(changed: readonly CatalogObject[]): Difference[] {
+  const groups = new Map<string, CatalogObject[]>()
+  for (const object of changed) {
+    const key = `${object.relation ?? object.name} ${object.xmin}`
+    groups.set(key, [...(groups.get(key) ?? []), object])
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group
+    if (first === undefined) return []
+    const whole = group.length > 1
+    const names = group.map(({ kind, name }) => `${kind} ${name}`)
+    const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : ''
+    return [
+      {
+        object: whole ? `relation ${first.relation}` : `${first.kind} ${first.name}`,
+        detail: `transaction ${first.xmin} changed ${whole ? `${names.slice(0, SHOWN_NAMES).join(', ')}${more}` : 'it'}, which is not recorded: it may have been something else for a while`,
+      },
+    ]
+  })
+}
+
+/** In the order in which they were made. The row that a record keeps must be the one whose entry was sealed. */
+async function readRecords(session: Session): Promise<Row[]> {
+  const entry = postgresEntrySql(auditLogs)
+  const { rows } = await session.query<Row>(
+    `select t.id, t.at as "recordedAt", t.detail -> 'transactions' as transactions, t.detail -> 'relations' as relations,
+            case when e.entry_hash is not null then case when e.entry_hash = ${entry.hash} then 'sealed' else 'changed' end
+                 when w.id is not null then 'waiting' else 'missing' end as state
+     from (select r.id, r.created_at as at, r.detail, r.seq as place, c.number, ${entry.texts}
+           from akashi_audit.catalog_records c cross join lateral jsonb_populate_record(null::akashi_audit.audit_logs, c.row) r
+           where r.event_type = 'catalog_recorded' ${FENCE}) t
+     left join akashi_audit.ledger_entries e on e.log = 'audit_logs' and e.row_id = t.id
+     left join lateral (
+       select a.id from akashi_audit.audit_logs a where e.row_id is null and a.id = t.id and a.created_at = t.at and a.detail = t.detail
+     ) w on true
+     order by t.number`,
+  )
+  return rows
+}

@@ -1,0 +1,48 @@
+/** Archived objects that cannot be read for now: what they excuse, and what they do not. */
+import type { ArchivedObject } from '../archived.ts'
+import type { ProblemList } from './problems.ts'
+
+/** Whether a row of this position and time, in milliseconds since 1970, may be in the object. */
+export function mayHold(object: ArchivedObject, position: bigint, at: number): boolean {
+  return (
+    position >= object.firstPosition &&
+    position <= object.lastPosition &&
+    at >= object.from.getTime() &&
+    at < object.to.getTime()
+  )
+}
+
+/**
+ * An object has rows of one range of time, whose positions lie among those of others. It excuses as many entries of
+ * that range as it has rows, and no other.
+ */
+export class UnreadObjects {
+  readonly #left: { readonly object: ArchivedObject; rows: bigint }[]
+  readonly #exceeded = new Map<ArchivedObject, bigint>()
+
+  constructor(objects: readonly ArchivedObject[]) {
+    this.#left = objects.map((object) => ({ object, rows: object.rows }))
+  }
+
+  /** Counts one entry without a row; false where no object can have it. */
+  excuses(position: bigint, at: number): boolean {
+    const holders = this.#left.filter(({ object }) => mayHold(object, position, at))
+    const [first] = holders
+    if (first === undefined) return false
+    const free = holders.find(({ rows }) => rows > 0n)
+    if (free === undefined) this.#exceeded.set(first.object, (this.#exceeded.get(first.object) ?? 0n) + 1n)
+    else free.rows -= 1n
+    return true
+  }
+
+  /** Names the objects that would have to hold more rows than were stored. */
+  report(problems: ProblemList): void {
+    for (const [{ name, rows, firstPosition }, more] of this.#exceeded)
+      problems.add(
+        'removed',
+        firstPosition,
+        name,
+        `archived object ${name} was stored with ${rows} rows, ${more} more entries of its time have no row: rows were removed`,
+      )
+  }
+}

@@ -1,0 +1,371 @@
+import { describe, expect, it } from 'vitest'
+import { catalogProblems, type Difference } from '../../src/audit/index.ts'
+import type { DirectSession } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
+import { testLedger } from '../support/ledger.ts'
+import { insideOf } from '../support/tamper.ts'
+
+const database = testDatabase()
+const worker = database.open('worker')
+const ledger = testLedger(worker)
+
+const problems = () => worker.transaction(tester, catalogProblems, { readOnly: true })
+
+/** What is found in the middle of a transaction of a superuser that is taken back. */
+async function within(statement: string): Promise<Difference[]> {
+  return await database.asSuperuser(async (session) => {
+    await session.query('begin')
+    await session.query(statement)
+    const found = await insideOf(session).transaction(tester, catalogProblems)
+    await session.query('rollback')
+    return found
+  })
+}
+
+/** Commits, and has the catalog recorded anew afterwards, so that each case begins with a clean one. */
+async function afterwards(work: (session: DirectSession) => Promise<unknown>): Promise<Difference[]> {
+  await database.asSuperuser(work)
+  const found = await problems()
+  await database.asSuperuser((session) =>
+    session.query("select akashi_audit.record_catalog('ordered', 'the next case')"),
+  )
+  expect(await problems()).toEqual([])
+  return found
+}
+
+const objects = (found: readonly Difference[]) => found.map(({ object }) => object)
+
+const partition = `(select c.oid::regclass::text from pg_inherits i join pg_class c on c.oid = i.inhrelid
+  where i.inhparent = 'akashi_audit.audit_logs'::regclass order by c.relname limit 1)`
+const onPartition = (statement: string) =>
+  `do $do$ begin execute format(${statement}, ${partition}); end $do$`
+
+describe('a database as the program ships it', () => {
+  it('has nothing to name, also with tables of an application under audit', async () => {
+    expect(await problems()).toEqual([])
+    await database.asSuperuser((session) =>
+      session.query(`create table shop (id int primary key, body text);
+        create table parts (id int, at timestamptz, primary key (id, at)) partition by range (at);
+        create table parts_1 partition of parts for values from ('2026-01-01') to ('2027-01-01');
+        create function noted() returns trigger language plpgsql as 'begin return new; end';
+        create trigger noted before update on shop for each row execute function noted();
+        select akashi_audit.protect('shop'), akashi_audit.protect('parts', 'restricted', null, '{}', '{}', 'record_loss')`),
+    )
+    expect(await problems()).toEqual([])
+  })
+
+  it('stays so whatever upkeep and administrators do', async () => {
+    await database.asSuperuser(async (session) => {
+      for (const statement of [
+        'reindex schema akashi_audit',
+        'reindex table pg_catalog.pg_proc',
+        'vacuum (full, freeze) pg_catalog.pg_class, pg_catalog.pg_operator, pg_catalog.pg_proc',
+        'vacuum freeze',
+        'analyze',
+        'grant select on akashi_audit.ledger_tiles to pg_monitor',
+        'revoke select on akashi_audit.ledger_tiles from pg_monitor',
+        'grant execute on function pg_catalog.pg_ls_dir(text) to akashi_reader',
+        'create index on akashi_audit.audit_logs (user_id)',
+        'drop index akashi_audit.audit_logs_user_id_idx',
+        'create table members (user_id uuid references akashi_auth.users)',
+        'alter table shop add column price numeric default 1',
+      ])
+        await session.query(statement)
+      await session.query(
+        "select akashi_lifecycle.create_partitions('akashi_audit.audit_logs', now() - interval '90 days', now())",
+      )
+    })
+    await ledger.seal()
+    // A grant and its end write the row of the relation twice, which nobody recorded.
+    expect(objects(await problems())).toEqual(['relation akashi_audit.ledger_tiles'])
+    await database.asSuperuser((session) =>
+      session.query("select akashi_audit.record_catalog('ordered', 'a grant for monitoring')"),
+    )
+    expect(await problems()).toEqual([])
+    await ledger.seal()
+    expect(await ledger.verify({ catalog: true })).toMatchObject({ ok: true })
+  })
+})
+
+const changed: readonly (readonly [kind: string, statement: string, object: RegExp])[] = [
+  [
+    'function body',
+    "create or replace function akashi_audit.log_changes() returns trigger language plpgsql as 'begin return null; end'",
+    /^function akashi_audit.log_changes\(\)$/,
+  ],
+  [
+    'function that SQL is bound in',
+    'create or replace function akashi_audit.seq_offset(trigger_depth integer) returns integer language sql immutable parallel safe return 0',
+    /^function akashi_audit.seq_offset/,
+  ],
+  [
+    'setting of a function',
+    'alter function akashi_audit.record_action set search_path = public',
+    /^function akashi_audit.record_action/,
+  ],
+  [
+    'right of a function',
+    'alter function akashi_auth.context_verified() security invoker',
+    /^function akashi_auth.context_verified/,
+  ],
+  [
+    'grant of a function',
+    'grant execute on function akashi_audit.record_catalog(text, text) to public',
+    /record_catalog/,
+  ],
+  [
+    'function of its own',
+    "create function akashi_audit.refuse_change(text) returns text language sql as 'select 1::text'",
+    /^function akashi_audit.refuse_change\(text\)$/,
+  ],
+  [
+    'condition of a trigger',
+    `create or replace trigger akashi_audit_update after update on shop referencing old table as old_rows new table as new_rows
+       for each statement when (session_user <> 'mallory') execute function akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+     alter table shop enable always trigger akashi_audit_update`,
+    /^trigger public.shop akashi_audit_update$/,
+  ],
+  [
+    'columns of a trigger',
+    `drop trigger akashi_audit_update on shop;
+     create trigger akashi_audit_update after update of id on shop for each statement
+       execute function akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+     alter table shop enable always trigger akashi_audit_update`,
+    /^trigger public.shop akashi_audit_update$/,
+  ],
+  [
+    'trigger that is gone',
+    'drop trigger akashi_audit_insert on shop',
+    /^trigger public.shop akashi_audit_insert$/,
+  ],
+  [
+    'trigger of a partition',
+    'alter table parts_1 disable trigger akashi_audit_delete',
+    /^trigger public.parts_1/,
+  ],
+  [
+    'trigger on the trail',
+    'create trigger a_filter before insert on akashi_audit.audit_logs for each row execute function noted()',
+    /^trigger akashi_audit.audit_logs a_filter$/,
+  ],
+  [
+    'trigger on one partition of the trail',
+    onPartition(`'create trigger a_filter before insert on %s for each row execute function public.noted()'`),
+    /^trigger akashi_audit.audit_logs_\w+ a_filter$/,
+  ],
+  [
+    'rule',
+    "create rule r as on insert to akashi_audit.audit_logs where new.table_name = 'shop' do instead nothing",
+    /^rule akashi_audit.audit_logs r$/,
+  ],
+  [
+    'column that no entry covers',
+    'alter table akashi_audit.audit_logs add column approved_by text',
+    /audit_logs approved_by$/,
+  ],
+  [
+    'default',
+    "alter table akashi_audit.audit_logs alter column db_user set default 'alice'",
+    /column akashi_audit.audit_logs db_user$/,
+  ],
+  [
+    'default of one partition',
+    onPartition(`'alter table %s alter column xid set default ''5'''`),
+    /^column akashi_audit.audit_logs_\w+ xid$/,
+  ],
+  [
+    'type of a column',
+    'alter table akashi_audit.verified_heads alter column epoch type bigint',
+    /verified_heads epoch$/,
+  ],
+  [
+    'key',
+    'alter table akashi_audit.audit_logs drop constraint audit_logs_pkey',
+    /^constraint akashi_audit.audit_logs audit_logs_pkey$/,
+  ],
+  [
+    'key that is not unique',
+    "update pg_index set indisunique = false where indexrelid = 'akashi_audit.ledger_entries_pkey'::regclass",
+    /^index akashi_audit.ledger_entries ledger_entries_pkey$/,
+  ],
+  [
+    'index that is not used',
+    "update pg_index set indisvalid = false where indexrelid = 'akashi_audit.ledger_entries_row_idx'::regclass",
+    /^index akashi_audit.ledger_entries ledger_entries_row_idx$/,
+  ],
+  [
+    'policy',
+    'create policy p on akashi_audit.audit_logs as restrictive for select using (id is null)',
+    /^policy akashi_audit.audit_logs p$/,
+  ],
+  [
+    'row security',
+    'alter table akashi_audit.ledger_entries no force row level security',
+    /^relation akashi_audit.ledger_entries$/,
+  ],
+  [
+    'owner',
+    'alter table akashi_audit.ledger_tiles owner to akashi_worker',
+    /^relation akashi_audit.ledger_tiles$/,
+  ],
+  ['grant', 'grant update on akashi_audit.audit_logs to akashi_worker', /^relation akashi_audit.audit_logs$/],
+  [
+    'view',
+    `create or replace view akashi_audit.logs with (security_invoker = true) as
+       select log, schema_name, table_name from (values ('audit_logs', 'akashi_audit', 'audit_logs')) as sealed (log, schema_name, table_name)`,
+    /^rule akashi_audit.logs _RETURN$/,
+  ],
+  [
+    'view in place of a table',
+    'alter table akashi_audit.losses rename to lost; create view akashi_audit.losses as select * from akashi_audit.lost',
+    /^relation akashi_audit.losses$/,
+  ],
+  ['schema', 'alter schema akashi_security owner to akashi_worker', /^schema akashi_security$/],
+  ['role', 'alter role akashi_worker bypassrls', /^role akashi_worker$/],
+  [
+    'operator of the server',
+    `create function public.never(bytea, bytea) returns boolean language sql immutable as 'select false';
+     set local allow_system_table_mods = on;
+     update pg_operator set oprcode = 'public.never(bytea,bytea)'::regprocedure where oid = '<>(bytea,bytea)'::regoperator`,
+    /^pg_operator <>/,
+  ],
+  [
+    'function of the server',
+    `set local allow_system_table_mods = on;
+     update pg_proc set prolang = (select oid from pg_language where lanname = 'sql'), prosrc = 'select false' where oid = 'byteane(bytea,bytea)'::regprocedure`,
+    /^function byteane/,
+  ],
+  [
+    'function among those of the server',
+    `set local allow_system_table_mods = on;
+     create function pg_catalog.sha256(text) returns bytea language sql as 'select null::bytea'`,
+    /^function pg_catalog.sha256/,
+  ],
+  [
+    'type of the server',
+    `update pg_type set typoutput = 'varcharout'::regproc where oid = 'text'::regtype`,
+    /^pg_type text/,
+  ],
+]
+
+describe('what is not as the program ships it', () => {
+  it.each(changed)('is named: %s', async (_, statement, object) => {
+    const found = await within(statement)
+    expect(objects(found)).toContainEqual(expect.stringMatching(object))
+  })
+})
+
+describe('what was changed and put back', () => {
+  it.each<readonly [string, readonly string[], RegExp]>([
+    [
+      'a trigger of a protected table, within one transaction',
+      [
+        'begin',
+        'alter table shop disable trigger akashi_audit_update',
+        "update shop set body = 'forged'",
+        'alter table shop enable always trigger akashi_audit_update',
+        'commit',
+      ],
+      /^trigger public.shop akashi_audit_update$/,
+    ],
+    [
+      'a rule on the trail that lived for one statement',
+      [
+        'begin',
+        'create rule r as on insert to akashi_audit.audit_logs do instead nothing',
+        'drop rule r on akashi_audit.audit_logs',
+        'commit',
+        'vacuum',
+      ],
+      /^relation akashi_audit.audit_logs$/,
+    ],
+    [
+      'a guard of a partition',
+      [
+        onPartition(`'alter table %s disable trigger refuse_change'`),
+        onPartition(`'alter table %s enable always trigger refuse_change'`),
+        'vacuum freeze',
+      ],
+      /^trigger akashi_audit.audit_logs_\w+ refuse_change$/,
+    ],
+    [
+      'a policy',
+      [
+        'drop policy audit_logs_staff on akashi_audit.audit_logs',
+        'create policy audit_logs_staff on akashi_audit.audit_logs for select to akashi_worker, akashi_security_admin using (true)',
+      ],
+      /^policy akashi_audit.audit_logs audit_logs_staff$/,
+    ],
+    [
+      'a default',
+      [
+        "alter table akashi_audit.audit_logs alter column db_user set default 'alice'",
+        'alter table akashi_audit.audit_logs alter column db_user set default session_user',
+      ],
+      /^column akashi_audit.audit_logs db_user$/,
+    ],
+  ])('is named: %s', async (_, statements, object) => {
+    const found = await afterwards(async (session) => {
+      for (const statement of statements) await session.query(statement)
+    })
+    expect(objects(found)).toContainEqual(expect.stringMatching(object))
+  })
+
+  it('is named: the function behind the triggers', async () => {
+    const found = await afterwards(async (session) => {
+      const { rows } = await session.query<{ text: string }>(
+        "select pg_get_functiondef('akashi_audit.log_changes()'::regprocedure) as text",
+      )
+      await session.query(
+        "create or replace function akashi_audit.log_changes() returns trigger language plpgsql as 'begin return null; end'",
+      )
+      await session.query(rows[0]?.text ?? '')
+    })
+    expect(found).toEqual([
+      {
+        object: 'function akashi_audit.log_changes()',
+        detail: expect.stringMatching(/^transaction \d+ changed it, which is not recorded/),
+      },
+    ])
+  })
+})
+
+describe('a record of the catalog', () => {
+  it('is an alarm where an administrator makes it', async () => {
+    const { rows } = await database.asSuperuser(async (session) => {
+      await session.query("select akashi_audit.record_catalog('ordered', 'an index of ours')")
+      return await session.query<{ severity: string; details: unknown }>(
+        "select severity, event_details as details from akashi_security.security_events where event_type = 'catalog_recorded' order by seq desc limit 1",
+      )
+    })
+    expect(rows).toEqual([{ severity: 'critical', details: { reason: 'an index of ours' } }])
+  })
+
+  it('counts only as the row of the trail that was sealed', async () => {
+    await ledger.seal()
+    const forge = (row: string) => `
+      alter table akashi_audit.ledger_tiles set (fillfactor = 90);
+      insert into akashi_audit.catalog_records (row) select ${row} from akashi_audit.catalog_records order by number desc limit 1`
+    const forged = await within(
+      forge(
+        `jsonb_set(row, '{detail,transactions}', row -> 'detail' -> 'transactions' || to_jsonb(pg_current_xact_id()::text))`,
+      ),
+    )
+    expect(forged.map(({ detail }) => detail)).toEqual([
+      'it is not what was sealed',
+      expect.stringMatching(/^transaction \d+ changed it/),
+    ])
+    const invented = await within(forge(`jsonb_set(row, '{id}', to_jsonb(gen_random_uuid()))`))
+    expect(invented.map(({ detail }) => detail)).toContain('the trail has no such row')
+  })
+
+  it('is asked for where the catalog is that of another cluster', async () => {
+    const found = await within(
+      'alter table akashi_audit.catalog_records disable trigger refuse_change; delete from akashi_audit.catalog_records',
+    )
+    expect(found.at(-1)).toEqual({
+      object: 'catalog',
+      detail: expect.stringMatching(/objects were written by transactions that are not recorded/),
+    })
+  })
+})
