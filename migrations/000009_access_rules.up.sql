@@ -22,7 +22,7 @@ create function akashi_auth.require_permission(permission text) returns void
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
-    raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
+    raise exception 'the permission % is required', permission using errcode = 'insufficient_privilege',
       hint = 'ask somebody who may grant roles';
   end if;
 end

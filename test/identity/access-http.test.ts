@@ -56,7 +56,7 @@ describe('/v1/roles', () => {
     const viewer = await caller('viewer', 'rooms:read')
     expect(await viewer.send('GET', '/roles')).toMatchObject({
       status: 403,
-      body: { type: 'urn:akashi:error:forbidden', detail: 'the permission roles:read is needed' },
+      body: { type: 'urn:akashi:error:forbidden', detail: 'the permission roles:read is required' },
     })
     expect((await viewer.send('GET', '/permissions')).status).toBe(403)
     expect((await viewer.send('GET', '/permissions/mine')).body).toEqual({ permissions: ['rooms:read'] })
