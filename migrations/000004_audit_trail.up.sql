@@ -1227,6 +1227,7 @@ select akashi_lifecycle.apply_partitions();
 select akashi_audit.protect('akashi_audit.protected_tables');
 select akashi_audit.protect('akashi_lifecycle.settings');
 select akashi_audit.protect('akashi_lifecycle.policies');
+select akashi_audit.protect('akashi_lifecycle.shortenings');
 select akashi_audit.exempt('akashi_audit.audit_logs', 'it is the trail'),
        akashi_audit.exempt('akashi_audit.exempt_tables', 'changed by migrations and administrators; each row says who and when'),
        akashi_audit.exempt('akashi_audit.losses', 'append-only itself; each loss goes into the trail as soon as that can be written'),
