@@ -92,7 +92,8 @@ export async function copyCluster(
             done(null, chunk)
           },
         })
-        if (dump.child.stdout === null || load.child.stdin === null) throw new Error('the child process has no pipes')
+        if (dump.child.stdout === null || load.child.stdin === null)
+          throw new Error('the child process has no pipes')
         const piped = pipeline(dump.child.stdout, count, load.child.stdin)
         // If psql ends early, the pipe breaks; the error of psql is more useful, so it comes first.
         const [loaded, dumped, carried] = await Promise.allSettled([collect(load), dump.ended, piped])
