@@ -72,7 +72,7 @@ export async function setPolicy(
   })
   return await work.catch((error: unknown) => {
     if (sqlState(error) !== SQLSTATE.invalidDatetime) throw error
-    throw new AkashiError('invalid_input', 'a time of the policy cannot be read', {
+    throw new AkashiError('invalid_input', 'a duration in the policy is not valid', {
       hint: 'write it as "90 days" or P90D',
       cause: error,
     })

@@ -50,6 +50,8 @@ export async function copyCluster(
         PGPORT: String(place.port),
         PGUSER: place.user,
         PGCLIENTENCODING: 'UTF8',
+        // Not what the database or a role says: a name would be looked up among what others made.
+        PGOPTIONS: '-c search_path=pg_catalog',
       },
       stdio: ['pipe', 'pipe', 'pipe'],
       ...given({ signal }),
