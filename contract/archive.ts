@@ -56,6 +56,17 @@ const policy = z.object({
   format,
   appendOnly: z.boolean(),
   legalHold: z.boolean(),
+  shortening: z
+    .object({
+      total: z.string(),
+      atExpiry,
+      requestedBy: z.string(),
+      requestedAt: time,
+      effectiveAt: time,
+      reason: z.string().nullable(),
+    })
+    .nullable()
+    .describe('a shorter retention of a log that was requested and is not in effect yet'),
   changedAt: time,
   changedBy: z.string().nullable(),
 })

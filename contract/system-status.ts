@@ -49,6 +49,7 @@ export const systemStatus = z.object({
     .describe('seconds for which an open transaction has kept rows from being sealed'),
   leaderLocksHeld: count.describe('sessions of other logins that hold a leader lock'),
   witnessConflicts: count.describe('trusted witnesses that cosigned another history than a log has, by log'),
+  retentionShortenings: count.describe('shorter retentions of logs that are not in effect yet'),
   losses: count.describe('statements whose changes were not recorded and not settled'),
   partitions: list(
     z.object({

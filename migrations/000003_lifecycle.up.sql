@@ -41,7 +41,11 @@ insert into akashi_lifecycle.settings (key, value, pattern, accepts, description
    'a name of the IANA time zone database, such as Asia/Tokyo',
    'time zone of users who have not chosen one'),
   ('organisation.data_residency', '"ap-northeast-1"', '"[a-z0-9-]{1,50}"', 'the name of a region, such as ap-northeast-1',
-   'region that data must stay in: recorded with new users and exported tables, compared by akashi doctor');
+   'region that data must stay in: recorded with new users and exported tables, compared by akashi doctor'),
+  ('retention.floor_days', '180', '[1-9]\d{0,4}', 'a whole number of days, 1 or more',
+   'how long rows of a log are kept at least, whatever its policy says'),
+  ('retention.shortening_delay_days', '7', '[1-9]\d{0,3}', 'a whole number of days, 1 or more',
+   'how long after the change a shorter retention of a log takes effect');
 
 create function akashi_lifecycle.setting(key text) returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -73,6 +77,8 @@ create table akashi_lifecycle.policies (
   last_modified_by  text,
   lateness          interval not null default '1 day' check (lateness >= interval '0'),
   format            text not null default 'parquet' check (format in ('parquet', 'parquet+csv')),
+  retention_set_by  text,
+  retention_set_at  timestamptz,
   primary key (schema_name, table_name),
   check (total_retention >= hot_retention)
 );
@@ -82,6 +88,8 @@ comment on column akashi_lifecycle.policies.premake is 'Partitions that exist ah
 comment on column akashi_lifecycle.policies.at_expiry is
   'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
 comment on column akashi_lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
+comment on column akashi_lifecycle.policies.retention_set_by is
+  'Who last changed at_expiry or total_retention, and when: signed into the record of what is retired. Null as installed.';
 comment on column akashi_lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
 
 alter table akashi_lifecycle.policies enable row level security, force row level security;
@@ -90,11 +98,33 @@ create policy policies_read on akashi_lifecycle.policies for select
 create policy policies_owner on akashi_lifecycle.policies to akashi_owner using (true) with check (true);
 grant select on akashi_lifecycle.policies to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 create view akashi_lifecycle.retention with (security_invoker = true) as
-  select schema_name, table_name, append_only, legal_hold, hot_retention, total_retention from akashi_lifecycle.policies;
+  select schema_name, table_name, append_only, legal_hold, hot_retention, total_retention, at_expiry from akashi_lifecycle.policies;
 comment on view akashi_lifecycle.retention is 'What other contexts may know of a policy: how long rows are kept, and whether they may change.';
 grant select on akashi_lifecycle.retention to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 create trigger update_updated_at before update on akashi_lifecycle.policies
   for each row execute function akashi_auth.update_updated_at();
+
+-- Whoever may change a policy could have the record deleted early: a shorter retention of a log waits here until it takes
+-- effect, and is an alarm meanwhile. Changing the policy again replaces or withdraws it. That a second person has to
+-- approve would be one more condition of akashi_lifecycle.apply_shortenings().
+create table akashi_lifecycle.shortenings (
+  schema_name     text not null,
+  table_name      text not null,
+  at_expiry       text not null check (at_expiry in ('archive', 'retire')),
+  total_retention interval not null,
+  reason          text,
+  requested_by    text not null,
+  requested_at    timestamptz not null default clock_timestamp(),
+  effective_at    timestamptz not null,
+  primary key (schema_name, table_name),
+  foreign key (schema_name, table_name) references akashi_lifecycle.policies on delete cascade
+);
+comment on table akashi_lifecycle.shortenings is 'Shorter retentions of logs that were requested and are not in effect yet.';
+alter table akashi_lifecycle.shortenings enable row level security, force row level security;
+create policy shortenings_read on akashi_lifecycle.shortenings for select
+  to akashi_app, akashi_worker, akashi_reader, akashi_security_admin using (true);
+create policy shortenings_owner on akashi_lifecycle.shortenings to akashi_owner using (true) with check (true);
+grant select on akashi_lifecycle.shortenings to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 
 -- What would run code of somebody else when a table is read or written: whoever works on it with rights of Akashi's asks
 -- first. Null when nothing would. Superusers are trusted, and so are the owners of what is Akashi's.
@@ -193,6 +223,73 @@ begin
 end
 $$;
 
+-- The policy as it is to be now: a shorter retention of a log is not shorter than the floor, takes effect after the
+-- delay, and is an alarm.
+create function akashi_lifecycle.defer_shortening(before akashi_lifecycle.policies, wanted akashi_lifecycle.policies,
+  named boolean, acting text, reason text) returns akashi_lifecycle.policies
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  floor constant interval := make_interval(days => (akashi_lifecycle.setting('retention.floor_days') #>> '{}')::integer);
+  delay constant interval := make_interval(days => (akashi_lifecycle.setting('retention.shortening_delay_days') #>> '{}')::integer);
+  effective constant timestamptz := clock_timestamp() + delay;
+  result akashi_lifecycle.policies := wanted;
+begin
+  if not named then
+    return wanted;
+  end if;
+  if not exists (select from akashi_audit.logs l where (l.schema_name, l.table_name) = (wanted.schema_name, wanted.table_name)) then
+    result.retention_set_by := acting;
+    result.retention_set_at := clock_timestamp();
+    return result;
+  end if;
+  if wanted.at_expiry <> 'keep' and wanted.total_retention < floor then
+    raise exception 'rows of a log are kept for % days at least', extract(day from floor) using errcode = 'AK003',
+      hint = 'the floor is the setting retention.floor_days, which an administrator of the database sets';
+  end if;
+  delete from akashi_lifecycle.shortenings s where (s.schema_name, s.table_name) = (wanted.schema_name, wanted.table_name);
+  if wanted.at_expiry = 'keep' or (before.at_expiry <> 'keep' and wanted.total_retention >= before.total_retention) then
+    if (wanted.at_expiry, wanted.total_retention) is distinct from (before.at_expiry, before.total_retention) then
+      result.retention_set_by := acting;
+      result.retention_set_at := clock_timestamp();
+    end if;
+    return result;
+  end if;
+  insert into akashi_lifecycle.shortenings (schema_name, table_name, at_expiry, total_retention, reason, requested_by, effective_at)
+  values (wanted.schema_name, wanted.table_name, wanted.at_expiry, wanted.total_retention, reason, acting, effective);
+  perform akashi_security.record_event(event_type => 'retention_shortened', event_category => 'configuration', severity => 'critical',
+    source_service => 'akashi', resource_type => 'table', resource_id => format('%I.%I', wanted.schema_name, wanted.table_name),
+    action_performed => 'set', result => 'success', ocsf_class_uid => 3004, event_details => jsonb_strip_nulls(jsonb_build_object(
+      'from', before.total_retention, 'to', wanted.total_retention, 'at_expiry', wanted.at_expiry, 'requested_by', acting,
+      'effective_at', effective, 'reason', reason)));
+  result.at_expiry := before.at_expiry;
+  result.total_retention := before.total_retention;
+  return result;
+end
+$$;
+
+-- Puts what has waited for its time into effect. Answers how many.
+create function akashi_lifecycle.apply_shortenings() returns integer
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  due akashi_lifecycle.shortenings;
+  applied integer := 0;
+begin
+  for due in select * from akashi_lifecycle.shortenings s where s.effective_at <= clock_timestamp() order by 1, 2 for update loop
+    update akashi_lifecycle.policies p
+    set at_expiry = due.at_expiry, total_retention = due.total_retention, hot_retention = least(p.hot_retention, due.total_retention),
+        retention_set_by = due.requested_by, retention_set_at = due.requested_at
+    where (p.schema_name, p.table_name) = (due.schema_name, due.table_name);
+    delete from akashi_lifecycle.shortenings s where (s.schema_name, s.table_name) = (due.schema_name, due.table_name);
+    perform akashi_audit.record_action('lifecycle_policy', 'shorten', format('%I.%I', due.schema_name, due.table_name), null, 'SUCCESS',
+      jsonb_strip_nulls(to_jsonb(due)));
+    applied := applied + 1;
+  end loop;
+  return applied;
+end
+$$;
+comment on function akashi_lifecycle.apply_shortenings() is 'Puts shorter retentions into effect whose delay is over; answers how many.';
+grant execute on function akashi_lifecycle.apply_shortenings() to akashi_worker;
+
 -- Policies are changed by functions that check them, say who changed what and why, and are for those who
 -- administer; the trail records the row itself too.
 create function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text default null)
@@ -208,6 +305,7 @@ declare
   target constant regclass := (
     select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where (n.nspname, c.relname) = (set_policy.schema_name, set_policy.table_name));
+  acting constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
   before akashi_lifecycle.policies;
   changed akashi_lifecycle.policies;
   wrong text;
@@ -278,10 +376,12 @@ begin
   if changed.at_expiry = 'archive' then
     perform akashi_lifecycle.assert_archivable(target);
   end if;
+  changed := akashi_lifecycle.defer_shortening(before, changed, changes ?| array['at_expiry', 'total_retention'], acting, reason);
   update akashi_lifecycle.policies p
   set premake = changed.premake, hot_retention = changed.hot_retention, at_expiry = changed.at_expiry,
       total_retention = changed.total_retention, lateness = changed.lateness, format = changed.format,
-      last_modified_by = coalesce(akashi_auth.current_user_id()::text, session_user)
+      retention_set_by = changed.retention_set_by, retention_set_at = changed.retention_set_at,
+      last_modified_by = acting
   where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name)
   returning * into changed;
   perform akashi_audit.record_action('lifecycle_policy', 'set', format('%I.%I', set_policy.schema_name, set_policy.table_name), null, 'SUCCESS',

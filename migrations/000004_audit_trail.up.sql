@@ -173,6 +173,12 @@ create function akashi_audit.erase_salt(data_subject text) returns integer
 $$;
 comment on function akashi_audit.erase_salt(text) is 'Makes the digests of a person say nothing: the second half of an erasure.';
 
+-- Those of these persons that are there: a transaction with a snapshot of before an erasure makes one after it.
+create function akashi_audit.salted(persons text[]) returns setof text
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.data_subject from akashi_keys.digest_salts s where s.data_subject = any (persons)
+$$;
+
 create table akashi_audit.protected_tables (
   schema_name      text not null,
   table_name       text not null,
@@ -387,9 +393,11 @@ end
 $$;
 
 -- Never more than once a row and a person: what is made for somebody who was erased is different each time.
-create function akashi_audit.digest_salt(person text) returns bytea
+create function akashi_audit.digest_salt(about text) returns bytea
   language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
+  -- However a uuid is written: an erasure looks for the one way.
+  person constant text := case when about ~ '^[{]?[0-9A-Fa-f-]{32,36}[}]?$' then coalesce(akashi_auth.try_uuid(about)::text, about) else about end;
   found_salt bytea;
 begin
   select salt into found_salt from akashi_keys.digest_salts where data_subject = person;
@@ -1227,6 +1235,7 @@ select akashi_lifecycle.apply_partitions();
 select akashi_audit.protect('akashi_audit.protected_tables');
 select akashi_audit.protect('akashi_lifecycle.settings');
 select akashi_audit.protect('akashi_lifecycle.policies');
+select akashi_audit.protect('akashi_lifecycle.shortenings');
 select akashi_audit.exempt('akashi_audit.audit_logs', 'it is the trail'),
        akashi_audit.exempt('akashi_audit.exempt_tables', 'changed by migrations and administrators; each row says who and when'),
        akashi_audit.exempt('akashi_audit.losses', 'append-only itself; each loss goes into the trail as soon as that can be written'),

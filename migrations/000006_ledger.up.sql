@@ -287,19 +287,25 @@ create policy retention_records_owner on akashi_audit.retention_records to akash
 grant select on akashi_audit.retention_records to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 select akashi_audit.guard('akashi_audit.retention_records');
 
--- Whoever removes rows records it here first. A legal hold refuses it, and so does a range whose entries are
--- not as many as are told.
+-- Whoever removes rows records it here first. A legal hold refuses it, and so do a policy that keeps them longer, and a
+-- range whose entries are not as many as are told.
 create function akashi_audit.record_retention(log text, partition_name text, lower_bound timestamptz, upper_bound timestamptz,
   first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   record_id uuid;
   counted bigint;
+  kept akashi_lifecycle.retention;
 begin
-  if exists (select from akashi_audit.logs l join akashi_lifecycle.retention r using (schema_name, table_name)
-             where l.log = record_retention.log and r.legal_hold) then
+  select r.* into kept from akashi_audit.logs l join akashi_lifecycle.retention r using (schema_name, table_name)
+  where l.log = record_retention.log;
+  if kept.legal_hold then
     raise exception 'rows of log % are under legal hold', log
       using errcode = 'AK003', hint = 'akashi archive hold --release ends it';
+  end if;
+  if kept.at_expiry = 'keep' or not coalesce(upper_bound + kept.total_retention <= clock_timestamp(), false) then
+    raise exception 'rows of log % are kept: %', log, case when kept.at_expiry = 'keep' then 'they do not expire'
+      else 'for ' || kept.total_retention end using errcode = 'AK003', hint = 'the policy of the table decides: akashi archive policy list';
   end if;
   select count(*) into counted from akashi_audit.ledger_entries e
   where e.log = record_retention.log and e.position between first_position and last_position

@@ -169,7 +169,10 @@ create function akashi_lifecycle.retirement_plan(as_of timestamptz, only_schema 
     step text, held_by text, export_id uuid, policy_text text, row_count bigint, estimated boolean, manifest text, generation integer)
   language sql stable set search_path = pg_catalog, pg_temp as $$
   with policy as (
-    select p.*, c.oid as parent, format('%s.%s: kept for %s', p.schema_name, p.table_name, p.total_retention) as text
+    select p.*, c.oid as parent, format('%s.%s: kept for %s, %s', p.schema_name, p.table_name, p.total_retention,
+             case when p.retention_set_at is null then 'as installed'
+               else format('set by %s at %s', regexp_replace(p.retention_set_by, '[[:cntrl:]]', '?', 'g'),
+                 to_char(p.retention_set_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) end) as text
     from akashi_lifecycle.policies p
     left join pg_catalog.pg_namespace n on n.nspname = p.schema_name
     left join pg_catalog.pg_class c on (c.relnamespace, c.relname) = (n.oid, p.table_name)

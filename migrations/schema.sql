@@ -2354,6 +2354,8 @@ create table akashi_lifecycle.policies (
   last_modified_by text,
   lateness interval default 'P1D'::interval not null,
   format text default 'parquet'::text not null,
+  retention_set_by text,
+  retention_set_at timestamp with time zone,
   constraint policies_at_expiry_check CHECK ((at_expiry = ANY (ARRAY['archive'::text, 'retire'::text, 'keep'::text]))),
   constraint policies_check CHECK ((total_retention >= hot_retention)),
   constraint policies_format_check CHECK ((format = ANY (ARRAY['parquet'::text, 'parquet+csv'::text]))),
@@ -2369,6 +2371,7 @@ comment on column akashi_lifecycle.policies.premake is 'Partitions that exist ah
 comment on column akashi_lifecycle.policies.at_expiry is 'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
 comment on column akashi_lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
 comment on column akashi_lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
+comment on column akashi_lifecycle.policies.retention_set_by is 'Who last changed at_expiry or total_retention, and when: signed into the record of what is retired. Null as installed.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
 alter table akashi_lifecycle.policies enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
@@ -2423,6 +2426,38 @@ grant select on akashi_lifecycle.settings to akashi_app;
 grant select on akashi_lifecycle.settings to akashi_reader;
 grant select on akashi_lifecycle.settings to akashi_security_admin;
 grant select on akashi_lifecycle.settings to akashi_worker;
+
+create table akashi_lifecycle.shortenings (
+  schema_name text not null,
+  table_name text not null,
+  at_expiry text not null,
+  total_retention interval not null,
+  reason text,
+  requested_by text not null,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  effective_at timestamp with time zone not null,
+  constraint shortenings_at_expiry_check CHECK ((at_expiry = ANY (ARRAY['archive'::text, 'retire'::text]))),
+  constraint shortenings_pkey PRIMARY KEY (schema_name, table_name),
+  constraint shortenings_schema_name_table_name_fkey FOREIGN KEY (schema_name, table_name) REFERENCES akashi_lifecycle.policies(schema_name, table_name) ON DELETE CASCADE
+);
+alter table akashi_lifecycle.shortenings owner to akashi_owner;
+comment on table akashi_lifecycle.shortenings is 'Shorter retentions of logs that were requested and are not in effect yet.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.shortenings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.shortenings enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.shortenings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.shortenings enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.shortenings FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.shortenings enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.shortenings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.shortenings enable always trigger akashi_audit_update;
+alter table akashi_lifecycle.shortenings enable row level security;
+alter table akashi_lifecycle.shortenings force row level security;
+create policy shortenings_owner on akashi_lifecycle.shortenings for all to akashi_owner using (true) with check (true);
+create policy shortenings_read on akashi_lifecycle.shortenings for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.shortenings to akashi_app;
+grant select on akashi_lifecycle.shortenings to akashi_reader;
+grant select on akashi_lifecycle.shortenings to akashi_security_admin;
+grant select on akashi_lifecycle.shortenings to akashi_worker;
 
 create table akashi_lifecycle.store_ownership (
   one_row boolean default true not null,
@@ -3014,7 +3049,8 @@ create view akashi_lifecycle.retention with (security_invoker=true) as
     append_only,
     legal_hold,
     hot_retention,
-    total_retention
+    total_retention,
+    at_expiry
    FROM akashi_lifecycle.policies;
 alter view akashi_lifecycle.retention owner to akashi_owner;
 comment on view akashi_lifecycle.retention is 'What other contexts may know of a policy: how long rows are kept, and whether they may change.';
@@ -3351,12 +3387,14 @@ grant execute on function akashi_audit.count_about(data_subject text) to akashi_
 grant execute on function akashi_audit.count_about(data_subject text) to akashi_security_admin;
 grant execute on function akashi_audit.count_about(data_subject text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_audit.digest_salt(person text)
+CREATE OR REPLACE FUNCTION akashi_audit.digest_salt(about text)
  RETURNS bytea
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  -- However a uuid is written: an erasure looks for the one way.
+  person constant text := case when about ~ '^[{]?[0-9A-Fa-f-]{32,36}[}]?$' then coalesce(akashi_auth.try_uuid(about)::text, about) else about end;
   found_salt bytea;
 begin
   select salt into found_salt from akashi_keys.digest_salts where data_subject = person;
@@ -3371,7 +3409,7 @@ begin
   return found_salt;
 end
 $function$;
-alter function akashi_audit.digest_salt(person text) owner to akashi_owner;
+alter function akashi_audit.digest_salt(about text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.erase_salt(data_subject text)
  RETURNS integer
@@ -4236,11 +4274,17 @@ AS $function$
 declare
   record_id uuid;
   counted bigint;
+  kept akashi_lifecycle.retention;
 begin
-  if exists (select from akashi_audit.logs l join akashi_lifecycle.retention r using (schema_name, table_name)
-             where l.log = record_retention.log and r.legal_hold) then
+  select r.* into kept from akashi_audit.logs l join akashi_lifecycle.retention r using (schema_name, table_name)
+  where l.log = record_retention.log;
+  if kept.legal_hold then
     raise exception 'rows of log % are under legal hold', log
       using errcode = 'AK003', hint = 'akashi archive hold --release ends it';
+  end if;
+  if kept.at_expiry = 'keep' or not coalesce(upper_bound + kept.total_retention <= clock_timestamp(), false) then
+    raise exception 'rows of log % are kept: %', log, case when kept.at_expiry = 'keep' then 'they do not expire'
+      else 'for ' || kept.total_retention end using errcode = 'AK003', hint = 'the policy of the table decides: akashi archive policy list';
   end if;
   select count(*) into counted from akashi_audit.ledger_entries e
   where e.log = record_retention.log and e.position between first_position and last_position
@@ -4449,6 +4493,16 @@ AS $function$
   ) c
 $function$;
 alter function akashi_audit.row_values(relation oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.salted(persons text[])
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.data_subject from akashi_keys.digest_salts s where s.data_subject = any (persons)
+$function$;
+alter function akashi_audit.salted(persons text[]) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.seq_of_consequence(relation oid, operation text, schema_name text, table_name text, key_columns text[], hidden text[])
  RETURNS text
@@ -6093,7 +6147,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.require_permission(permission text)
 AS $function$
 begin
   if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
-    raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
+    raise exception 'the permission % is required', permission using errcode = 'insufficient_privilege',
       hint = 'ask somebody who may grant roles';
   end if;
 end
@@ -8366,6 +8420,30 @@ end
 $function$;
 alter function akashi_keys.count_personal(person uuid) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_keys.erase_left_salts()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  person text;
+  erased integer := 0;
+begin
+  perform akashi_keys.require_erasing();
+  for person in
+    select akashi_audit.salted(array(select e.user_id::text from akashi_keys.erasures e where e.completed_at is not null))
+  loop
+    erased := erased + akashi_audit.erase_salt(person);
+  end loop;
+  return erased;
+end
+$function$;
+alter function akashi_keys.erase_left_salts() owner to akashi_owner;
+grant execute on function akashi_keys.erase_left_salts() to akashi_app;
+grant execute on function akashi_keys.erase_left_salts() to akashi_security_admin;
+grant execute on function akashi_keys.erase_left_salts() to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_keys.erase_salts(person uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -8480,6 +8558,33 @@ end
 $function$;
 alter function akashi_lifecycle.apply_partitions(as_of timestamp with time zone) owner to akashi_owner;
 grant execute on function akashi_lifecycle.apply_partitions(as_of timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.apply_shortenings()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  due akashi_lifecycle.shortenings;
+  applied integer := 0;
+begin
+  for due in select * from akashi_lifecycle.shortenings s where s.effective_at <= clock_timestamp() order by 1, 2 for update loop
+    update akashi_lifecycle.policies p
+    set at_expiry = due.at_expiry, total_retention = due.total_retention, hot_retention = least(p.hot_retention, due.total_retention),
+        retention_set_by = due.requested_by, retention_set_at = due.requested_at
+    where (p.schema_name, p.table_name) = (due.schema_name, due.table_name);
+    delete from akashi_lifecycle.shortenings s where (s.schema_name, s.table_name) = (due.schema_name, due.table_name);
+    perform akashi_audit.record_action('lifecycle_policy', 'shorten', format('%I.%I', due.schema_name, due.table_name), null, 'SUCCESS',
+      jsonb_strip_nulls(to_jsonb(due)));
+    applied := applied + 1;
+  end loop;
+  return applied;
+end
+$function$;
+alter function akashi_lifecycle.apply_shortenings() owner to akashi_owner;
+comment on function akashi_lifecycle.apply_shortenings() is 'Puts shorter retentions into effect whose delay is over; answers how many.';
+grant execute on function akashi_lifecycle.apply_shortenings() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text DEFAULT NULL::text, only_table text DEFAULT NULL::text)
  RETURNS TABLE(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, step text, held_by text, attached boolean, mutable boolean, csv boolean, state text, row_count bigint, estimated boolean, manifest text, verified_at timestamp with time zone)
@@ -8882,6 +8987,51 @@ AS $function$
 $function$;
 alter function akashi_lifecycle.default_partition(parent regclass) owner to akashi_owner;
 grant execute on function akashi_lifecycle.default_partition(parent regclass) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.defer_shortening(before akashi_lifecycle.policies, wanted akashi_lifecycle.policies, named boolean, acting text, reason text)
+ RETURNS akashi_lifecycle.policies
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  floor constant interval := make_interval(days => (akashi_lifecycle.setting('retention.floor_days') #>> '{}')::integer);
+  delay constant interval := make_interval(days => (akashi_lifecycle.setting('retention.shortening_delay_days') #>> '{}')::integer);
+  effective constant timestamptz := clock_timestamp() + delay;
+  result akashi_lifecycle.policies := wanted;
+begin
+  if not named then
+    return wanted;
+  end if;
+  if not exists (select from akashi_audit.logs l where (l.schema_name, l.table_name) = (wanted.schema_name, wanted.table_name)) then
+    result.retention_set_by := acting;
+    result.retention_set_at := clock_timestamp();
+    return result;
+  end if;
+  if wanted.at_expiry <> 'keep' and wanted.total_retention < floor then
+    raise exception 'rows of a log are kept for % days at least', extract(day from floor) using errcode = 'AK003',
+      hint = 'the floor is the setting retention.floor_days, which an administrator of the database sets';
+  end if;
+  delete from akashi_lifecycle.shortenings s where (s.schema_name, s.table_name) = (wanted.schema_name, wanted.table_name);
+  if wanted.at_expiry = 'keep' or (before.at_expiry <> 'keep' and wanted.total_retention >= before.total_retention) then
+    if (wanted.at_expiry, wanted.total_retention) is distinct from (before.at_expiry, before.total_retention) then
+      result.retention_set_by := acting;
+      result.retention_set_at := clock_timestamp();
+    end if;
+    return result;
+  end if;
+  insert into akashi_lifecycle.shortenings (schema_name, table_name, at_expiry, total_retention, reason, requested_by, effective_at)
+  values (wanted.schema_name, wanted.table_name, wanted.at_expiry, wanted.total_retention, reason, acting, effective);
+  perform akashi_security.record_event(event_type => 'retention_shortened', event_category => 'configuration', severity => 'critical',
+    source_service => 'akashi', resource_type => 'table', resource_id => format('%I.%I', wanted.schema_name, wanted.table_name),
+    action_performed => 'set', result => 'success', ocsf_class_uid => 3004, event_details => jsonb_strip_nulls(jsonb_build_object(
+      'from', before.total_retention, 'to', wanted.total_retention, 'at_expiry', wanted.at_expiry, 'requested_by', acting,
+      'effective_at', effective, 'reason', reason)));
+  result.at_expiry := before.at_expiry;
+  result.total_retention := before.total_retention;
+  return result;
+end
+$function$;
+alter function akashi_lifecycle.defer_shortening(before akashi_lifecycle.policies, wanted akashi_lifecycle.policies, named boolean, acting text, reason text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone DEFAULT now())
  RETURNS void
@@ -9675,7 +9825,10 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.retirement_plan(as_of timestamp with
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with policy as (
-    select p.*, c.oid as parent, format('%s.%s: kept for %s', p.schema_name, p.table_name, p.total_retention) as text
+    select p.*, c.oid as parent, format('%s.%s: kept for %s, %s', p.schema_name, p.table_name, p.total_retention,
+             case when p.retention_set_at is null then 'as installed'
+               else format('set by %s at %s', regexp_replace(p.retention_set_by, '[[:cntrl:]]', '?', 'g'),
+                 to_char(p.retention_set_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) end) as text
     from akashi_lifecycle.policies p
     left join pg_catalog.pg_namespace n on n.nspname = p.schema_name
     left join pg_catalog.pg_class c on (c.relnamespace, c.relname) = (n.oid, p.table_name)
@@ -9726,6 +9879,7 @@ declare
   target constant regclass := (
     select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where (n.nspname, c.relname) = (set_policy.schema_name, set_policy.table_name));
+  acting constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
   before akashi_lifecycle.policies;
   changed akashi_lifecycle.policies;
   wrong text;
@@ -9796,10 +9950,12 @@ begin
   if changed.at_expiry = 'archive' then
     perform akashi_lifecycle.assert_archivable(target);
   end if;
+  changed := akashi_lifecycle.defer_shortening(before, changed, changes ?| array['at_expiry', 'total_retention'], acting, reason);
   update akashi_lifecycle.policies p
   set premake = changed.premake, hot_retention = changed.hot_retention, at_expiry = changed.at_expiry,
       total_retention = changed.total_retention, lateness = changed.lateness, format = changed.format,
-      last_modified_by = coalesce(akashi_auth.current_user_id()::text, session_user)
+      retention_set_by = changed.retention_set_by, retention_set_at = changed.retention_set_at,
+      last_modified_by = acting
   where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name)
   returning * into changed;
   perform akashi_audit.record_action('lifecycle_policy', 'set', format('%I.%I', set_policy.schema_name, set_policy.table_name), null, 'SUCCESS',

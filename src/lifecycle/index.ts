@@ -40,3 +40,4 @@ export {
 export { listPolicies, type PolicyChanges, setPolicy } from './policies.ts'
 export * from './query/index.ts'
 export { type DatabaseSetting, listSettings, readDataResidency, setSetting } from './settings.ts'
+export { describeShortening, pendingShortenings, type Shortening } from './shortenings.ts'

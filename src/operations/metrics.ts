@@ -87,6 +87,12 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
     (own, { witnessConflicts }) => own.set(witnessConflicts),
   )
   gauge(
+    'retention_shortenings',
+    'shorter retentions of logs that were requested and are not in effect yet',
+    [],
+    (own, { retentionShortenings }) => own.set(retentionShortenings),
+  )
+  gauge(
     'object_store_owned',
     '0 when another installation owns the object store: nothing is backed up or archived from here',
     [],

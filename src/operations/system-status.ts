@@ -12,7 +12,7 @@ import {
   unsettledLosses,
 } from '../audit/index.ts'
 import { given } from '../foundation/index.ts'
-import { partitionStatus } from '../lifecycle/index.ts'
+import { partitionStatus, pendingShortenings } from '../lifecycle/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import { backupState } from './backup-state.ts'
 import { drillState } from './drills.ts'
@@ -66,6 +66,7 @@ export async function systemStatus(
     ),
     leaderLocksHeld: (await leaderLockHolders(database, actor)).length,
     witnessConflicts: (await standingAlarms(database, actor, ['witness_conflict'])).length,
+    retentionShortenings: (await pendingShortenings(database, actor)).length,
     losses: (await unsettledLosses(database, actor)).reduce((sum, { statements }) => sum + statements, 0),
     partitions: (await partitionStatus(database, actor, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({

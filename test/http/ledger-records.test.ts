@@ -56,11 +56,16 @@ beforeAll(async () => {
   await openEpoch(worker, tester, ledger.keyring, store, 'first')
   await openEpoch(worker, tester, ledger.keyring, store, 'second')
   const now = new Date()
+  await database.asSuperuser((session) =>
+    session.query(
+      "update akashi_lifecycle.policies set hot_retention = '1 microsecond', total_retention = '1 microsecond' where table_name = 'audit_logs'",
+    ),
+  )
   await recordRetention(worker, tester, ledger.keyring, {
     log: auditLogs,
     partition: 'akashi_audit.audit_logs_now',
     from: new Date(now.getTime() - 86_400_000),
-    to: new Date(now.getTime() + 86_400_000),
+    to: new Date(now.getTime() - 1),
     policy: 'audit_logs: 2555 days',
   })
   app = server.app()

@@ -30,6 +30,7 @@ export const status: SystemStatus = {
   frontierHeldSeconds: 0,
   leaderLocksHeld: 0,
   witnessConflicts: 0,
+  retentionShortenings: 0,
   losses: 0,
   partitions: [
     { table: 'akashi_security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false },

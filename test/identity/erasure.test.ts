@@ -277,3 +277,57 @@ describe('reconciling', () => {
     expect((await readErasure(parts, tester, id))?.certificate).not.toBeNull()
   })
 })
+
+describe('digests of a person who was erased', () => {
+  const salts = async (id: string) => {
+    const { rows } = await database.asSuperuser((session) =>
+      session.query('select data_subject from akashi_keys.digest_salts where lower(data_subject) like $1', [
+        `%${id}%`,
+      ]),
+    )
+    return rows.map(({ data_subject }) => data_subject)
+  }
+
+  it('have no salt, however the id is written, whatever is written or deleted afterwards', async () => {
+    const id = await make()
+    await database.asSuperuser(async (session) => {
+      await session.query('create table notes (id integer primary key, about text, body text)')
+      await session.query('grant insert on notes to akashi_owner')
+      await session.query(
+        `select akashi_audit.protect('notes', 'confidential', 'about', '{"body": "digest"}')`,
+      )
+      await session.query("insert into notes values (1, $1, 'a'), (2, $2, 'b'), (3, $3, 'c')", [
+        id,
+        id.toUpperCase(),
+        `{${id}}`,
+      ])
+    })
+    expect(await salts(id)).toEqual([id])
+    await erase(id)
+    expect(await salts(id)).toEqual([])
+    await database.asSuperuser(async (session) => {
+      await session.query("update notes set body = body || ' edited'")
+      await session.query('delete from notes where id = 1')
+      await session.query("insert into notes values (1, $1, 'a')", [id.toUpperCase()])
+      await session.query('delete from notes')
+    })
+    expect(await salts(id)).toEqual([])
+  })
+
+  it('lose a salt that a transaction made which began before the erasure', async () => {
+    const id = await make()
+    await asOwner('delete from akashi_keys.digest_salts where data_subject = $1', [id])
+    await owner.transaction(
+      tester,
+      async (session) => {
+        await session.query('select count(*) from akashi_auth.users')
+        await erase(id)
+        await session.query("insert into public.notes values (4, $1, 'd')", [id])
+      },
+      { isolation: 'repeatable read', retries: 0 },
+    )
+    expect(await salts(id)).toEqual([id])
+    await reconcileErasures({ database: owner, keyring: ledger.keyring }, tester)
+    expect(await salts(id)).toEqual([])
+  })
+})

@@ -1,6 +1,6 @@
 /** Policies are rows that those who administer change, and the trail says what was changed. */
-import { expect, test } from 'vitest'
-import { listPolicies, setPolicy } from '../../src/lifecycle/index.ts'
+import { describe, expect, test } from 'vitest'
+import { describeShortening, listPolicies, pendingShortenings, setPolicy } from '../../src/lifecycle/index.ts'
 import type { DatabaseRole } from '../../src/postgres/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 
@@ -74,8 +74,10 @@ test.each([
 
 test('the archive is switched off and on, hold and append_only are not among the changes', async () => {
   expect(await setPolicy(worker, tester, events, { atExpiry: 'keep' })).toMatchObject({ atExpiry: 'keep' })
+  // What was kept for ever is not deleted at once because it is not any more.
   expect(await setPolicy(worker, tester, events, { atExpiry: 'archive' })).toMatchObject({
-    atExpiry: 'archive',
+    atExpiry: 'keep',
+    shortening: { atExpiry: 'archive', total: 'P2555D' },
   })
   for (const changes of ['{"legal_hold": false}', '{"append_only": false}', '{"x": 1}', '[]']) {
     await expect(
@@ -122,4 +124,96 @@ test.each<[Exclude<DatabaseRole, 'owner' | 'backup'>, boolean]>([
       session.query("update akashi_lifecycle.policies set hot_retention = '1 day'"),
     )
   await expect(direct).rejects.toMatchObject({ code: 'forbidden' })
+})
+
+describe('a shorter retention of a log', () => {
+  const attempts = { schema: 'akashi_auth', table: 'login_attempts' } as const
+  const asSuperuser = (text: string) => database.asSuperuser((session) => session.query(text))
+  const apply = () =>
+    worker.transaction(tester, (session) => session.query('select akashi_lifecycle.apply_shortenings()'))
+  const policy = () => policyOf('akashi_audit.audit_logs')
+  const logs = { schema: 'akashi_audit', table: 'audit_logs' } as const
+
+  test.each(['worker', 'security_admin', 'owner'] as const)(
+    'is not below the floor, for %s',
+    async (role) => {
+      for (const total of ['179 days', '1 day']) {
+        const refused = setPolicy(database.open(role), tester, attempts, { hot: '1 day', total })
+        await expect(refused).rejects.toMatchObject({
+          code: 'conflict',
+          message: expect.stringContaining('180 days'),
+        })
+      }
+      if (role === 'owner') return
+      for (const change of [
+        "update akashi_lifecycle.settings set value = '1' where key = 'retention.floor_days'",
+        'update akashi_lifecycle.shortenings set effective_at = now()',
+      ]) {
+        await expect(
+          database.open(role).transaction(tester, (session) => session.query(change)),
+        ).rejects.toMatchObject({ code: 'forbidden' })
+      }
+    },
+  )
+
+  test('waits for its time, is an alarm meanwhile, and can be withdrawn', async () => {
+    const admin = database.open('security_admin')
+    const requested = await setPolicy(
+      admin,
+      tester,
+      logs,
+      { hot: '200 days', total: '200 days' },
+      'disk is full',
+    )
+    expect(requested).toMatchObject({
+      hot: 'P200D',
+      total: 'P2555D',
+      shortening: {
+        total: 'P200D',
+        atExpiry: 'archive',
+        requestedBy: 'akashi_security_admin',
+        reason: 'disk is full',
+      },
+    })
+    expect(await apply()).toMatchObject({ rows: [{ apply_shortenings: 0 }] })
+    expect(await policy()).toMatchObject({ total: 'P2555D' })
+    const { rows: events } = await asSuperuser(
+      `select severity, resource_id, event_details ->> 'to' as "to", event_details ->> 'requested_by' as by
+       from akashi_security.security_events where event_type = 'retention_shortened' and resource_id like '%audit_logs'`,
+    )
+    expect(events).toEqual([
+      {
+        severity: 'critical',
+        resource_id: 'akashi_audit.audit_logs',
+        to: 'P200D',
+        by: 'akashi_security_admin',
+      },
+    ])
+    expect((await pendingShortenings(worker, tester)).map(describeShortening)).toContainEqual(
+      expect.stringMatching(
+        /^akashi_security_admin shortened the retention of akashi_audit.audit_logs from P2555D to P200D/,
+      ),
+    )
+    // Nothing is recorded as retired before it is.
+    const early = worker.transaction(tester, (session) =>
+      session.query(
+        `select akashi_audit.record_retention('audit_logs', 'p', now() - interval '400 days', now() - interval '300 days', 0, 0, 1,
+           sha256(''), 'x', 'x')`,
+      ),
+    )
+    await expect(early).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining('are kept'),
+    })
+
+    expect(await setPolicy(worker, tester, logs, { total: '2555 days' })).toMatchObject({ shortening: null })
+    await setPolicy(admin, tester, logs, { total: '200 days' })
+    await asSuperuser('update akashi_lifecycle.shortenings set effective_at = now()')
+    await apply()
+    expect(await policy()).toMatchObject({ total: 'P200D', shortening: null })
+    const { rows } = await asSuperuser(
+      "select retention_set_by as by from akashi_lifecycle.policies where table_name = 'audit_logs'",
+    )
+    expect(rows).toEqual([{ by: 'akashi_security_admin' }])
+  })
 })

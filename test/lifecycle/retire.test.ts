@@ -82,6 +82,13 @@ test('archived periods are deleted after a signed record, and verification stays
   expect(report.logs.find(({ log }) => log === 'security_events')).toMatchObject({
     checked: 20,
     retired: 280,
+    retiredBy: [
+      {
+        policy: 'akashi_security.security_events: kept for P2555D, as installed',
+        records: 2,
+        rows: 280,
+      },
+    ],
   })
   const status = await archiveStatus(worker, tester, { table: events })
   expect(status.map(({ state }) => state)).toEqual(['retired', 'retired', 'dropped'])

@@ -63,6 +63,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_lifecycle.policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.schema_migrations': {},
   'akashi_lifecycle.settings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.shortenings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_security.ingest_batches': { worker: 'SI', security_admin: 'S' },
   'akashi_security.remediations': { worker: 'S', security_admin: 'S' },
   'akashi_security.security_event_hook_results': { worker: 'S', security_admin: 'S', reader: 'S' },

@@ -67,6 +67,9 @@ const access = `
     union all select format('trigger %s %s %s', tgrelid::regclass, tgname, tgenabled) from pg_trigger join pg_class c on c.oid = tgrelid where not tgisinternal and not relispartition and relnamespace::regnamespace::text = any (${ours})
   ) all_lines`
 
+/** Exists when the code of a table's owner ran as a superuser. */
+const mark = () => join(home, 'run', 'mark')
+
 let before: { lines: string }[] = []
 
 beforeAll(async () => {
@@ -136,6 +139,28 @@ beforeAll(async () => {
       array['a', null, i::text], decode(md5(i::text), 'hex') from generate_series(1, 2000) i`)
     await sql(`insert into public.orders (owner, note, total) values ('clerk', 'mine', 1)`)
     await sql('delete from public.orders where id = 2000')
+    // Whoever loads the rows runs the check of the domain, which starts a program where it may.
+    await sql(`create role keeper login password 'keeper'; create schema shop authorization keeper`)
+    const keeper = new URL(connections.adminUrl)
+    keeper.username = 'keeper'
+    keeper.password = 'keeper'
+    for (const text of [
+      `create function shop.spy(integer) returns boolean language plpgsql as $$ begin
+         begin
+           execute 'reset session authorization';
+           copy (select current_user::text) to program 'cat >> ${mark()}';
+         exception when others then null; end;
+         return true; end $$`,
+      'create domain shop.price as integer check (shop.spy(value))',
+      `create table shop.goods (id serial primary key, price shop.price, "odd ""name" text default 'x', check (shop.spy(id)))`,
+      'insert into shop.goods (price) values (1), (2)',
+    ]) {
+      await ask(keeper.href, text)
+    }
+    await sql('create table public.prices (price shop.price)')
+    await sql('grant insert on public.prices to keeper')
+    await ask(keeper.href, 'insert into public.prices values (3)')
+    expect(existsSync(mark())).toBe(false)
     await sql(`create database "other 'one'"`)
     await ask(url(`other 'one'`), 'create table here as select 42 as answer')
     const worker = connections.open('worker', { poolSize: 1 })
@@ -228,6 +253,11 @@ it.runIf(possible)(
       expect(await ask(url, 'select count(*)::int as rows, max(id)::int as last from public.orders')).toEqual(
         [{ rows: 2_000, last: 2_001 }],
       )
+      expect(existsSync(mark())).toBe(false)
+      expect(await ask(url, 'select count(*)::int as rows from shop.goods, public.prices')).toEqual([
+        { rows: 2 },
+      ])
+      expect(await ask(url, `select rolname from pg_roles where rolname like 'akashi_load%'`)).toEqual([])
       // Passwords, policies and identity go on as they were.
       const clerk = new URL(url)
       clerk.username = 'clerk'

@@ -1,3 +1,4 @@
+import type { RetentionPolicy } from '@akashi/contract'
 import type { Command } from 'commander'
 import { AkashiError, counted, parseTableName, type TableName } from '../../foundation/index.ts'
 import type { ArchiveRow, PolicyChanges } from '../../lifecycle/index.ts'
@@ -262,11 +263,20 @@ function policy(group: Command, perform: Perform): void {
         )
         cli.print(
           changed,
-          `${changed.table}: ${changed.hot} in PostgreSQL, then ${changed.atExpiry}, ${changed.total} in all`,
+          [
+            `${changed.table}: ${changed.hot} in PostgreSQL, then ${changed.atExpiry}, ${changed.total} in all`,
+            ...describeWaiting(changed),
+          ].join('\n'),
         )
         return 0
       }),
     )
+}
+
+function describeWaiting({ shortening }: RetentionPolicy): string[] {
+  if (shortening === null) return []
+  const { atExpiry, total, effectiveAt } = shortening
+  return [`from ${effectiveAt} on: then ${atExpiry}, ${total} in all; setting the policy again withdraws it`]
 }
 
 function changesOf(cli: Invocation): PolicyChanges {

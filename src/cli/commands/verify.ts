@@ -16,6 +16,10 @@ function describe({ logs }: VerifyReport): string {
           ({ kind, position, id, detail }) =>
             `  ${kind}${position === null ? '' : ` at ${position}`}${kind === 'trigger' && id !== null ? ` of ${id}` : ''}: ${detail}`,
         ),
+        ...log.retiredBy.map(
+          ({ policy, records, rows, from, to }) =>
+            `  retired: ${rows} rows of ${from} to ${to} in ${records === 1 ? '1 record' : `${records} records`} by ${policy}`,
+        ),
         ...log.unread.map(({ object, reason }) => `  not read: archived object ${object}: ${reason}`),
         ...(problems > shown.length ? [`  and ${problems - shown.length} more`] : []),
       ]

@@ -10,6 +10,7 @@ import { keptWal } from './kept-wal.ts'
 import { ledgerAlarms } from './ledger-alarms.ts'
 import { nodeVersion } from './node-version.ts'
 import { objectStore, objectStoreOwner } from './object-store.ts'
+import { retention } from './retention.ts'
 
 /** The checks that need the configuration, in display order. */
 const checks: readonly Check[] = [
@@ -26,6 +27,7 @@ const checks: readonly Check[] = [
   frontier,
   ledgerAlarms,
   keptWal,
+  retention,
   fileScanner,
 ]
 

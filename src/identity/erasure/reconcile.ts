@@ -63,12 +63,17 @@ export async function reapplyErasures(
   return { destroyedAgain, erasedAgain, refused }
 }
 
-/** Completes every started erasure; privileges and concurrency as in {@link reapplyErasures}. */
+/** Completes every started erasure and deletes salts made since; privileges and concurrency as in {@link reapplyErasures}. */
 export async function completeErasures(
   parts: ErasureParts,
   actor: Actor,
   options: Options = {},
 ): Promise<Pick<Reconciliation, 'completed' | 'refused'>> {
+  await parts.database.transaction(
+    actor,
+    (session) => session.query('select akashi_keys.erase_left_salts()'),
+    options,
+  )
   const begun = (await erasures(parts, actor, options)).filter(({ finished }) => !finished)
   const completed: string[] = []
   const refused = await tryEach(

@@ -4,6 +4,7 @@ import { AkashiError, counted } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
+import { applyShortenings } from '../shortenings.ts'
 import { type ArchiveContext, type ArchiveStep, underLock, withArchiveContext } from './context.ts'
 import { DETACH_WAIT_MS, PART_ROWS, SEAL_POLL_MS, SEAL_WAIT_MS } from './limits.ts'
 import {
@@ -173,6 +174,7 @@ export async function retireExpired(
 ): Promise<ArchiveRow[]> {
   const { signal } = options
   const read = { readOnly: true, ...(signal === undefined ? {} : { signal }) }
+  await applyShortenings(database, actor)
   const rows: ArchiveRow[] = []
   for (const planned of await database.transaction(
     actor,

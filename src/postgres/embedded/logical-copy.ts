@@ -5,6 +5,14 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AkashiError, given } from '../../foundation/index.ts'
 import type { Account } from './account.ts'
+import {
+  lateCheckError,
+  lateChecksQuery,
+  loadingLogin,
+  ownedTablesQuery,
+  parseOwnedTables,
+  pattern,
+} from './load-rows.ts'
 import type { UpgradePrograms } from './old-programs.ts'
 import { cancelled, serverEnvironment } from './program.ts'
 
@@ -42,52 +50,73 @@ export async function copyCluster(
         PGPORT: String(place.port),
         PGUSER: place.user,
         PGCLIENTENCODING: 'UTF8',
+        // Not what the database or a role says: a name would be looked up among what others made.
+        PGOPTIONS: '-c search_path=pg_catalog',
       },
       stdio: ['pipe', 'pipe', 'pipe'],
       ...given({ signal }),
     })
     return follow(program, child)
   }
-  const psql = (database: string) =>
-    run(programs.psql, to, ['--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', `--dbname=${database}`])
-  try {
-    const listing = run(programs.psql, from, [
+  const psql = (database: string, user = to.user) =>
+    run(programs.psql, { ...to, user }, [
       '--no-psqlrc',
-      '-At',
-      '-0',
-      '-d',
-      'postgres',
-      '-c',
-      databasesQuery,
+      '--quiet',
+      '--set=ON_ERROR_STOP=1',
+      `--dbname=${connection(database)}`,
     ])
-    const databases = (await collect(listing)).split('\0').filter((name) => name !== '')
+  const ask = (database: string, query: string) =>
+    collect(run(programs.psql, from, ['--no-psqlrc', '-At', '-0', '-d', connection(database), '-c', query]))
+  const apply = async (database: string, text: string) => {
+    const applied = psql(database)
+    applied.child.stdin?.end(text)
+    await collect(applied)
+  }
+  try {
+    const databases = (await ask('postgres', databasesQuery)).split('\0').filter((name) => name !== '')
     const globals = await collect(run(programs.pgDumpall, from, ['--globals-only', '--no-sync']))
-    const apply = psql('postgres')
     // initdb has created the superuser already.
-    apply.child.stdin?.end(globals.replace(`\nCREATE ROLE ${from.user};\n`, '\n'))
-    await collect(apply)
+    await apply('postgres', globals.replace(`\nCREATE ROLE ${from.user};\n`, '\n'))
     for (const database of databases) {
-      const exists = database === 'postgres'
-      const dump = run(programs.pgDump, from, [
-        '--format=plain',
-        ...(exists ? [] : ['--create']),
-        `--dbname=dbname='${database.replaceAll(/['\\]/g, '\\$&')}'`,
-      ])
-      const load = psql('postgres')
       let bytes = 0
-      const count = new Transform({
-        transform(chunk: Buffer, _, done) {
-          bytes += chunk.length
-          onProgress(database, bytes)
-          done(null, chunk)
-        },
-      })
-      if (dump.child.stdout === null || load.child.stdin === null)
-        throw new Error('the child process has no pipes')
-      const piped = pipeline(dump.child.stdout, count, load.child.stdin)
-      // If psql ends early, the pipe breaks; the error of psql is more useful, so it comes first.
-      const [loaded, dumped, carried] = await Promise.allSettled([collect(load), dump.ended, piped])
-      for (const outcome of [loaded, dumped, carried]) if (outcome.status === 'rejected') throw outcome.reason
+      const pipe = async (section: string, args: readonly string[], into: string, user?: string) => {
+        const dump = run(programs.pgDump, from, [
+          '--format=plain',
+          `--section=${section}`,
+          ...args,
+          `--dbname=${connection(database)}`,
+        ])
+        const load = psql(into, user)
+        const count = new Transform({
+          transform(chunk: Buffer, _, done) {
+            bytes += chunk.length
+            onProgress(database, bytes)
+            done(null, chunk)
+          },
+        })
+        if (dump.child.stdout === null || load.child.stdin === null)
+          throw new Error('the child process has no pipes')
+        const piped = pipeline(dump.child.stdout, count, load.child.stdin)
+        // If psql ends early, the pipe breaks; the error of psql is more useful, so it comes first.
+        const [loaded, dumped, carried] = await Promise.allSettled([collect(load), dump.ended, piped])
+        for (const outcome of [loaded, dumped, carried])
+          if (outcome.status === 'rejected') throw outcome.reason
+      }
+      const late = (await ask(database, lateChecksQuery)).replace('\0', '')
+      if (late !== '') throw lateCheckError(database, late)
+      const owned = parseOwnedTables((await ask(database, ownedTablesQuery)).replace('\0', ''))
+      await pipe('pre-data', database === 'postgres' ? [] : ['--create'], 'postgres')
+      for (const each of owned) {
+        const login = loadingLogin(database, each)
+        await apply(database, login.create)
+        const tables = each.tables.map((table) => `--table=${pattern(table)}`)
+        await pipe('data', tables, database, login.role)
+        await apply(database, login.drop)
+      }
+      // Sequences, large objects and what extensions keep: no code of a table runs.
+      const rest = owned.flatMap(({ tables }) => tables.map((table) => `--exclude-table=${pattern(table)}`))
+      await pipe('data', rest, database)
+      await pipe('post-data', [], database)
     }
     return databases
   } catch (error) {
@@ -95,6 +124,9 @@ export async function copyCluster(
     throw error
   }
 }
+
+/** Any name, as a connection string says it. */
+const connection = (database: string): string => `dbname='${database.replaceAll(/['\\]/g, '\\$&')}'`
 
 /** `template0` cannot be connected to, and nobody should have changed `template1`. */
 const databasesQuery = 'select datname from pg_database where datallowconn and not datistemplate order by 1'

@@ -14,7 +14,7 @@ import { readVerifiedHead, type VerifiedHead } from './marks.ts'
 import { type VerifyOptions, verifyTransaction, withCachedKeys } from './options.ts'
 import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
 import { type Collected, collectPublished, publishedCheckpoints } from './published-checkpoints.ts'
-import { verifyRetired } from './retired-rows.ts'
+import { retiredBy, verifyRetired } from './retired-rows.ts'
 import { verifyRows } from './rows.ts'
 import { verifyHere } from './second-opinion.ts'
 import { verifyTree } from './tree.ts'
@@ -105,6 +105,7 @@ async function verifyLog(
   return reportOf(head, from, problems, {
     checked: rows.checked + archived.checked,
     retired: rows.retired,
+    retiredBy: await retiredBy(session, log.log),
     unread: archived.unread,
   })
 }
@@ -136,7 +137,7 @@ export function reportOf(
   head: Head,
   from: bigint,
   problems: ProblemList,
-  counts: Pick<LogReport, 'checked' | 'retired' | 'unread'>,
+  counts: Pick<LogReport, 'checked' | 'retired' | 'retiredBy' | 'unread'>,
 ): LogReport {
   return {
     log: head.log,

@@ -44,6 +44,16 @@ export interface UnreadObject {
  */
 export type VerifyMode = 'full' | 'incremental' | 'scrub'
 
+export interface RetiredBy {
+  /** The table, how long its rows were kept, and who decided that when. */
+  readonly policy: string
+  readonly records: number
+  readonly rows: number
+  /** RFC 3339: the range of time that they cover. */
+  readonly from: string
+  readonly to: string
+}
+
 export interface LogReport {
   readonly log: string
   readonly epoch: number
@@ -60,6 +70,8 @@ export interface LogReport {
   readonly checked: number
   /** Entries whose rows retention removed, each covered by a signed record. */
   readonly retired: number
+  /** What retention removed, by the policy that each signed record names. */
+  readonly retiredBy: readonly RetiredBy[]
   /** Archived objects whose rows were neither checked nor missed. */
   readonly unread: readonly UnreadObject[]
   readonly problems: readonly Problem[]

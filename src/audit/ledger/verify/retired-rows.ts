@@ -2,7 +2,7 @@ import type { VerifierKey } from '../../../keys/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import { checkRecord, type RetentionRecord, readRecords } from '../retention.ts'
 import { PositionSet } from './position-set.ts'
-import type { ProblemList } from './problems.ts'
+import type { ProblemList, RetiredBy } from './problems.ts'
 
 /** An entry whose row is not in the database. */
 export interface AbsentEntry {
@@ -75,4 +75,14 @@ async function coveredBy(
     }
   }
   return retired
+}
+
+/** The records of a log by their policy, the latest first. One that does not count is a problem beside it. */
+export async function retiredBy(session: Session, log: string): Promise<RetiredBy[]> {
+  const { rows } = await session.query<RetiredBy>(
+    `select policy, count(*)::float8 as records, sum(row_count)::float8 as rows, min(lower_bound) as "from", max(upper_bound) as "to"
+     from akashi_audit.retention_records where log = $1 group by policy order by max(retired_at) desc`,
+    [log],
+  )
+  return rows
 }

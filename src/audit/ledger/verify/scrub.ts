@@ -20,6 +20,7 @@ import {
 } from './marks.ts'
 import { type VerifyOptions, verifyTransaction, withCachedKeys } from './options.ts'
 import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
+import { retiredBy } from './retired-rows.ts'
 import { addedRows, type Cursor, moveCursor } from './scrub-rows.ts'
 import { verifyHere } from './second-opinion.ts'
 import { type Missing, verifyMissing, verifySlice } from './slice.ts'
@@ -97,6 +98,7 @@ async function scrubLog(session: Session, log: LogDefinition, options: ScrubOpti
     report: reportOf(head, 0n, problems, {
       checked: checked + findings.checked,
       retired,
+      retiredBy: await retiredBy(session, log.log),
       unread: findings.unread,
     }),
     units,
