@@ -1,16 +1,23 @@
-/** Runs a query: finds the tables that it names, locates their rows, and executes it in the engine. */
+/** One query from its text to its result: what it names, where that is, and the engine's run over it. */
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { type ArchivedColumn, readColumns } from '../archive/columns.ts'
-import { LINE_BYTES, LONG_LINE_BYTES } from '../archive/limits.ts'
+import { LINE_BYTES } from '../archive/limits.ts'
 import { identifier } from '../archive/quote.ts'
 import { always, type Span, spansOf } from './bounds.ts'
 import type { Cache } from './cache.ts'
-import { listTables, type Placement, placementOf, type TableName } from './catalog.ts'
+import {
+  holdPartitions,
+  listTables,
+  type Placement,
+  placementOf,
+  type QueryTable,
+  type TableName,
+} from './catalog.ts'
 import { type ColdPart, coldParts, type Manifests } from './cold.ts'
-import { type Engine, LONG_LINE } from './engine.ts'
+import type { Engine } from './engine.ts'
 import { fetchHot, hotRanges, hotSql } from './hot.ts'
 import type { Limits } from './protocol.ts'
 import type { QueryAnswer, QueryRequest } from './request.ts'
@@ -19,11 +26,11 @@ import { plainRow } from './values.ts'
 import { type ColdFiles, viewSql } from './views.ts'
 
 interface Source {
-  readonly name: TableName
+  readonly name: QueryTable
   readonly columns: readonly ArchivedColumn[]
   readonly placement: Placement
   readonly span: Span
-  readonly hot: { readonly file: string; readonly rows: number } | undefined
+  readonly hot: { readonly file: string; readonly rows: number; readonly lineBytes: number } | undefined
 }
 
 /** The dependencies and limits of a query. */
@@ -39,7 +46,7 @@ export interface Job {
   readonly timeoutMs: number
 }
 
-/** Runs a request; the job's signal cancels it. */
+/** Runs a request; the job's signal ends it. */
 export async function answer(job: Job, actor: Actor, request: QueryRequest): Promise<QueryAnswer> {
   const { engine, limits, signal } = job
   const [{ tree }, known] = await Promise.all([
@@ -49,11 +56,12 @@ export async function answer(job: Job, actor: Actor, request: QueryRequest): Pro
   const statement = readTree(tree)
   const isOurs = nameTables(known)
   const named = tablesOf(statement, known, isOurs)
-  const spans = await spansOf(statement, isOurs, async (expressions) => {
+  const ownDateParts = (name: string) => named.find((table) => nameOf(table) === name)?.ownDateParts ?? []
+  const spans = await spansOf(statement, isOurs, ownDateParts, async (expressions) => {
     const { micros } = await engine.ask({ kind: 'times', expressions, limits }, 'times')
     return micros.map((value) => (value === null ? null : BigInt(value)))
   })
-  // Recorded in parallel with reading PostgreSQL; no object is read and nothing returned before it is committed.
+  // Committed beside the read of PostgreSQL: no object is opened and nothing returned before it is.
   const [sources] = await Promise.all([
     readSources(job, actor, statement, named, spans),
     recordRead(job, actor, request, named),
@@ -74,33 +82,48 @@ export async function answer(job: Job, actor: Actor, request: QueryRequest): Pro
   })
   const byKey = new Map(parts.map(({ key }, i) => [key, files[i] ?? '']))
   const found = { job, request, sources, cold, byKey }
-  const result = await scan(found, LINE_BYTES).catch((error: unknown) => {
-    if (error instanceof AkashiError && error.message === LONG_LINE) return scan(found, LONG_LINE_BYTES)
-    throw error
-  })
   return {
-    ...result,
+    ...(await scan(found)),
     files: parts.map(({ key }) => key),
     hot: sources.reduce((sum, { hot }) => sum + (hot?.rows ?? 0), 0),
   }
 }
 
-/** Resolves the table names of a query; a name without a schema only if it is unique. */
+function nameOf({ schema, table }: TableName): string {
+  return `${schema}.${table}`
+}
+
+/**
+ * Names of ours by how a query writes them, whatever their case; a bare name where no other schema has it. Undefined
+ * for what is no table of ours; `invalid_input` for a name that two tables have but for their case.
+ */
 function nameTables(known: readonly TableName[]): (schema: string, name: string) => string | undefined {
-  const names = new Map<string, string>()
-  for (const { schema, table } of known) {
-    names.set(`${schema}.${table}`, `${schema}.${table}`)
-    const others = known.filter((other) => other.table === table)
-    if (others.length === 1) names.set(table, `${schema}.${table}`)
+  const names = new Map<string, string[]>()
+  for (const each of known) {
+    for (const written of [nameOf(each), each.table].map((name) => name.toLowerCase())) {
+      names.set(written, [...(names.get(written) ?? []), nameOf(each)])
+    }
   }
-  return (schema, name) => names.get(schema === '' ? name : `${schema}.${name}`)
+  return (schema, name) => {
+    const found = names.get(schema === '' ? name : `${schema}.${name}`) ?? []
+    if (found.length > 1 && new Set(found.map((each) => each.toLowerCase())).size === 1) {
+      throw new AkashiError(
+        'invalid_input',
+        `${found.join(' and ')} differ only in case: a query cannot tell them apart`,
+        {
+          hint: 'rename one of them',
+        },
+      )
+    }
+    return found.length === 1 ? found[0] : undefined
+  }
 }
 
 function tablesOf(
   statement: Statement,
-  known: readonly TableName[],
+  known: readonly QueryTable[],
   isOurs: (schema: string, name: string) => string | undefined,
-): TableName[] {
+): QueryTable[] {
   const wanted = new Set<string>()
   for (const { schema, name } of statement.tables) {
     const table = isOurs(schema, name)
@@ -108,21 +131,19 @@ function tablesOf(
     else if (schema !== '' || !statement.local.has(name)) {
       throw new AkashiError(
         'invalid_input',
-        `table not found: ${schema === '' ? name : `${schema}.${name}`}`,
-        {
-          hint: `tables that can be queried: ${known.map((each) => `${each.schema}.${each.table}`).join(', ')}`,
-        },
+        `there is no table ${schema === '' ? name : `${schema}.${name}`} to query`,
+        { hint: `there are ${known.map(nameOf).join(', ')}` },
       )
     }
   }
-  return known.filter(({ schema, table }) => wanted.has(`${schema}.${table}`))
+  return known.filter((each) => wanted.has(nameOf(each)))
 }
 
 const recordSql = `
   select akashi_audit.record_action('data_access', 'query', $1 || '.' || $2, null, 'SUCCESS', $3::jsonb,
     coalesce((select c.classification from akashi_audit.coverage c where (c.schema_name, c.table_name) = ($1, $2)), 'confidential'))`
 
-/** Records the access. Fails closed: if it cannot be recorded, the query fails. */
+/** Fails closed: nothing is returned of what cannot be recorded. */
 async function recordRead(
   job: Job,
   actor: Actor,
@@ -148,37 +169,49 @@ async function recordRead(
   )
 }
 
-/** Reads in one transaction, so that archived and unarchived rows are consistent. */
+/** Snapshots that are taken until one has the partitions that the server reads rows from. */
+const MAX_SNAPSHOTS = 10
+
+/** In one snapshot, so that what is exported and what is not are of the same moment, in every table. */
 async function readSources(
   job: Job,
   actor: Actor,
   statement: Statement,
-  tables: readonly TableName[],
+  tables: readonly QueryTable[],
   spans: ReadonlyMap<string, Span>,
 ): Promise<Source[]> {
   if (tables.length === 0) return []
   const work = async (session: Session) => {
+    for (const name of tables) if (!(await holdPartitions(session, name))) return undefined
     const sources: Source[] = []
     await session.query("select set_config('extra_float_digits', '1', true)")
     for (const name of tables) {
       const relation = `${identifier(name.schema)}.${identifier(name.table)}`
-      const span = spans.get(`${name.schema}.${name.table}`) ?? always
+      const span = spans.get(nameOf(name)) ?? always
       const placement = await placementOf(session, name)
       const columns = wantedColumns(await readColumns(session, relation), statement)
       const ranges = hotRanges(placement, span)
       const file = join(job.scratch, `${sources.length}.csv`)
-      const rows =
-        ranges.length === 0 ? 0 : await fetchHot(session, hotSql(name, columns, ranges), file, job.signal)
-      sources.push({ name, columns, placement, span, hot: rows === 0 ? undefined : { file, rows } })
+      const found =
+        ranges.length === 0
+          ? { rows: 0, longestLine: 0 }
+          : await fetchHot(session, hotSql(name, columns, ranges), file, job.signal)
+      const hot = { file, rows: found.rows, lineBytes: Math.max(LINE_BYTES, found.longestLine) }
+      sources.push({ name, columns, placement, span, hot: found.rows === 0 ? undefined : hot })
     }
     return sources
   }
-  return await job.database.transaction(actor, work, {
-    readOnly: true,
-    signal: job.signal,
-    timeoutMs: job.timeoutMs,
-    retries: 0,
-  })
+  for (let taken = 0; taken < MAX_SNAPSHOTS; taken += 1) {
+    const sources = await job.database.transaction(actor, work, {
+      isolation: 'repeatable read',
+      readOnly: true,
+      signal: job.signal,
+      timeoutMs: job.timeoutMs,
+      retries: 0,
+    })
+    if (sources !== undefined) return sources
+  }
+  throw new AkashiError('conflict', 'partitions come and go too fast for the query', { hint: 'try again' })
 }
 
 /** Hot rows are sent with only the columns that a query names, plus created_at, from which year, month and day derive. */
@@ -196,20 +229,26 @@ interface Found {
   readonly byKey: ReadonlyMap<string, string>
 }
 
-async function scan(
-  { job, request, sources, cold, byKey }: Found,
-  lineBytes: number,
-): Promise<Pick<QueryAnswer, 'columns' | 'types' | 'rows' | 'truncated'>> {
+async function scan({
+  job,
+  request,
+  sources,
+  cold,
+  byKey,
+}: Found): Promise<Pick<QueryAnswer, 'columns' | 'types' | 'rows' | 'truncated'>> {
   const views = sources.map((source) => {
-    const hot = source.hot === undefined ? undefined : { file: source.hot.file, lineBytes }
     return {
       schema: source.name.schema,
       name: source.name.table,
-      sql: viewSql(source.columns, byColumns(cold.get(source) ?? [], byKey), hot),
+      sql: viewSql(source.columns, byColumns(cold.get(source) ?? [], byKey), source.hot),
     }
   })
   const bare = views
-    .filter(({ name }) => views.filter((other) => other.name === name).length === 1)
+    // DuckDB compares names without regard to case, and has bare names in the schema main.
+    .filter(({ schema }) => schema.toLowerCase() !== 'main')
+    .filter(
+      ({ name }) => views.filter((other) => other.name.toLowerCase() === name.toLowerCase()).length === 1,
+    )
     .map(({ schema, name }) => ({
       schema: 'main',
       name,

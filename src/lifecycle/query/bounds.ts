@@ -1,6 +1,6 @@
 /**
- * Derives time bounds from the WHERE of a statement: comparisons of created_at (or year, month, day) with constants
- * that every row of the result must satisfy. Anything else is ignored.
+ * Which times a statement can find rows of, as far as its WHERE says so beyond doubt: comparisons of created_at
+ * (or of year, month, day) with constants that every row of the result must meet. Anything else is no bound.
  */
 import { type Block, isNode, type Node, type Statement, textOf } from './tree.ts'
 
@@ -29,10 +29,17 @@ interface Leaf {
   readonly alias: string
 }
 
-/** Spans by table; a table that is named several times has a span that covers all of them. */
+/** A table of ours in FROM. */
+interface OwnLeaf extends Leaf {
+  /** Columns of the table itself that have the name of a part of the date: they say nothing about created_at. */
+  readonly ownDateParts: readonly string[]
+}
+
+/** Spans by table; a table that is named in several places has the span that covers all of them. */
 export async function spansOf(
   statement: Statement,
   isOurs: (schema: string, name: string) => string | undefined,
+  ownDateParts: (table: string) => readonly string[],
   evaluate: Evaluate,
 ): Promise<ReadonlyMap<string, Span>> {
   const found = new Map<string, Span[]>()
@@ -40,7 +47,7 @@ export async function spansOf(
     if (block.sampled || block.where === undefined) continue
     const leaves = leavesOf(block.from).flatMap((leaf) => {
       const table = statement.local.has(leaf.name) ? undefined : isOurs(leaf.schema, leaf.name)
-      return table === undefined ? [] : [{ ...leaf, table }]
+      return table === undefined ? [] : [{ ...leaf, table, ownDateParts: ownDateParts(table) }]
     })
     for (const leaf of leaves) {
       const span = await spanOf(block, leaf, leaves.length === 1, evaluate)
@@ -99,7 +106,7 @@ function leavesOf(from: Node): Leaf[] {
   return [...(isNode(left) ? leavesOf(left) : []), ...(isNode(right) ? leavesOf(right) : [])]
 }
 
-async function spanOf(block: Block, leaf: Leaf, alone: boolean, evaluate: Evaluate): Promise<Span> {
+async function spanOf(block: Block, leaf: OwnLeaf, alone: boolean, evaluate: Evaluate): Promise<Span> {
   const conditions: Condition[] = []
   const parts = new Map<string, string>()
   let span = always
@@ -145,7 +152,7 @@ const flipped: Readonly<Record<string, string>> = {
   COMPARE_LESSTHANOREQUALTO: 'COMPARE_GREATERTHANOREQUALTO',
 }
 
-function comparisonsOf(node: Node, leaf: Leaf, alone: boolean): Comparison[] {
+function comparisonsOf(node: Node, leaf: OwnLeaf, alone: boolean): Comparison[] {
   const type = textOf(node, 'type')
   const { left, right, input, lower, upper } = node
   if (textOf(node, 'class') === 'BETWEEN' && type === 'COMPARE_BETWEEN' && isNode(lower) && isNode(upper)) {
@@ -167,13 +174,13 @@ function comparisonsOf(node: Node, leaf: Leaf, alone: boolean): Comparison[] {
 
 const timeColumns = new Set(['created_at', 'year', 'month', 'day'])
 
-/** The time column of a reference; an unqualified name belongs to the leaf if it is the only table. */
-function columnOf(node: unknown, leaf: Leaf, alone: boolean): string | undefined {
+/** The column of time that a reference means; a bare name is the leaf's where it is the only table of ours. */
+function columnOf(node: unknown, leaf: OwnLeaf, alone: boolean): string | undefined {
   if (!isNode(node) || textOf(node, 'class') !== 'COLUMN_REF' || !Array.isArray(node['column_names']))
     return undefined
   const names = node['column_names'].map((name) => String(name).toLowerCase())
   const column = names.at(-1) ?? ''
-  if (!timeColumns.has(column)) return undefined
+  if (!timeColumns.has(column) || leaf.ownDateParts.includes(column)) return undefined
   const owner = names.slice(0, -1)
   const own =
     owner.length === 0

@@ -1,12 +1,12 @@
-/** A local cache of archived objects, named by their SHA-256, with least-recently-used eviction. */
-import { randomUUID } from 'node:crypto'
+/** Archived objects on this machine: fetched whole, named by their SHA-256, the least used removed first. */
+import { createHash, randomUUID } from 'node:crypto'
 import { lstat, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { fetchObject } from '../archive/parts.ts'
-import { CACHE_BYTES, CACHE_GRACE_MS, FETCHES } from './limits.ts'
+import { fetchObject, hashFile } from '../archive/parts.ts'
+import { CACHE_BYTES, CACHE_GRACE_MS, FETCHES, KEPT_STATES } from './limits.ts'
 
 export interface CachedObject {
   readonly key: string
@@ -16,8 +16,10 @@ export interface CachedObject {
 
 export interface Cache {
   /**
-   * Downloads missing objects and returns the files in the order of the objects.
-   * @throws conflict with the frozen objects, after all others were downloaded
+   * Fetches what is not there yet, or is no longer what was fetched. `conflict` names the objects that are frozen,
+   * once all others are there, so that a second attempt continues from there.
+   *
+   * @returns the files in the order of the objects
    */
   fetch(
     objects: readonly CachedObject[],
@@ -46,19 +48,40 @@ export async function cacheFolder(folder?: string): Promise<string> {
 export function openCache(folder: string, store: ObjectStore, limit = CACHE_BYTES): Cache {
   /** Concurrent queries share a download; if the first one is cancelled, another one starts it again. */
   const underWay = new Map<string, Promise<void>>()
+  /** State of each file when its bytes were last compared with their hash. */
+  const checked = new Map<string, string>()
+  const isIntact = async (file: string, sha256: string): Promise<boolean> => {
+    const found = await stateOf(file)
+    if (found === undefined) return false
+    if (checked.get(file) === found) return true
+    const hash = createHash('sha256')
+    // What cannot be read is fetched anew.
+    const read = await hashFile(file, hash).then(
+      () => true,
+      () => false,
+    )
+    return read && hash.digest('hex') === sha256
+  }
   const fetchOne = async (object: CachedObject, file: string, signal: AbortSignal) => {
-    if (await isThere(file, object.bytes)) {
+    if (await isIntact(file, object.sha256)) {
       const now = new Date()
       await utimes(file, now, now)
-      return
+      return remember(file)
     }
     const partial = join(folder, `${randomUUID()}.part`)
     try {
       await fetchObject(store, object, partial, signal)
       await rename(partial, file)
+      await remember(file)
     } finally {
       await rm(partial, { force: true })
     }
+  }
+  const remember = async (file: string) => {
+    const state = await stateOf(file)
+    if (state !== undefined) checked.set(file, state)
+    const [oldest] = checked.keys()
+    if (checked.size > KEPT_STATES && oldest !== undefined) checked.delete(oldest)
   }
   const shared = async (object: CachedObject, file: string, signal: AbortSignal) => {
     const running = underWay.get(file)
@@ -102,9 +125,10 @@ export function openCache(folder: string, store: ObjectStore, limit = CACHE_BYTE
   }
 }
 
-async function isThere(file: string, bytes: number): Promise<boolean> {
-  const found = await stat(file).catch(() => undefined)
-  return found?.size === bytes
+/** Whatever writes to a file, or puts another in its place, changes this. */
+async function stateOf(file: string): Promise<string | undefined> {
+  const found = await stat(file, { bigint: true }).catch(() => undefined)
+  return found === undefined ? undefined : [found.dev, found.ino, found.size, found.ctimeNs].join(' ')
 }
 
 /** Whether the object is in an archive tier. */

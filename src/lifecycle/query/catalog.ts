@@ -9,7 +9,15 @@ export interface TableName {
   readonly table: string
 }
 
-/** Bounds in ISO 8601 in UTC, and as microseconds; `to` is exclusive. */
+/** The parts of created_at that a query finds as columns, as text, like the folders of the archive. */
+export const DATE_PARTS = ['year', 'month', 'day'] as const
+
+export interface QueryTable extends TableName {
+  /** Those of {@link DATE_PARTS} that are columns of the table itself, which then mean those columns. */
+  readonly ownDateParts: readonly string[]
+}
+
+/** Bounds are ISO 8601 in UTC as PostgreSQL writes them, and the same as microseconds; `to` is exclusive. */
 interface Period {
   readonly from: string
   readonly to: string
@@ -36,13 +44,18 @@ export interface Placement {
   readonly partitions: readonly Partition[]
 }
 
-/** Partitioned tables that this login can read completely, ordered by name. */
-export async function listTables(session: Session): Promise<TableName[]> {
-  const { rows } = await session.query<TableName>(
-    `select p.schema_name as schema, p.table_name as "table"
-     from akashi_lifecycle.policies p, to_regclass(format('%I.%I', p.schema_name, p.table_name)) as r (relation)
-     where relation is not null and has_table_privilege(relation, 'select')
+/** Partitioned tables that this login may read, by name. One in a schema that it may not enter hides no other. */
+export async function listTables(session: Session): Promise<QueryTable[]> {
+  const { rows } = await session.query<QueryTable>(
+    `select p.schema_name as schema, p.table_name as "table",
+            array(select lower(a.attname) from pg_catalog.pg_attribute a
+                  where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and lower(a.attname) = any ($1)) as "ownDateParts"
+     from akashi_lifecycle.policies p
+     join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+     join pg_catalog.pg_class c on (c.relnamespace, c.relname) = (n.oid, p.table_name)
+     where has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
      order by p.schema_name, p.table_name`,
+    [DATE_PARTS],
   )
   return rows
 }
@@ -79,13 +92,26 @@ const partitionsSql = `
   order by lower`
 
 /**
- * Locates the rows of a table. Its lock delays detaching, so that no rows leave PostgreSQL until the transaction ends.
- * Rows exported meanwhile stay in PostgreSQL too.
+ * Keeps the partitions of a table as they are until the transaction ends: a detach waits for this lock.
+ *
+ * @returns false when partitions came or went between the transaction's snapshot and the lock: the snapshot then
+ *   has another list than the server reads rows from, and a new transaction is needed
  */
-export async function placementOf(session: Session, { schema, table }: TableName): Promise<Placement> {
+export async function holdPartitions(session: Session, { schema, table }: TableName): Promise<boolean> {
   const relation = `${identifier(schema)}.${identifier(table)}`
   await session.query('select akashi_audit.assert_unfiltered($1::regclass)', [relation])
   await session.query(`lock table only ${relation} in access share mode`)
+  const { rows } = await session.query<{ same: boolean }>(
+    // The function reads the catalog as it is now, the table as it was when the snapshot was taken.
+    `select array(select t.relid::oid from pg_catalog.pg_partition_tree($1::regclass) t where t.level = 1 order by 1)
+          = array(select i.inhrelid from pg_catalog.pg_inherits i where i.inhparent = $1::regclass order by 1) as same`,
+    [relation],
+  )
+  return rows[0]?.same === true
+}
+
+/** Where the rows of a table are, in the transaction's snapshot. */
+export async function placementOf(session: Session, { schema, table }: TableName): Promise<Placement> {
   const { rows: partitions } = await session.query<Partition>(partitionsSql, [schema, table])
   if (partitions.some(({ from, to }) => from === null || to === null)) {
     throw new AkashiError('unsupported', `${schema}.${table} has a partition without bounds`, {

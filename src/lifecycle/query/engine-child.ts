@@ -153,8 +153,7 @@ async function run(sql: string, dataset: Dataset, limits: Limits): Promise<void>
   try {
     connection = await open('data', dataset, limits)
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    throw /maximum line size/i.test(text) ? new Refusal('line', text) : new Refusal('internal', text)
+    throw new Refusal('internal', error instanceof Error ? error.message : String(error))
   }
   const statements = await connection.extractStatements(sql)
   if (statements.count !== 1) throw new Refusal('refused', 'only one statement is allowed')
@@ -211,7 +210,6 @@ class Refusal extends Error {
 function kindOf(error: unknown): EngineErrorKind {
   if (error instanceof Refusal) return error.kind
   const message = error instanceof Error ? error.message : ''
-  if (/maximum line size/i.test(message)) return 'line'
   if (/^out of memory/i.test(message)) return 'memory'
   if (/^permission/i.test(message)) return 'refused'
   if (/^(internal|fatal|io) error/i.test(message)) return 'internal'

@@ -163,9 +163,6 @@ function isOf<K extends Answer['kind']>(answer: Answer, kind: K): answer is Answ
   return answer.kind === kind
 }
 
-/** A CSV line is longer than the buffers; the caller retries with larger ones. */
-export const LONG_LINE = 'a row is too long for the engine'
-
 function engineError({ error, message }: AnswerOf<'error'>): AkashiError {
   const [first = ''] = message.split('\n')
   switch (error) {
@@ -186,8 +183,6 @@ function engineError({ error, message }: AnswerOf<'error'>): AkashiError {
       return new AkashiError('too_large', `the result has ${first}`, {
         hint: 'select fewer columns or rows, or write it to a file with --output',
       })
-    case 'line':
-      return new AkashiError('too_large', LONG_LINE)
     case 'internal':
       return new AkashiError('integrity', 'a file of the archive cannot be read', {
         hint: 'run akashi archive verify',

@@ -64,32 +64,40 @@ export function hotSql(
   return `copy (${selects.join(' union all ')}) to stdout (format csv, force_quote *)`
 }
 
-/** Streams the rows to a file and returns their number. @throws too_large above {@link MAX_HOT_BYTES} */
+/** Streams the rows into a file. `too_large` above {@link MAX_HOT_BYTES}. */
 export async function fetchHot(
   session: Session,
   sql: string,
   file: string,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<{ readonly rows: number; readonly longestLine: number }> {
   let bytes = 0
   let rows = 0
   let quoted = false
+  let lineStart = 0
+  let longestLine = 0
   const count = async function* (chunks: AsyncIterable<Uint8Array>) {
     for await (const chunk of chunks) {
+      const before = bytes
       bytes += chunk.length
       if (bytes > MAX_HOT_BYTES) {
         throw new AkashiError('too_large', 'the query reads too many rows that are not archived yet', {
           hint: 'restrict it by created_at, or select fewer columns',
         })
       }
-      for (const byte of chunk) {
+      for (let at = 0; at < chunk.length; at += 1) {
+        const byte = chunk[at]
         // A line feed inside quotes is part of a value.
         if (byte === QUOTE) quoted = !quoted
-        else if (byte === LINE_FEED && !quoted) rows += 1
+        else if (byte === LINE_FEED && !quoted) {
+          rows += 1
+          longestLine = Math.max(longestLine, before + at + 1 - lineStart)
+          lineStart = before + at + 1
+        }
       }
       yield chunk
     }
   }
   await pipeline(session.copyTo(sql), count, createWriteStream(file, { mode: 0o600 }), { signal })
-  return rows
+  return { rows, longestLine }
 }

@@ -40,7 +40,10 @@ export const FETCHES = 4
 /** Maximum bytes of rows streamed from PostgreSQL for one query, as CSV. */
 export const MAX_HOT_BYTES = 2 * 1024 * 1024 * 1024
 
-/** Maximum manifests kept in memory. */
+/** Files of the cache whose last check is remembered. */
+export const KEPT_STATES = 16_384
+
+/** Manifests that are kept in memory. */
 export const KEPT_MANIFESTS = 4_096
 
 /** Concurrent queries of one server. */

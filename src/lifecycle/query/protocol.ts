@@ -29,7 +29,7 @@ export type Request =
   | { readonly kind: 'times'; readonly expressions: readonly unknown[]; readonly limits: Limits }
   | { readonly kind: 'run'; readonly sql: string; readonly dataset: Dataset; readonly limits: Limits }
 
-export type EngineErrorKind = 'input' | 'memory' | 'refused' | 'bytes' | 'line' | 'internal'
+export type EngineErrorKind = 'input' | 'memory' | 'refused' | 'bytes' | 'internal'
 
 export type Answer =
   | { readonly kind: 'ready' }

@@ -1,6 +1,7 @@
 /** Analyzes DuckDB's syntax tree of a statement: which tables and columns it reads. */
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
+import { checkNode } from './grammar.ts'
 
 export type Node = Readonly<Record<string, unknown>>
 
@@ -83,6 +84,7 @@ class Walk {
       return
     }
     if (!isNode(value)) return
+    checkNode(value)
     this.#note(value)
     for (const each of Object.values(value)) this.visit(each)
   }

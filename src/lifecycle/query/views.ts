@@ -2,6 +2,7 @@
 import { type ArchivedColumn, readExpression } from '../archive/columns.ts'
 import { csvSql } from '../archive/parts.ts'
 import { identifier, literal } from '../archive/quote.ts'
+import type { DATE_PARTS } from './catalog.ts'
 
 /** Files whose columns have the same names and types. */
 export interface ColdFiles {
@@ -15,8 +16,9 @@ export interface HotFile {
 }
 
 /**
- * Has the table's current columns; rows of files from before a column was added have NULL there. `year`, `month` and
- * `day` are those of created_at in UTC, as text, like the folders of the archive.
+ * Every column of the table as the database has it now: files from before a column was added have NULL there.
+ * Unless the table has columns of these names, `year`, `month` and `day` are those of created_at in UTC, as text,
+ * like the folders of the archive.
  */
 export function viewSql(
   columns: readonly ArchivedColumn[],
@@ -29,8 +31,16 @@ export function viewSql(
     const list = columns.map(({ name, parquet }) => `null::${parquet} as ${identifier(name)}`)
     sources.push(`select ${list.join(', ')} where false`)
   }
-  return `select *, strftime(created_at, '%Y') as year, strftime(created_at, '%m') as month, strftime(created_at, '%d') as day
-    from (${sources.join('\n    union all ')})`
+  const own = new Set(columns.map(({ name }) => name.toLowerCase()))
+  const parts = Object.entries(datePartFormats).filter(([name]) => !own.has(name))
+  const derived = parts.map(([name, format]) => `strftime(created_at, '${format}') as ${name}`)
+  return `select ${['*', ...derived].join(', ')} from (${sources.join('\n    union all ')})`
+}
+
+const datePartFormats: Readonly<Record<(typeof DATE_PARTS)[number], string>> = {
+  year: '%Y',
+  month: '%m',
+  day: '%d',
 }
 
 function coldSql(columns: readonly ArchivedColumn[], { columns: inFile, files }: ColdFiles): string {
