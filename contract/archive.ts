@@ -10,7 +10,7 @@ const archiveExport = z.object({
   from: time,
   to: time,
   generation: z.number().describe('0 when the partition closed, later ones for rows that came afterwards'),
-  state: z.enum(['exporting', 'verified', 'detached', 'dropped', 'retiring', 'retired']),
+  state: z.enum(['exporting', 'verified', 'superseded', 'detached', 'dropped', 'retiring', 'retired']),
   manifest: z.string().describe('key in the object store'),
   fingerprint: z.string().nullable(),
   rows: z.number().nullable(),
@@ -27,19 +27,10 @@ const archiveExport = z.object({
 const planRow = z.object({
   table: z.string(),
   partition: z.string(),
-  action: z.enum(['export', 'drop', 'exported', 'dropped', 'held', 'busy', 'failed']),
+  action: z.enum(['export', 'drop', 'held', 'reattach', 'retire']),
   rows: z.number(),
   exported: z.boolean(),
   dropped: z.boolean(),
-  object: z.string().nullable(),
-  message: z.string(),
-})
-
-const retirementRow = z.object({
-  table: z.string(),
-  partition: z.string(),
-  action: z.enum(['retire', 'retired', 'held', 'failed']),
-  rows: z.number(),
   object: z.string().nullable(),
   message: z.string(),
 })
@@ -120,7 +111,7 @@ export const archiveOperations = {
   'GET /v1/archive/retirement': {
     summary: 'What is past its total retention and would be deleted',
     query: asOf,
-    response: z.object({ tables: list(retirementRow) }),
+    response: z.object({ tables: list(planRow) }),
   },
   'POST /v1/archive/thaw': {
     summary: 'Request that the frozen objects of a period be thawed; returns those that cannot be read yet',

@@ -276,13 +276,23 @@ create function akashi_lifecycle.partition_to(at timestamptz, step text) returns
   select (date_trunc(step, at at time zone 'UTC') + ('1 ' || step)::interval) at time zone 'UTC'
 $$;
 
-create function akashi_lifecycle.partition_name(parent text, at timestamptz, step text) returns text
-  language sql stable set search_path = pg_catalog, pg_temp as $$
-  select parent || case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
-                             else to_char(at at time zone 'UTC', '_YYYY_MM') end
+-- A name of 63 bytes at most, PostgreSQL's limit. What does not fit is cut and gets a digest in place of its end, so that
+-- the names of two tables never become the same.
+create function akashi_lifecycle.fit_name(parent text, suffix text) returns text
+  language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select case when octet_length(parent || suffix) <= 63 then parent || suffix else (
+    select left(parent, n) || '_' || substr(encode(sha256(convert_to(parent, 'UTF8')), 'hex'), 1, 8) || suffix
+    from generate_series(1, length(parent)) n where octet_length(left(parent, n)) + 9 + octet_length(suffix) <= 63
+    order by n desc limit 1) end
 $$;
-comment on function akashi_lifecycle.partition_name(text, timestamptz, text) is
-  'audit_logs_2026_11 for months, security_events_p20261121 for days.';
+
+create function akashi_lifecycle.partition_name(parent text, at timestamptz, step text, piece text default '') returns text
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select akashi_lifecycle.fit_name(parent, case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
+                                                     else to_char(at at time zone 'UTC', '_YYYY_MM') end || piece)
+$$;
+comment on function akashi_lifecycle.partition_name(text, timestamptz, text, text) is
+  'audit_logs_2026_11 for months, security_events_p20261121 for days; long names of tables are cut and get a digest.';
 
 -- What one partition's bounds are, read from the catalog; null for a default partition. Bounds that are no
 -- times (a table of another kind under a policy) are none.
@@ -319,12 +329,12 @@ $$;
 -- A part of a period is named for its beginning, too.
 create function akashi_lifecycle.piece_name(parent text, step text, piece tstzrange) returns text
   language sql stable set search_path = pg_catalog, pg_temp as $$
-  select akashi_lifecycle.partition_name(parent, lower(piece), step)
-    || case when lower(piece) = akashi_lifecycle.partition_from(lower(piece), step)
+  select akashi_lifecycle.partition_name(parent, lower(piece), step,
+    case when lower(piece) = akashi_lifecycle.partition_from(lower(piece), step)
                  and upper(piece) = akashi_lifecycle.partition_to(lower(piece), step) then ''
             else to_char(lower(piece) at time zone 'UTC',
               case step when 'day' then '"_"HH24MISS' else '"_"DDHH24MISS' end
-              || case when date_trunc('second', lower(piece)) = lower(piece) then '' else 'US' end) end
+              || case when date_trunc('second', lower(piece)) = lower(piece) then '' else 'US' end) end)
 $$;
 
 create function akashi_lifecycle.policy_of(parent regclass) returns akashi_lifecycle.policies
@@ -628,7 +638,7 @@ create view akashi_lifecycle.partition_headroom with (security_invoker = true) a
 comment on view akashi_lifecycle.partition_headroom is 'How far ahead each table has partitions, with an early alarm.';
 
 grant execute on function akashi_lifecycle.partition_bounds(regclass), akashi_lifecycle.partition_from(timestamptz, text),
-  akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_name(text, timestamptz, text)
+  akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_name(text, timestamptz, text, text)
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 grant execute on function akashi_lifecycle.plan_partitions(timestamptz), akashi_lifecycle.apply_partitions(timestamptz),
   akashi_lifecycle.create_partitions(regclass, timestamptz, timestamptz) to akashi_worker;

@@ -12,7 +12,7 @@ create table akashi_lifecycle.exports (
   upper_bound      timestamptz not null,
   generation       integer not null check (generation >= 0),
   state            text not null default 'exporting'
-                   check (state in ('exporting', 'verified', 'detached', 'dropped', 'retiring', 'retired')),
+                   check (state in ('exporting', 'verified', 'superseded', 'detached', 'dropped', 'retiring', 'retired')),
   folder           text not null,
   manifest         text not null,
   manifest_sha256  text check (manifest_sha256 ~ '^[0-9a-f]{64}$'),
@@ -44,7 +44,7 @@ create table akashi_lifecycle.exports (
 comment on table akashi_lifecycle.exports is
   'One row per export of a partition: generation 0 when it closed, later ones for rows that came afterwards.';
 comment on column akashi_lifecycle.exports.state is
-  'exporting; verified: read back and compared, manifest published; detached: in schema akashi_archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
+  'exporting; verified: read back and compared, manifest published; superseded: a later export holds all its rows; detached: in schema akashi_archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
 comment on column akashi_lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
 comment on column akashi_lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
 comment on column akashi_lifecycle.exports.fingerprint is
@@ -61,7 +61,7 @@ create policy exports_owner on akashi_lifecycle.exports to akashi_owner using (t
 grant select on akashi_lifecycle.exports to akashi_worker, akashi_security_admin, akashi_reader;
 grant insert (schema_name, table_name, partition_name, lower_bound, upper_bound, generation, folder, manifest, after_key)
   on akashi_lifecycle.exports to akashi_worker;
-grant update (state, partition_name, manifest_sha256, fingerprint, row_count, objects, bytes, upto_key, first_position, last_position, message)
+grant update (state, partition_name, folder, manifest, after_key, manifest_sha256, fingerprint, row_count, objects, bytes, upto_key, first_position, last_position, message)
   on akashi_lifecycle.exports to akashi_worker;
 
 -- What was compared stays as it was compared, and only the owner's functions say that a table is gone.
@@ -70,13 +70,13 @@ create function akashi_lifecycle.keep_export() returns trigger
 begin
   new.updated_at := clock_timestamp();
   new.last_modified_by := session_user;
-  if (new.schema_name, new.table_name, new.lower_bound, new.upper_bound, new.generation, new.folder, new.manifest)
-     is distinct from (old.schema_name, old.table_name, old.lower_bound, old.upper_bound, old.generation, old.folder, old.manifest) then
+  if (new.schema_name, new.table_name, new.lower_bound, new.upper_bound, new.generation)
+     is distinct from (old.schema_name, old.table_name, old.lower_bound, old.upper_bound, old.generation) then
     raise exception 'an export keeps what it is of' using errcode = 'AK001';
   end if;
   if old.state <> 'exporting' and (
-    (new.manifest_sha256, new.fingerprint, new.row_count, new.objects, new.bytes, new.after_key, new.upto_key)
-     is distinct from (old.manifest_sha256, old.fingerprint, old.row_count, old.objects, old.bytes, old.after_key, old.upto_key)
+    (new.folder, new.manifest, new.manifest_sha256, new.fingerprint, new.row_count, new.objects, new.bytes, new.after_key, new.upto_key)
+     is distinct from (old.folder, old.manifest, old.manifest_sha256, old.fingerprint, old.row_count, old.objects, old.bytes, old.after_key, old.upto_key)
     or new.state = 'exporting') then
     raise exception 'an export that was compared keeps what was compared' using errcode = 'AK001';
   end if;
@@ -92,6 +92,115 @@ $$;
 create trigger keep_export before update on akashi_lifecycle.exports for each row execute function akashi_lifecycle.keep_export();
 alter table akashi_lifecycle.exports enable always trigger keep_export;
 select akashi_audit.exempt('akashi_lifecycle.exports', 'history that only the worker writes; drops and restores are actions of the trail');
+
+-- Says that a verified export holds every row of its table, also those of the exports before it.
+create function akashi_lifecycle.supersede_exports(export uuid) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  update akashi_lifecycle.exports e set state = 'superseded', message = null
+  from akashi_lifecycle.exports own
+  where own.id = supersede_exports.export and own.state = 'verified'
+    and (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+      = (own.schema_name, own.table_name, own.lower_bound, own.upper_bound)
+    and e.generation < own.generation and e.state = 'verified';
+end
+$$;
+grant execute on function akashi_lifecycle.supersede_exports(uuid) to akashi_worker;
+
+-- What keeps a partition in PostgreSQL although it is due; null when nothing does.
+create function akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_until timestamptz, as_of timestamptz) returns text
+  language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  select case when policy.legal_hold then 'legal hold'
+              when keep_until > as_of then 'restored, kept until ' || to_char(keep_until, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end
+$$;
+
+-- Every partition that is closed, and what is due for it: `export`, `drop`, `held`, or `reattach` for a detached one that
+-- may not leave any more. Null when it is exported and stays for now: only rows that came late are exported then.
+create function akashi_lifecycle.archive_plan(as_of timestamptz, only_schema text default null, only_table text default null)
+  returns table (schema_name text, table_name text, partition_name text, lower_bound timestamptz, upper_bound timestamptz,
+    step text, held_by text, attached boolean, mutable boolean, csv boolean, state text, row_count bigint, estimated boolean,
+    manifest text, verified_at timestamptz)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  with policy as (
+    select p, p.schema_name, p.table_name, c.oid as parent from akashi_lifecycle.policies p
+    join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+    join pg_catalog.pg_class c on (c.relnamespace, c.relname) = (n.oid, p.table_name)
+    where p.at_expiry = 'archive' and (only_schema is null or (p.schema_name, p.table_name) = (only_schema, only_table))
+  ), part as (
+    select p.p, c.relname::text as name, b.lower, b.upper, true as attached,
+           -- Nobody has analyzed what was filled a moment ago.
+           greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::bigint as estimate
+    from policy p
+    join pg_catalog.pg_inherits i on i.inhparent = p.parent
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
+    where isfinite(b.lower) and isfinite(b.upper)
+    union all
+    select distinct p.p, e.partition_name, e.lower_bound, e.upper_bound, false, 0::bigint
+    from akashi_lifecycle.exports e join policy p using (schema_name, table_name) where e.state = 'detached'
+  ), due as (
+    select part.*, last.*, akashi_lifecycle.held_by(part.p, last.keep_until, as_of) as held,
+           part.upper + (part.p).hot_retention <= as_of as expired
+    from part left join lateral (
+      select (array_agg(e.state order by e.generation desc))[1] as state, max(e.keep_until) as keep_until,
+             sum(e.row_count)::bigint as known, (array_agg(e.manifest order by e.generation desc))[1] as manifest,
+             max(e.verified_at) as verified_at
+      from akashi_lifecycle.exports e
+      where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+          = ((part.p).schema_name, (part.p).table_name, part.lower, part.upper) and e.state <> 'superseded'
+    ) last on true
+    where part.upper + (part.p).lateness <= as_of
+  )
+  select (p).schema_name, (p).table_name, name, lower, upper,
+         case when not attached then case when expired and held is null then 'drop' else 'reattach' end
+              when expired and held is null then 'drop'
+              when state is distinct from 'verified' then 'export'
+              when expired then 'held' end,
+         case when not attached and not expired then 'its time in PostgreSQL is longer now' else held end,
+         attached, not (p).append_only, (p).format = 'parquet+csv', state, coalesce(known, estimate), known is null, manifest, verified_at
+  from due order by 1, 2, 4, attached
+$$;
+comment on function akashi_lifecycle.archive_plan(timestamptz, text, text) is
+  'What the archive would do with each closed partition at a moment.';
+
+-- Everything whose total retention is over: exports, and partitions of tables that are not archived.
+create function akashi_lifecycle.retirement_plan(as_of timestamptz, only_schema text default null, only_table text default null)
+  returns table (schema_name text, table_name text, partition_name text, lower_bound timestamptz, upper_bound timestamptz,
+    step text, held_by text, export_id uuid, policy_text text, row_count bigint, estimated boolean, manifest text, generation integer)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  with policy as (
+    select p.*, c.oid as parent, format('%s.%s: kept for %s', p.schema_name, p.table_name, p.total_retention) as text
+    from akashi_lifecycle.policies p
+    left join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+    left join pg_catalog.pg_class c on (c.relnamespace, c.relname) = (n.oid, p.table_name)
+    where p.at_expiry <> 'keep' and (only_schema is null or (p.schema_name, p.table_name) = (only_schema, only_table))
+  ), due as (
+    select p.schema_name, p.table_name, e.partition_name, e.lower_bound, e.upper_bound, p.legal_hold, e.id, p.text,
+           e.row_count, e.manifest, e.generation
+    from akashi_lifecycle.exports e join policy p using (schema_name, table_name)
+    where e.upper_bound + p.total_retention <= as_of
+      and (e.state in ('dropped', 'retiring') or (e.state = 'superseded' and not exists (
+        select from akashi_lifecycle.exports n
+        where (n.schema_name, n.table_name, n.lower_bound, n.upper_bound) = (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+          and n.state in ('exporting', 'verified', 'detached'))))
+    union all
+    select p.schema_name, p.table_name, c.relname::text, b.lower, b.upper, p.legal_hold, null, p.text,
+           greatest(c.reltuples, 0)::bigint, null, 0
+    from policy p
+    join pg_catalog.pg_inherits i on i.inhparent = p.parent
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
+    where p.at_expiry = 'retire' and isfinite(b.lower) and b.upper + p.total_retention <= as_of
+  )
+  select due.schema_name, due.table_name, due.partition_name, due.lower_bound, due.upper_bound,
+         case when due.legal_hold then 'held' else 'retire' end, case when due.legal_hold then 'legal hold' end,
+         due.id, due.text, due.row_count, due.id is null, due.manifest, due.generation
+  from due order by 1, 2, 4, 13
+$$;
+comment on function akashi_lifecycle.retirement_plan(timestamptz, text, text) is 'What is past its total retention at a moment.';
+grant execute on function akashi_lifecycle.held_by(akashi_lifecycle.policies, timestamptz, timestamptz),
+  akashi_lifecycle.archive_plan(timestamptz, text, text), akashi_lifecycle.retirement_plan(timestamptz, text, text)
+  to akashi_worker, akashi_security_admin;
 
 -- Fails unless a partition may leave: its policy says so, it is out of its hot time, every export of it was
 -- compared, and nobody holds it.
@@ -208,21 +317,105 @@ end
 $$;
 
 -- Says that the rows of a period are back in their table: it is archived again when keep_until is over.
-create function akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamptz, upper_bound timestamptz, keep_until timestamptz)
-  returns void language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+create function akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamptz, upper_bound timestamptz,
+  keep_until timestamptz, was text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 begin
   update akashi_lifecycle.exports e
-  set state = 'verified', restored_at = clock_timestamp(), keep_until = mark_restored.keep_until, message = null
+  set state = 'verified', detached_at = null, dropped_at = null, message = null,
+      restored_at = case when mark_restored.keep_until is null then e.restored_at else clock_timestamp() end,
+      keep_until = coalesce(mark_restored.keep_until, e.keep_until)
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (mark_restored.schema_name, mark_restored.table_name, mark_restored.lower_bound, mark_restored.upper_bound)
-    and e.state = 'dropped';
-  perform akashi_audit.record_action('archive', 'restore', format('%I.%I', schema_name, table_name), null, 'SUCCESS',
-    jsonb_build_object('from', lower_bound, 'to', upper_bound, 'keep_until', keep_until));
+    and e.state = mark_restored.was;
+  perform akashi_audit.record_action('archive', case when keep_until is null then 'reattach' else 'restore' end,
+    format('%I.%I', schema_name, table_name), null, 'SUCCESS',
+    jsonb_strip_nulls(jsonb_build_object('from', lower_bound, 'to', upper_bound, 'keep_until', keep_until)));
 end
 $$;
 
+-- The table that a period's rows are filled into; it is attached once they are compared.
+create function akashi_lifecycle.prepare_restored(schema_name text, table_name text, partition_name text, lower_bound timestamptz, upper_bound timestamptz)
+  returns void language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+declare
+  parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
+begin
+  if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
+    raise exception 'rows of the period came to %.% since it was archived', schema_name, table_name using errcode = 'AK003',
+      hint = 'akashi archive run exports and drops them; then all are restored together';
+  end if;
+  perform akashi_lifecycle.prepare_partition(parent, partition_name, lower_bound, upper_bound);
+end
+$$;
+
+-- Attaches what prepare_restored made, and waits for its lock a tenth of a second at a time: who wants the table waits no longer.
+create function akashi_lifecycle.attach_restored(schema_name text, table_name text, partition_name text, lower_bound timestamptz,
+  upper_bound timestamptz, keep_until timestamptz)
+  returns void language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
+declare
+  parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
+  child constant regclass := format('%I.%I', schema_name, partition_name)::regclass;
+  -- Five minutes.
+  attempts_left integer := 1000;
+begin
+  loop
+    begin
+      perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+      perform akashi_lifecycle.attach_prepared(parent, child, lower_bound, upper_bound);
+      exit;
+    exception when lock_not_available then
+      attempts_left := attempts_left - 1;
+      if attempts_left = 0 then
+        raise;
+      end if;
+      perform pg_sleep(0.2);
+    end;
+  end loop;
+  perform akashi_lifecycle.mark_restored(schema_name, table_name, lower_bound, upper_bound, keep_until, 'dropped');
+end
+$$;
+
+-- Puts a detached partition back into its table, with or without a time until which it stays.
+create function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamptz,
+  upper_bound timestamptz, keep_until timestamptz default null)
+  returns void language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
+declare
+  parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
+  child constant regclass := format('akashi_archive.%I', partition_name)::regclass;
+begin
+  if not exists (
+    select from akashi_lifecycle.exports e
+    where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound, e.partition_name, e.state)
+        = (reattach_partition.schema_name, reattach_partition.table_name, reattach_partition.lower_bound,
+           reattach_partition.upper_bound, reattach_partition.partition_name, 'detached')) then
+    raise exception '%.% has no detached partition %', schema_name, table_name, partition_name using errcode = 'undefined_object';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
+    raise exception '%.% has another partition for the time of %', schema_name, table_name, partition_name using errcode = 'AK003',
+      hint = format('its rows are in akashi_archive.%I: detach and drop the other partition once its rows are elsewhere', partition_name);
+  end if;
+  execute format('drop trigger refuse_insert on akashi_archive.%I', partition_name);
+  if not (akashi_lifecycle.policy_of(parent)).append_only then
+    execute format('drop trigger refuse_change on akashi_archive.%I', partition_name);
+  end if;
+  execute format('drop policy archived_read on akashi_archive.%I', partition_name);
+  execute format('revoke all on akashi_archive.%I from akashi_worker', partition_name);
+  -- The constraint lets ATTACH skip its scan.
+  execute format('alter table akashi_archive.%I add constraint bounds check (created_at >= %L and created_at < %L)',
+    partition_name, lower_bound, upper_bound);
+  execute format('comment on table akashi_archive.%I is null', partition_name);
+  execute format('alter table akashi_archive.%I set schema %I', partition_name, schema_name);
+  execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
+  execute format('alter table %s drop constraint bounds', child);
+  perform akashi_lifecycle.mark_restored(schema_name, table_name, lower_bound, upper_bound, keep_until, 'detached');
+end
+$$;
+comment on function akashi_lifecycle.reattach_partition(text, text, text, timestamptz, timestamptz, timestamptz) is
+  'Puts a detached partition back into its table.';
+
 grant execute on function akashi_lifecycle.detach_partition(text, text, text, timestamptz), akashi_lifecycle.fence_partition(text, text, text), akashi_lifecycle.freeze_detached(text),
-  akashi_lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz) to akashi_worker;
+  akashi_lifecycle.reattach_partition(text, text, text, timestamptz, timestamptz, timestamptz), akashi_lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz) to akashi_worker;
 
 -- Fails unless the total retention of a period is over, now and not as of another time: what goes is gone.
 create function akashi_lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamptz)
@@ -247,7 +440,7 @@ end
 $$;
 
 -- Says that the objects of an export are about to be deleted: from here on nobody reads them. Returns false when
--- the export is at no such point. Asked again for one that is retiring it only checks that it still may.
+-- the export is at no such point. Called again for one that is retiring it only checks that it still may.
 create function akashi_lifecycle.begin_retiring(export uuid, record uuid) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -255,7 +448,7 @@ declare
   own_log text;
 begin
   select * into own from akashi_lifecycle.exports e where e.id = begin_retiring.export for update;
-  if not found or own.state not in ('dropped', 'retiring') then
+  if not found or own.state not in ('dropped', 'superseded', 'retiring') then
     return false;
   end if;
   perform akashi_lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
@@ -265,8 +458,17 @@ begin
     raise exception 'the export has no retention record that covers its rows' using errcode = 'AK003';
   end if;
   update akashi_lifecycle.exports e set state = 'retiring', retention_record = record, message = null
-  where e.id = begin_retiring.export and e.state = 'dropped';
+  where e.id = begin_retiring.export and e.state in ('dropped', 'superseded');
   return true;
+end
+$$;
+
+-- Takes back begin_retiring where no object was deleted yet.
+create function akashi_lifecycle.cancel_retiring(export uuid) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  update akashi_lifecycle.exports e set state = 'dropped', retention_record = null
+  where e.id = cancel_retiring.export and e.state = 'retiring';
 end
 $$;
 
@@ -326,7 +528,7 @@ begin
 end
 $$;
 
-grant execute on function akashi_lifecycle.begin_retiring(uuid, uuid), akashi_lifecycle.finish_retiring(uuid),
+grant execute on function akashi_lifecycle.begin_retiring(uuid, uuid), akashi_lifecycle.cancel_retiring(uuid), akashi_lifecycle.finish_retiring(uuid),
   akashi_lifecycle.drop_retired(text, text, text) to akashi_worker;
 
 -- Where any row lives and has lived, for every row that the ledger knows.
@@ -359,7 +561,7 @@ create view akashi_lifecycle.data_lineage with (security_invoker = true) as
   from akashi_audit.sealed_rows n
   join akashi_lifecycle.policies p on (p.schema_name, p.table_name) = (n.schema_name, n.table_name)
   left join akashi_lifecycle.exports e
-    on (e.schema_name, e.table_name) = (n.schema_name, n.table_name) and e.state <> 'exporting'
+    on (e.schema_name, e.table_name) = (n.schema_name, n.table_name) and e.state not in ('exporting', 'superseded')
     and e.lower_bound <= n.created_at and n.created_at < e.upper_bound
     and n.position between e.first_position and e.last_position;
 comment on view akashi_lifecycle.data_lineage is
@@ -380,15 +582,15 @@ create function akashi_archive.get_archive_status() returns table (
   cross join lateral (
     select coalesce(pg_total_relation_size(case e.state
       when 'detached' then to_regclass(format('akashi_archive.%I', e.partition_name))
-      when 'dropped' then null when 'retiring' then null when 'retired' then null
+      when 'superseded' then null when 'dropped' then null when 'retiring' then null when 'retired' then null
       else to_regclass(format('%I.%I', e.schema_name, e.partition_name)) end), 0) as bytes
   ) own
   order by e.schema_name, e.table_name, e.lower_bound, e.generation
 $$;
 comment on function akashi_archive.get_archive_status() is 'Every export with its state, rows, size in PostgreSQL and manifest in the store.';
 
--- What may leave is decided and done by the worker, since a function can neither upload nor commit in
--- between: called for good it asks the worker and returns what is due.
+-- The worker does what is due, since a function can neither upload nor commit in between: without p_dry_run it asks
+-- the worker to begin. Either way it returns what is due.
 create function akashi_archive.process_archived_partitions(p_dry_run boolean default false)
   returns table (table_name text, row_count bigint, exported boolean, dropped boolean, message text)
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -398,38 +600,15 @@ begin
     perform akashi_lifecycle.request_job('archive-expire');
   end if;
   return query
-    with part as (
-      select p.schema_name, p.table_name as parent, c.relname::text as name, b.lower, b.upper, greatest(c.reltuples, 0)::bigint as estimate,
-             p.hot_retention, p.legal_hold, p.lateness
-      from akashi_lifecycle.policies p
-      join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
-      join pg_catalog.pg_class c on c.oid = i.inhrelid
-      cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
-      where p.at_expiry = 'archive' and isfinite(b.lower) and isfinite(b.upper)
-      union all
-      select distinct e.schema_name, e.table_name, e.partition_name, e.lower_bound, e.upper_bound, 0::bigint,
-             p.hot_retention, p.legal_hold, p.lateness
-      from akashi_lifecycle.exports e join akashi_lifecycle.policies p using (schema_name, table_name) where e.state = 'detached'
-    ), due as (
-      select part.*, last.*
-      from part left join lateral (
-        select sum(e.row_count)::bigint as known, bool_and(e.state in ('verified', 'detached')) as done, max(e.keep_until) as keep_until
-        from akashi_lifecycle.exports e
-        where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound) = (part.schema_name, part.parent, part.lower, part.upper)
-          and e.state in ('exporting', 'verified', 'detached')
-      ) last on true
-      where part.upper + part.lateness <= now()
-        and (not coalesce(last.done, false) or part.upper + part.hot_retention <= now())
-    )
-    select due.name, coalesce(due.known, due.estimate), coalesce(due.done, false), false,
+    select p.partition_name, p.row_count, p.state in ('verified', 'detached'), false,
            format('%s: %s.%s (%s%s rows)',
-             case when due.legal_hold or due.keep_until > now() then 'Would keep' when p_dry_run then 'Would process' else 'Queued' end,
-             due.schema_name, due.name, case when due.known is null then 'about ' else '' end, coalesce(due.known, due.estimate))
-    from due order by due.schema_name, due.parent, due.lower;
+             case when p.held_by is not null then 'Would keep' when p_dry_run then 'Would process' else 'Queued' end,
+             p.schema_name, p.partition_name, case when p.estimated then 'about ' else '' end, p.row_count)
+    from akashi_lifecycle.archive_plan(now()) p where p.step is not null;
 end
 $$;
 comment on function akashi_archive.process_archived_partitions(boolean) is
-  'Asks the worker to export and drop what is due, and returns what that is; with true it only reports that.';
+  'Asks the worker to export and drop what is due, and returns what that is; with true it only returns it.';
 
 grant execute on function akashi_archive.get_archive_status(), akashi_archive.process_archived_partitions(boolean)
   to akashi_worker, akashi_security_admin;
@@ -437,4 +616,4 @@ grant execute on function akashi_archive.get_archive_status(), akashi_archive.pr
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('archive-export', '0 2 * * *', 'archive.export', '12 hours', 'export partitions that closed to the object store, and compare what it gives back'),
   ('archive-expire', '0 3 * * *', 'archive.expire', '12 hours', 'verify, detach and drop partitions whose time in PostgreSQL is over'),
-  ('archive-retire', '0 4 * * *', 'archive.retire', '12 hours', 'delete what its total retention is over of, after a signed retention record');
+  ('archive-retire', '0 4 * * *', 'archive.retire', '12 hours', 'delete data past its total retention, after a signed retention record');

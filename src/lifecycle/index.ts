@@ -1,16 +1,16 @@
 // Terms: docs/glossary.md
 export { archivedRows } from './archive/archived-rows.ts'
+export { type ArchiveRow, type PlanOptions, planArchive } from './archive/plan.ts'
 export type { ExportRecord } from './archive/records.ts'
-export { type Restored, type RestoreOptions, restorePartition } from './archive/restore.ts'
-export {
-  planRetirement,
-  type RetiredRow,
-  type RetireOptions,
-  type RetireStep,
-  retireExpired,
-} from './archive/retire.ts'
-export { type ArchiveOptions, type ArchiveRow, planArchive, runArchive } from './archive/run.ts'
+export { type ArchiveOptions, type RetireOptions, retireExpired, runArchive } from './archive/run.ts'
 export { type ArchiveCheck, type ArchiveFilter, archiveStatus, verifyArchive } from './archive/status.ts'
+export {
+  type Restored,
+  type RestoreOptions,
+  type RestoreStep,
+  restorePartition,
+} from './archive/steps/restore.ts'
+export type { RetireStep } from './archive/steps/retire.ts'
 export { type FrozenObject, type ThawOptions, thawArchive } from './archive/thaw.ts'
 export {
   type Assumptions,

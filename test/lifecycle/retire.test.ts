@@ -7,7 +7,7 @@ import {
   holdTable,
   lineageOf,
   openQueries,
-  planRetirement,
+  planArchive,
   type RetireStep,
   retireExpired,
   runArchive,
@@ -63,7 +63,7 @@ test('archived periods are deleted after a signed record, and verification stays
     )
     return rows[0]?.id ?? ''
   })
-  expect(await planRetirement(worker, tester, { table: events })).toMatchObject([
+  expect(await planArchive(worker, tester, { table: events, only: 'retire' })).toMatchObject([
     { partition, action: 'retire', rows: 250 },
     { action: 'retire', rows: 30 },
   ])

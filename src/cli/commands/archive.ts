@@ -29,7 +29,7 @@ function cells(row: ArchiveRow): readonly (string | number | null)[] {
     row.rows,
     row.exported ? 'yes' : 'no',
     row.dropped ? 'yes' : 'no',
-    // The other columns already say what was done.
+    // The columns before say what was done.
     row.action === 'exported' || row.action === 'dropped' ? null : row.message,
   ]
 }
@@ -37,7 +37,7 @@ function cells(row: ArchiveRow): readonly (string | number | null)[] {
 export const archive: Register = (program, perform) => {
   const group = program
     .command('archive')
-    .description('export closed partitions to the object store, drop expired ones, and restore them')
+    .description('partitions in the object store: exported when they close, dropped when they expire')
   run(group, perform)
   status(group, perform)
   verify(group, perform)
@@ -51,10 +51,11 @@ export const archive: Register = (program, perform) => {
 function run(group: Command, perform: Perform): void {
   group
     .command('run')
-    .description('export closed partitions and drop expired ones, after verifying each')
-    .option('--dry-run', 'only show what would be done')
-    .option('--as-of <time>', 'act as if it were this time')
+    .description('export closed partitions and drop expired ones, each after comparing it')
+    .option('--dry-run', 'show what would be done; changes nothing')
+    .option('--as-of <time>', 'as if it were then')
     .option('--table <schema.table>', 'only this table')
+    .option('--again', 'with --table: export what is still in PostgreSQL again, in place of its exports')
     .action(() =>
       perform(async (cli) => {
         const { planArchive, runArchive } = await import('../../lifecycle/index.ts')
@@ -62,8 +63,13 @@ function run(group: Command, perform: Perform): void {
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
         const asOf = timeOf(cli, 'asOf')
-        const options = { ...tableOf(cli), ...(asOf === undefined ? {} : { asOf }), signal: cli.signal }
-        const tables = await withConnections(cli, async ({ pool, actor }) => {
+        const options = {
+          ...tableOf(cli),
+          ...(asOf === undefined ? {} : { asOf }),
+          again: cli.flags['again'] === true,
+          signal: cli.signal,
+        }
+        const tables: readonly ArchiveRow[] = await withConnections(cli, async ({ pool, actor }) => {
           const worker = pool('worker')
           if (cli.flags['dryRun'] === true) return await planArchive(worker, actor, options)
           const { store, ownership } = await openOwnedObjects(await cli.config(), worker, actor)
@@ -296,13 +302,13 @@ function changesOf(cli: Invocation): PolicyChanges {
 function retire(group: Command, perform: Perform): void {
   group
     .command('retire')
-    .description('delete data past its total retention, each partition after signing a retention record')
-    .option('--dry-run', 'only show what would be deleted')
-    .option('--as-of <time>', 'with --dry-run: act as if it were this time')
+    .description('delete data past its total retention, each partition after a signed retention record')
+    .option('--dry-run', 'show what would be deleted; changes nothing')
+    .option('--as-of <time>', 'with --dry-run, as if it were then')
     .option('--table <schema.table>', 'only this table')
     .action(() =>
       perform(async (cli) => {
-        const { planRetirement, retireExpired } = await import('../../lifecycle/index.ts')
+        const { planArchive, retireExpired } = await import('../../lifecycle/index.ts')
         const { openKeys, openOwnedObjects } = await import('../../start/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
@@ -318,10 +324,11 @@ function retire(group: Command, perform: Perform): void {
           )
         }
         const options = { ...tableOf(cli), signal: cli.signal }
-        const plan = () =>
+        const plan = (): Promise<readonly ArchiveRow[]> =>
           withConnections(cli, ({ pool, actor }) =>
-            planRetirement(pool('worker'), actor, {
+            planArchive(pool('worker'), actor, {
               ...options,
+              only: 'retire',
               ...(asOf === undefined ? {} : { asOf }),
             }),
           )

@@ -4,7 +4,6 @@ import {
   holdTable,
   listPolicies,
   planArchive,
-  planRetirement,
   setPolicy,
   thawArchive,
 } from '../../lifecycle/index.ts'
@@ -55,7 +54,7 @@ export function archiveRoutes(app: App, { securityAdmin, store }: Services): voi
   operation(app, 'GET /v1/archive/retirement', {
     access: { permission: 'archive:read' },
     handle: async ({ query, actor }) => ({
-      tables: await planRetirement(securityAdmin, actor, given(query)),
+      tables: await planArchive(securityAdmin, actor, { ...given(query), only: 'retire' }),
     }),
   })
   operation(app, 'POST /v1/archive/thaw', {

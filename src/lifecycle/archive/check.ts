@@ -3,25 +3,17 @@ import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
-import type { ObjectStore } from '../../object-store/index.ts'
-import type { Engine } from './engine.ts'
+import type { StoreContext } from './context.ts'
 import type { Manifest } from './manifest.ts'
 import { fetchObject, readParquet } from './parts.ts'
-
-export interface CheckParts {
-  readonly store: ObjectStore
-  readonly engine: Engine
-  readonly folder: string
-  readonly signal?: AbortSignal
-}
 
 /**
  * Reads every object of an export back.
  *
  * @throws AkashiError not_found or integrity with the object that differs from the manifest
  */
-export async function checkExport(parts: CheckParts, manifest: Manifest): Promise<void> {
-  const { store, engine, folder, signal } = parts
+export async function checkExport(context: StoreContext, manifest: Manifest): Promise<void> {
+  const { store, engine, folder, signal } = context
   const hash = createHash('sha256')
   const parquet = join(folder, 'check.parquet')
   let rows = 0

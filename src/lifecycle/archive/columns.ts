@@ -7,12 +7,31 @@ import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { identifier } from './quote.ts'
 
+/** A column as a manifest describes it. */
 export interface ArchivedColumn {
   readonly name: string
-  /** PostgreSQL's name of the type, e.g. `timestamp with time zone`. */
+  /** PostgreSQL's name of the type, of a domain that of its base, e.g. `timestamp with time zone`. */
   readonly type: string
   /** DuckDB's type in the Parquet file. */
   readonly parquet: string
+  /** Number in the table, which a rename does not change. */
+  readonly number: number
+  /** The same in the partition, which goes on having it once it is detached. */
+  readonly partitionNumber: number
+  /** Expression of a generated column: its values are not written back. */
+  readonly generated: string | null
+}
+
+/** A column as a table has it now. */
+export interface TableColumn {
+  readonly name: string
+  readonly type: string
+  readonly parquet: string
+  readonly number: number
+  readonly generated: string | null
+  /** The type as it was declared, with its length or the name of its domain. */
+  readonly declared: string
+  readonly collated: boolean
 }
 
 /** The position in the log, stored with rows of tables that have a log. */
@@ -98,43 +117,55 @@ function formOf(type: string): Form {
   return forms[type] ?? text
 }
 
-/** The column as COPY selects it. Arrays with several dimensions or another lower bound are not plain lists. */
-export function copyExpression({ name, type }: ArchivedColumn, alias = 'r'): string {
-  const column = `${alias}.${identifier(name)}`
+/**
+ * A value as COPY selects it. An array of more dimensions or another lower bound is not a list of its elements.
+ *
+ * @param value an expression of the type
+ */
+export function copyExpression(value: string, type: string): string {
   return type === 'text[]'
-    ? `case when coalesce(array_ndims(${column}), 1) = 1 and coalesce(array_lower(${column}, 1), 1) = 1
-         then to_json(${column})::text else '!' || ${column}::text end`
-    : column
+    ? `case when coalesce(array_ndims(${value}), 1) = 1 and coalesce(array_lower(${value}, 1), 1) = 1
+         then to_json(${value})::text else '!' || ${value}::text end`
+    : value
 }
 
-/** COPY's text → the value in the Parquet file, in DuckDB. */
-export function readExpression({ type }: ArchivedColumn, textName: string): string {
+/** The text that COPY gave → the value in the Parquet file, in DuckDB. */
+export function readExpression({ type }: Pick<TableColumn, 'type'>, textName: string): string {
   return formOf(type).read(textName)
 }
 
-/** The value in the Parquet file → COPY's text, in DuckDB. */
-export function writeExpression({ name, type }: ArchivedColumn): string {
+/** The value in the Parquet file → the text that COPY gave, in DuckDB. */
+export function writeExpression({ name, type }: Pick<TableColumn, 'name' | 'type'>): string {
   return formOf(type).write(identifier(name))
 }
 
-/** COPY's text → an expression for INSERT. */
-export function restoreExpression({ name, type }: ArchivedColumn): string {
-  const column = identifier(name)
+/** The text that COPY gave → a value of the type, in PostgreSQL. Only arrays are not their own text. */
+export function restoreExpression(text: string, type: string): string {
   return type === 'text[]'
-    ? `case when ${column} is not null then array(select * from json_array_elements_text(${column}::json)) end`
-    : `${column}::${type}`
+    ? `case when ${text} is not null then array(select * from json_array_elements_text(${text}::json)) end`
+    : `${text}::${type}`
 }
 
 const columnsSql = `
-  select a.attname as name, format_type(a.atttypid, a.atttypmod) as declared,
-         format_type(coalesce(nullif(t.typbasetype, 0), t.oid), case when t.typbasetype = 0 then a.atttypmod else t.typtypmod end) as type
-  from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
+  select a.attname as name, a.attnum::integer as number, format_type(a.atttypid, a.atttypmod) as declared,
+         base.type, a.attcollation <> 0 as collated,
+         case when a.attgenerated <> '' then pg_get_expr(d.adbin, d.adrelid) end as generated
+  from pg_catalog.pg_attribute a
+  left join pg_catalog.pg_attrdef d on (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+  cross join lateral (
+    with recursive step (type, modifier, base, base_modifier) as (
+      select t.oid, a.atttypmod, t.typbasetype, t.typtypmod from pg_catalog.pg_type t where t.oid = a.atttypid
+      union all
+      select t.oid, s.base_modifier, t.typbasetype, t.typtypmod from step s join pg_catalog.pg_type t on t.oid = s.base
+    )
+    select format_type(s.type, s.modifier) as type from step s where s.base = 0
+  ) base
   where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped
   order by a.attnum`
 
-/** The columns of a table in order. @throws unsupported when their names cannot be used in one file */
-export async function readColumns(session: Session, relation: string): Promise<ArchivedColumn[]> {
-  const { rows } = await session.query<{ name: string; type: string }>(columnsSql, [relation])
+/** The columns of a table in its order; `unsupported` when their names cannot stand in one file. */
+export async function readColumns(session: Session, relation: string): Promise<TableColumn[]> {
+  const { rows } = await session.query<Omit<TableColumn, 'parquet'>>(columnsSql, [relation])
   const seen = new Set([POSITION_COLUMN])
   for (const { name } of rows) {
     const folded = name.toLowerCase()
@@ -143,13 +174,13 @@ export async function readColumns(session: Session, relation: string): Promise<A
         'unsupported',
         `column ${name} of ${relation} cannot be archived: its name conflicts with another`,
         {
-          hint: `rename it: column names must differ in more than case, and ${POSITION_COLUMN} is reserved`,
+          hint: `rename it: names in a Parquet file must differ in more than case, and ${POSITION_COLUMN} is reserved`,
         },
       )
     }
     seen.add(folded)
   }
-  return rows.map(({ name, type }) => ({ name, type: bare(type), parquet: formOf(bare(type)).parquet }))
+  return rows.map((row) => ({ ...row, type: bare(row.type), parquet: formOf(bare(row.type)).parquet }))
 }
 
 /** The type without a time precision, which does not change a value's text. */

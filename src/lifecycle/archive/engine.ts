@@ -1,7 +1,7 @@
 /** DuckDB for the archive: one in-memory connection without network. */
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { AkashiError } from '../../foundation/index.ts'
-import { ENGINE_MEMORY, ENGINE_THREADS, ENTRY_BATCH_ROWS } from './limits.ts'
+import { ENGINE_MEMORY, ENGINE_THREADS, ENTRY_BATCH_ROWS, LARGE_MEMORY } from './limits.ts'
 
 /** The error raised by our statement when entries and rows do not match. */
 export const ENTRIES_DIFFER = 'entries and rows differ'
@@ -9,12 +9,16 @@ export const ENTRIES_DIFFER = 'entries and rows differ'
 export type Row = Readonly<Record<string, string | number | boolean | null>>
 
 export interface Engine {
-  /** Runs one statement and returns a small result, with values as in JSON (64-bit numbers as text). */
+  /**
+   * Runs one statement, again with more memory when it runs out of it.
+   *
+   * @returns rows of a small result, every value as JSON has it (64-bit numbers as text)
+   */
   run(sql: string, signal?: AbortSignal): Promise<readonly Row[]>
   /** A large result in batches of at most {@link ENTRY_BATCH_ROWS}. */
   stream(sql: string, signal?: AbortSignal): AsyncIterable<readonly Row[]>
-  /** Closes the instance, because only that makes the allocator release its memory. The next statement opens a new one. */
-  rest(): void
+  /** Releases all memory, which the allocator does only when the engine closes. The next statement opens it again. */
+  release(): void
   close(): void
 }
 
@@ -22,24 +26,31 @@ export interface Engine {
 export function openEngine(folder: string): Engine {
   let opened: Promise<Opened> | undefined
   let running: Opened | undefined
-  const connection = async () => {
-    opened ??= openInstance(folder)
+  const connection = async (memory = ENGINE_MEMORY) => {
+    opened ??= openInstance(folder, memory)
     running = await opened
     return running.connection
   }
-  const rest = () => {
+  const release = () => {
     running?.connection.closeSync()
     running?.instance.closeSync()
     running = undefined
     opened = undefined
   }
+  const runOn = async (own: DuckDBConnection, sql: string, signal: AbortSignal | undefined) =>
+    await interruptible(own, signal, async () => {
+      const reader = await own.runAndReadAll(sql)
+      return rowsOf(reader.getRowObjectsJson())
+    })
   return {
     run: async (sql, signal) => {
-      const own = await connection()
-      return await interruptible(own, signal, async () => {
-        const reader = await own.runAndReadAll(sql)
-        return rowsOf(reader.getRowObjectsJson())
-      })
+      try {
+        return await runOn(await connection(), sql, signal)
+      } catch (error) {
+        if (!(error instanceof AkashiError && error.detail['memory'] === true)) throw error
+        release()
+        return await runOn(await connection(LARGE_MEMORY), sql, signal)
+      }
     },
     async *stream(sql, signal) {
       const own = await connection()
@@ -50,8 +61,8 @@ export function openEngine(folder: string): Engine {
           yield rowsOf(rows.slice(at, at + ENTRY_BATCH_ROWS))
       }
     },
-    rest,
-    close: rest,
+    release,
+    close: release,
   }
 }
 
@@ -60,11 +71,11 @@ interface Opened {
   readonly connection: DuckDBConnection
 }
 
-async function openInstance(folder: string): Promise<Opened> {
+async function openInstance(folder: string, memory: string): Promise<Opened> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(ENGINE_THREADS),
-    memory_limit: ENGINE_MEMORY,
+    memory_limit: memory,
     temp_directory: folder,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
@@ -117,7 +128,8 @@ function engineError(error: unknown): AkashiError {
   }
   if (kind === 'out of memory') {
     return new AkashiError('unavailable', 'the archive ran out of memory', {
-      hint: 'a row may be too large for its buffers',
+      hint: 'a row may be too large for one of its buffers',
+      detail: { memory: true },
       cause: error,
     })
   }

@@ -16,14 +16,14 @@ export const ENGINE_MEMORY = '160MB'
 /** One thread, because the server and this process need the cores too, and each thread costs memory. */
 export const ENGINE_THREADS = 1
 
-/** Maximum bytes of a normal row as CSV; buffers are a multiple of it. */
+/** Bytes of one row as CSV that buffers are made for; a part with a longer one is read with larger buffers. */
 export const LINE_BYTES = 2 * 1024 * 1024
 
-/** Maximum bytes of any row as CSV; a part with a row above {@link LINE_BYTES} is converted with more memory. */
-export const LONG_LINE_BYTES = 128 * 1024 * 1024
+/** Bytes of one row as CSV at most; PostgreSQL writes none that is larger. */
+export const MAX_LINE_BYTES = 1024 * 1024 * 1024
 
-/** Memory of DuckDB for such a part. */
-export const LONG_LINE_MEMORY = '1GB'
+/** Memory of DuckDB for what does not fit into {@link ENGINE_MEMORY}: parts with very long rows. */
+export const LARGE_MEMORY = '6GB'
 
 /** Size of a buffer of the CSV reader, in lines. */
 export const BUFFER_LINES = 2
@@ -43,7 +43,7 @@ export const DETACH_WAIT_MS = 300_000
 /** Milliseconds that a run waits for the sealer to seal rows committed just before. */
 export const SEAL_WAIT_MS = 10_000
 
-/** Milliseconds between two reads of the sealer's frontier. */
+/** Milliseconds between two readings of the sealer's frontier. */
 export const SEAL_POLL_MS = 200
 
 /** Maximum bytes of a manifest. */
@@ -54,3 +54,6 @@ export const ENTRY_BATCH_ROWS = 2_048
 
 /** Default number of days that a restored partition is kept. */
 export const RESTORED_DAYS = 30
+
+/** Exports of a partition in one run whose rows go on changing; then the next run tries again. */
+export const MAX_EXPORTS_A_RUN = 3

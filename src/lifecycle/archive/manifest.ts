@@ -15,6 +15,11 @@ const column = z.object({
   type: z.string(),
   /** DuckDB's type in the file; VARCHAR for PostgreSQL's text. */
   parquet: z.string(),
+  /** Numbers in the table and in the partition (`pg_attribute.attnum`): a rename keeps them. */
+  number: z.number().int(),
+  partitionNumber: z.number().int(),
+  /** Expression of a generated column. */
+  generated: z.string().nullable(),
 })
 
 const part = z.object({
@@ -43,7 +48,16 @@ export const manifestSchema = z.object({
   from: z.string(),
   to: z.string(),
   generation: z.number().int(),
-  /** True when the export contains every row again, because the table has no log. */
+  /** The database that exported it: its log's origin, its cluster and timeline. */
+  database: z.object({
+    origin: z.string(),
+    systemIdentifier: z.string(),
+    timeline: z.number().int().nullable(),
+  }),
+  /** OIDs, in that database. */
+  tableOid: z.string(),
+  partitionOid: z.string(),
+  /** True when the export holds every row of the table, and so stands for the exports before it. */
   replaces: z.boolean(),
   rows: z.number().int(),
   columns: z.array(column),
@@ -103,9 +117,7 @@ export async function readManifest(
   }
 }
 
-/**
- * Publishes a manifest unless there is one. Exactly one of several writers wins; returns the published manifest.
- */
+/** Publishes a manifest unless there is one. Exactly one of many writers wins; returns what is there. */
 export async function publishManifest(
   store: ObjectStore,
   key: string,

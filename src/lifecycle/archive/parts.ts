@@ -5,17 +5,9 @@ import { open, rm, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { AkashiError, errno } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { type ArchivedColumn, POSITION_COLUMN, readExpression, writeExpression } from './columns.ts'
+import { POSITION_COLUMN, readExpression, type TableColumn, writeExpression } from './columns.ts'
 import { ENTRIES_DIFFER, type Engine, type Row } from './engine.ts'
-import {
-  BUFFER_LINES,
-  ENGINE_MEMORY,
-  LINE_BYTES,
-  LONG_LINE_BYTES,
-  LONG_LINE_MEMORY,
-  ROW_GROUP_ROWS,
-  ZSTD_LEVEL,
-} from './limits.ts'
+import { BUFFER_LINES, LINE_BYTES, MAX_LINE_BYTES, ROW_GROUP_ROWS, ZSTD_LEVEL } from './limits.ts'
 import type { ManifestPart } from './manifest.ts'
 import { identifier, literal } from './quote.ts'
 import { hashStream } from './source.ts'
@@ -64,7 +56,9 @@ export async function hashFile(file: string, hash: Hash): Promise<void> {
   await hashStream(createReadStream(file, { highWaterMark: READ_BYTES }), hash)
 }
 
-/** Every value as PostgreSQL's text, in columns t0, t1, …, independent of the table's column names. */
+type FileColumn = Pick<TableColumn, 'name' | 'type' | 'parquet'>
+
+/** Every value as the text that PostgreSQL gave, in columns t0, t1, …: names of CSV columns are DuckDB's own matter. */
 export function csvSql(file: string, count: number, lineBytes: number): string {
   const columns = Array.from({ length: count }, (_, i) => `'t${i}': 'VARCHAR'`).join(', ')
   return `read_csv(${literal(file)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"',
@@ -79,24 +73,44 @@ export function csvSql(file: string, count: number, lineBytes: number): string {
  */
 export async function writeParquet(
   engine: Engine,
-  columns: readonly ArchivedColumn[],
+  columns: readonly FileColumn[],
   files: PartFiles,
   signal?: AbortSignal,
 ): Promise<void> {
   try {
     await engine.run(parquetSql(columns, files, LINE_BYTES), signal)
   } catch (error) {
-    if (!isLongLine(error)) throw error
-    await engine.run(`set memory_limit = '${LONG_LINE_MEMORY}'`)
-    await engine.run(parquetSql(columns, files, LONG_LINE_BYTES), signal)
-    await engine.run(`set memory_limit = '${ENGINE_MEMORY}'`)
+    const longest = await longestLine(files.rows)
+    if (longest <= LINE_BYTES) throw error
+    if (longest > MAX_LINE_BYTES) throw tooLong(longest)
+    await engine.run(parquetSql(columns, files, longest), signal)
   }
 }
 
-function isLongLine(error: unknown): boolean {
-  return (
-    error instanceof Error && error.cause instanceof Error && /maximum line size/i.test(error.cause.message)
-  )
+const LINE_FEED = 0x0a
+const QUOTE = 0x22
+
+/** Bytes of the longest row of a CSV in which every value is quoted. */
+async function longestLine(file: string): Promise<number> {
+  let [longest, length] = [0, 0]
+  let quoted = false
+  for await (const chunk of createReadStream(file, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>) {
+    for (const byte of chunk) {
+      length += 1
+      if (byte === QUOTE) quoted = !quoted
+      else if (byte === LINE_FEED && !quoted) {
+        longest = Math.max(longest, length)
+        length = 0
+      }
+    }
+  }
+  return Math.max(longest, length)
+}
+
+function tooLong(bytes: number): AkashiError {
+  return new AkashiError('too_large', `a row has ${bytes} bytes as text, more than ${MAX_LINE_BYTES}`, {
+    hint: 'store its largest value elsewhere and keep a reference to it',
+  })
 }
 
 interface PartFiles {
@@ -105,7 +119,7 @@ interface PartFiles {
   readonly parquet: string
 }
 
-function parquetSql(columns: readonly ArchivedColumn[], files: PartFiles, lineBytes: number): string {
+function parquetSql(columns: readonly FileColumn[], files: PartFiles, lineBytes: number): string {
   const list = columns.map(
     (column, i) => `${readExpression(column, `r.t${i}`)} as ${identifier(column.name)}`,
   )
@@ -147,13 +161,13 @@ export interface ReadBack {
 }
 
 /**
- * Reads a Parquet file: adds the rows' CSV to the fingerprint and describes the content.
+ * Reads a Parquet file whole: adds the rows' CSV to the fingerprint and returns what the file holds.
  *
  * @param scratch a temporary file, removed afterwards
  */
 export async function readParquet(
   engine: Engine,
-  columns: readonly ArchivedColumn[],
+  columns: readonly FileColumn[],
   parquet: string,
   scratch: string,
   hash: Hash,
@@ -168,7 +182,7 @@ export async function readParquet(
 /** Writes the rows of a Parquet file as PostgreSQL's CSV. */
 export async function renderCsv(
   engine: Engine,
-  columns: readonly ArchivedColumn[],
+  columns: readonly FileColumn[],
   source: string,
   file: string,
   signal?: AbortSignal,
@@ -186,7 +200,7 @@ const SHOWN_CHARACTERS = 64
 /** Counts and ranges of a file's values. */
 export async function describeParquet(
   engine: Engine,
-  columns: readonly ArchivedColumn[],
+  columns: readonly FileColumn[],
   parquet: string,
   signal?: AbortSignal,
 ): Promise<ReadBack> {

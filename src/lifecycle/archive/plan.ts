@@ -1,83 +1,172 @@
-/** Decides which partitions are due for export or removal: partitions of tables with a policy, by their bounds. */
-import type { Session } from '../../postgres/index.ts'
+/** What is due for each partition, as akashi_lifecycle.archive_plan and retirement_plan work it out. */
+import { counted } from '../../foundation/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import type { ExportRecord } from './records.ts'
 import type { Target } from './source.ts'
 
-export interface Candidate extends Target {
-  /** The lateness after its end has passed, so it may be exported. */
-  readonly closed: boolean
-  /** Its hot retention has passed, and the policy archives it. */
-  readonly expired: boolean
-  readonly held: boolean
-  /** Attached to its table; otherwise detached, in the schema akashi_archive. */
+export interface PlanOptions {
+  /** As if it were then; default now. */
+  readonly asOf?: Date
+  /** `schema.table`; without it, every table. */
+  readonly table?: { readonly schema: string; readonly table: string }
+  /** Only what the timetable does at 02:00 (`export`), 03:00 (`expire`) or 04:00 (`retire`); default the first two. */
+  readonly only?: 'export' | 'expire' | 'retire'
+  /** Only partitions whose last export was verified this many milliseconds ago expire; default 0. */
+  readonly settleMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** What was done, or would be done, about one partition. */
+export interface ArchiveRow {
+  /** `schema.table` */
+  readonly table: string
+  readonly partition: string
+  /**
+   * `export`, `drop`, `reattach` and `retire` are a plan, and `exported`, `dropped`, `reattached` and `retired` were
+   * done; `held`: kept by a legal hold or because it was restored; `busy`: another run works on it.
+   */
+  readonly action:
+    | 'export'
+    | 'drop'
+    | 'reattach'
+    | 'retire'
+    | 'exported'
+    | 'dropped'
+    | 'reattached'
+    | 'retired'
+    | 'held'
+    | 'busy'
+    | 'failed'
+  readonly rows: number
+  readonly exported: boolean
+  readonly dropped: boolean
+  /** Key of the manifest in the store. */
+  readonly object: string | null
+  readonly message: string
+}
+
+interface Planned extends Target {
+  /** Rows of its exports, or an estimate of the server for what was never exported. */
+  readonly rows: number
+  readonly estimated: boolean
+  /** Of its last export; null where there is none. */
+  readonly manifest: string | null
+  /** Why it is kept although it is due; null when it is not. */
+  readonly heldBy: string | null
+}
+
+/** A partition that is closed. */
+export interface PlannedPartition extends Planned {
+  /** Null when it is exported and not yet due to leave: only late rows are exported then. */
+  readonly step: 'export' | 'drop' | 'held' | 'reattach' | null
+  /** Attached to its table; else detached, in schema akashi_archive. */
   readonly attached: boolean
   readonly mutable: boolean
   readonly csv: boolean
-  /** State of the last export; null without one. */
   readonly state: ExportRecord['state'] | null
-  readonly exports: number
-  readonly rows: number | null
-  readonly manifest: string | null
-  readonly keepUntil: string | null
   readonly verifiedAt: string | null
-  /** The server's estimate of the rows, for partitions never exported. */
-  readonly estimate: number
 }
 
-export interface PlanOptions {
-  readonly asOf: Date
-  /** `schema.table`; without it, every table. */
-  readonly table?: { readonly schema: string; readonly table: string }
+/** An export, or a partition of a table that is not archived, whose total retention is over. */
+export interface PlannedRetirement extends Planned {
+  readonly step: 'retire' | 'held'
+  /** Null for a partition of a table that is not archived. */
+  readonly export: string | null
+  /** The policy in words, for the retention record. */
+  readonly policy: string
 }
 
-const planSql = `
-  with policy as (
-    select *, to_regclass(format('%I.%I', schema_name, table_name)) as parent from akashi_lifecycle.policies
-    where at_expiry = 'archive' and ($2::text is null or (schema_name, table_name) = ($2, $3))
-  ), attached as (
-    select p.schema_name, p.table_name, c.relname::text as partition_name, b.lower, b.upper, true as attached,
-           -- A partition that was just filled has not been analyzed.
-           greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::float8 as estimate
-    from policy p
-    join pg_catalog.pg_inherits i on i.inhparent = p.parent
-    join pg_catalog.pg_class c on c.oid = i.inhrelid
-    cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
-    where isfinite(b.lower) and isfinite(b.upper)
-  ), detached as (
-    select distinct e.schema_name, e.table_name, e.partition_name, e.lower_bound, e.upper_bound, false, 0::float8
-    from akashi_lifecycle.exports e join policy p using (schema_name, table_name) where e.state = 'detached'
-  )
-  select part.schema_name as schema, part.table_name as "table", part.partition_name as partition,
-         part.lower as "from", part.upper as "to", part.attached, part.estimate,
-         part.upper + p.lateness <= $1::timestamptz as closed,
-         part.upper + p.hot_retention <= $1::timestamptz as expired,
-         p.legal_hold as held, not p.append_only as mutable, p.format = 'parquet+csv' as csv,
-         last.state, coalesce(last.exports, 0)::integer as exports, last.rows, last.manifest,
-         last.keep_until as "keepUntil", last.verified_at as "verifiedAt"
-  from (select * from attached union all select * from detached) part
-  join policy p using (schema_name, table_name)
-  left join lateral (
-    select (array_agg(e.state order by e.generation desc))[1] as state, count(*) as exports,
-           sum(e.row_count)::float8 as rows, (array_agg(e.manifest order by e.generation desc))[1] as manifest,
-           max(e.keep_until) as keep_until, max(e.verified_at) as verified_at
-    from akashi_lifecycle.exports e
-    where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
-        = (part.schema_name, part.table_name, part.lower, part.upper)
-  ) last on true
-  where part.upper + p.lateness <= $1::timestamptz
-  order by part.schema_name, part.table_name, part.lower, part.attached`
+const partitionsSql = `
+  select schema_name as schema, table_name as "table", partition_name as partition, lower_bound as "from", upper_bound as "to",
+         step, held_by as "heldBy", attached, mutable, csv, state, row_count::float8 as rows, estimated, manifest,
+         verified_at as "verifiedAt"
+  from akashi_lifecycle.archive_plan($1, $2, $3)`
 
-/** Every partition that is closed at a given time, ordered by table and bounds. */
-export async function readCandidates(session: Session, { asOf, table }: PlanOptions): Promise<Candidate[]> {
-  const { rows } = await session.query<Candidate>(planSql, [
-    asOf.toISOString(),
-    table?.schema ?? null,
-    table?.table ?? null,
-  ])
+const retirementsSql = `
+  select schema_name as schema, table_name as "table", partition_name as partition, lower_bound as "from", upper_bound as "to",
+         step, held_by as "heldBy", export_id as export, policy_text as policy, row_count::float8 as rows, estimated, manifest
+  from akashi_lifecycle.retirement_plan($1, $2, $3)`
+
+const parameters = ({ asOf = new Date(), table }: PlanOptions) => [
+  asOf.toISOString(),
+  table?.schema ?? null,
+  table?.table ?? null,
+]
+
+/** Every closed partition, in the order of tables and bounds. */
+export async function readPartitions(session: Session, options: PlanOptions): Promise<PlannedPartition[]> {
+  const { rows } = await session.query<PlannedPartition>(partitionsSql, parameters(options))
+  return rows.map((planned) => ({ ...planned, step: stepOf(planned, options) }))
+}
+
+/** Everything whose total retention is over, in the order of tables and bounds. */
+export async function readRetirements(session: Session, options: PlanOptions): Promise<PlannedRetirement[]> {
+  const { rows } = await session.query<PlannedRetirement>(retirementsSql, parameters(options))
   return rows
 }
 
-/** Whether a candidate is due for removal from PostgreSQL. */
-export function isLeaving({ expired, held, keepUntil }: Candidate, asOf: Date): boolean {
-  return expired && !held && (keepUntil === null || Date.parse(keepUntil) <= asOf.getTime())
+/** What is left of a step when a run only exports or only expires. */
+function stepOf(
+  { step, state, attached, verifiedAt }: PlannedPartition,
+  { only, settleMs = 0 }: PlanOptions,
+): PlannedPartition['step'] {
+  if (only === 'export') {
+    if (step !== 'drop') return step === 'export' ? step : null
+    return attached && state !== 'verified' ? 'export' : null
+  }
+  if (
+    step === 'drop' &&
+    settleMs > 0 &&
+    verifiedAt !== null &&
+    Date.parse(verifiedAt) > Date.now() - settleMs
+  ) {
+    return null
+  }
+  if (only !== 'expire') return step
+  return step === 'export' || (step === 'drop' && attached && state !== 'verified') ? null : step
+}
+
+/** An {@link ArchiveRow} that says what would be done. */
+export type PlanRow = ArchiveRow & { readonly action: 'export' | 'drop' | 'held' | 'reattach' | 'retire' }
+
+export function rowOf<A extends ArchiveRow['action']>(
+  { schema, table, partition, rows, manifest }: PlannedPartition | PlannedRetirement,
+  action: A,
+  message: string,
+  done: Partial<Pick<ArchiveRow, 'rows' | 'exported' | 'dropped' | 'object'>> = {},
+): ArchiveRow & { readonly action: A } {
+  const known = { rows, exported: false, dropped: false, object: manifest }
+  return { table: `${schema}.${table}`, partition, action, ...known, ...done, message }
+}
+
+/** What a run with these options would do now; changes nothing and reads no rows. */
+export async function planArchive(
+  database: Database,
+  actor: Actor,
+  options: PlanOptions = {},
+): Promise<PlanRow[]> {
+  const { signal } = options
+  return await database.transaction(
+    actor,
+    async (session) =>
+      options.only === 'retire'
+        ? (await readRetirements(session, options)).map(describeRetirement)
+        : (await readPartitions(session, options)).flatMap(describePartition),
+    { readOnly: true, ...(signal === undefined ? {} : { signal }) },
+  )
+}
+
+function describePartition(planned: PlannedPartition): PlanRow[] {
+  const { step, schema, partition, rows, estimated, state, heldBy } = planned
+  if (step === null) return []
+  const exported = state === 'verified' || state === 'detached'
+  const name = `${schema}.${partition}`
+  const size = `${estimated ? 'about ' : ''}${counted(rows, 'row')}`
+  const message = step === 'held' ? `Would keep: ${name} (${heldBy})` : `Would process: ${name} (${size})`
+  return [rowOf(planned, step, message, { exported })]
+}
+
+function describeRetirement(planned: PlannedRetirement): PlanRow {
+  const { step, heldBy, policy } = planned
+  return rowOf(planned, step, step === 'held' ? `Would keep: ${heldBy}` : `Would be deleted (${policy})`)
 }

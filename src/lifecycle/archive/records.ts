@@ -6,7 +6,7 @@ import type { Target } from './source.ts'
 export interface ExportRecord extends Target {
   readonly id: string
   readonly generation: number
-  readonly state: 'exporting' | 'verified' | 'detached' | 'dropped' | 'retiring' | 'retired'
+  readonly state: 'exporting' | 'verified' | 'superseded' | 'detached' | 'dropped' | 'retiring' | 'retired'
   readonly folder: string
   readonly manifest: string
   readonly manifestSha256: string | null
@@ -89,13 +89,23 @@ export async function insertExport(
   return record
 }
 
-/** Records that a manifest was published. */
+/** Begins an export anew that was not published: under another key, or after other rows. */
+export async function restartExport(
+  session: Session,
+  { id, folder, manifest, after }: Pick<ExportRecord, 'id' | 'folder' | 'manifest' | 'after'>,
+): Promise<void> {
+  await session.query(
+    "update akashi_lifecycle.exports set folder = $2, manifest = $3, after_key = $4 where id = $1 and state = 'exporting'",
+    [id, folder, manifest, after],
+  )
+}
+
+/** Records that a manifest was published. What it replaces is superseded from then on. */
 export async function recordVerified(
   session: Session,
   id: string,
   manifest: Manifest,
   sha256: string,
-  upto: readonly string[] | null,
 ): Promise<void> {
   await session.query(
     `update akashi_lifecycle.exports
@@ -109,18 +119,19 @@ export async function recordVerified(
       manifest.rows,
       manifest.parts.length,
       manifest.parts.reduce((sum, { bytes }) => sum + bytes, 0),
-      upto,
+      manifest.upto,
       manifest.ledger?.firstPosition ?? null,
       manifest.ledger?.lastPosition ?? null,
     ],
   )
+  if (manifest.replaces) await session.query('select akashi_lifecycle.supersede_exports($1)', [id])
 }
 
 /** Records why the last attempt on a partition failed. */
 export async function recordFailure(session: Session, target: Target, message: string): Promise<void> {
   await session.query(
     `update akashi_lifecycle.exports set message = $5
-     where (schema_name, table_name, lower_bound, upper_bound) = ($1, $2, $3, $4) and state not in ('dropped', 'retired')`,
+     where (schema_name, table_name, lower_bound, upper_bound) = ($1, $2, $3, $4) and state in ('exporting', 'verified', 'detached', 'retiring')`,
     [target.schema, target.table, target.from, target.to, message],
   )
 }

@@ -1,28 +1,30 @@
-/** `archive run`: exports closed partitions and drops expired ones, one after the other. */
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+/** Runs of the archive: one partition after the other, each under its lock; one's failure stops no other. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError, counted, makeScratchFolder } from '../../foundation/index.ts'
+import { AkashiError, counted } from '../../foundation/index.ts'
+import type { Keyring } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import type { Actor, Database, DirectSession } from '../../postgres/index.ts'
-import { type Engine, openEngine } from './engine.ts'
-import { expirePartition } from './expire.ts'
-import { type ArchiveContext, type ArchiveStep, exportPartition } from './export.ts'
-import { SEAL_POLL_MS, SEAL_WAIT_MS } from './limits.ts'
-import { type Candidate, isLeaving, readCandidates } from './plan.ts'
-import { type ExportRecord, readExports, recordFailure } from './records.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
+import { type ArchiveContext, type ArchiveStep, underLock, withArchiveContext } from './context.ts'
+import { DETACH_WAIT_MS, PART_ROWS, SEAL_POLL_MS, SEAL_WAIT_MS } from './limits.ts'
+import {
+  type ArchiveRow,
+  type PlannedPartition,
+  type PlannedRetirement,
+  type PlanOptions,
+  readPartitions,
+  readRetirements,
+  rowOf,
+} from './plan.ts'
+import { readExports, recordFailure } from './records.ts'
 import { countRows, openSource, readLedger, type Target } from './source.ts'
+import { expirePartition, reattachPartition } from './steps/expire.ts'
+import { exportPartition } from './steps/export.ts'
+import { type RetireStep, retirePeriod } from './steps/retire.ts'
 
-export interface ArchiveOptions {
-  /** Act as if it were this time; default now. */
-  readonly asOf?: Date
-  /** `schema.table`; without it, every table. */
-  readonly table?: { readonly schema: string; readonly table: string }
-  /** Only what the scheduled job at 02:00 (`export`) or at 03:00 (`expire`) does; default both. */
+export interface ArchiveOptions extends PlanOptions {
   readonly only?: 'export' | 'expire'
-  /** Drop only partitions whose last export was verified at least this many milliseconds ago; default 0. */
-  readonly settleMs?: number
-  readonly signal?: AbortSignal
+  /** Exports partitions that are still in PostgreSQL again, whatever was exported of them; takes a table. */
+  readonly again?: boolean
   readonly onStep?: (step: ArchiveStep, target: Target) => void | Promise<void>
   /** Called after each partition. */
   readonly onRow?: (row: ArchiveRow) => void
@@ -31,97 +33,9 @@ export interface ArchiveOptions {
   readonly partRows?: number
 }
 
-/** What was done, or would be done, with one partition. */
-export interface ArchiveRow {
-  /** `schema.table` */
-  readonly table: string
-  readonly partition: string
-  /** `export`, `drop`: planned; `held`: kept by a legal hold or a restore; `busy`: another run works on it. */
-  readonly action: 'export' | 'drop' | 'exported' | 'dropped' | 'held' | 'busy' | 'failed'
-  readonly rows: number
-  readonly exported: boolean
-  readonly dropped: boolean
-  /** Key of the manifest in the store. */
-  readonly object: string | null
-  readonly message: string
-}
-
-/** What {@link runArchive} would do. Reads no rows. */
-export async function planArchive(
-  database: Database,
-  actor: Actor,
-  options: ArchiveOptions = {},
-): Promise<ArchiveRow[]> {
-  const asOf = options.asOf ?? new Date()
-  const candidates = await candidatesOf(database, actor, options, asOf)
-  return candidates.flatMap((candidate) => {
-    const step = nextStep(candidate, options, asOf)
-    if (step === null) return []
-    const { rows, estimate, manifest } = candidate
-    const name = `${candidate.schema}.${candidate.partition}`
-    const count = rows ?? estimate
-    return [
-      describe(candidate, step, {
-        rows: count,
-        exported: candidate.state === 'verified' || candidate.state === 'detached',
-        dropped: false,
-        object: manifest,
-        message:
-          step === 'held'
-            ? `Would keep: ${name} (${heldBecause(candidate)})`
-            : `Would process: ${name} (${rows === null ? 'about ' : ''}${counted(count, 'row')})`,
-      }),
-    ]
-  })
-}
-
-async function candidatesOf(
-  database: Database,
-  actor: Actor,
-  options: ArchiveOptions,
-  asOf: Date,
-): Promise<Candidate[]> {
-  const { table, signal } = options
-  return await database.transaction(
-    actor,
-    (session) => readCandidates(session, { asOf, ...(table === undefined ? {} : { table }) }),
-    { readOnly: true, ...(signal === undefined ? {} : { signal }) },
-  )
-}
-
-/** What a run does with a candidate; null for nothing. Late rows are found only by reading. */
-function nextStep(
-  candidate: Candidate,
-  { only, settleMs = 0 }: ArchiveOptions,
-  asOf: Date,
-): 'export' | 'drop' | 'held' | null {
-  const { expired, state, verifiedAt } = candidate
-  const verified = state === 'verified'
-  if (expired && only !== 'export') {
-    if (!isLeaving(candidate, asOf)) return verified ? 'held' : 'export'
-    if (only === 'expire' && !verified && candidate.attached) return null
-    if (settleMs > 0 && verifiedAt !== null && Date.parse(verifiedAt) > Date.now() - settleMs) return null
-    return 'drop'
-  }
-  return only === 'expire' || !candidate.attached ? null : verified ? null : 'export'
-}
-
-function heldBecause({ held, keepUntil }: Candidate): string {
-  return held ? 'legal hold' : `restored, kept until ${keepUntil}`
-}
-
-function describe(
-  candidate: Target,
-  action: ArchiveRow['action'],
-  rest: Omit<ArchiveRow, 'table' | 'partition' | 'action'>,
-): ArchiveRow {
-  return { table: `${candidate.schema}.${candidate.table}`, partition: candidate.partition, action, ...rest }
-}
-
 /**
- * Exports every closed partition that is not exported yet, and drops every expired one after comparing it.
- * Idempotent; concurrent runs share the work. A failure is reported in the partition's row and does not stop the
- * others.
+ * Exports every partition that is closed and not yet exported, and drops every expired one after comparing it.
+ * Doing it again does nothing; several runs at once share the work.
  *
  * @returns one row for each partition that was processed or should have been
  */
@@ -132,181 +46,154 @@ export async function runArchive(
   options: ArchiveOptions = {},
 ): Promise<ArchiveRow[]> {
   const asOf = options.asOf ?? new Date()
-  const rows: ArchiveRow[] = []
-  const folder = await makeScratchFolder('archive')
-  let engine: Engine | undefined
-  try {
-    const opened = openEngine(join(folder, 'engine'))
-    engine = opened
-    const candidates = await candidatesOf(database, actor, options, asOf)
-    await database.direct(
-      async (session) => {
-        for (const candidate of candidates) {
-          options.signal?.throwIfAborted()
-          const context: ArchiveContext = {
-            session,
-            actor,
-            store,
-            engine: opened,
-            folder,
-            ...(options.signal === undefined ? {} : { signal: options.signal }),
-            ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
-            ...(options.partRows === undefined ? {} : { partRows: options.partRows }),
-          }
-          const row = await underLock(session, candidate, () =>
-            processPartition(context, candidate, options, asOf),
-          )
-          if (row === null) continue
-          rows.push(row)
-          options.onRow?.(row)
-        }
-      },
-      { ...(options.signal === undefined ? {} : { signal: options.signal }) },
-    )
-  } finally {
-    engine?.close()
-    await rm(folder, { recursive: true, force: true })
+  if (options.again === true && options.table === undefined) {
+    throw new AkashiError('invalid_input', 'partitions are exported again of one table', {
+      hint: 'name it with --table',
+    })
   }
+  const rows: ArchiveRow[] = []
+  await withArchiveContext(database, actor, store, contextOptions(options), async (context) => {
+    const read = (table: ArchiveOptions['table']) =>
+      context.session.transaction(
+        actor,
+        (session) => readPartitions(session, { ...options, asOf, ...(table === undefined ? {} : { table }) }),
+        { readOnly: true },
+      )
+    for (const planned of await read(options.table)) {
+      options.signal?.throwIfAborted()
+      const work = async () => {
+        // Another run may have been here between the plan and the lock.
+        const fresh = (await read(planned)).find(
+          ({ from, to, attached }) =>
+            from === planned.from && to === planned.to && attached === planned.attached,
+        )
+        return fresh === undefined ? null : await processPartition(context, fresh, options, asOf)
+      }
+      const row = await underLock(context, planned, () => reportFailure(context, planned, work))
+      const reported = row === undefined ? rowOf(planned, 'busy', 'another run works on it') : row
+      if (reported === null) continue
+      rows.push(reported)
+      options.onRow?.(reported)
+    }
+  })
   return rows
 }
 
-/** Ensures that one run at a time works on a partition. The lock ends with the connection. */
-async function underLock(
-  session: DirectSession,
-  candidate: Candidate,
-  work: () => Promise<ArchiveRow | null>,
-): Promise<ArchiveRow | null> {
-  const name = `akashi.archive/${candidate.schema}.${candidate.table}/${candidate.from}/${candidate.to}`
-  const { rows } = await session.query<{ locked: boolean }>(
-    'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
-    [name],
-  )
-  if (rows[0]?.locked !== true) {
-    return describe(candidate, 'busy', {
-      rows: candidate.rows ?? candidate.estimate,
-      exported: false,
-      dropped: false,
-      object: candidate.manifest,
-      message: 'another run is working on it',
-    })
-  }
-  try {
-    return await work()
-  } finally {
-    await session.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name])
+function contextOptions({ partRows, detachWaitMs, onStep, signal }: ArchiveOptions) {
+  return {
+    partRows: partRows ?? PART_ROWS,
+    lockWaitMs: detachWaitMs ?? DETACH_WAIT_MS,
+    onStep: onStep ?? (() => undefined),
+    ...(signal === undefined ? {} : { signal }),
   }
 }
 
-interface Progress {
-  exported: boolean
-  dropped: boolean
-  rows: number
+async function reportFailure(
+  context: ArchiveContext,
+  planned: PlannedPartition,
+  work: () => Promise<ArchiveRow | null>,
+): Promise<ArchiveRow | null> {
+  try {
+    return await work()
+  } catch (error) {
+    const ended = context.signal?.aborted === true || context.session.lost.aborted
+    if (ended || !(error instanceof AkashiError)) throw error
+    await context.session.transaction(context.actor, (session) =>
+      recordFailure(session, planned, error.message),
+    )
+    return rowOf(planned, 'failed', `Error: ${error.message}`)
+  }
 }
 
 async function processPartition(
   context: ArchiveContext,
-  planned: Candidate,
+  planned: PlannedPartition,
   options: ArchiveOptions,
   asOf: Date,
 ): Promise<ArchiveRow | null> {
-  const progress: Progress = { exported: false, dropped: false, rows: 0 }
-  try {
-    // Another run may have processed it between the plan and the lock.
-    const candidate = await refresh(context, planned, asOf)
-    if (candidate === undefined) return null
-    const step = nextStep(candidate, options, asOf)
-    await advance(context, candidate, step, options, asOf, progress)
-    if (!progress.exported && !progress.dropped && step !== 'held') return null
-    return await outcome(context, candidate, progress, step === 'held' ? heldBecause(candidate) : null)
-  } catch (error) {
-    if (options.signal?.aborted === true || context.session.lost.aborted) throw error
-    const message = error instanceof AkashiError ? error.message : 'the archive failed'
-    if (!(error instanceof AkashiError)) throw error
-    await context.session.transaction(context.actor, (session) => recordFailure(session, planned, message))
-    return describe(planned, 'failed', {
-      rows: planned.rows ?? planned.estimate,
-      exported: progress.exported,
-      dropped: progress.dropped,
-      object: planned.manifest,
-      message: `Error: ${message}`,
-    })
+  const { step, heldBy } = planned
+  let exported: number | undefined
+  if (planned.attached && options.only !== 'expire') {
+    await waitForSealer(context, planned, options.sealWaitMs ?? SEAL_WAIT_MS)
+    exported = await exportPartition(context, planned, { csv: planned.csv, anew: options.again === true })
   }
-}
-
-async function refresh(
-  context: ArchiveContext,
-  { schema, table, from, to }: Candidate,
-  asOf: Date,
-): Promise<Candidate | undefined> {
-  const fresh = await context.session.transaction(
-    context.actor,
-    (session) => readCandidates(session, { asOf, table: { schema, table } }),
-    { readOnly: true },
-  )
-  return fresh.find((each) => each.from === from && each.to === to)
-}
-
-async function advance(
-  context: ArchiveContext,
-  candidate: Candidate,
-  step: 'export' | 'drop' | 'held' | null,
-  options: ArchiveOptions,
-  asOf: Date,
-  progress: Progress,
-): Promise<void> {
-  if (candidate.attached && options.only !== 'expire') {
-    await waitForSealer(context, candidate, options.sealWaitMs ?? SEAL_WAIT_MS)
-    const done = await exportPartition(context, candidate, { csv: candidate.csv })
-    progress.exported = done !== undefined
-    progress.rows = done?.rows ?? 0
+  if (step === 'reattach') {
+    await reattachPartition(context, planned)
+    return rowOf(planned, 'reattached', `Attached again: ${heldBy}`, { exported: true })
   }
-  if (step !== 'drop') return
-  // The export above included late rows; rows that arrive now are for the next run.
-  progress.rows = await expirePartition(context, candidate, {
-    asOf,
-    csv: candidate.csv,
-    mutable: candidate.mutable,
-    ...(options.detachWaitMs === undefined ? {} : { detachWaitMs: options.detachWaitMs }),
-  })
-  progress.exported = true
-  progress.dropped = true
-}
-
-/** Waits until rows that were just committed are sealed, normally within a second. */
-async function waitForSealer(context: ArchiveContext, target: Target, waitMs: number): Promise<void> {
-  const deadline = performance.now() + waitMs
-  for (;;) {
-    const waiting = await context.session.transaction(context.actor, async (session) => {
-      const source = await openSource(session, target, false)
-      const ledger = await readLedger(session, source.log)
-      return ledger === null ? 0 : await countRows(session, source, { after: ledger.frontier, upto: null })
-    })
-    if (waiting === 0 || performance.now() > deadline) return
-    await sleep(SEAL_POLL_MS, undefined, context.signal === undefined ? {} : { signal: context.signal })
+  if (step === 'drop') {
+    // The export before may have taken rows that came late; what came since is for the next run.
+    const rows = await expirePartition(context, planned, asOf)
+    return await outcome(context, planned, 'dropped', `Exported and dropped (${counted(rows, 'row')})`, rows)
   }
+  if (step === 'held')
+    return await outcome(context, planned, 'held', `Kept: ${heldBy} (${counted(planned.rows, 'row')})`)
+  if (exported === undefined) return null
+  return await outcome(context, planned, 'exported', `Exported (${counted(exported, 'row')})`, exported)
 }
 
 async function outcome(
-  context: ArchiveContext,
-  candidate: Candidate,
-  progress: Progress,
-  held: string | null,
+  { session, actor }: ArchiveContext,
+  planned: PlannedPartition,
+  action: 'exported' | 'dropped' | 'held',
+  message: string,
+  rows = planned.rows,
 ): Promise<ArchiveRow> {
-  const records = await context.session.transaction(context.actor, (session) =>
-    readExports(session, candidate),
-  )
-  const rows = held === null ? progress.rows : records.reduce((sum, { rows: count }) => sum + (count ?? 0), 0)
-  const last: ExportRecord | undefined = records.at(-1)
-  const message = progress.dropped
-    ? `Exported and dropped (${counted(rows, 'row')})`
-    : held === null
-      ? `Exported (${counted(rows, 'row')})`
-      : `Kept: ${held} (${counted(rows, 'row')})`
-  return describe(candidate, progress.dropped ? 'dropped' : held === null ? 'exported' : 'held', {
-    rows,
-    exported: progress.exported || held !== null,
-    dropped: progress.dropped,
-    object: last?.manifest ?? null,
-    message,
-  })
+  const records = await session.transaction(actor, (inner) => readExports(inner, planned))
+  const object = records.at(-1)?.manifest ?? null
+  return rowOf(planned, action, message, { rows, exported: true, dropped: action === 'dropped', object })
+}
+
+/** Rows that were committed a moment ago are sealed within a second; a run waits for them. */
+async function waitForSealer(context: ArchiveContext, target: Target, waitMs: number): Promise<void> {
+  const { session, actor, signal } = context
+  const deadline = performance.now() + waitMs
+  for (;;) {
+    const waiting = await session.transaction(actor, async (inner) => {
+      const source = await openSource(inner, target)
+      const ledger = await readLedger(inner, source.log)
+      return ledger === null ? 0 : await countRows(inner, source, { after: ledger.frontier, upto: null })
+    })
+    if (waiting === 0 || performance.now() > deadline) return
+    await sleep(SEAL_POLL_MS, undefined, signal === undefined ? {} : { signal })
+  }
+}
+
+export interface RetireOptions extends Omit<PlanOptions, 'asOf' | 'only' | 'settleMs'> {
+  readonly onStep?: (step: RetireStep) => void | Promise<void>
+}
+
+/** Deletes everything whose total retention is over now, each after a signed retention record. */
+export async function retireExpired(
+  database: Database,
+  actor: Actor,
+  store: ObjectStore,
+  keyring: Keyring,
+  options: RetireOptions = {},
+): Promise<ArchiveRow[]> {
+  const { signal } = options
+  const read = { readOnly: true, ...(signal === undefined ? {} : { signal }) }
+  const rows: ArchiveRow[] = []
+  for (const planned of await database.transaction(
+    actor,
+    (session) => readRetirements(session, options),
+    read,
+  )) {
+    signal?.throwIfAborted()
+    const row = await retire(planned)
+    if (row !== null) rows.push(row)
+  }
+  return rows
+
+  async function retire(planned: PlannedRetirement): Promise<ArchiveRow | null> {
+    if (planned.step === 'held') return rowOf(planned, 'held', `Kept: ${planned.heldBy}`)
+    try {
+      const removed = await retirePeriod({ database, actor, store, keyring, ...options }, planned)
+      if (removed === null) return null
+      return rowOf(planned, 'retired', `Deleted (${counted(removed, 'row')})`, { rows: removed })
+    } catch (error) {
+      if (!(error instanceof AkashiError) || signal?.aborted === true) throw error
+      return rowOf(planned, 'failed', `Error: ${error.message}`)
+    }
+  }
 }

@@ -1,13 +1,14 @@
-/** Reads partitions from PostgreSQL: their rows, in order, and their fingerprint. */
+/** The PostgreSQL side of an archive: a partition, opened once, and which of its rows are read in which order. */
 import { createHash, type Hash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { type LogDefinition, logs, readHead } from '../../audit/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
-import { type ArchivedColumn, copyExpression, readColumns } from './columns.ts'
+import { type ArchivedColumn, copyExpression, readColumns, type TableColumn } from './columns.ts'
+import { type MatchedColumn, orderExpression } from './matched-columns.ts'
 import { identifier, literal } from './quote.ts'
 
-/** A partition, attached or detached to the schema akashi_archive. */
+/** A partition, whether it is attached, or detached into schema akashi_archive. */
 export interface Target {
   readonly schema: string
   readonly table: string
@@ -27,7 +28,11 @@ export interface Source extends Target {
   /** The relation to read, quoted: the table itself, or the detached partition. */
   readonly relation: string
   readonly detached: boolean
-  readonly columns: readonly ArchivedColumn[]
+  /** OID of that relation, and of the partition. */
+  readonly oid: string
+  readonly partitionOid: string
+  readonly columns: readonly TableColumn[]
+  /** Columns by which rows are ordered. */
   readonly order: readonly string[]
   readonly log: LogDefinition | null
 }
@@ -37,18 +42,49 @@ export function logOf(schema: string, table: string): LogDefinition | null {
   return logs.find((log) => log.schema === schema && log.table === table) ?? null
 }
 
-/** Reads the metadata of a partition. Refuses if row-level security could hide rows from this login. */
-export async function openSource(session: Session, target: Target, detached: boolean): Promise<Source> {
-  const relation = detached
-    ? `akashi_archive.${identifier(target.partition)}`
-    : `${identifier(target.schema)}.${identifier(target.table)}`
-  await session.query(
-    'select akashi_audit.assert_unfiltered(akashi_lifecycle.own_table($1, $2))',
-    detached ? ['akashi_archive', target.partition] : [target.schema, target.table],
-  )
+const oidSql = `
+  select c.oid::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where (n.nspname, c.relname) = ($1, $2)`
+
+export async function oidOf(session: Session, schema: string, name: string): Promise<string> {
+  const { rows } = await session.query<{ oid: string }>(oidSql, [schema, name])
+  const [found] = rows
+  if (found === undefined) throw new AkashiError('not_found', `there is no table ${schema}.${name}`)
+  return found.oid
+}
+
+/**
+ * Reads what there is to know of a partition, and locks its table against changes of its definition until the
+ * transaction ends. Fails when reading it would run code of others, or row security could hide rows from this login.
+ */
+export async function openSource(session: Session, target: Target, detached = false): Promise<Source> {
+  const [schema, name] = detached ? ['akashi_archive', target.partition] : [target.schema, target.table]
+  const relation = `${identifier(schema)}.${identifier(name)}`
+  await session.query('select akashi_audit.assert_unfiltered(akashi_lifecycle.own_table($1, $2))', [
+    schema,
+    name,
+  ])
   const log = logOf(target.schema, target.table)
-  const order = log === null ? await keyColumns(session, relation) : ['xid', 'seq']
-  return { ...target, relation, detached, columns: await readColumns(session, relation), order, log }
+  const oid = await oidOf(session, schema, name)
+  return {
+    ...target,
+    relation,
+    detached,
+    oid,
+    partitionOid: detached ? oid : await oidOf(session, target.schema, target.partition),
+    columns: await readColumns(session, relation),
+    order: log === null ? await keyColumns(session, relation) : ['xid', 'seq'],
+    log,
+  }
+}
+
+/** Locks a source again in another transaction; `conflict` when its table was altered since it was opened. */
+export async function reopenSource(session: Session, source: Source): Promise<void> {
+  const again = await openSource(session, source, source.detached)
+  if (JSON.stringify(again) === JSON.stringify({ ...again, ...source })) return
+  throw new AkashiError('conflict', `${source.schema}.${source.table} was altered while it was archived`, {
+    hint: 'the next run archives it as it is then',
+  })
 }
 
 async function keyColumns(session: Session, relation: string): Promise<string[]> {
@@ -62,50 +98,98 @@ async function keyColumns(session: Session, relation: string): Promise<string[]>
   )
   if (rows.length === 0) {
     throw new AkashiError('unsupported', `${relation} has no primary key`, {
-      hint: 'add one: without it, the rows have no order in which to compare them',
+      hint: 'add one: without it its rows have no order to compare them in',
     })
   }
   return rows.map(({ name }) => name)
 }
 
-/** By the type's output function, since anybody can define a cast to text. */
-function keyText(column: string): string {
-  return `format('%s', ${column})`
+/** The columns as a manifest describes them. */
+export async function describeColumns(session: Session, source: Source): Promise<ArchivedColumn[]> {
+  const { rows } = await session.query<{ name: string; number: number }>(
+    `select a.attname as name, a.attnum::integer as number from pg_catalog.pg_attribute a
+     where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped`,
+    [source.partitionOid],
+  )
+  const numbers = new Map(rows.map(({ name, number }) => [name, number]))
+  return source.columns.map(({ name, type, parquet, number, generated }) => ({
+    name,
+    type,
+    parquet,
+    number,
+    partitionNumber: numbers.get(name) ?? number,
+    generated,
+  }))
 }
 
-function row(keys: readonly string[]): string {
-  return `(${keys.join(', ')})`
+/** What of a source is read: expressions over `r`, and the keys of the order. */
+export interface Selection {
+  readonly values: readonly string[]
+  readonly keys: readonly string[]
 }
 
-/** The rows of a window: a statement from FROM on. */
-export function fromSql(source: Source, window: Window): string {
-  const key = row(source.order.map((name) => `r.${identifier(name)}`))
+/** Every column of the source as it is. */
+export function wholeSelection(source: Source): Selection {
+  const matched = (name: string): MatchedColumn | undefined => {
+    const current = source.columns.find((column) => column.name === name)
+    if (current === undefined) return undefined
+    return { archived: { ...current, partitionNumber: 0 }, current, typeExists: true }
+  }
+  return {
+    values: source.columns.map(({ name, type }) => copyExpression(`r.${identifier(name)}`, type)),
+    keys: source.order.flatMap((name) => {
+      const column = matched(name)
+      return column === undefined ? [] : [orderExpression(column)]
+    }),
+  }
+}
+
+/** By the output of its type: a cast to text could be anybody's. */
+function keyText(key: string): string {
+  return `format('%s', ${key})`
+}
+
+/** The rows of a window, as the part of a statement after SELECT … */
+function fromSql(source: Source, { keys }: Selection, window: Window): string {
+  const key = `(${keys.join(', ')})`
+  const beyond = (operator: string, values: readonly string[]) =>
+    `${key} ${operator} (${values.map(literal).join(', ')})`
   const conditions = [
-    // No condition for a detached table: it has only these rows, and rows added since must be seen.
+    // A detached table holds nothing else, and must not hide what was put there since.
     ...(source.detached
       ? []
       : [`r.created_at >= ${literal(source.from)}`, `r.created_at < ${literal(source.to)}`]),
-    ...(window.after === null ? [] : [`${key} > ${row(window.after.map(literal))}`]),
-    ...(window.upto === null ? [] : [`${key} <= ${row(window.upto.map(literal))}`]),
+    ...(window.after === null ? [] : [beyond('>', window.after)]),
+    ...(window.upto === null ? [] : [beyond('<=', window.upto)]),
   ]
   return `from ${source.relation} r where ${conditions.length === 0 ? 'true' : conditions.join(' and ')}`
 }
 
-function orderSql(source: Source): string {
-  return `order by ${source.order.map((name) => `r.${identifier(name)}`).join(', ')}`
-}
-
 /** The rows of a window in order: the text whose SHA-256 is the fingerprint. */
-export function copySql(source: Source, window: Window): string {
-  const list = source.columns.map((column) => copyExpression(column)).join(', ')
-  return `copy (select ${list} ${fromSql(source, window)} ${orderSql(source)}) to stdout (format csv, force_quote *)`
+export function copySql(source: Source, selection: Selection, window: Window): string {
+  return `copy (select ${selection.values.join(', ')} ${fromSql(source, selection, window)}
+    order by ${selection.keys.join(', ')}) to stdout (format csv, force_quote *)`
 }
 
+/** Counts the rows of a window. */
 export async function countRows(session: Session, source: Source, window: Window): Promise<number> {
   const { rows } = await session.query<{ count: number }>(
-    `select count(*)::float8 as count ${fromSql(source, window)}`,
+    `select count(*)::float8 as count ${fromSql(source, wholeSelection(source), window)}`,
   )
   return rows[0]?.count ?? 0
+}
+
+/** Whether a row of the source meets a condition over `r`. */
+export async function hasRow(
+  session: Session,
+  source: Source,
+  window: Window,
+  condition = 'true',
+): Promise<boolean> {
+  const { rows } = await session.query<{ found: boolean }>(
+    `select exists (select ${fromSql(source, wholeSelection(source), window)} and (${condition})) as found`,
+  )
+  return rows[0]?.found === true
 }
 
 export interface Boundaries {
@@ -121,29 +205,15 @@ export async function boundaries(
   window: Window,
   size: number,
 ): Promise<Boundaries> {
-  const list = source.order.map((name) => `r.${identifier(name)}`)
+  const selection = wholeSelection(source)
   const { rows } = await session.query<{ rows: number; ends: string[][] }>(
     `select coalesce(max(place), 0)::float8 as rows,
             coalesce(jsonb_agg(key order by place) filter (where place % ${size} = 0), '[]') as ends
-     from (select row_number() over (${orderSql(source)}) as place, array[${list.map(keyText).join(', ')}] as key
-           ${fromSql(source, window)}) p`,
+     from (select row_number() over (order by ${selection.keys.join(', ')}) as place,
+                  array[${selection.keys.map(keyText).join(', ')}] as key ${fromSql(source, selection, window)}) p`,
   )
   const [found = { rows: 0, ends: [] }] = rows
   return { rows: found.rows, ends: found.rows % size === 0 ? found.ends.slice(0, -1) : found.ends }
-}
-
-/** The key of a window's row by its number, from 1; undefined when there are fewer rows. */
-export async function keyAt(
-  session: Session,
-  source: Source,
-  window: Window,
-  place: number,
-): Promise<string[] | undefined> {
-  const list = source.order.map((name) => keyText(`r.${identifier(name)}`)).join(', ')
-  const { rows } = await session.query<{ key: string[] }>(
-    `select array[${list}] as key ${fromSql(source, window)} ${orderSql(source)} offset ${place - 1} limit 1`,
-  )
-  return rows[0]?.key
 }
 
 /** Hashes a stream to its end. */
@@ -151,10 +221,15 @@ export async function hashStream(stream: Readable, hash: Hash): Promise<void> {
   for await (const chunk of stream) hash.update(chunk as Uint8Array)
 }
 
-/** The fingerprint of the rows of a window. */
-export async function fingerprintRows(session: Session, source: Source, window: Window): Promise<string> {
+/** The SHA-256 of the rows of a window as they are now. */
+export async function fingerprintRows(
+  session: Session,
+  source: Source,
+  selection: Selection,
+  window: Window,
+): Promise<string> {
   const hash = createHash('sha256')
-  await hashStream(session.copyTo(copySql(source, window)), hash)
+  await hashStream(session.copyTo(copySql(source, selection, window)), hash)
   return hash.digest('hex')
 }
 

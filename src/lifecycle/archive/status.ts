@@ -1,12 +1,12 @@
-/** The state of archived partitions, and whether the store still has their content. */
-import { rm } from 'node:fs/promises'
+/** Where archived partitions stand, and whether the store still holds what it was given. */
 import { join } from 'node:path'
-import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
+import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
-import { openEngine } from './engine.ts'
-import { readManifest } from './manifest.ts'
+import { type StoreContext, withStoreContext } from './context.ts'
+import { type Manifest, readManifest } from './manifest.ts'
+import { fetchObject } from './parts.ts'
 import { type ExportRecord, listExports } from './records.ts'
 
 export interface ArchiveFilter {
@@ -47,21 +47,13 @@ export async function verifyArchive(
   filter: ArchiveFilter & { readonly onCheck?: (check: ArchiveCheck) => void } = {},
 ): Promise<ArchiveCheck[]> {
   const records = (await archiveStatus(database, actor, filter)).filter(
-    ({ state }) => state !== 'exporting' && state !== 'retiring' && state !== 'retired',
+    ({ state }) => state !== 'exporting' && state !== 'superseded' && state !== 'retired',
   )
-  const folder = await makeScratchFolder('archive-verify')
-  const engine = openEngine(join(folder, 'engine'))
-  const { signal } = filter
-  const checks: ArchiveCheck[] = []
-  try {
+  return await withStoreContext(store, filter.signal, async (context) => {
+    const checks: ArchiveCheck[] = []
     for (const record of records) {
-      signal?.throwIfAborted()
-      const message = await problemOf(record, {
-        store,
-        engine,
-        folder,
-        ...(signal === undefined ? {} : { signal }),
-      })
+      filter.signal?.throwIfAborted()
+      const message = await problemOf(context, record)
       const check: ArchiveCheck = {
         table: `${record.schema}.${record.table}`,
         partition: record.partition,
@@ -75,27 +67,32 @@ export async function verifyArchive(
       filter.onCheck?.(check)
     }
     return checks
-  } finally {
-    engine.close()
-    await rm(folder, { recursive: true, force: true })
-  }
+  })
 }
 
-async function problemOf(
-  record: ExportRecord,
-  parts: Parameters<typeof checkExport>[0],
-): Promise<string | null> {
+async function problemOf(context: StoreContext, record: ExportRecord): Promise<string | null> {
+  const { store, signal } = context
   try {
-    const stored = await readManifest(parts.store, record.manifest, record.manifestSha256, parts.signal)
-    if (stored === undefined) return 'the manifest is missing from the store'
+    const stored = await readManifest(store, record.manifest, record.manifestSha256, signal)
+    if (stored === undefined)
+      return record.state === 'retiring' ? null : 'the manifest is gone from the store'
     if (stored.manifest.fingerprint !== record.fingerprint)
-      return 'the fingerprint of the manifest differs from the recorded one'
-    await checkExport(parts, stored.manifest)
+      return 'the manifest has another fingerprint than the record'
+    if (record.state === 'retiring') await checkRemaining(context, stored.manifest)
+    else await checkExport(context, stored.manifest)
     return null
   } catch (error) {
     const frozen = error instanceof AkashiError && error.detail['frozen'] === true
     if (error instanceof AkashiError && (frozen || error.code === 'integrity' || error.code === 'not_found'))
       return error.message
     throw error
+  }
+}
+
+/** Objects of an export that is being deleted: a legal hold may keep those that are left. */
+async function checkRemaining({ store, folder, signal }: StoreContext, { parts }: Manifest): Promise<void> {
+  for (const part of parts) {
+    if ((await store.head(part.key)) !== null)
+      await fetchObject(store, part, join(folder, 'check.parquet'), signal)
   }
 }

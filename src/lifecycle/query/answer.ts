@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
-import { type ArchivedColumn, readColumns } from '../archive/columns.ts'
+import { readColumns, type TableColumn } from '../archive/columns.ts'
 import { LINE_BYTES } from '../archive/limits.ts'
+import { matchColumns } from '../archive/matched-columns.ts'
 import { identifier } from '../archive/quote.ts'
+import { oidOf } from '../archive/source.ts'
 import { always, type Span, spansOf } from './bounds.ts'
 import type { Cache } from './cache.ts'
 import {
@@ -27,7 +29,8 @@ import { type ColdFiles, viewSql } from './views.ts'
 
 interface Source {
   readonly name: QueryTable
-  readonly columns: readonly ArchivedColumn[]
+  readonly oid: string
+  readonly columns: readonly TableColumn[]
   readonly placement: Placement
   readonly span: Span
   readonly hot: { readonly file: string; readonly rows: number; readonly lineBytes: number } | undefined
@@ -189,6 +192,7 @@ async function readSources(
       const relation = `${identifier(name.schema)}.${identifier(name.table)}`
       const span = spans.get(nameOf(name)) ?? always
       const placement = await placementOf(session, name)
+      const oid = await oidOf(session, name.schema, name.table)
       const columns = wantedColumns(await readColumns(session, relation), statement)
       const ranges = hotRanges(placement, span)
       const file = join(job.scratch, `${sources.length}.csv`)
@@ -197,7 +201,7 @@ async function readSources(
           ? { rows: 0, longestLine: 0 }
           : await fetchHot(session, hotSql(name, columns, ranges), file, job.signal)
       const hot = { file, rows: found.rows, lineBytes: Math.max(LINE_BYTES, found.longestLine) }
-      sources.push({ name, columns, placement, span, hot: found.rows === 0 ? undefined : hot })
+      sources.push({ name, oid, columns, placement, span, hot: found.rows === 0 ? undefined : hot })
     }
     return sources
   }
@@ -214,8 +218,8 @@ async function readSources(
   throw new AkashiError('conflict', 'partitions come and go too fast for the query', { hint: 'try again' })
 }
 
-/** Hot rows are sent with only the columns that a query names, plus created_at, from which year, month and day derive. */
-function wantedColumns(columns: readonly ArchivedColumn[], { columns: named }: Statement): ArchivedColumn[] {
+/** Hot rows are sent with the columns that a query names; the time is one of them, since year, month and day need it. */
+function wantedColumns(columns: readonly TableColumn[], { columns: named }: Statement): TableColumn[] {
   return columns.filter(
     ({ name }) => named === undefined || name === 'created_at' || named.has(name.toLowerCase()),
   )
@@ -240,7 +244,7 @@ async function scan({
     return {
       schema: source.name.schema,
       name: source.name.table,
-      sql: viewSql(source.columns, byColumns(cold.get(source) ?? [], byKey), source.hot),
+      sql: viewSql(source.columns, byColumns(source, cold.get(source) ?? [], byKey), source.hot),
     }
   })
   const bare = views
@@ -279,11 +283,16 @@ async function scan({
   return { columns, types, rows, truncated }
 }
 
-/** Groups files by their columns, since the table's columns may have changed between exports. */
-function byColumns(parts: readonly ColdPart[], byKey: ReadonlyMap<string, string>): ColdFiles[] {
-  const groups = new Map<string, { columns: ColdPart['columns']; files: string[] }>()
-  for (const { part, columns } of parts) {
-    const key = JSON.stringify(columns.map(({ name, parquet }) => [name, parquet]))
+/** Files of exports from before and after a change of the table's columns, apart. */
+function byColumns(
+  { oid, columns: current }: Source,
+  parts: readonly ColdPart[],
+  byKey: ReadonlyMap<string, string>,
+): ColdFiles[] {
+  const groups = new Map<string, { columns: ReturnType<typeof matchColumns>; files: string[] }>()
+  for (const { part, shape } of parts) {
+    const columns = matchColumns(shape, { oid, columns: current })
+    const key = JSON.stringify(columns)
     const group = groups.get(key) ?? { columns, files: [] }
     group.files.push(byKey.get(part.key) ?? '')
     groups.set(key, group)

@@ -39,7 +39,6 @@ export interface Partition extends Period {
 }
 
 export interface Placement {
-  /** Exports that no later one replaces. */
   readonly exports: readonly ColdExport[]
   readonly partitions: readonly Partition[]
 }
@@ -69,11 +68,6 @@ const exportsSql = `
          manifest, manifest_sha256 as "manifestSha256", row_count::float8 as rows, upto_key as upto, state = 'verified' as attached
   from akashi_lifecycle.exports e
   where (schema_name, table_name) = ($1, $2) and state in ('verified', 'detached', 'dropped')
-    -- Without a log, an export contains all rows of its table and replaces earlier ones.
-    and ($3 or not exists (
-      select from akashi_lifecycle.exports n
-      where (n.schema_name, n.table_name, n.lower_bound, n.upper_bound) = (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
-        and n.generation > e.generation and n.state <> 'exporting' and (e.dropped_at is null or n.created_at < e.dropped_at)))
   order by lower_bound, generation`
 
 /** Like akashi_lifecycle.partition_bounds, without a call for each partition. */
@@ -119,7 +113,7 @@ export async function placementOf(session: Session, { schema, table }: TableName
     })
   }
   const logged = logOf(schema, table) !== null
-  const { rows: exports } = await session.query<ColdExport>(exportsSql, [schema, table, logged])
-  // Rows of a table without a log may change while they are in it.
+  const { rows: exports } = await session.query<ColdExport>(exportsSql, [schema, table])
+  // Rows of a table without a log may change as long as it has them.
   return { partitions, exports: exports.filter(({ attached }) => logged || !attached) }
 }

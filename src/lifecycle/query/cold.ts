@@ -2,13 +2,14 @@
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { type Manifest, type ManifestPart, readManifest } from '../archive/manifest.ts'
+import type { ArchivedShape } from '../archive/matched-columns.ts'
 import type { Span } from './bounds.ts'
 import type { ColdExport } from './catalog.ts'
 import { KEPT_MANIFESTS } from './limits.ts'
 
 export interface ColdPart {
   readonly part: ManifestPart
-  readonly columns: Manifest['columns']
+  readonly shape: ArchivedShape
 }
 
 const MICROS_A_MS = 1_000n
@@ -32,7 +33,7 @@ export async function coldParts(
     if (span.to !== undefined && BigInt(each.fromMicros) >= span.to) continue
     const manifest = await manifestOf(store, kept, each, signal)
     for (const part of manifest.parts) {
-      if (overlaps(part.columns[TIME], span)) parts.push({ part, columns: manifest.columns })
+      if (overlaps(part.columns[TIME], span)) parts.push({ part, shape: manifest })
     }
   }
   return parts

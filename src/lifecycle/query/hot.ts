@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
-import { type ArchivedColumn, copyExpression } from '../archive/columns.ts'
+import { copyExpression, type TableColumn } from '../archive/columns.ts'
 import { identifier, literal } from '../archive/quote.ts'
 import { logOf } from '../archive/source.ts'
 import type { Span } from './bounds.ts'
@@ -48,10 +48,13 @@ function time(micros: bigint): string {
 
 export function hotSql(
   { schema, table }: TableName,
-  columns: readonly ArchivedColumn[],
+  columns: readonly TableColumn[],
   ranges: readonly HotRange[],
 ): string {
-  const list = columns.length === 0 ? 'true' : columns.map((column) => copyExpression(column)).join(', ')
+  const list =
+    columns.length === 0
+      ? 'true'
+      : columns.map(({ name, type }) => copyExpression(`r.${identifier(name)}`, type)).join(', ')
   const behindLog = logOf(schema, table) === null ? undefined : '(r.xid, r.seq)'
   const selects = ranges.map(({ from, to, behind }) => {
     const late =

@@ -1,12 +1,13 @@
-/** SQL of the views that queries use: one for each table, over its Parquet files and its hot rows. */
-import { type ArchivedColumn, readExpression } from '../archive/columns.ts'
+/** SQL of the views that a query reads: one for each table, over its Parquet files and its hot rows. */
+import { readExpression, type TableColumn, writeExpression } from '../archive/columns.ts'
+import type { MatchedColumn } from '../archive/matched-columns.ts'
 import { csvSql } from '../archive/parts.ts'
 import { identifier, literal } from '../archive/quote.ts'
 import type { DATE_PARTS } from './catalog.ts'
 
-/** Files whose columns have the same names and types. */
+/** Files with the same columns. */
 export interface ColdFiles {
-  readonly columns: readonly Pick<ArchivedColumn, 'name' | 'parquet'>[]
+  readonly columns: readonly MatchedColumn[]
   readonly files: readonly string[]
 }
 
@@ -21,7 +22,7 @@ export interface HotFile {
  * like the folders of the archive.
  */
 export function viewSql(
-  columns: readonly ArchivedColumn[],
+  columns: readonly TableColumn[],
   cold: readonly ColdFiles[],
   hot: HotFile | undefined,
 ): string {
@@ -43,16 +44,29 @@ const datePartFormats: Readonly<Record<(typeof DATE_PARTS)[number], string>> = {
   day: '%d',
 }
 
-function coldSql(columns: readonly ArchivedColumn[], { columns: inFile, files }: ColdFiles): string {
-  const list = columns.map(({ name, parquet }) => {
-    const found = inFile.find((column) => column.name === name)
-    const value = found === undefined ? 'null' : identifier(name)
-    return `${found?.parquet === parquet ? value : `${value}::${parquet}`} as ${identifier(name)}`
+/** What was archived under another name or type is converted as PostgreSQL converts it, by way of its text. */
+function coldSql(columns: readonly TableColumn[], { columns: inFile, files }: ColdFiles): string {
+  const list = columns.map((column) => {
+    const found = inFile.find(({ current }) => current?.name === column.name)?.archived
+    return `${found === undefined ? `null::${column.parquet}` : convert(found, column)} as ${identifier(column.name)}`
   })
   return `select ${list.join(', ')} from read_parquet([${files.map((file) => literal(file)).join(', ')}], hive_partitioning = false)`
 }
 
-function hotSql(columns: readonly ArchivedColumn[], { file, lineBytes }: HotFile): string {
+type FileColumn = Pick<TableColumn, 'name' | 'type' | 'parquet'>
+
+function convert(archived: FileColumn, current: FileColumn): string {
+  if (archived.type === current.type) return identifier(archived.name)
+  // COPY writes f and t, a cast to text false and true.
+  const text =
+    archived.type === 'boolean' ? `${identifier(archived.name)}::VARCHAR` : writeExpression(archived)
+  if (current.parquet === 'VARCHAR') return text
+  return archived.parquet === 'VARCHAR' || current.type === 'boolean' || current.type === 'text[]'
+    ? readExpression(current, text)
+    : `${identifier(archived.name)}::${current.parquet}`
+}
+
+function hotSql(columns: readonly TableColumn[], { file, lineBytes }: HotFile): string {
   const list = columns.map((column, i) => `${readExpression(column, `t${i}`)} as ${identifier(column.name)}`)
   return `select ${list.join(', ')} from ${csvSql(file, columns.length, lineBytes)}`
 }
