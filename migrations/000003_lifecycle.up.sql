@@ -157,6 +157,42 @@ comment on function akashi_lifecycle.own_table(text, text) is
   'Locks the table against changes of its definition and returns it; fails when reading or writing it would run untrusted code.';
 grant execute on function akashi_lifecycle.code_of_others(oid), akashi_lifecycle.own_table(text, text) to akashi_worker, akashi_security_admin;
 
+-- What has to be done to a table before it can be archived, as statements; null when nothing has to be.
+create function akashi_lifecycle.missing_for_archive(relation regclass) returns text
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select string_agg(statement, '; ' order by place) from (
+    select 1, format('grant usage on schema %I to akashi_worker', n.nspname)
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = relation and not has_schema_privilege('akashi_worker', n.oid, 'usage')
+    union all
+    select 2, format('grant usage, create on schema %I to akashi_owner', n.nspname)
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = relation and not (has_schema_privilege('akashi_owner', n.oid, 'usage') and has_schema_privilege('akashi_owner', n.oid, 'create'))
+    union all
+    select 3, format('grant select on %s to akashi_worker', relation) where not has_table_privilege('akashi_worker', relation, 'select')
+    union all
+    select 4, format('alter table %s add primary key (…)', relation)
+    where not exists (select from pg_catalog.pg_index i where i.indrelid = relation and i.indisprimary)
+    union all
+    select 5, format('alter table %s rename column %I to …', relation, a.attname) from pg_catalog.pg_attribute a
+    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+      and (lower(a.attname) = 'akashi_position' or exists (
+        select from pg_catalog.pg_attribute o
+        where o.attrelid = relation and o.attnum > 0 and o.attnum < a.attnum and not o.attisdropped and lower(o.attname) = lower(a.attname)))
+  ) found (place, statement)
+$$;
+
+create function akashi_lifecycle.assert_archivable(relation regclass) returns void
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  missing constant text := akashi_lifecycle.missing_for_archive(relation);
+begin
+  if missing is not null then
+    raise exception '% cannot be archived as it is', relation using errcode = 'AK003', hint = missing;
+  end if;
+end
+$$;
+
 -- Policies are changed by functions that check them, say who changed what and why, and are for those who
 -- administer; the trail records the row itself too.
 create function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text default null)
@@ -168,7 +204,10 @@ declare
   least_days constant integer := 8;
   least_months constant integer := 2;
   most_steps constant integer := 1200;
-  target constant regclass := to_regclass(format('%I.%I', set_policy.schema_name, set_policy.table_name));
+  -- By the catalog: a lookup by name fails in a schema that the owner may not enter.
+  target constant regclass := (
+    select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where (n.nspname, c.relname) = (set_policy.schema_name, set_policy.table_name));
   before akashi_lifecycle.policies;
   changed akashi_lifecycle.policies;
   wrong text;
@@ -204,6 +243,9 @@ begin
       raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
         using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
     end if;
+    if changes ->> 'at_expiry' = 'archive' then
+      perform akashi_lifecycle.assert_archivable(target);
+    end if;
     perform akashi_lifecycle.own_table(set_policy.schema_name, set_policy.table_name);
     before := jsonb_populate_record(null::akashi_lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
       'table_name', set_policy.table_name, 'append_only', false, 'legal_hold', false, 'lateness', '1 day', 'format', 'parquet',
@@ -232,6 +274,9 @@ begin
   if changed.lateness < '0' or changed.format not in ('parquet', 'parquet+csv') or changed.interval not in ('day', 'month') then
     raise exception 'the policy is not one' using errcode = 'invalid_parameter_value',
       hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
+  end if;
+  if changed.at_expiry = 'archive' then
+    perform akashi_lifecycle.assert_archivable(target);
   end if;
   update akashi_lifecycle.policies p
   set premake = changed.premake, hot_retention = changed.hot_retention, at_expiry = changed.at_expiry,
@@ -638,7 +683,8 @@ create view akashi_lifecycle.partition_headroom with (security_invoker = true) a
 comment on view akashi_lifecycle.partition_headroom is 'How far ahead each table has partitions, with an early alarm.';
 
 grant execute on function akashi_lifecycle.partition_bounds(regclass), akashi_lifecycle.partition_from(timestamptz, text),
-  akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_name(text, timestamptz, text, text)
+  akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_name(text, timestamptz, text, text),
+  akashi_lifecycle.fit_name(text, text)
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 grant execute on function akashi_lifecycle.plan_partitions(timestamptz), akashi_lifecycle.apply_partitions(timestamptz),
   akashi_lifecycle.create_partitions(regclass, timestamptz, timestamptz) to akashi_worker;

@@ -600,7 +600,7 @@ begin
     perform akashi_lifecycle.request_job('archive-expire');
   end if;
   return query
-    select p.partition_name, p.row_count, p.state in ('verified', 'detached'), false,
+    select p.partition_name, p.row_count, coalesce(p.state in ('verified', 'detached'), false), false,
            format('%s: %s.%s (%s%s rows)',
              case when p.held_by is not null then 'Would keep' when p_dry_run then 'Would process' else 'Queued' end,
              p.schema_name, p.partition_name, case when p.estimated then 'about ' else '' end, p.row_count)

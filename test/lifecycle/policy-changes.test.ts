@@ -91,7 +91,8 @@ test('the archive is switched off and on, hold and append_only are not among the
 test('a partitioned table gets a policy', async () => {
   await database.asSuperuser((session) =>
     session.query(`set role akashi_owner;
-      create table akashi_lifecycle.readings (id integer, created_at timestamptz not null, primary key (id, created_at)) partition by range (created_at)`),
+      create table akashi_lifecycle.readings (id integer, created_at timestamptz not null, primary key (id, created_at)) partition by range (created_at);
+      grant select on akashi_lifecycle.readings to akashi_worker`),
   )
   const name = { schema: 'akashi_lifecycle', table: 'readings' }
   await expect(setPolicy(worker, tester, name, { hot: '1 year' })).rejects.toMatchObject({
