@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import { openQueries, type Queries, type QueryAnswer, runArchive } from '../src/lifecycle/index.ts'
+import { openQueries, type Queries, type QueryResult, runArchive } from '../src/lifecycle/index.ts'
 import { openObjectStore } from '../src/object-store/index.ts'
 import { addEvents } from './archive.ts'
 import { benchCluster } from './cluster.ts'
@@ -95,7 +95,7 @@ async function compare(
 }
 
 /** Comparing times of different results would be meaningless. */
-function expectEqual(name: string, { rows }: QueryAnswer, expected: readonly (readonly unknown[])[]): void {
+function expectEqual(name: string, { rows }: QueryResult, expected: readonly (readonly unknown[])[]): void {
   const text = (values: readonly (readonly unknown[])[]) =>
     JSON.stringify(values.map((row) => row.map(String)))
   if (rows.length === 0 || text(rows) !== text(expected)) throw new Error(`${name}: the results differ`)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openQueries, type Queries, queryFormat, writeAnswer } from '../../src/lifecycle/index.ts'
+import { openQueries, type Queries, queryFormat, writeResult } from '../../src/lifecycle/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testStore } from './support/archive.ts'
 
@@ -49,7 +49,7 @@ test('JSON keeps what JSON can hold, and text where it cannot', async () => {
 
 test('CSV', async () => {
   const file = join(folder, 'answer.csv')
-  const { written } = await writeAnswer(
+  const { written } = await writeResult(
     queries,
     tester,
     { sql: 'select i, null as n from range(3000) t(i) order by i' },
@@ -62,7 +62,7 @@ test('CSV', async () => {
 
 test('JSON', async () => {
   const file = join(folder, 'answer.json')
-  await writeAnswer(queries, tester, { sql: 'select i from range(5000) t(i)' }, { format: 'json', file })
+  await writeResult(queries, tester, { sql: 'select i from range(5000) t(i)' }, { format: 'json', file })
   const document = JSON.parse(await readFile(file, 'utf8'))
   expect(document.columns).toEqual(['i'])
   expect(document.rows).toHaveLength(5_000)
@@ -70,7 +70,7 @@ test('JSON', async () => {
 
 test('Parquet keeps types and lists, and names that occur twice', async () => {
   const file = join(folder, 'answer.parquet')
-  await writeAnswer(queries, tester, { sql }, { format: 'parquet', file })
+  await writeResult(queries, tester, { sql }, { format: 'parquet', file })
   const [row] = await parquetReadObjects({ file: await asyncBufferFromFile(file), compressors, utf8: false })
   expect(row).toMatchObject({
     big: 9007199254740993n,
@@ -89,7 +89,7 @@ test('Parquet keeps types and lists, and names that occur twice', async () => {
 
 test('a query that fails leaves no file', async () => {
   const file = join(folder, 'failed.csv')
-  const failing = writeAnswer(
+  const failing = writeResult(
     queries,
     tester,
     { sql: "select error('x') from range(2)" },

@@ -6,7 +6,7 @@ import { identifier } from '../../src/lifecycle/archive/quote.ts'
 import {
   openQueries,
   type Queries,
-  type QueryAnswer,
+  type QueryResult,
   runArchive,
   setPolicy,
 } from '../../src/lifecycle/index.ts'
@@ -34,7 +34,7 @@ function openNew(): Queries {
   return queries
 }
 
-async function ask(sql: string, queries = openNew()): Promise<QueryAnswer> {
+async function ask(sql: string, queries = openNew()): Promise<QueryResult> {
   return await queries.run(tester, { sql })
 }
 

@@ -8,7 +8,7 @@ import { AkashiError } from '../../src/foundation/index.ts'
 import {
   openQueries,
   type Queries,
-  type QueryAnswer,
+  type QueryResult,
   type QueryRequest,
   runArchive,
 } from '../../src/lifecycle/index.ts'
@@ -29,7 +29,7 @@ afterAll(async () => {
   await rm(`${cold.folder}-cache`, { recursive: true, force: true })
 })
 
-function query(sql: string, options: Partial<QueryRequest> = {}): Promise<QueryAnswer> {
+function query(sql: string, options: Partial<QueryRequest> = {}): Promise<QueryResult> {
   queries ??= openQueries({
     database: database.open('security_admin'),
     store: cold.store,

@@ -1,5 +1,5 @@
 import { counted } from '../../foundation/index.ts'
-import type { Queries, QueryAnswer, QueryProgress } from '../../lifecycle/index.ts'
+import type { Queries, QueryResult, QueryProgress } from '../../lifecycle/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 import type { Progress } from '../output/progress.ts'
 
@@ -35,29 +35,29 @@ async function thaw(queries: Queries, error: unknown): Promise<string> {
   const objects = error instanceof AkashiError ? error.detail['frozen'] : undefined
   if (!Array.isArray(objects)) throw error
   const waiting = await queries.thaw(objects.map(String))
-  return `${waiting.length} of ${objects.length} frozen objects are being thawed; repeat the query in a few hours`
+  return `${waiting.length} of ${objects.length} frozen objects are being thawed; run the query again in some hours`
 }
 
-function summary({ files, hot, truncated }: Pick<QueryAnswer, 'files' | 'hot' | 'truncated'>): string {
-  const more = truncated ? '; there are more rows: increase --rows' : ''
+function summary({ files, hot, truncated }: Pick<QueryResult, 'files' | 'hot' | 'truncated'>): string {
+  const more = truncated ? '; there are more rows: raise --rows' : ''
   return `${counted(files.length, 'archived object')}, ${counted(hot, 'row')} from PostgreSQL${more}`
 }
 
 export const query: Register = (program, perform) => {
   program
     .command('query')
-    .argument('<sql>', 'one SELECT statement, with table names as in PostgreSQL')
-    .description('run an SQL query over rows in PostgreSQL and in the archive')
-    .option('--format <format>', 'table, json, csv or parquet (default: from the extension of --output)')
-    .option('--output <file>', 'write the result to this file: .csv, .parquet or .json')
-    .option('--rows <n>', 'maximum number of rows (default: 10000, with --output 10000000)')
-    .option('--timeout <seconds>', 'limit for the whole query (default: 600)', '600')
-    .option('--memory <size>', 'memory limit of the engine, such as 4GB (default: 1GB)')
-    .option('--reason <text>', 'recorded in the audit trail')
-    .option('--thaw', 'request that frozen objects which the query needs be thawed')
+    .argument('<sql>', 'one SELECT; tables are named as in PostgreSQL')
+    .description('search everything that is kept, archived or not')
+    .option('--format <format>', 'table, json, csv or parquet; with --output its ending says it')
+    .option('--output <file>', 'write the result there: .csv, .parquet or .json')
+    .option('--rows <n>', 'rows of the result at most (default: 10000, with --output 10000000)')
+    .option('--timeout <seconds>', 'for all of it (default: 600)', '600')
+    .option('--memory <size>', 'for the engine, such as 4GB (default: 1GB)')
+    .option('--reason <text>', 'why it is run: kept in the trail')
+    .option('--thaw', 'request the frozen objects that the query needs from the store')
     .action((sql: string) =>
       perform(async (cli) => {
-        const { csvLine, openQueries, queryFormat, writeAnswer } = await import('../../lifecycle/index.ts')
+        const { csvLine, openQueries, queryFormat, writeResult } = await import('../../lifecycle/index.ts')
         const { AkashiError } = await import('../../foundation/index.ts')
         const { openObjects } = await import('../../start/index.ts')
         const { withConnections } = await import('../databases.ts')
@@ -84,19 +84,19 @@ export const query: Register = (program, perform) => {
           const watched = { ...request, onProgress: watching.onProgress }
           try {
             if (file !== undefined || form === 'parquet') {
-              const answer = await writeAnswer(queries, actor, watched, { format: form, file: file ?? '' })
+              const result = await writeResult(queries, actor, watched, { format: form, file: file ?? '' })
               await watching.stop()
-              cli.print({ ...answer, output: file }, `${answer.written} rows in ${file}; ${summary(answer)}`)
+              cli.print({ ...result, output: file }, `${result.written} rows in ${file}; ${summary(result)}`)
               return 0
             }
-            const answer = await queries.run(actor, watched)
+            const result = await queries.run(actor, watched)
             await watching.stop()
             const text = {
-              table: () => `${table(answer.columns, answer.rows)}\n\n${summary(answer)}`,
-              csv: () => csvLine(answer.columns) + answer.rows.map(csvLine).join(''),
-              json: () => JSON.stringify(answer),
+              table: () => `${table(result.columns, result.rows)}\n\n${summary(result)}`,
+              csv: () => csvLine(result.columns) + result.rows.map(csvLine).join(''),
+              json: () => JSON.stringify(result),
             }
-            cli.print(answer, text[form]())
+            cli.print(result, text[form]())
             return 0
           } catch (error) {
             if (cli.flags['thaw'] !== true) throw error

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MAX_QUERY_SECONDS } from '@akashi/contract'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
-import { MAX_AT_ONCE, openQueries, type QueryRequest, writeAnswer } from '../../lifecycle/index.ts'
+import { MAX_AT_ONCE, openQueries, type QueryRequest, writeResult } from '../../lifecycle/index.ts'
 import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
@@ -48,8 +48,8 @@ export function queryRoutes(app: App, { securityAdmin, store }: Services): void 
         const removeFolder = () => rm(folder, { recursive: true, force: true })
         try {
           const file = join(folder, `answer.${format}`)
-          const written = await writeAnswer(queries, request.actor, query, { format, file })
-          reply.raw.once('close', () => void removeFolder())
+          const written = await writeResult(queries, request.actor, asked, { format, file })
+          reply.raw.once('close', () => void gone())
           reply.header('content-type', mediaTypes[format])
           reply.header('content-disposition', `attachment; filename="answer.${format}"`)
           reply.header('x-truncated', String(written.truncated))

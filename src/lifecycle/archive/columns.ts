@@ -16,7 +16,7 @@ export interface ArchivedColumn {
   readonly parquet: string
   /** Number in the table, which a rename does not change. */
   readonly number: number
-  /** The same in the partition, which goes on having it once it is detached. */
+  /** The same in the partition, which keeps it once it is detached. */
   readonly partitionNumber: number
   /** Expression of a generated column: its values are not written back. */
   readonly generated: string | null

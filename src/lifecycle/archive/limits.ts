@@ -37,7 +37,7 @@ export const DETACH_LOCK_MS = 100
 /** Milliseconds between two attempts to detach. */
 export const DETACH_PAUSE_MS = 250
 
-/** Milliseconds after which a run gives up on a partition that it cannot lock; the next run tries again. */
+/** Milliseconds after which a run leaves a partition attached that it cannot lock; the next run continues. */
 export const DETACH_WAIT_MS = 300_000
 
 /** Milliseconds that a run waits for the sealer to seal rows committed just before. */
@@ -55,5 +55,5 @@ export const ENTRY_BATCH_ROWS = 2_048
 /** Default number of days that a restored partition is kept. */
 export const RESTORED_DAYS = 30
 
-/** Exports of a partition in one run whose rows go on changing; then the next run tries again. */
+/** Exports of a partition in one run whose rows keep changing; then the next run tries again. */
 export const MAX_EXPORTS_A_RUN = 3

@@ -1,5 +1,5 @@
 /**
- * Columns of a manifest and those that the table has now. A table goes on changing after its export: columns are
+ * Columns of a manifest and those that the table has now. A table keeps changing after its export: columns are
  * added, dropped, renamed and given other types, and its archived rows are still compared, restored and queried.
  */
 import type { Session } from '../../postgres/index.ts'

@@ -1,4 +1,4 @@
-/** Lists archived objects in a cold storage class and requests that they be thawed. */
+/** Archived objects in a storage tier that cannot be read at once: listed, and requested from the store. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -16,7 +16,7 @@ export interface ThawOptions extends ArchiveFilter {
 export interface FrozenObject {
   readonly object: string
   readonly bytes: number
-  /** `thawing`: requested, which takes minutes to days; call again to check. */
+  /** `thawing`: requested, which takes minutes to days; call again to see whether it is done. */
   readonly state: 'frozen' | 'thawing'
 }
 

@@ -1,4 +1,4 @@
-/** Compares the columns given to an external catalog with those of the files. */
+/** Compares the columns of a catalogue's table with those of the files. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
@@ -23,7 +23,8 @@ function differences(columns: readonly OuterColumn[], inFile: readonly OuterColu
 
 /** The oldest and the newest export with rows, which show whether columns changed. */
 function samples(exports: readonly ExportRecord[]): ExportRecord[] {
-  const full = exports.filter(({ state, rows }) => state !== 'exporting' && (rows ?? 0) > 0)
+  const readable = ['verified', 'detached', 'dropped']
+  const full = exports.filter(({ state, rows }) => readable.includes(state) && (rows ?? 0) > 0)
   return [...new Set([full.at(0), full.at(-1)])].filter((each) => each !== undefined)
 }
 

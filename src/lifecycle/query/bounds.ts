@@ -89,7 +89,7 @@ function meet(a: Span, b: Span): Span {
   }
 }
 
-/** Tables of FROM whose rows WHERE filters: only inner joins, since outer joins return unmatched rows too. */
+/** Tables of FROM whose rows WHERE filters: inner joins only, since others return rows that have no partner. */
 function leavesOf(from: Node): Leaf[] {
   const type = textOf(from, 'type')
   if (type === 'BASE_TABLE') {

@@ -13,7 +13,7 @@ import {
   StatementType,
 } from '@duckdb/node-api'
 import { BATCH_ROWS, PROGRESS_MS } from './limits.ts'
-import type { Answer, Dataset, EngineErrorKind, Limits, Request } from './protocol.ts'
+import type { Response, Dataset, EngineErrorKind, Limits, Request } from './protocol.ts'
 
 const PERCENT = 100
 
@@ -55,7 +55,7 @@ async function open(place: keyof typeof opened, dataset: Dataset, limits: Limits
   return connection
 }
 
-/** Created while idle, since creating an instance takes longer than many queries. */
+/** Made while the engine is idle, since making one takes longer than many queries. */
 let spare: Promise<Opened> | undefined
 
 async function bare(limits: Limits): Promise<Opened> {
@@ -216,15 +216,15 @@ function kindOf(error: unknown): EngineErrorKind {
   return 'input'
 }
 
-/** Resolves when the message was sent, so that rows do not accumulate. */
-function send(answer: Answer): Promise<void> {
+/** Resolves when the message is on its way, so that rows do not pile up here. */
+function send(response: Response): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (process.send === undefined) return reject(new Error('there is no parent process'))
-    process.send(answer, undefined, {}, (error) => (error === null ? resolve() : reject(error)))
+    if (process.send === undefined) return reject(new Error('nobody listens'))
+    process.send(response, undefined, {}, (error) => (error === null ? resolve() : reject(error)))
   })
 }
 
-async function answer(request: Request): Promise<void> {
+async function handle(request: Request): Promise<void> {
   try {
     if (request.kind === 'parse') await parse(request.sql, request.limits)
     else if (request.kind === 'times') await times(request.expressions, request.limits)
@@ -240,7 +240,7 @@ async function answer(request: Request): Promise<void> {
 }
 
 process.on('message', (request: Request) => {
-  answer(request).catch(() => process.exit(1))
+  handle(request).catch(() => process.exit(1))
 })
 process.on('disconnect', () => process.exit(0))
 await send({ kind: 'ready' })

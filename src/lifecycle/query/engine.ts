@@ -3,22 +3,22 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { AkashiError } from '../../foundation/index.ts'
 import { ENGINE_HEAP_MB, ENGINE_IDLE_MS, ENGINE_START_MS } from './limits.ts'
-import type { Answer, Request } from './protocol.ts'
+import type { Response, Request } from './protocol.ts'
 
 const here = import.meta.url
 const program = fileURLToPath(new URL(`./engine-child${here.endsWith('.ts') ? '.ts' : '.js'}`, here))
 
-export type AnswerOf<K extends Answer['kind']> = Extract<Answer, { readonly kind: K }>
+export type ResponseOf<K extends Response['kind']> = Extract<Response, { readonly kind: K }>
 
 /** An engine, borrowed for one query. */
 export interface Engine {
-  /** Sends a request and passes every response to `onAnswer`, until one of kind `last`, which it resolves to. */
-  ask<K extends Answer['kind']>(
+  /** Sends a request and passes on every response until that of kind `last`, which it returns. */
+  ask<K extends Response['kind']>(
     request: Request,
     last: K,
-    onAnswer?: (answer: Answer) => void | Promise<void>,
-  ): Promise<AnswerOf<K>>
-  /** Kills the process; a pending request rejects with `reason`. */
+    onResponse?: (response: Response) => void | Promise<void>,
+  ): Promise<ResponseOf<K>>
+  /** Ends it at once, whatever it does; its request rejects with `reason`. */
   kill(reason: unknown): void
 }
 
@@ -68,7 +68,7 @@ export function openEngines(): Engines {
 }
 
 function stopped(): AkashiError {
-  return new AkashiError('unavailable', 'the query engine stopped', { hint: 'try again' })
+  return new AkashiError('unavailable', 'the engine stopped', { hint: 'run the query again' })
 }
 
 /**
@@ -92,7 +92,7 @@ async function startEngine(): Promise<Running> {
   const child = startProcess()
   let dead = false
   let failed: ((reason: unknown) => void) | undefined
-  let received: ((answer: Answer) => void) | undefined
+  let received: ((response: Response) => void) | undefined
   const end = (reason: unknown) => {
     dead = true
     failed?.(reason)
@@ -101,18 +101,18 @@ async function startEngine(): Promise<Running> {
     end(new AkashiError('unavailable', 'the query engine did not start', { cause })),
   )
   child.once('exit', () => end(stopped()))
-  child.on('message', (answer: Answer) => received?.(answer))
-  /** Handles responses one after the other. */
+  child.on('message', (response: Response) => received?.(response))
+  /** Responses are handled one after the other; the channel holds what is not handled yet. */
   const listen = <T>(
     begin: () => void,
-    handle: (answer: Answer, resolve: (value: T) => void) => void | Promise<void>,
+    handle: (response: Response, resolve: (value: T) => void) => void | Promise<void>,
   ): Promise<T> => {
     if (dead) return Promise.reject(stopped())
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     let turn: Promise<void> = Promise.resolve()
     failed = reject
-    received = (answer) => {
-      turn = turn.then(() => handle(answer, resolve)).catch(reject)
+    received = (response) => {
+      turn = turn.then(() => handle(response, resolve)).catch(reject)
     }
     child.ref()
     child.channel?.ref()
@@ -135,8 +135,8 @@ async function startEngine(): Promise<Running> {
   try {
     await listen<void>(
       () => undefined,
-      (answer, resolve) => {
-        if (answer.kind === 'ready') resolve()
+      (response, resolve) => {
+        if (response.kind === 'ready') resolve()
       },
     )
   } finally {
@@ -147,23 +147,23 @@ async function startEngine(): Promise<Running> {
       return dead
     },
     kill,
-    ask: (request, last, onAnswer) =>
+    ask: (request, last, onResponse) =>
       listen(
         () => child.send(request),
-        async (answer, resolve: (value: AnswerOf<typeof last>) => void) => {
-          if (answer.kind === 'error') throw engineError(answer)
-          if (isOf(answer, last)) resolve(answer)
-          else await onAnswer?.(answer)
+        async (response, resolve: (value: ResponseOf<typeof last>) => void) => {
+          if (response.kind === 'error') throw engineError(response)
+          if (isOf(response, last)) resolve(response)
+          else await onResponse?.(response)
         },
       ),
   }
 }
 
-function isOf<K extends Answer['kind']>(answer: Answer, kind: K): answer is AnswerOf<K> {
-  return answer.kind === kind
+function isOf<K extends Response['kind']>(response: Response, kind: K): response is ResponseOf<K> {
+  return response.kind === kind
 }
 
-function engineError({ error, message }: AnswerOf<'error'>): AkashiError {
+function engineError({ error, message }: ResponseOf<'error'>): AkashiError {
   const [first = ''] = message.split('\n')
   switch (error) {
     case 'input':

@@ -1,6 +1,6 @@
 export { MAX_AT_ONCE, MAX_TIMEOUT_MS } from './limits.ts'
-export { csvLine, type QueryFormat, queryFormat, queryFormats, type Written, writeAnswer } from './output.ts'
-export type { QueryAnswer, QueryProgress, QueryRequest } from './request.ts'
+export { csvLine, type QueryFormat, queryFormat, queryFormats, type Written, writeResult } from './output.ts'
+export type { QueryResult, QueryProgress, QueryRequest } from './request.ts'
 export {
   openQueries,
   type Queries,

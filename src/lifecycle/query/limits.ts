@@ -1,5 +1,5 @@
-/** Maximum bytes of a result in memory, as JSON. */
-export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+/** Bytes of a result that is held in memory, as JSON. */
+export const MAX_RESULT_BYTES = 64 * 1024 * 1024
 
 /** Default timeout of a query in milliseconds. */
 export const DEFAULT_TIMEOUT_MS = 60_000

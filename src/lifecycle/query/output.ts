@@ -1,4 +1,4 @@
-/** Writes results to files as CSV, JSON or Parquet, as the rows arrive. */
+/** Results as files: CSV, JSON and Parquet, written as the rows come. */
 
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
@@ -10,7 +10,7 @@ import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import { openEngine } from '../archive/engine.ts'
 import { identifier, literal } from '../archive/quote.ts'
-import type { QueryAnswer, QueryRequest } from './request.ts'
+import type { QueryResult, QueryRequest } from './request.ts'
 import type { Queries } from './run.ts'
 
 export const queryFormats = ['table', 'json', 'csv', 'parquet'] as const
@@ -19,7 +19,7 @@ export type QueryFormat = (typeof queryFormats)[number]
 
 const OWNER_ONLY = 0o600
 
-/** The requested format, else the one of the file's extension, else a table. */
+/** The format that is requested, else the one that a file's name ends with, else a table. */
 export function queryFormat(format: string | undefined, file: string | undefined): QueryFormat {
   const name = format ?? /\.(json|csv|parquet)$/i.exec(file ?? '')?.[1]?.toLowerCase()
   if (name === undefined) return file === undefined ? 'table' : 'csv'
@@ -41,13 +41,13 @@ function textOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-/** The result without its rows, which were written to the file. */
-export interface Written extends Omit<QueryAnswer, 'rows'> {
+/** What is written, without the rows themselves. */
+export interface Written extends Omit<QueryResult, 'rows'> {
   readonly written: number
 }
 
-/** Writes the result of a query to a file. The file is removed if the query fails. */
-export async function writeAnswer(
+/** Runs a query into a file, however many rows it has. The file is there only when all of it is. */
+export async function writeResult(
   queries: Queries,
   actor: Actor,
   request: Omit<QueryRequest, 'sink'>,
@@ -60,7 +60,7 @@ export async function writeAnswer(
     await once(stream, 'open')
     const writer = writers[format](stream)
     let written = 0
-    const answer = await queries.run(actor, {
+    const result = await queries.run(actor, {
       rows: MAX_QUERY_ROWS,
       ...request,
       sink: {
@@ -74,8 +74,8 @@ export async function writeAnswer(
     await writer.end()
     stream.end()
     await finished(stream)
-    if (format === 'parquet') await toParquet(target, file, scratch, answer)
-    const { rows: _, ...rest } = answer
+    if (format === 'parquet') await toParquet(target, file, scratch, result)
+    const { rows: _, ...rest } = result
     return { ...rest, written }
   } catch (error) {
     stream.destroy()
@@ -150,12 +150,12 @@ function parquetType(type: string): { readonly type: string; readonly lists: str
   return match === null ? { type: 'VARCHAR', lists: '' } : { type, lists: match[5] ?? '' }
 }
 
-async function toParquet(lines: string, file: string, scratch: string, answer: QueryAnswer): Promise<void> {
+async function toParquet(lines: string, file: string, scratch: string, result: QueryResult): Promise<void> {
   const engine = openEngine(join(scratch, 'engine'))
   try {
-    const types = answer.types.map(parquetType)
+    const types = result.types.map(parquetType)
     const read = types.map(({ lists }, i) => `c${i}: 'VARCHAR${lists}'`)
-    const names = distinct(answer.columns)
+    const names = distinct(result.columns)
     const list = types.map(({ type }, i) => {
       const value = type === 'BLOB' ? `from_hex(substr(c${i}, 3))` : `c${i}::${type}`
       return `${value} as ${identifier(names[i] ?? `c${i}`)}`

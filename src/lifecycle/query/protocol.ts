@@ -1,4 +1,4 @@
-/** The protocol between a process and its engine: one request, followed by responses. */
+/** The messages between a process and the engine that it started: one request, then responses until it is done. */
 
 export interface View {
   readonly schema: string
@@ -31,7 +31,7 @@ export type Request =
 
 export type EngineErrorKind = 'input' | 'memory' | 'refused' | 'bytes' | 'internal'
 
-export type Answer =
+export type Response =
   | { readonly kind: 'ready' }
   | { readonly kind: 'tree'; readonly tree: string }
   | { readonly kind: 'times'; readonly micros: readonly (string | null)[] }

@@ -11,24 +11,24 @@ export interface QueryProgress {
 
 export interface QueryRequest {
   readonly sql: string
-  /** Maximum rows of the result; default 10,000. */
+  /** Rows of the result at most; default 10,000. */
   readonly rows?: number
   /** Timeout in milliseconds; default one minute. */
   readonly timeoutMs?: number
   /** DuckDB's memory, such as `2GB`; default 1 GB. */
   readonly memory?: string
-  /** Recorded in the audit trail. */
+  /** Why it is run: kept in the trail. */
   readonly reason?: string
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: QueryProgress) => void
-  /** Receives the rows as they arrive, instead of a result in memory; the engine waits for it. */
+  /** Takes the rows as they come, in place of a result that holds them; the engine waits for it. */
   readonly sink?: {
     columns(names: readonly string[], types: readonly string[]): void | Promise<void>
     rows(rows: readonly (readonly unknown[])[]): void | Promise<void>
   }
 }
 
-export interface QueryAnswer {
+export interface QueryResult {
   readonly columns: readonly string[]
   /** DuckDB's types. */
   readonly types: readonly string[]
@@ -38,11 +38,11 @@ export interface QueryAnswer {
   readonly files: readonly string[]
   /** Rows that came from PostgreSQL. */
   readonly hot: number
-  /** Whether there are more rows than requested. */
+  /** Whether there are more rows than were requested. */
   readonly truncated: boolean
 }
 
-/** Validates the limits of a request. */
+/** Refuses limits that no query can keep to. */
 export function checkRequest({ sql, rows, timeoutMs, memory }: QueryRequest): void {
   const wrong = (what: string, hint: string) => new AkashiError('invalid_input', what, { hint })
   if (sql.trim() === '') throw wrong('the query is empty', 'give a SELECT statement')

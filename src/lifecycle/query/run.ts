@@ -6,13 +6,13 @@ import { DEFAULT_QUERY_ROWS } from '@akashi/contract'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
-import { answer, type Job } from './answer.ts'
+import { execute, type Job } from './execute.ts'
 import { type Cache, cacheFolder, openCache } from './cache.ts'
 import type { Manifests } from './cold.ts'
 import { openEngines } from './engine.ts'
-import { DEFAULT_TIMEOUT_MS, ENGINE_MEMORY, ENGINE_THREADS, MAX_ANSWER_BYTES } from './limits.ts'
+import { DEFAULT_TIMEOUT_MS, ENGINE_MEMORY, ENGINE_THREADS, MAX_RESULT_BYTES } from './limits.ts'
 import type { Limits } from './protocol.ts'
-import { checkRequest, type QueryAnswer, type QueryRequest } from './request.ts'
+import { checkRequest, type QueryResult, type QueryRequest } from './request.ts'
 
 export interface Queries {
   /**
@@ -21,8 +21,8 @@ export interface Queries {
    * @throws invalid_input for an invalid query; forbidden for other statements than SELECT; too_large and timeout for
    *   exceeded limits; conflict with `detail.frozen` when objects must be thawed first
    */
-  run(actor: Actor, request: QueryRequest): Promise<QueryAnswer>
-  /** Requests that frozen objects (`detail.frozen` of an error) be thawed. Returns those that are not readable yet. */
+  run(actor: Actor, request: QueryRequest): Promise<QueryResult>
+  /** Requests frozen objects, as an error's `detail.frozen` names them, from the store. @returns those that are not readable yet */
   thaw(objects: readonly string[]): Promise<readonly string[]>
   /** Stops the engines; running queries fail. */
   close(): void
@@ -63,7 +63,7 @@ export function openQueries({ database, store, folder }: QueriesOptions): Querie
           memory: request.memory ?? ENGINE_MEMORY,
           threads: Math.min(ENGINE_THREADS, availableParallelism()),
           rows: request.rows ?? DEFAULT_QUERY_ROWS,
-          bytes: request.sink === undefined ? MAX_ANSWER_BYTES : Number.MAX_SAFE_INTEGER,
+          bytes: request.sink === undefined ? MAX_RESULT_BYTES : Number.MAX_SAFE_INTEGER,
         }
         const job: Job = {
           engine,
@@ -76,7 +76,7 @@ export function openQueries({ database, store, folder }: QueriesOptions): Querie
           signal,
           timeoutMs,
         }
-        return await answer(job, actor, request)
+        return await execute(job, actor, request)
       } catch (error) {
         if (signal.aborted) throw stopError(request.signal, timeoutMs)
         throw error

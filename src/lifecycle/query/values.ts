@@ -1,4 +1,4 @@
-/** Values of a result as JSON. */
+/** Values of a result as JSON has them. */
 
 /** Integer types whose values DuckDB writes as text. */
 const whole = new Set(['BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT'])

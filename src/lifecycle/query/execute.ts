@@ -22,7 +22,7 @@ import { type ColdPart, coldParts, type Manifests } from './cold.ts'
 import type { Engine } from './engine.ts'
 import { fetchHot, hotRanges, hotSql } from './hot.ts'
 import type { Limits } from './protocol.ts'
-import type { QueryAnswer, QueryRequest } from './request.ts'
+import type { QueryResult, QueryRequest } from './request.ts'
 import { readTree, type Statement } from './tree.ts'
 import { plainRow } from './values.ts'
 import { type ColdFiles, viewSql } from './views.ts'
@@ -50,7 +50,7 @@ export interface Job {
 }
 
 /** Runs a request; the job's signal ends it. */
-export async function answer(job: Job, actor: Actor, request: QueryRequest): Promise<QueryAnswer> {
+export async function execute(job: Job, actor: Actor, request: QueryRequest): Promise<QueryResult> {
   const { engine, limits, signal } = job
   const [{ tree }, known] = await Promise.all([
     engine.ask({ kind: 'parse', sql: request.sql, limits }, 'tree'),
@@ -239,7 +239,7 @@ async function scan({
   sources,
   cold,
   byKey,
-}: Found): Promise<Pick<QueryAnswer, 'columns' | 'types' | 'rows' | 'truncated'>> {
+}: Found): Promise<Pick<QueryResult, 'columns' | 'types' | 'rows' | 'truncated'>> {
   const views = sources.map((source) => {
     return {
       schema: source.name.schema,
