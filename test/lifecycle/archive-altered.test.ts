@@ -1,7 +1,7 @@
 /** Tables change, archives stay: whatever is altered before, between and after, the rows come back as if they had stayed. */
 import { rm } from 'node:fs/promises'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { identifier } from '../../src/lifecycle/archive/quote.ts'
 import {
   type ArchiveRow,
@@ -20,7 +20,7 @@ const database = testDatabase()
 const worker = database.open('worker')
 const cold = testStore()
 const shop = shopOf(database, () => worker)
-const RUNS = process.env['AKASHI_LONG'] === undefined ? 10 : 200
+const RUNS = process.env['AKASHI_LONG'] === undefined ? 4 : 200
 const SEED = 20_261_129
 const ROWS = 25
 
@@ -154,10 +154,8 @@ async function wayThrough(
 
 const all = Object.keys(alterations)
 
-describe.each(all)('%s', (alteration) => {
-  test('between export and expiry', () => wayThrough([], [alteration], []), 60_000)
-  test('after the rows were dropped', () => wayThrough([], [], [alteration]), 60_000)
-})
+test('everything between export and expiry', () => wayThrough([], all, []), 120_000)
+test('everything after the rows were dropped', () => wayThrough([], [], all), 120_000)
 
 test('any of it, at any time', async () => {
   const when = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: all.length, maxLength: all.length })
@@ -166,9 +164,9 @@ test('any of it, at any time', async () => {
       const at = (moment: number) => all.filter((_, i) => moments[i] === moment)
       await wayThrough(at(0), at(1), at(2))
     }),
-    { numRuns: RUNS, seed: SEED },
+    { numRuns: RUNS, seed: SEED, endOnFailure: true },
   )
-}, 600_000)
+}, 900_000)
 
 test('values of an enumeration and bounds of a domain that came later change nothing', async () => {
   const { name, relation, twin } = await makeTwins()
