@@ -2206,11 +2206,11 @@ create table akashi_lifecycle.exports (
   constraint exports_pkey PRIMARY KEY (id),
   constraint exports_row_count_check CHECK ((row_count >= 0)),
   constraint exports_schema_name_table_name_lower_bound_upper_bound_gene_key UNIQUE (schema_name, table_name, lower_bound, upper_bound, generation),
-  constraint exports_state_check CHECK ((state = ANY (ARRAY['exporting'::text, 'verified'::text, 'detached'::text, 'dropped'::text, 'retiring'::text, 'retired'::text])))
+  constraint exports_state_check CHECK ((state = ANY (ARRAY['exporting'::text, 'verified'::text, 'superseded'::text, 'detached'::text, 'dropped'::text, 'retiring'::text, 'retired'::text])))
 );
 alter table akashi_lifecycle.exports owner to akashi_owner;
 comment on table akashi_lifecycle.exports is 'One row per export of a partition: generation 0 when it closed, later ones for rows that came afterwards.';
-comment on column akashi_lifecycle.exports.state is 'exporting; verified: read back and compared, manifest published; detached: in schema akashi_archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
+comment on column akashi_lifecycle.exports.state is 'exporting; verified: read back and compared, manifest published; superseded: a later export holds all its rows; detached: in schema akashi_archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
 comment on column akashi_lifecycle.exports.fingerprint is 'SHA-256 of COPY … TO STDOUT (FORMAT csv, FORCE_QUOTE *) of the rows in order.';
 comment on column akashi_lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
 comment on column akashi_lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
@@ -2234,14 +2234,14 @@ grant insert (lower_bound) on akashi_lifecycle.exports to akashi_worker;
 grant insert (upper_bound) on akashi_lifecycle.exports to akashi_worker;
 grant insert (generation) on akashi_lifecycle.exports to akashi_worker;
 grant update (state) on akashi_lifecycle.exports to akashi_worker;
-grant insert (folder) on akashi_lifecycle.exports to akashi_worker;
-grant insert (manifest) on akashi_lifecycle.exports to akashi_worker;
+grant insert, update (folder) on akashi_lifecycle.exports to akashi_worker;
+grant insert, update (manifest) on akashi_lifecycle.exports to akashi_worker;
 grant update (manifest_sha256) on akashi_lifecycle.exports to akashi_worker;
 grant update (fingerprint) on akashi_lifecycle.exports to akashi_worker;
 grant update (row_count) on akashi_lifecycle.exports to akashi_worker;
 grant update (objects) on akashi_lifecycle.exports to akashi_worker;
 grant update (bytes) on akashi_lifecycle.exports to akashi_worker;
-grant insert (after_key) on akashi_lifecycle.exports to akashi_worker;
+grant insert, update (after_key) on akashi_lifecycle.exports to akashi_worker;
 grant update (upto_key) on akashi_lifecycle.exports to akashi_worker;
 grant update (first_position) on akashi_lifecycle.exports to akashi_worker;
 grant update (last_position) on akashi_lifecycle.exports to akashi_worker;
@@ -2951,7 +2951,7 @@ create view akashi_lifecycle.data_lineage with (security_invoker=true) as
         END AS retired_at
    FROM ((akashi_audit.sealed_rows n
      JOIN akashi_lifecycle.policies p ON (((p.schema_name = n.schema_name) AND (p.table_name = n.table_name))))
-     LEFT JOIN akashi_lifecycle.exports e ON ((((e.schema_name = n.schema_name) AND (e.table_name = n.table_name)) AND (e.state <> 'exporting'::text) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))));
+     LEFT JOIN akashi_lifecycle.exports e ON ((((e.schema_name = n.schema_name) AND (e.table_name = n.table_name)) AND (e.state <> ALL (ARRAY['exporting'::text, 'superseded'::text])) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))));
 alter view akashi_lifecycle.data_lineage owner to akashi_owner;
 comment on view akashi_lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
 grant select on akashi_lifecycle.data_lineage to akashi_security_admin;
@@ -3103,7 +3103,7 @@ AS $function$
   cross join lateral (
     select coalesce(pg_total_relation_size(case e.state
       when 'detached' then to_regclass(format('akashi_archive.%I', e.partition_name))
-      when 'dropped' then null when 'retiring' then null when 'retired' then null
+      when 'superseded' then null when 'dropped' then null when 'retiring' then null when 'retired' then null
       else to_regclass(format('%I.%I', e.schema_name, e.partition_name)) end), 0) as bytes
   ) own
   order by e.schema_name, e.table_name, e.lower_bound, e.generation
@@ -3125,38 +3125,15 @@ begin
     perform akashi_lifecycle.request_job('archive-expire');
   end if;
   return query
-    with part as (
-      select p.schema_name, p.table_name as parent, c.relname::text as name, b.lower, b.upper, greatest(c.reltuples, 0)::bigint as estimate,
-             p.hot_retention, p.legal_hold, p.lateness
-      from akashi_lifecycle.policies p
-      join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
-      join pg_catalog.pg_class c on c.oid = i.inhrelid
-      cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
-      where p.at_expiry = 'archive' and isfinite(b.lower) and isfinite(b.upper)
-      union all
-      select distinct e.schema_name, e.table_name, e.partition_name, e.lower_bound, e.upper_bound, 0::bigint,
-             p.hot_retention, p.legal_hold, p.lateness
-      from akashi_lifecycle.exports e join akashi_lifecycle.policies p using (schema_name, table_name) where e.state = 'detached'
-    ), due as (
-      select part.*, last.*
-      from part left join lateral (
-        select sum(e.row_count)::bigint as known, bool_and(e.state in ('verified', 'detached')) as done, max(e.keep_until) as keep_until
-        from akashi_lifecycle.exports e
-        where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound) = (part.schema_name, part.parent, part.lower, part.upper)
-          and e.state in ('exporting', 'verified', 'detached')
-      ) last on true
-      where part.upper + part.lateness <= now()
-        and (not coalesce(last.done, false) or part.upper + part.hot_retention <= now())
-    )
-    select due.name, coalesce(due.known, due.estimate), coalesce(due.done, false), false,
+    select p.partition_name, p.row_count, coalesce(p.state in ('verified', 'detached'), false), false,
            format('%s: %s.%s (%s%s rows)',
-             case when due.legal_hold or due.keep_until > now() then 'Would keep' when p_dry_run then 'Would process' else 'Queued' end,
-             due.schema_name, due.name, case when due.known is null then 'about ' else '' end, coalesce(due.known, due.estimate))
-    from due order by due.schema_name, due.parent, due.lower;
+             case when p.held_by is not null then 'Would keep' when p_dry_run then 'Would process' else 'Queued' end,
+             p.schema_name, p.partition_name, case when p.estimated then 'about ' else '' end, p.row_count)
+    from akashi_lifecycle.archive_plan(now()) p where p.step is not null;
 end
 $function$;
 alter function akashi_archive.process_archived_partitions(p_dry_run boolean) owner to akashi_owner;
-comment on function akashi_archive.process_archived_partitions(p_dry_run boolean) is 'Asks the worker to export and drop what is due, and returns what that is; with true it only reports that.';
+comment on function akashi_archive.process_archived_partitions(p_dry_run boolean) is 'Asks the worker to export and drop what is due, and returns what that is; with true it only returns it.';
 grant execute on function akashi_archive.process_archived_partitions(p_dry_run boolean) to akashi_security_admin;
 grant execute on function akashi_archive.process_archived_partitions(p_dry_run boolean) to akashi_worker;
 
@@ -8391,6 +8368,72 @@ $function$;
 alter function akashi_lifecycle.apply_partitions(as_of timestamp with time zone) owner to akashi_owner;
 grant execute on function akashi_lifecycle.apply_partitions(as_of timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text DEFAULT NULL::text, only_table text DEFAULT NULL::text)
+ RETURNS TABLE(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, step text, held_by text, attached boolean, mutable boolean, csv boolean, state text, row_count bigint, estimated boolean, manifest text, verified_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with policy as (
+    select p, p.schema_name, p.table_name, c.oid as parent from akashi_lifecycle.policies p
+    join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+    join pg_catalog.pg_class c on (c.relnamespace, c.relname) = (n.oid, p.table_name)
+    where p.at_expiry = 'archive' and (only_schema is null or (p.schema_name, p.table_name) = (only_schema, only_table))
+  ), part as (
+    select p.p, c.relname::text as name, b.lower, b.upper, true as attached,
+           -- Nobody has analyzed what was filled a moment ago.
+           greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::bigint as estimate
+    from policy p
+    join pg_catalog.pg_inherits i on i.inhparent = p.parent
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
+    where isfinite(b.lower) and isfinite(b.upper)
+    union all
+    select distinct p.p, e.partition_name, e.lower_bound, e.upper_bound, false, 0::bigint
+    from akashi_lifecycle.exports e join policy p using (schema_name, table_name) where e.state = 'detached'
+  ), due as (
+    select part.*, last.*, akashi_lifecycle.held_by(part.p, last.keep_until, as_of) as held,
+           part.upper + (part.p).hot_retention <= as_of as expired
+    from part left join lateral (
+      select (array_agg(e.state order by e.generation desc))[1] as state, max(e.keep_until) as keep_until,
+             sum(e.row_count)::bigint as known, (array_agg(e.manifest order by e.generation desc))[1] as manifest,
+             max(e.verified_at) as verified_at
+      from akashi_lifecycle.exports e
+      where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+          = ((part.p).schema_name, (part.p).table_name, part.lower, part.upper) and e.state <> 'superseded'
+    ) last on true
+    where part.upper + (part.p).lateness <= as_of
+  )
+  select (p).schema_name, (p).table_name, name, lower, upper,
+         case when not attached then case when expired and held is null then 'drop' else 'reattach' end
+              when expired and held is null then 'drop'
+              when state is distinct from 'verified' then 'export'
+              when expired then 'held' end,
+         case when not attached and not expired then 'its time in PostgreSQL is longer now' else held end,
+         attached, not (p).append_only, (p).format = 'parquet+csv', state, coalesce(known, estimate), known is null, manifest, verified_at
+  from due order by 1, 2, 4, attached
+$function$;
+alter function akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text, only_table text) owner to akashi_owner;
+comment on function akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'What the archive would do with each closed partition at a moment.';
+grant execute on function akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.assert_archivable(relation regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  missing constant text := akashi_lifecycle.missing_for_archive(relation);
+begin
+  if missing is not null then
+    raise exception '% cannot be archived as it is', relation using errcode = 'AK003', hint = missing;
+  end if;
+end
+$function$;
+alter function akashi_lifecycle.assert_archivable(relation regclass) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, as_of timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -8478,6 +8521,37 @@ end
 $function$;
 alter function akashi_lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.attach_restored(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '100ms'
+AS $function$
+declare
+  parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
+  child constant regclass := format('%I.%I', schema_name, partition_name)::regclass;
+  -- Five minutes.
+  attempts_left integer := 1000;
+begin
+  loop
+    begin
+      perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+      perform akashi_lifecycle.attach_prepared(parent, child, lower_bound, upper_bound);
+      exit;
+    exception when lock_not_available then
+      attempts_left := attempts_left - 1;
+      if attempts_left = 0 then
+        raise;
+      end if;
+      perform pg_sleep(0.2);
+    end;
+  end loop;
+  perform akashi_lifecycle.mark_restored(schema_name, table_name, lower_bound, upper_bound, keep_until, 'dropped');
+end
+$function$;
+alter function akashi_lifecycle.attach_restored(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.begin_retiring(export uuid, record uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -8489,7 +8563,7 @@ declare
   own_log text;
 begin
   select * into own from akashi_lifecycle.exports e where e.id = begin_retiring.export for update;
-  if not found or own.state not in ('dropped', 'retiring') then
+  if not found or own.state not in ('dropped', 'superseded', 'retiring') then
     return false;
   end if;
   perform akashi_lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
@@ -8499,7 +8573,7 @@ begin
     raise exception 'the export has no retention record that covers its rows' using errcode = 'AK003';
   end if;
   update akashi_lifecycle.exports e set state = 'retiring', retention_record = record, message = null
-  where e.id = begin_retiring.export and e.state = 'dropped';
+  where e.id = begin_retiring.export and e.state in ('dropped', 'superseded');
   return true;
 end
 $function$;
@@ -8533,6 +8607,20 @@ end
 $function$;
 alter function akashi_lifecycle.begin_run(job text, worker text, due timestamp with time zone) owner to akashi_owner;
 grant execute on function akashi_lifecycle.begin_run(job text, worker text, due timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.cancel_retiring(export uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update akashi_lifecycle.exports e set state = 'dropped', retention_record = null
+  where e.id = cancel_retiring.export and e.state = 'retiring';
+end
+$function$;
+alter function akashi_lifecycle.cancel_retiring(export uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.cancel_retiring(export uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.close_stale_runs()
  RETURNS integer
@@ -8942,6 +9030,23 @@ $function$;
 alter function akashi_lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) owner to akashi_owner;
 grant execute on function akashi_lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.fit_name(parent text, suffix text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when octet_length(parent || suffix) <= 63 then parent || suffix else (
+    select left(parent, n) || '_' || substr(encode(sha256(convert_to(parent, 'UTF8')), 'hex'), 1, 8) || suffix
+    from generate_series(1, length(parent)) n where octet_length(left(parent, n)) + 9 + octet_length(suffix) <= 63
+    order by n desc limit 1) end
+$function$;
+alter function akashi_lifecycle.fit_name(parent text, suffix text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.fit_name(parent text, suffix text) to akashi_app;
+grant execute on function akashi_lifecycle.fit_name(parent text, suffix text) to akashi_reader;
+grant execute on function akashi_lifecycle.fit_name(parent text, suffix text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.fit_name(parent text, suffix text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.freeze_detached(partition_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -8954,6 +9059,20 @@ end
 $function$;
 alter function akashi_lifecycle.freeze_detached(partition_name text) owner to akashi_owner;
 grant execute on function akashi_lifecycle.freeze_detached(partition_name text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_until timestamp with time zone, as_of timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+  select case when policy.legal_hold then 'legal hold'
+              when keep_until > as_of then 'restored, kept until ' || to_char(keep_until, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end
+$function$;
+alter function akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_until timestamp with time zone, as_of timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_until timestamp with time zone, as_of timestamp with time zone) to akashi_security_admin;
+grant execute on function akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_until timestamp with time zone, as_of timestamp with time zone) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text DEFAULT NULL::text)
  RETURNS void
@@ -9005,13 +9124,13 @@ AS $function$
 begin
   new.updated_at := clock_timestamp();
   new.last_modified_by := session_user;
-  if (new.schema_name, new.table_name, new.lower_bound, new.upper_bound, new.generation, new.folder, new.manifest)
-     is distinct from (old.schema_name, old.table_name, old.lower_bound, old.upper_bound, old.generation, old.folder, old.manifest) then
+  if (new.schema_name, new.table_name, new.lower_bound, new.upper_bound, new.generation)
+     is distinct from (old.schema_name, old.table_name, old.lower_bound, old.upper_bound, old.generation) then
     raise exception 'an export keeps what it is of' using errcode = 'AK001';
   end if;
   if old.state <> 'exporting' and (
-    (new.manifest_sha256, new.fingerprint, new.row_count, new.objects, new.bytes, new.after_key, new.upto_key)
-     is distinct from (old.manifest_sha256, old.fingerprint, old.row_count, old.objects, old.bytes, old.after_key, old.upto_key)
+    (new.folder, new.manifest, new.manifest_sha256, new.fingerprint, new.row_count, new.objects, new.bytes, new.after_key, new.upto_key)
+     is distinct from (old.folder, old.manifest, old.manifest_sha256, old.fingerprint, old.row_count, old.objects, old.bytes, old.after_key, old.upto_key)
     or new.state = 'exporting') then
     raise exception 'an export that was compared keeps what was compared' using errcode = 'AK001';
   end if;
@@ -9046,7 +9165,7 @@ end
 $function$;
 alter function akashi_lifecycle.make_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone, was text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -9054,15 +9173,47 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.mark_restored(schema_name text, tabl
 AS $function$
 begin
   update akashi_lifecycle.exports e
-  set state = 'verified', restored_at = clock_timestamp(), keep_until = mark_restored.keep_until, message = null
+  set state = 'verified', detached_at = null, dropped_at = null, message = null,
+      restored_at = case when mark_restored.keep_until is null then e.restored_at else clock_timestamp() end,
+      keep_until = coalesce(mark_restored.keep_until, e.keep_until)
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (mark_restored.schema_name, mark_restored.table_name, mark_restored.lower_bound, mark_restored.upper_bound)
-    and e.state = 'dropped';
-  perform akashi_audit.record_action('archive', 'restore', format('%I.%I', schema_name, table_name), null, 'SUCCESS',
-    jsonb_build_object('from', lower_bound, 'to', upper_bound, 'keep_until', keep_until));
+    and e.state = mark_restored.was;
+  perform akashi_audit.record_action('archive', case when keep_until is null then 'reattach' else 'restore' end,
+    format('%I.%I', schema_name, table_name), null, 'SUCCESS',
+    jsonb_strip_nulls(jsonb_build_object('from', lower_bound, 'to', upper_bound, 'keep_until', keep_until)));
 end
 $function$;
-alter function akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
+alter function akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone, was text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.missing_for_archive(relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select string_agg(statement, '; ' order by place) from (
+    select 1, format('grant usage on schema %I to akashi_worker', n.nspname)
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = relation and not has_schema_privilege('akashi_worker', n.oid, 'usage')
+    union all
+    select 2, format('grant usage, create on schema %I to akashi_owner', n.nspname)
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = relation and not (has_schema_privilege('akashi_owner', n.oid, 'usage') and has_schema_privilege('akashi_owner', n.oid, 'create'))
+    union all
+    select 3, format('grant select on %s to akashi_worker', relation) where not has_table_privilege('akashi_worker', relation, 'select')
+    union all
+    select 4, format('alter table %s add primary key (…)', relation)
+    where not exists (select from pg_catalog.pg_index i where i.indrelid = relation and i.indisprimary)
+    union all
+    select 5, format('alter table %s rename column %I to …', relation, a.attname) from pg_catalog.pg_attribute a
+    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+      and (lower(a.attname) = 'akashi_position' or exists (
+        select from pg_catalog.pg_attribute o
+        where o.attrelid = relation and o.attnum > 0 and o.attnum < a.attnum and not o.attisdropped and lower(o.attname) = lower(a.attname)))
+  ) found (place, statement)
+$function$;
+alter function akashi_lifecycle.missing_for_archive(relation regclass) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone)
  RETURNS SETOF akashi_lifecycle.partition_action
@@ -9168,21 +9319,21 @@ grant execute on function akashi_lifecycle.partition_from(at timestamp with time
 grant execute on function akashi_lifecycle.partition_from(at timestamp with time zone, step text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.partition_from(at timestamp with time zone, step text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text DEFAULT ''::text)
  RETURNS text
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select parent || case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
-                             else to_char(at at time zone 'UTC', '_YYYY_MM') end
+  select akashi_lifecycle.fit_name(parent, case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
+                                                     else to_char(at at time zone 'UTC', '_YYYY_MM') end || piece)
 $function$;
-alter function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) owner to akashi_owner;
-comment on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) is 'audit_logs_2026_11 for months, security_events_p20261121 for days.';
-grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_app;
-grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_reader;
-grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_security_admin;
-grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_worker;
+alter function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) owner to akashi_owner;
+comment on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) is 'audit_logs_2026_11 for months, security_events_p20261121 for days; long names of tables are cut and get a digest.';
+grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) to akashi_app;
+grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) to akashi_reader;
+grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_to(at timestamp with time zone, step text)
  RETURNS timestamp with time zone
@@ -9222,12 +9373,12 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.piece_name(parent text, step text, p
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select akashi_lifecycle.partition_name(parent, lower(piece), step)
-    || case when lower(piece) = akashi_lifecycle.partition_from(lower(piece), step)
+  select akashi_lifecycle.partition_name(parent, lower(piece), step,
+    case when lower(piece) = akashi_lifecycle.partition_from(lower(piece), step)
                  and upper(piece) = akashi_lifecycle.partition_to(lower(piece), step) then ''
             else to_char(lower(piece) at time zone 'UTC',
               case step when 'day' then '"_"HH24MISS' else '"_"DDHH24MISS' end
-              || case when date_trunc('second', lower(piece)) = lower(piece) then '' else 'US' end) end
+              || case when date_trunc('second', lower(piece)) = lower(piece) then '' else 'US' end) end)
 $function$;
 alter function akashi_lifecycle.piece_name(parent text, step text, piece tstzrange) owner to akashi_owner;
 
@@ -9297,6 +9448,24 @@ end
 $function$;
 alter function akashi_lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.prepare_restored(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
+begin
+  if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
+    raise exception 'rows of the period came to %.% since it was archived', schema_name, table_name using errcode = 'AK003',
+      hint = 'akashi archive run exports and drops them; then all are restored together';
+  end if;
+  perform akashi_lifecycle.prepare_partition(parent, partition_name, lower_bound, upper_bound);
+end
+$function$;
+alter function akashi_lifecycle.prepare_restored(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.prune_job_runs(keep interval DEFAULT 'P90D'::interval)
  RETURNS integer
  LANGUAGE plpgsql
@@ -9316,6 +9485,50 @@ end
 $function$;
 alter function akashi_lifecycle.prune_job_runs(keep interval) owner to akashi_owner;
 grant execute on function akashi_lifecycle.prune_job_runs(keep interval) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '100ms'
+AS $function$
+declare
+  parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
+  child constant regclass := format('akashi_archive.%I', partition_name)::regclass;
+begin
+  if not exists (
+    select from akashi_lifecycle.exports e
+    where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound, e.partition_name, e.state)
+        = (reattach_partition.schema_name, reattach_partition.table_name, reattach_partition.lower_bound,
+           reattach_partition.upper_bound, reattach_partition.partition_name, 'detached')) then
+    raise exception '%.% has no detached partition %', schema_name, table_name, partition_name using errcode = 'undefined_object';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
+    raise exception '%.% has another partition for the time of %', schema_name, table_name, partition_name using errcode = 'AK003',
+      hint = format('its rows are in akashi_archive.%I: detach and drop the other partition once its rows are elsewhere', partition_name);
+  end if;
+  execute format('drop trigger refuse_insert on akashi_archive.%I', partition_name);
+  if not (akashi_lifecycle.policy_of(parent)).append_only then
+    execute format('drop trigger refuse_change on akashi_archive.%I', partition_name);
+  end if;
+  execute format('drop policy archived_read on akashi_archive.%I', partition_name);
+  execute format('revoke all on akashi_archive.%I from akashi_worker', partition_name);
+  -- The constraint lets ATTACH skip its scan.
+  execute format('alter table akashi_archive.%I add constraint bounds check (created_at >= %L and created_at < %L)',
+    partition_name, lower_bound, upper_bound);
+  execute format('comment on table akashi_archive.%I is null', partition_name);
+  execute format('alter table akashi_archive.%I set schema %I', partition_name, schema_name);
+  execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
+  execute format('alter table %s drop constraint bounds', child);
+  perform akashi_lifecycle.mark_restored(schema_name, table_name, lower_bound, upper_bound, keep_until, 'detached');
+end
+$function$;
+alter function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
+comment on function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) is 'Puts a detached partition back into its table.';
+grant execute on function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.request_job(name text)
  RETURNS timestamp with time zone
@@ -9339,6 +9552,46 @@ comment on function akashi_lifecycle.request_job(name text) is 'Requests an imme
 grant execute on function akashi_lifecycle.request_job(name text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.request_job(name text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text DEFAULT NULL::text, only_table text DEFAULT NULL::text)
+ RETURNS TABLE(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, step text, held_by text, export_id uuid, policy_text text, row_count bigint, estimated boolean, manifest text, generation integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with policy as (
+    select p.*, c.oid as parent, format('%s.%s: kept for %s', p.schema_name, p.table_name, p.total_retention) as text
+    from akashi_lifecycle.policies p
+    left join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+    left join pg_catalog.pg_class c on (c.relnamespace, c.relname) = (n.oid, p.table_name)
+    where p.at_expiry <> 'keep' and (only_schema is null or (p.schema_name, p.table_name) = (only_schema, only_table))
+  ), due as (
+    select p.schema_name, p.table_name, e.partition_name, e.lower_bound, e.upper_bound, p.legal_hold, e.id, p.text,
+           e.row_count, e.manifest, e.generation
+    from akashi_lifecycle.exports e join policy p using (schema_name, table_name)
+    where e.upper_bound + p.total_retention <= as_of
+      and (e.state in ('dropped', 'retiring') or (e.state = 'superseded' and not exists (
+        select from akashi_lifecycle.exports n
+        where (n.schema_name, n.table_name, n.lower_bound, n.upper_bound) = (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+          and n.state in ('exporting', 'verified', 'detached'))))
+    union all
+    select p.schema_name, p.table_name, c.relname::text, b.lower, b.upper, p.legal_hold, null, p.text,
+           greatest(c.reltuples, 0)::bigint, null, 0
+    from policy p
+    join pg_catalog.pg_inherits i on i.inhparent = p.parent
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
+    where p.at_expiry = 'retire' and isfinite(b.lower) and b.upper + p.total_retention <= as_of
+  )
+  select due.schema_name, due.table_name, due.partition_name, due.lower_bound, due.upper_bound,
+         case when due.legal_hold then 'held' else 'retire' end, case when due.legal_hold then 'legal hold' end,
+         due.id, due.text, due.row_count, due.id is null, due.manifest, due.generation
+  from due order by 1, 2, 4, 13
+$function$;
+alter function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) owner to akashi_owner;
+comment on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'What is past its total retention at a moment.';
+grant execute on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text DEFAULT NULL::text)
  RETURNS akashi_lifecycle.policies
  LANGUAGE plpgsql
@@ -9353,7 +9606,10 @@ declare
   least_days constant integer := 8;
   least_months constant integer := 2;
   most_steps constant integer := 1200;
-  target constant regclass := to_regclass(format('%I.%I', set_policy.schema_name, set_policy.table_name));
+  -- By the catalog: a lookup by name fails in a schema that the owner may not enter.
+  target constant regclass := (
+    select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where (n.nspname, c.relname) = (set_policy.schema_name, set_policy.table_name));
   before akashi_lifecycle.policies;
   changed akashi_lifecycle.policies;
   wrong text;
@@ -9389,6 +9645,9 @@ begin
       raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
         using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
     end if;
+    if changes ->> 'at_expiry' = 'archive' then
+      perform akashi_lifecycle.assert_archivable(target);
+    end if;
     perform akashi_lifecycle.own_table(set_policy.schema_name, set_policy.table_name);
     before := jsonb_populate_record(null::akashi_lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
       'table_name', set_policy.table_name, 'append_only', false, 'legal_hold', false, 'lateness', '1 day', 'format', 'parquet',
@@ -9417,6 +9676,9 @@ begin
   if changed.lateness < '0' or changed.format not in ('parquet', 'parquet+csv') or changed.interval not in ('day', 'month') then
     raise exception 'the policy is not one' using errcode = 'invalid_parameter_value',
       hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
+  end if;
+  if changed.at_expiry = 'archive' then
+    perform akashi_lifecycle.assert_archivable(target);
   end if;
   update akashi_lifecycle.policies p
   set premake = changed.premake, hot_retention = changed.hot_retention, at_expiry = changed.at_expiry,
@@ -9487,6 +9749,24 @@ AS $function$
 $function$;
 alter function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) owner to akashi_owner;
 grant execute on function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.supersede_exports(export uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update akashi_lifecycle.exports e set state = 'superseded', message = null
+  from akashi_lifecycle.exports own
+  where own.id = supersede_exports.export and own.state = 'verified'
+    and (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+      = (own.schema_name, own.table_name, own.lower_bound, own.upper_bound)
+    and e.generation < own.generation and e.state = 'verified';
+end
+$function$;
+alter function akashi_lifecycle.supersede_exports(export uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.supersede_exports(export uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
  RETURNS tstzmultirange

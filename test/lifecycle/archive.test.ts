@@ -32,8 +32,8 @@ test('a closed and expired partition is exported, compared, detached and dropped
       rows: 1_000,
       exported: true,
       dropped: true,
-      object: expect.stringMatching(
-        /^archive\/akashi_security\/security_events\/year=2016\/month=12\/day=10\/_security_events_p20161210\.0\.[0-9a-f]{16}\.json$/,
+      object: expect.stringContaining(
+        'archive/akashi_security/security_events/year=2016/month=12/day=10/_security_events_p20161210.0.',
       ),
       message: 'Exported and dropped (1000 rows)',
     },

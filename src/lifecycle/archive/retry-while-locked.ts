@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
+import { SQLSTATE, sqlState } from '../../postgres/index.ts'
 import { DETACH_PAUSE_MS, DETACH_WAIT_MS } from './limits.ts'
-
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /**
  * Repeats what waits only briefly for its locks, so that no writer waits longer than that behind it, and a reader
@@ -25,8 +24,7 @@ export async function retryWhileLocked<T>(
     try {
       return await work()
     } catch (error) {
-      const locked = error instanceof AkashiError && error.detail['sqlstate'] === LOCK_NOT_AVAILABLE
-      if (!locked) throw error
+      if (sqlState(error) !== SQLSTATE.lockNotAvailable) throw error
       if (performance.now() > deadline) {
         throw new AkashiError('conflict', `${partition} could not be locked: its table is in use`, {
           hint: 'transactions that read the table have to end first; the next run tries again',

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../../foundation/index.ts'
-import type { Session } from '../../../postgres/index.ts'
+import { type Session, sqlState } from '../../../postgres/index.ts'
 import type { ArchivedColumn } from '../columns.ts'
 import type { StoreContext } from '../context.ts'
 import type { Manifest } from '../manifest.ts'
@@ -144,6 +144,6 @@ const DIFFERENT = /^(22...|42846|42704)$/
 
 /** Whether an error of a comparison says that the rows differ. */
 export function isDifference(error: unknown): boolean {
-  if (!(error instanceof AkashiError)) return false
-  return error.detail['differs'] === true || DIFFERENT.test(String(error.detail['sqlstate']))
+  if (error instanceof AkashiError && error.detail['differs'] === true) return true
+  return DIFFERENT.test(sqlState(error) ?? '')
 }

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { AkashiError } from '../../../foundation/index.ts'
 import type { ObjectStore } from '../../../object-store/index.ts'
-import type { Actor, Database, Session } from '../../../postgres/index.ts'
+import { type Actor, type Database, type Session, sqlState } from '../../../postgres/index.ts'
 import { readColumns } from '../columns.ts'
 import { type StoreContext, withStoreContext } from '../context.ts'
 import { COPY_TIMEOUT_MS, RESTORED_DAYS } from '../limits.ts'
@@ -208,7 +208,7 @@ async function fill(
 
 /** SQLSTATE class of values that a constraint refuses. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof AkashiError && /^23/.test(String(error.detail['sqlstate']))
+  return /^23/.test(sqlState(error) ?? '')
 }
 
 function doesNotFit({ schema, table, partition }: Manifest, cause: unknown): AkashiError {
