@@ -8,8 +8,8 @@ import { AkashiError } from '../../src/foundation/index.ts'
 import {
   openQueries,
   type Queries,
-  type QueryResult,
   type QueryRequest,
+  type QueryResult,
   runArchive,
 } from '../../src/lifecycle/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'

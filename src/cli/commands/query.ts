@@ -1,5 +1,5 @@
 import { counted } from '../../foundation/index.ts'
-import type { Queries, QueryResult, QueryProgress } from '../../lifecycle/index.ts'
+import type { Queries, QueryProgress, QueryResult } from '../../lifecycle/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 import type { Progress } from '../output/progress.ts'
 

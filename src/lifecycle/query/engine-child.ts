@@ -13,7 +13,7 @@ import {
   StatementType,
 } from '@duckdb/node-api'
 import { BATCH_ROWS, PROGRESS_MS } from './limits.ts'
-import type { Response, Dataset, EngineErrorKind, Limits, Request } from './protocol.ts'
+import type { Dataset, EngineErrorKind, Limits, Request, Response } from './protocol.ts'
 
 const PERCENT = 100
 

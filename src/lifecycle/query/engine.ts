@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { AkashiError } from '../../foundation/index.ts'
 import { ENGINE_HEAP_MB, ENGINE_IDLE_MS, ENGINE_START_MS } from './limits.ts'
-import type { Response, Request } from './protocol.ts'
+import type { Request, Response } from './protocol.ts'
 
 const here = import.meta.url
 const program = fileURLToPath(new URL(`./engine-child${here.endsWith('.ts') ? '.ts' : '.js'}`, here))

@@ -1,6 +1,6 @@
 export { MAX_AT_ONCE, MAX_TIMEOUT_MS } from './limits.ts'
 export { csvLine, type QueryFormat, queryFormat, queryFormats, type Written, writeResult } from './output.ts'
-export type { QueryResult, QueryProgress, QueryRequest } from './request.ts'
+export type { QueryProgress, QueryRequest, QueryResult } from './request.ts'
 export {
   openQueries,
   type Queries,

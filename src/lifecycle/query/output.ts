@@ -10,7 +10,7 @@ import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import { openEngine } from '../archive/engine.ts'
 import { identifier, literal } from '../archive/quote.ts'
-import type { QueryResult, QueryRequest } from './request.ts'
+import type { QueryRequest, QueryResult } from './request.ts'
 import type { Queries } from './run.ts'
 
 export const queryFormats = ['table', 'json', 'csv', 'parquet'] as const

@@ -6,13 +6,13 @@ import { DEFAULT_QUERY_ROWS } from '@akashi/contract'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
-import { execute, type Job } from './execute.ts'
 import { type Cache, cacheFolder, openCache } from './cache.ts'
 import type { Manifests } from './cold.ts'
 import { openEngines } from './engine.ts'
+import { execute, type Job } from './execute.ts'
 import { DEFAULT_TIMEOUT_MS, ENGINE_MEMORY, ENGINE_THREADS, MAX_RESULT_BYTES } from './limits.ts'
 import type { Limits } from './protocol.ts'
-import { checkRequest, type QueryResult, type QueryRequest } from './request.ts'
+import { checkRequest, type QueryRequest, type QueryResult } from './request.ts'
 
 export interface Queries {
   /**

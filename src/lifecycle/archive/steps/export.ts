@@ -177,7 +177,12 @@ async function prepareCopying(
 /** The position that earlier exports reach; null for none. */
 function lastPosition(earlier: readonly ExportRecord[]): string | null {
   const positions = earlier.flatMap(({ lastPosition: last }) => (last === null ? [] : [BigInt(last)]))
-  return positions.toSorted((a, b) => (a < b ? -1 : 1)).at(-1)?.toString() ?? null
+  return (
+    positions
+      .toSorted((a, b) => (a < b ? -1 : 1))
+      .at(-1)
+      ?.toString() ?? null
+  )
 }
 
 async function exportRows(
