@@ -80,7 +80,9 @@ export async function withArchiveContext<T>(
   return await withStoreContext(store, signal, (context) =>
     database.direct(
       async (session) => {
-        await session.query("select set_config('idle_session_timeout', '0', false)")
+        await session.query(
+          "select set_config('idle_session_timeout', '0', false), set_config('idle_in_transaction_session_timeout', '0', false)",
+        )
         const writer = await session.transaction(actor, readWriter, { readOnly: true })
         return await work({ ...context, ...rest, session, actor, writer })
       },
