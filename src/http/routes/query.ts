@@ -48,8 +48,8 @@ export function queryRoutes(app: App, { securityAdmin, store }: Services): void 
         const removeFolder = () => rm(folder, { recursive: true, force: true })
         try {
           const file = join(folder, `answer.${format}`)
-          const written = await writeResult(queries, request.actor, asked, { format, file })
-          reply.raw.once('close', () => void gone())
+          const written = await writeResult(queries, request.actor, query, { format, file })
+          reply.raw.once('close', () => void removeFolder())
           reply.header('content-type', mediaTypes[format])
           reply.header('content-disposition', `attachment; filename="answer.${format}"`)
           reply.header('x-truncated', String(written.truncated))

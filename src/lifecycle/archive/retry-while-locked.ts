@@ -27,7 +27,7 @@ export async function retryWhileLocked<T>(
       if (sqlState(error) !== SQLSTATE.lockNotAvailable) throw error
       if (performance.now() > deadline) {
         throw new AkashiError('conflict', `${partition} could not be locked: its table is in use`, {
-          hint: 'transactions that read the table have to end first; the next run tries again',
+          hint: 'wait for transactions that read the table; the next run tries again',
           cause: error,
         })
       }

@@ -75,7 +75,7 @@ async function problemOf(context: StoreContext, record: ExportRecord): Promise<s
   try {
     const stored = await readManifest(store, record.manifest, record.manifestSha256, signal)
     if (stored === undefined)
-      return record.state === 'retiring' ? null : 'the manifest is gone from the store'
+      return record.state === 'retiring' ? null : 'the manifest is missing from the store'
     if (stored.manifest.fingerprint !== record.fingerprint)
       return 'the manifest has another fingerprint than the record'
     if (record.state === 'retiring') await checkRemaining(context, stored.manifest)

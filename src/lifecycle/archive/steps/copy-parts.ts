@@ -169,8 +169,8 @@ async function putFile({ store, signal }: ArchiveContext, key: string, file: str
 }
 
 function notTheSame(key: string, { columns, partition }: Source): AkashiError {
-  return new AkashiError('integrity', `what was read back from the store is not what ${partition} holds`, {
-    hint: 'a value that Parquet cannot hold, or a store that does not keep what it is given; nothing was published',
+  return new AkashiError('integrity', `the data read back from the store differs from ${partition}`, {
+    hint: 'either a value cannot be represented in Parquet, or the store is faulty; nothing was published',
     detail: { key, columns: columns.length },
   })
 }

@@ -55,7 +55,7 @@ async function readStored(context: ArchiveContext, target: Target): Promise<Stor
     if (isGone(record) || record.state === 'superseded') continue
     const found = await readManifest(context.store, record.manifest, record.manifestSha256, context.signal)
     if (found === undefined)
-      throw new AkashiError('not_found', `the manifest ${record.manifest} is gone from the store`)
+      throw new AkashiError('not_found', `the manifest ${record.manifest} is missing from the store`)
     stored.push({ record, manifest: found.manifest })
   }
   return stored
@@ -79,8 +79,8 @@ async function compareAttached(
 }
 
 function different({ partition }: Target, altered: boolean): AkashiError {
-  return new AkashiError('integrity', `the rows of ${partition} are not those that were exported`, {
-    hint: 'the table is kept; akashi verify names what was changed, removed or added',
+  return new AkashiError('integrity', `the rows of ${partition} differ from the exported ones`, {
+    hint: 'the table is kept; run akashi verify to find what was changed, removed or added',
     detail: { differs: true, altered },
   })
 }
@@ -135,7 +135,7 @@ async function assertNoneLate(
   const after = stored.at(-1)?.record.upto ?? null
   if (source.log === null || after === null) return
   if (await hasRow(session, source, { after, upto: null })) {
-    throw new AkashiError('conflict', `rows of ${target.partition} came after its last export`, {
+    throw new AkashiError('conflict', `rows of ${target.partition} arrived after its last export`, {
       hint: 'the next run exports them first',
     })
   }

@@ -160,8 +160,8 @@ async function prepareCopying(
     if (entries !== null && entries.rows !== rows) {
       throw new AkashiError(
         'integrity',
-        `the ledger knows ${entries.rows} rows of ${target.partition}, the table has ${rows}`,
-        { hint: 'run akashi verify: it names what was removed or added' },
+        `the ledger has ${entries.rows} rows of ${target.partition}, the table has ${rows}`,
+        { hint: 'run akashi verify to find what was removed or added' },
       )
     }
     const columns = await describeColumns(session, source)

@@ -70,8 +70,8 @@ export async function restorePartition(
   const records = detached.length > 0 ? detached : of('dropped')
   const [first] = records
   if (first === undefined) {
-    throw new AkashiError('not_found', `there is no archived partition ${partition} of ${schema}.${table}`, {
-      hint: 'akashi archive status lists them',
+    throw new AkashiError('not_found', `${schema}.${table} has no archived partition ${partition}`, {
+      hint: 'list them with akashi archive status',
     })
   }
   if (detached.length > 0) {
@@ -117,7 +117,7 @@ async function restoreInto(
   const manifests: Manifest[] = []
   for (const { manifest: key, manifestSha256 } of records) {
     const stored = await readManifest(context.store, key, manifestSha256, context.signal)
-    if (stored === undefined) throw new AkashiError('not_found', `the manifest ${key} is gone from the store`)
+    if (stored === undefined) throw new AkashiError('not_found', `the manifest ${key} is missing from the store`)
     if (source.log === null && manifests.length > 0) await fillLate(context, session, source, stored.manifest)
     else await fill(context, session, source, stored.manifest)
     manifests.push(stored.manifest)
@@ -236,11 +236,11 @@ async function compare(
     const [manifest] = manifests
     throw new AkashiError(
       'integrity',
-      `the rows of ${manifest?.partition} are not those that were exported`,
+      `the restored rows of ${manifest?.partition} differ from the exported ones`,
       {
         hint: comparison.altered
           ? 'nothing was restored; a column was given a type that changes its values: akashi query reads them as they were'
-          : 'nothing was restored; akashi archive verify says what the store holds',
+          : 'nothing was restored; run akashi archive verify to check the store',
       },
     )
   }

@@ -3,7 +3,7 @@
  * deleted, the manifest last, or the partition of a table that is not archived is dropped. Nothing is removed of a
  * table under legal hold, also when the hold begins meanwhile.
  */
-import { retire } from '../../../audit/index.ts'
+import { recordRetention } from '../../../audit/index.ts'
 import type { Keyring } from '../../../keys/index.ts'
 import type { ObjectStore } from '../../../object-store/index.ts'
 import type { Actor, Database } from '../../../postgres/index.ts'
@@ -42,7 +42,7 @@ async function signRecord(context: RetireContext, planned: PlannedRetirement): P
   const log = logOf(schema, table)
   if (log === null) return null
   const period = { log, partition: `${schema}.${partition}`, from: new Date(from), to: new Date(to), policy }
-  const record = await retire(database, actor, keyring, period, signal)
+  const record = await recordRetention(database, actor, keyring, period, signal)
   await onStep?.('recorded')
   return record?.id ?? null
 }
