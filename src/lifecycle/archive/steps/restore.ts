@@ -117,7 +117,8 @@ async function restoreInto(
   const manifests: Manifest[] = []
   for (const { manifest: key, manifestSha256 } of records) {
     const stored = await readManifest(context.store, key, manifestSha256, context.signal)
-    if (stored === undefined) throw new AkashiError('not_found', `the manifest ${key} is missing from the store`)
+    if (stored === undefined)
+      throw new AkashiError('not_found', `the manifest ${key} is missing from the store`)
     if (source.log === null && manifests.length > 0) await fillLate(context, session, source, stored.manifest)
     else await fill(context, session, source, stored.manifest)
     manifests.push(stored.manifest)
