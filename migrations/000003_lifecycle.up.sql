@@ -650,14 +650,47 @@ begin
 end
 $$;
 
--- Partitions over a declared range of old or future dates, e.g. before a log of another year is taken in.
+-- Partitions for moments of old or future dates, e.g. before a log of another year is taken in. What is covered is read
+-- once: there may be thousands of partitions. Every one that is made holds some ten locks until the transaction ends, so a
+-- caller gives few moments at a time. Returns how many partitions were made.
+create function akashi_lifecycle.create_partitions(parent regclass, moments timestamptz[]) returns integer
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
+declare
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
+  missing tstzmultirange;
+  piece tstzrange;
+  made integer := 0;
+begin
+  if exists (select from unnest(moments) m where m is null or not isfinite(m)) then
+    raise exception 'a partition is for a moment in time' using errcode = 'invalid_parameter_value';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  missing := akashi_lifecycle.uncovered(parent,
+    (select akashi_lifecycle.partition_from(min(m), policy.interval) from unnest(moments) m),
+    (select akashi_lifecycle.partition_to(max(m), policy.interval) from unnest(moments) m));
+  for piece in
+    select distinct p
+    from unnest(moments) m
+    cross join lateral unnest(missing * tstzmultirange(tstzrange(
+      akashi_lifecycle.partition_from(m, policy.interval), akashi_lifecycle.partition_to(m, policy.interval)))) p
+    where p @> m order by p
+  loop
+    perform akashi_lifecycle.attach_prepared(parent, akashi_lifecycle.prepare_partition(parent,
+      akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece)), lower(piece), upper(piece));
+    made := made + 1;
+  end loop;
+  return made;
+end
+$$;
+
+-- The same over a range.
 create function akashi_lifecycle.create_partitions(parent regclass, range_from timestamptz, range_to timestamptz)
   returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   max_partitions constant integer := 4000;
   step text;
+  moments timestamptz[] := '{}';
   at timestamptz;
-  made integer := 0;
 begin
   select p.interval into step from akashi_lifecycle.policies p
   where to_regclass(format('%I.%I', p.schema_name, p.table_name)) = parent;
@@ -670,16 +703,14 @@ begin
   end if;
   at := akashi_lifecycle.partition_from(range_from, step);
   while at <= range_to loop
-    if akashi_lifecycle.create_partition(parent, at) is not null then
-      made := made + 1;
-      if made > max_partitions then
-        raise exception 'the range % to % needs more than % partitions', range_from, range_to, max_partitions
-          using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
-      end if;
+    moments := moments || at;
+    if cardinality(moments) > max_partitions then
+      raise exception 'the range % to % has more than % partitions', range_from, range_to, max_partitions
+        using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
     end if;
     at := akashi_lifecycle.partition_to(at, step);
   end loop;
-  return made;
+  return akashi_lifecycle.create_partitions(parent, moments);
 end
 $$;
 
@@ -789,6 +820,7 @@ grant execute on function akashi_lifecycle.partition_bounds(regclass), akashi_li
   akashi_lifecycle.fit_name(text, text)
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 grant execute on function akashi_lifecycle.plan_partitions(timestamptz), akashi_lifecycle.apply_partitions(timestamptz),
+  akashi_lifecycle.create_partitions(regclass, timestamptz[]),
   akashi_lifecycle.create_partitions(regclass, timestamptz, timestamptz) to akashi_worker;
 grant execute on function akashi_lifecycle.drain_default(regclass, integer), akashi_lifecycle.default_partition(regclass) to akashi_worker;
 grant select on akashi_lifecycle.partition_headroom to akashi_worker, akashi_security_admin, akashi_reader;

@@ -759,6 +759,8 @@ begin
     if rows = 0 then
       return null;
     end if;
+    -- As every INSERT does before its rows are numbered: an epoch of the ledger begins between those who hold it.
+    lock table only akashi_audit.audit_logs in row exclusive mode;
     batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
       case when consequence is not null and rows <= 65536 >> depth + 1
            then array[(consequence >> 16 << 16) + akashi_audit.seq_offset(depth)]

@@ -4,7 +4,7 @@ delete from akashi_audit.exempt_tables where schema_name = 'akashi_audit' and (t
   or table_name in ('witnesses', 'verifications', 'verified_heads', 'retention_records', 'standing_alarms'));
 drop view akashi_audit.audit_log_chain, akashi_audit.sealed_rows;
 drop function akashi_audit.frontier_holders(), akashi_audit.watch_alarms(text, text, jsonb), akashi_audit.alert_ledger_epoch(jsonb),
-  akashi_audit.alert_audit_log_tampering(jsonb), akashi_audit.hold_log(text), akashi_audit.system_identity(), akashi_audit.trigger_problems(text),
+  akashi_audit.alert_audit_log_tampering(jsonb), akashi_audit.fence_log(text), akashi_audit.system_identity(), akashi_audit.trigger_problems(text),
   akashi_audit.assert_unfiltered(regclass),
   akashi_audit.has_unrecorded_rows(text, regclass, bigint, timestamptz, timestamptz),
   akashi_audit.retention_covers(uuid, text, timestamptz, timestamptz, bigint),

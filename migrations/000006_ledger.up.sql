@@ -568,25 +568,30 @@ begin
 end
 $$;
 
--- Holds writers off a log's table until the transaction ends: whatever is in it then is committed. Returns the
--- last number that may be used: a statement numbers its rows from the one that it took of the sequence, and up to
--- the next all may be. The floor of an epoch lies above it.
-create function akashi_audit.hold_log(log text) returns bigint
-  language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10s' as $$
+-- Between two epochs of a log: every row numbered up to `floor` is committed or will never be, and whoever writes later
+-- has a transaction at or after `xmin`. A statement numbers its rows from the one that it took of the sequence, up to the
+-- next. The lock that shows this is released at once, with the subtransaction, and is waited for no longer than writers may
+-- wait behind it: fails with lock_not_available while a transaction that wrote is open.
+create function akashi_audit.fence_log(log text, out floor bigint, out xmin xid8)
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
 declare
   target record;
-  last bigint;
 begin
-  select l.schema_name, l.table_name into strict target from akashi_audit.logs l where l.log = hold_log.log;
-  execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
-  execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
-                  from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
-                 target.schema_name, target.table_name || '_seq', format('%I.%I', target.schema_name, target.table_name || '_seq'))
-    into last;
-  return last;
+  select l.schema_name, l.table_name into strict target from akashi_audit.logs l where l.log = fence_log.log;
+  begin
+    execute format('lock table only %I.%I in share mode', target.schema_name, target.table_name);
+    execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
+                    from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
+                   target.schema_name, target.table_name || '_seq', format('%I.%I', target.schema_name, target.table_name || '_seq'))
+      into floor;
+    xmin := pg_snapshot_xmin(pg_current_snapshot());
+    raise exception 'release the lock' using errcode = 'AK004';
+  exception when sqlstate 'AK004' then
+    null;
+  end;
 end
 $$;
-grant execute on function akashi_audit.hold_log(text) to akashi_worker;
+grant execute on function akashi_audit.fence_log(text) to akashi_worker;
 
 -- Whoever listens on the channel learns of tampering in the moment it is found, and the event stays in the
 -- record, with the class of the Open Cybersecurity Schema Framework for a detection finding.

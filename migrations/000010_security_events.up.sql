@@ -42,7 +42,10 @@ create table akashi_security.security_events (
   constraint security_events_severity_check check (severity in ('info', 'low', 'medium', 'high', 'critical')),
   constraint security_events_user_check check (length(user_id) <= 255),
   constraint security_events_session_check check (length(session_id) <= 255),
-  constraint security_events_result_check check (result in ('success', 'failure'))
+  constraint security_events_result_check check (result in ('success', 'failure')),
+  -- What cannot be printed cannot be sealed. Short values, of which 2 KiB print as 26 MB at most, are not measured.
+  constraint security_events_size_check check (octet_length(description) <= 1048576 and
+    (pg_column_compression(event_details) is null and pg_column_size(event_details) <= 2048 or octet_length(event_details::text) <= 33554432))
 ) partition by range (created_at);
 do $uuid$
 begin

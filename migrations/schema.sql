@@ -2649,6 +2649,7 @@ create table akashi_security.security_events (
   constraint security_events_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying])::text[]))),
   constraint security_events_session_check CHECK ((length(session_id) <= 255)),
   constraint security_events_severity_check CHECK (((severity)::text = ANY ((ARRAY['info'::character varying, 'low'::character varying, 'medium'::character varying, 'high'::character varying, 'critical'::character varying])::text[]))),
+  constraint security_events_size_check CHECK (((octet_length(description) <= 1048576) AND (((pg_column_compression(event_details) IS NULL) AND (pg_column_size(event_details) <= 2048)) OR (octet_length((event_details)::text) <= 33554432)))),
   constraint security_events_user_check CHECK ((length(user_id) <= 255))
 ) partition by RANGE (created_at);
 alter table akashi_security.security_events owner to akashi_owner;
@@ -3439,6 +3440,33 @@ $function$;
 alter function akashi_audit.exempt(target regclass, reason text) owner to akashi_owner;
 comment on function akashi_audit.exempt(target regclass, reason text) is 'Says why a table needs no audit.';
 
+CREATE OR REPLACE FUNCTION akashi_audit.fence_log(log text, OUT floor bigint, OUT xmin xid8)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '50ms'
+AS $function$
+declare
+  target record;
+begin
+  select l.schema_name, l.table_name into strict target from akashi_audit.logs l where l.log = fence_log.log;
+  begin
+    execute format('lock table only %I.%I in share mode', target.schema_name, target.table_name);
+    execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
+                    from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
+                   target.schema_name, target.table_name || '_seq', format('%I.%I', target.schema_name, target.table_name || '_seq'))
+      into floor;
+    xmin := pg_snapshot_xmin(pg_current_snapshot());
+    raise exception 'release the lock' using errcode = 'AK004';
+  exception when sqlstate 'AK004' then
+    null;
+  end;
+end
+$function$;
+alter function akashi_audit.fence_log(log text, OUT floor bigint, OUT xmin xid8) owner to akashi_owner;
+grant execute on function akashi_audit.fence_log(log text, OUT floor bigint, OUT xmin xid8) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_audit.frontier_holders()
  RETURNS TABLE(pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
  LANGUAGE sql
@@ -3495,29 +3523,6 @@ begin
 end
 $function$;
 alter function akashi_audit.has_unrecorded_rows(log text, part regclass, row_count bigint, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
-
-CREATE OR REPLACE FUNCTION akashi_audit.hold_log(log text)
- RETURNS bigint
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET lock_timeout TO '10s'
-AS $function$
-declare
-  target record;
-  last bigint;
-begin
-  select l.schema_name, l.table_name into strict target from akashi_audit.logs l where l.log = hold_log.log;
-  execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
-  execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
-                  from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
-                 target.schema_name, target.table_name || '_seq', format('%I.%I', target.schema_name, target.table_name || '_seq'))
-    into last;
-  return last;
-end
-$function$;
-alter function akashi_audit.hold_log(log text) owner to akashi_owner;
-grant execute on function akashi_audit.hold_log(log text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_audit.holds_json(type oid)
  RETURNS boolean
@@ -3815,6 +3820,8 @@ begin
     if rows = 0 then
       return null;
     end if;
+    -- As every INSERT does before its rows are numbered: an epoch of the ledger begins between those who hold it.
+    lock table only akashi_audit.audit_logs in row exclusive mode;
     batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
       case when consequence is not null and rows <= 65536 >> depth + 1
            then array[(consequence >> 16 << 16) + akashi_audit.seq_offset(depth)]
@@ -3962,6 +3969,8 @@ begin
     if rows = 0 then
       return null;
     end if;
+    -- As every INSERT does before its rows are numbered: an epoch of the ledger begins between those who hold it.
+    lock table only akashi_audit.audit_logs in row exclusive mode;
     batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
       case when consequence is not null and rows <= 65536 >> depth + 1
            then array[(consequence >> 16 << 16) + akashi_audit.seq_offset(depth)]
@@ -8938,6 +8947,44 @@ $function$;
 alter function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) owner to akashi_owner;
 comment on function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) is 'Creates and attaches the partition of a table for a given time, protected like its parent; null when it exists already.';
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partitions(parent regclass, moments timestamp with time zone[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '100ms'
+AS $function$
+declare
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
+  missing tstzmultirange;
+  piece tstzrange;
+  made integer := 0;
+begin
+  if exists (select from unnest(moments) m where m is null or not isfinite(m)) then
+    raise exception 'a partition is for a moment in time' using errcode = 'invalid_parameter_value';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  missing := akashi_lifecycle.uncovered(parent,
+    (select akashi_lifecycle.partition_from(min(m), policy.interval) from unnest(moments) m),
+    (select akashi_lifecycle.partition_to(max(m), policy.interval) from unnest(moments) m));
+  for piece in
+    select distinct p
+    from unnest(moments) m
+    cross join lateral unnest(missing * tstzmultirange(tstzrange(
+      akashi_lifecycle.partition_from(m, policy.interval), akashi_lifecycle.partition_to(m, policy.interval)))) p
+    where p @> m order by p
+  loop
+    perform akashi_lifecycle.attach_prepared(parent, akashi_lifecycle.prepare_partition(parent,
+      akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece)), lower(piece), upper(piece));
+    made := made + 1;
+  end loop;
+  return made;
+end
+$function$;
+alter function akashi_lifecycle.create_partitions(parent regclass, moments timestamp with time zone[]) owner to akashi_owner;
+grant execute on function akashi_lifecycle.create_partitions(parent regclass, moments timestamp with time zone[]) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
@@ -8948,8 +8995,8 @@ AS $function$
 declare
   max_partitions constant integer := 4000;
   step text;
+  moments timestamptz[] := '{}';
   at timestamptz;
-  made integer := 0;
 begin
   select p.interval into step from akashi_lifecycle.policies p
   where to_regclass(format('%I.%I', p.schema_name, p.table_name)) = parent;
@@ -8962,16 +9009,14 @@ begin
   end if;
   at := akashi_lifecycle.partition_from(range_from, step);
   while at <= range_to loop
-    if akashi_lifecycle.create_partition(parent, at) is not null then
-      made := made + 1;
-      if made > max_partitions then
-        raise exception 'the range % to % needs more than % partitions', range_from, range_to, max_partitions
-          using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
-      end if;
+    moments := moments || at;
+    if cardinality(moments) > max_partitions then
+      raise exception 'the range % to % has more than % partitions', range_from, range_to, max_partitions
+        using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
     end if;
     at := akashi_lifecycle.partition_to(at, step);
   end loop;
-  return made;
+  return akashi_lifecycle.create_partitions(parent, moments);
 end
 $function$;
 alter function akashi_lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;

@@ -1,7 +1,7 @@
 // Terms: docs/glossary.md
 export { type Alarm, standingAlarms } from './ledger/alarms.ts'
 export type { ArchivedEntry, ArchivedObject, ArchivedRows } from './ledger/archived.ts'
-export { checkProof, type Proven } from './ledger/check-proof.ts'
+export { checkProof, checkProofByPolicy, type Proven, type ProvenByPolicy } from './ledger/check-proof.ts'
 export {
   duckdbEntrySql,
   encodeRow,
@@ -26,6 +26,7 @@ export { manifestText } from './ledger/manifest/manifest.ts'
 export { recordCatalog } from './ledger/manifest/records.ts'
 export { emptyRoot } from './ledger/merkle.ts'
 export { countPending } from './ledger/pending.ts'
+export * from './ledger/policy/index.ts'
 export { type ConsistencyProof, proveConsistency, proveRow } from './ledger/proof.ts'
 export type { ProofBundle } from './ledger/proof-bundle.ts'
 export { type Published, publishCheckpoints } from './ledger/publish.ts'
@@ -40,7 +41,8 @@ export {
 } from './ledger/records.ts'
 export { type RetentionRecord, type Retirement, recordRetention } from './ledger/retention.ts'
 export { type SealedRow, sealedRows } from './ledger/sealed-rows.ts'
-export { type Sealed, seal } from './ledger/sealer.ts'
+export { LogSealer, type Sealed, type SealedBatch, seal } from './ledger/sealer.ts'
+export { watchSealing } from './ledger/stalled.ts'
 export { type StaticResource, staticResource } from './ledger/static-paths.ts'
 export { type Head, readHead, readHeads, readLogHeads, readOrigins } from './ledger/store.ts'
 export { type LogKey, verifierKeys, verifiesAny } from './ledger/verifier-keys.ts'

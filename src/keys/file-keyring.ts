@@ -17,6 +17,7 @@ import { publicKeyOf, signEd25519 } from './ed25519.ts'
 import { beginIndexRotation, endIndexRotation, indexKeys } from './index-rotation.ts'
 import { isKeyId, type Key } from './key.ts'
 import type { KeyService } from './key-service.ts'
+import { mlDsaPublicKeyOf, signMlDsa } from './ml-dsa.ts'
 import { openPassphraseService } from './passphrase.ts'
 import { isPersonKeyId } from './person-key-file.ts'
 import { infoOf as infoOfPerson, PersonKeys } from './person-keys.ts'
@@ -113,12 +114,15 @@ class FileKeyring implements Keyring {
           detail: { keyId },
         })
       }
-      return signEd25519(key.secret, message)
+      return key.algorithm === 'ml-dsa-44' ? signMlDsa(key.secret, message) : signEd25519(key.secret, message)
     })
   }
 
   publicKey(keyId: string): Promise<Uint8Array> {
-    return this.#run(async () => publicKeyOf((await this.#signingKey(keyId)).secret))
+    return this.#run(async () => {
+      const { algorithm, secret } = await this.#signingKey(keyId)
+      return algorithm === 'ml-dsa-44' ? mlDsaPublicKeyOf(secret) : publicKeyOf(secret)
+    })
   }
 
   secret(keyId: string): Promise<Uint8Array> {
@@ -127,7 +131,7 @@ class FileKeyring implements Keyring {
       if (isPersonKeyId(keyId)) return await this.#persons.secret(keyId)
       const key = await this.#own.get(keyId)
       // A copy: the keyring erases its own when it is closed.
-      if (key.algorithm !== 'ed25519') return Buffer.from(key.secret)
+      if (!isSigningKey(key)) return Buffer.from(key.secret)
       throw new AkashiError('forbidden', 'the secret of a signing key cannot leave the keyring', {
         hint: 'sign with the keyring instead',
         detail: { keyId },
@@ -204,9 +208,13 @@ class FileKeyring implements Keyring {
   async #signingKey(keyId: string): Promise<Key> {
     assertKeyId(keyId)
     const key = isPersonKeyId(keyId) ? null : await this.#own.get(keyId)
-    if (key?.algorithm === 'ed25519') return key
+    if (key !== null && isSigningKey(key)) return key
     throw new AkashiError('invalid_input', 'the key is not a signing key', { detail: { keyId } })
   }
+}
+
+function isSigningKey({ algorithm }: Key): boolean {
+  return algorithm === 'ed25519' || algorithm === 'ml-dsa-44'
 }
 
 function assertKeyId(keyId: string): void {

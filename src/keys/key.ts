@@ -1,7 +1,7 @@
 /** Key attributes. */
 import type { KeyInfo, KeyPurpose } from './types.ts'
 
-/** Length of Ed25519 seeds, HMAC-SHA-256 keys and AES-256 keys. */
+/** Length of Ed25519 and ML-DSA-44 seeds, HMAC-SHA-256 keys and AES-256 keys. */
 export const SECRET_BYTES = 32
 
 export const algorithmOf = {
@@ -12,11 +12,12 @@ export const algorithmOf = {
   'blind-index': 'hmac-sha256',
   report: 'ed25519',
   witness: 'ed25519',
+  'post-quantum-witness': 'ml-dsa-44',
   backup: 'x25519',
 } as const satisfies Record<KeyPurpose, KeyInfo['algorithm']>
 
 export const ID =
-  /^(checkpoint|context|wrapping|person|blind-index|report|witness|backup)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+  /^(checkpoint|context|wrapping|person|blind-index|report|witness|post-quantum-witness|backup)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export function isKeyId(id: string): boolean {
   return ID.test(id)

@@ -5,9 +5,11 @@
 import { createHash } from 'node:crypto'
 import { AkashiError } from '../foundation/index.ts'
 import { PUBLIC_KEY_BYTES, verifyEd25519 } from './ed25519.ts'
+import { ML_DSA_PUBLIC_KEY_BYTES } from './ml-dsa.ts'
 import type { Keyring } from './types.ts'
 
 const ED25519_TYPE = 0x01
+const ML_DSA_TYPE = 0x06
 const KEY_HASH_BYTES = 4
 /** The specification asks for at least 16 signatures and for a limit; these two are those of Go's sumdb/note. */
 const MAX_SIGNATURES = 100
@@ -30,7 +32,7 @@ export interface Note {
   readonly signatures: readonly NoteSignature[]
 }
 
-/** A trusted key: its name and raw Ed25519 public key (32 bytes). */
+/** A trusted key: its name and raw public key, of Ed25519 (32 bytes) or, for a witness, of ML-DSA-44 (1,312 bytes). */
 export interface VerifierKey {
   readonly name: string
   readonly publicKey: Uint8Array
@@ -49,25 +51,32 @@ export function keyHash(key: VerifierKey, type = ED25519_TYPE): Uint8Array {
 /** `<name>+<hash in 8 lowercase hex digits>+<base64(type || public key)>`, as Go's sumdb/note writes it. */
 export function formatVerifierKey(key: VerifierKey, type = ED25519_TYPE): string {
   assertName(key.name)
-  if (key.publicKey.length !== PUBLIC_KEY_BYTES)
-    throw malformed('verifier key', 'its public key is not 32 bytes')
+  if (key.publicKey.length !== publicKeyBytes(type))
+    throw malformed('verifier key', `its public key is not ${publicKeyBytes(type)} bytes`)
   const encoded = Buffer.concat([Buffer.of(type), key.publicKey]).toString('base64')
   return `${key.name}+${Buffer.from(keyHash(key, type)).toString('hex')}+${encoded}`
 }
 
-export function parseVerifierKey(text: string, type = ED25519_TYPE): VerifierKey {
+/** @param types signature types that are accepted; default that of a log */
+export function parseVerifierKey(text: string, ...types: number[]): VerifierKey {
   const [, name = '', hash = '', encoded = ''] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/s.exec(text) ?? []
   const bytes = decodeBase64(encoded)
   if (bytes === null) throw malformed('verifier key', 'it is not name+hash+base64')
-  if (bytes[0] !== type || bytes.length !== 1 + PUBLIC_KEY_BYTES) {
+  const [type = 0] = bytes
+  if (!(types.length === 0 ? [ED25519_TYPE] : types).includes(type)) {
     throw malformed('verifier key', 'it has another type than requested')
   }
+  if (bytes.length !== 1 + publicKeyBytes(type)) throw malformed('verifier key', 'its length is wrong')
   const key = { name, publicKey: bytes.subarray(1) }
   assertName(name)
   if (!Buffer.from(keyHash(key, type)).equals(Buffer.from(hash, 'hex'))) {
     throw malformed('verifier key', 'its hash does not match its name and key')
   }
   return key
+}
+
+function publicKeyBytes(type: number): number {
+  return type === ML_DSA_TYPE ? ML_DSA_PUBLIC_KEY_BYTES : PUBLIC_KEY_BYTES
 }
 
 /** Inverse of {@link parseNote}; `invalid_input` for values that a note cannot contain. */

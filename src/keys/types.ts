@@ -12,6 +12,8 @@ export type KeyPurpose =
   | 'blind-index'
   | 'report'
   | 'witness'
+  /** Of a witness that cosigns with ML-DSA-44. */
+  | 'post-quantum-witness'
   /** Decrypts the data keys of backups. */
   | 'backup'
 
@@ -22,7 +24,7 @@ export interface KeyInfo {
    */
   readonly id: string
   readonly purpose: KeyPurpose
-  readonly algorithm: 'ed25519' | 'hmac-sha256' | 'aes-256-gcm' | 'x25519'
+  readonly algorithm: 'ed25519' | 'ml-dsa-44' | 'hmac-sha256' | 'aes-256-gcm' | 'x25519'
   readonly createdAt: Date
   /** The person, for a person key. */
   readonly subject: string | null
@@ -40,9 +42,9 @@ export interface Keyring {
   ensure(purpose: KeyPurpose, subject?: string): Promise<KeyInfo>
   /** The keys of a purpose; without one, all service keys (few) and no person keys. */
   list(purpose?: KeyPurpose): Promise<readonly KeyInfo[]>
-  /** Ed25519 signature, 64 bytes. */
+  /** Signature of the key's algorithm: 64 bytes for Ed25519, 2,420 for ML-DSA-44. */
   sign(keyId: string, message: Uint8Array): Promise<Uint8Array>
-  /** Raw Ed25519 public key, 32 bytes. */
+  /** Raw public key: 32 bytes for Ed25519, 1,312 for ML-DSA-44. */
   publicKey(keyId: string): Promise<Uint8Array>
   /**
    * The raw 32 bytes of a key for in-process HMAC, AES, X25519. Refused for signing keys. `not_found` with

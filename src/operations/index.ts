@@ -23,10 +23,11 @@ export {
 export { identityTasks } from './identity-tasks.ts'
 export { adoptKeyring, type KeyRotation, rotatablePurposes, rotateKey } from './key-rotation.ts'
 export { describeLeaderLock, leaderLockHolders } from './leader-locks.ts'
-export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
+export { ledgerTasks, verifyAndRecord } from './ledger-tasks.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'
 export { openMetrics } from './metrics.ts'
 export * from './schedule/index.ts'
+export { sealLoop } from './seal-loop.ts'
 export {
   isNotOwner,
   isReadOnly,

@@ -1,21 +1,24 @@
 import {
   describeHolder,
+  gatherTrust,
   type ListedCheckpoint,
   type LogReport,
-  logs,
   openEpochsWhereNeeded,
+  policyKeys,
   publishCheckpoints,
   publishedNotes,
   readOrigins,
+  readPolicy,
   recordVerification,
   scrub,
-  seal,
+  type Trust,
   trustedWitnesses,
   type VerifyMode,
   type VerifyReport,
   verifierKeys,
   verify,
   watchLedger,
+  watchSealing,
   watchWitnesses,
   witnessAddress,
   witnessedNotes,
@@ -27,44 +30,45 @@ import { archivedRows } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import { describeLeaderLock, watchLeaderLocks } from './leader-locks.ts'
-import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
-
-/** Milliseconds between two rounds of the sealer; a committed row waits about this long. */
-export const SEAL_INTERVAL_MS = 250
 
 export interface LedgerParts {
   readonly keyring: Keyring
   readonly store: ObjectStore
+  /** File of the policy that pins origins, keys and witnesses; read anew for each verification. */
+  readonly policy?: string | undefined
 }
 
-/** Verifies every log against the keys and the published checkpoints, and records the result. */
+/** Verifies every log against the policy, the keys and the published checkpoints, and keeps what was found. */
 export async function verifyAndRecord(
   database: Database,
   actor: Actor,
-  { keyring, store }: LedgerParts,
+  { keyring, store, policy: path }: LedgerParts,
   options: {
     /** Default full. */
     readonly mode?: VerifyMode
     /** Hashes every row in this program too. */
     readonly secondOpinion?: boolean
     readonly signal?: AbortSignal
-    readonly onAway?: (witness: string, error: AkashiError) => void
   } = {},
 ): Promise<VerifyReport> {
-  const { mode = 'full', secondOpinion = false, signal, onAway = () => undefined } = options
+  const { mode = 'full', secondOpinion = false, signal } = options
   const startedAt = new Date()
+  const policy = path === undefined ? null : await readPolicy(path)
+  const trust = await gatherTrust(database, actor, policy, given({ signal }))
   const objects = new Map<string, string[]>()
   const parts = {
-    verifierKeys: verifierKeys(keyring),
-    published: (log: string, from: bigint) => externalNotes(database, actor, store, log, from, onAway),
+    verifierKeys: policy === null ? verifierKeys(keyring) : policyKeys(policy),
+    trust,
+    published: (log: string, from: bigint) => elsewhere(store, trust, log, from),
     onObject: (log: string, object: string) => objects.set(log, [...(objects.get(log) ?? []), object]),
     archived: archivedRows(database, actor, store),
     secondOpinion,
     ...given({ signal }),
   }
-  const report =
+  const found =
     mode === 'scrub' ? await scrub(database, actor, parts) : await verify(database, actor, { ...parts, mode })
+  const report = { ...found, notes: [...trust.notes] }
   await recordVerification(database, actor, startedAt, report, objects)
   return report
 }
@@ -102,17 +106,15 @@ export async function verifyCopy(
   })
 }
 
-/** Every checkpoint of a log outside the database: published ones and those of witnesses. */
-async function* externalNotes(
-  database: Database,
-  actor: Actor,
+/** Every checkpoint of a log that is kept outside the database. */
+async function* elsewhere(
   store: ObjectStore,
+  trust: Trust,
   log: string,
   from: bigint,
-  onAway: (witness: string, error: AkashiError) => void,
 ): AsyncIterable<string | ListedCheckpoint> {
   yield* publishedNotes(store, log, from)
-  yield* witnessedNotes(database, actor, log, onAway)
+  yield* witnessedNotes(trust, log)
 }
 
 /**
@@ -162,52 +164,36 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
     'ledger.verify': verification(parts, 'full'),
     'ledger.verify_incremental': verification(parts, 'incremental'),
     'ledger.scrub': verification(parts, 'scrub'),
-    'ledger.watch': async ({ worker, actor }) => {
+    'ledger.watch': async ({ worker, actor, signal }) => {
       const { triggers, catalog, holders } = await watchLedger(worker, actor)
       const wrong = [
         ...triggers.map(({ table, problem }) => `${table}: ${problem}`),
         ...catalog.map(({ object, detail }) => `${object}: ${detail}`),
         ...holders.map(describeHolder),
+        ...(await watchSealing(worker, actor, { signal })).map(
+          ({ subject, detail }) => `${subject}: ${detail}`,
+        ),
         ...(await watchLeaderLocks(worker, actor)).map(describeLeaderLock),
       ]
       if (wrong.length > 0) {
         throw new AkashiError('conflict', wrong.join('; '), {
-          hint: 'run akashi verify; undo the change, or end the named transaction or session',
+          hint: 'run akashi verify; undo the change, end the named transaction or session, or see docs/runbooks/ledger.md',
         })
       }
       return {}
     },
     'ledger.publish': async ({ worker, actor, log, signal }) => {
-      const opened = await openEpochsWhereNeeded(worker, actor, parts.keyring, parts.store)
+      const { opened, failed } = await openEpochsWhereNeeded(worker, actor, parts.keyring, parts.store)
       for (const { log: name, epoch, cause, reason } of opened) {
         log.error({ log: name, epoch, cause, reason }, 'the log continues in a new epoch')
       }
-      return {
+      const done = {
         opened: opened.map(({ log: name, epoch, cause }) => ({ log: name, epoch, cause })),
-        published: await publishCheckpoints(worker, actor, parts.store),
+        published: await publishCheckpoints(worker, actor, parts.store, new Set(failed.keys())),
         cosigned: await submitToWitnesses(worker, actor, log, signal),
       }
+      for (const error of failed.values()) throw error
+      return done
     },
   }
-}
-
-/** Seals committed rows continuously, in one process at a time. */
-export function sealLoop(options: {
-  readonly worker: Database
-  readonly keyring: Keyring
-  readonly signal: AbortSignal
-  readonly log: Log
-}): Loop {
-  const { worker, keyring, signal, log } = options
-  return runLoop({
-    name: 'seal',
-    worker,
-    intervalMs: SEAL_INTERVAL_MS,
-    signal,
-    log,
-    work: async (context) => {
-      for (const definition of logs)
-        await seal(context.worker, context.actor, keyring, definition, context.signal)
-    },
-  })
 }

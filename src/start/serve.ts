@@ -79,6 +79,7 @@ export async function work(
       ownership,
       data: undefined,
       scratch: scratchPlace(settings),
+      policy: settings.policy,
       clamdUrl: settings.clamdUrl,
       log,
       signal,

@@ -18,6 +18,7 @@ export type Settings = Pick<
   | 'keysPassphrase'
   | 'redisUrl'
   | 'clamdUrl'
+  | 'policy'
   | 'poolSize'
   | 'statementTimeoutMs'
   | 'publicUrl'

@@ -59,6 +59,7 @@ export async function up(options: UpOptions): Promise<void> {
       ownership,
       data: settings.data,
       scratch: scratchPlace(settings),
+      policy: settings.policy,
       clamdUrl: settings.clamdUrl,
       log,
       signal: AbortSignal.any([signal, stopping.signal]),

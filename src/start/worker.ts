@@ -26,6 +26,8 @@ export interface WorkerParts {
   readonly worker: Database
   readonly keyring: Keyring
   readonly store: ObjectStore
+  /** File of the policy that verification follows; see the setting. */
+  readonly policy: string | undefined
   readonly ownership: StoreOwnership
   /** Data folder of an embedded server; undefined where it runs elsewhere. */
   readonly data: string | undefined
@@ -40,7 +42,19 @@ export interface WorkerParts {
 
 /** Runs the background work: the sealer, the scheduled jobs, file inspection and backups. Any number of processes can run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
-  const { connections, worker: pool, keyring, store, ownership, data, scratch, clamdUrl, log, signal } = parts
+  const {
+    connections,
+    worker: pool,
+    keyring,
+    store,
+    policy,
+    ownership,
+    data,
+    scratch,
+    clamdUrl,
+    log,
+    signal,
+  } = parts
   await sweepScratch(scratch)
   const source = {
     url: connections.directUrl('backup'),
@@ -52,7 +66,7 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
     tasks: {
       ...lifecycleTasks,
       // A copy that only reads must not give the running system's history another continuation.
-      ...whenOwned(ownership, ledgerTasks({ keyring, store }), ['ledger.publish']),
+      ...whenOwned(ownership, ledgerTasks({ keyring, store, policy }), ['ledger.publish']),
       ...whenOwned(ownership, archiveTasks(store, keyring)),
       ...whenOwned(ownership, backupTasks({ keyring, store, source, scratch })),
       ...chatTasks(store),

@@ -104,7 +104,7 @@ async function putBack(): Promise<void> {
 
 describe('a database that continues what it published', () => {
   it('stays in its epoch', async () => {
-    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toEqual([])
+    expect((await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).opened).toEqual([])
     expect(await trailHead()).toMatchObject({ epoch: 1 })
   })
 })
@@ -120,7 +120,7 @@ describe('a database that was put back', () => {
     await putBack()
     const old = await trailHead()
     expect(details(await verify())).toEqual([expect.stringContaining('its end was cut off')])
-    const opened = await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)
+    const { opened } = await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)
     expect(opened).toMatchObject([
       { log: 'audit_logs', epoch: 2, cause: 'older', previousSize: published, commonSize: old.size },
     ])
@@ -132,7 +132,7 @@ describe('a database that was put back', () => {
     expect(rows).toEqual([{ severity: 'critical', lost: String(published - old.size) }])
     expect(await trailHead()).toMatchObject({ epoch: 2 })
     expect((await trailHead()).origin).not.toBe(old.origin)
-    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toEqual([])
+    expect((await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).opened).toEqual([])
   })
 
   it('seals and publishes on, and still says what was given up', async () => {
@@ -159,7 +159,7 @@ describe('a database that was put back', () => {
     await publishCheckpoints(worker, tester, store)
     expect(details(await verify())).toEqual([])
     expect(details(await verify('incremental'))).toEqual([])
-    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toEqual([])
+    expect((await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).opened).toEqual([])
   })
 
   it('is found again when it is put back to before an epoch', async () => {
@@ -171,11 +171,13 @@ describe('a database that was put back', () => {
     expect(details(await verify()).join()).toContain(
       'an epoch was published that this database does not know',
     )
-    const [opened] = await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)
+    const {
+      opened: [opened],
+    } = await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)
     expect(opened).toMatchObject({ epoch: 2, cause: 'older' })
     expect(opened?.givenUp).toHaveLength(2)
     expect(opened?.commonSize).toBe(opened?.size)
-    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toEqual([])
+    expect((await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).opened).toEqual([])
     await openEpoch(worker, tester, ledger.keyring, store, 'accepted')
     await write(100, 105)
     await publishCheckpoints(worker, tester, store)
@@ -193,7 +195,9 @@ describe('a database whose history was written anew', () => {
     await write(300, 309)
     expect((await trailHead()).size).toBe(size)
     await expect(publishCheckpoints(worker, tester, store)).rejects.toMatchObject({ code: 'integrity' })
-    const [opened] = await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)
+    const {
+      opened: [opened],
+    } = await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)
     expect(opened).toMatchObject({ cause: 'conflict', previousSize: size, commonSize: size - 10n })
     expect(details(await verify())).toEqual([expect.stringContaining('gave up 10 published entries')])
     await openEpoch(worker, tester, ledger.keyring, store, 'accepted')

@@ -131,7 +131,7 @@ describe('a logical restore', () => {
         "create table public.shop (id int primary key); select akashi_audit.protect('public.shop'); insert into public.shop values (1)",
       )
       await expect(sealAll(second)).rejects.toMatchObject({ code: 'conflict' })
-      const opened = await openEpochsWhereNeeded(second.worker, tester, keyring, store)
+      const { opened } = await openEpochsWhereNeeded(second.worker, tester, keyring, store)
       expect(opened.find(({ log }) => log === 'audit_logs')).toMatchObject({ epoch: 2, cause: 'moved' })
       expect(await details(second)).toEqual([])
 
@@ -233,7 +233,7 @@ describe('a physical restore', () => {
       await rename(`${place}-older`, place)
       running = await start(dataDir)
       expect((await details(running)).join()).toContain('its end was cut off')
-      const opened = await openEpochsWhereNeeded(running.worker, tester, keyring, store)
+      const { opened } = await openEpochsWhereNeeded(running.worker, tester, keyring, store)
       expect(opened.find(({ log }) => log === 'audit_logs')).toMatchObject({
         cause: 'older',
         previousSize: lost?.size,

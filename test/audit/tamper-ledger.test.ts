@@ -462,7 +462,7 @@ describe('a head that claims another cluster', () => {
       session.query("update akashi_audit.ledger_heads set system_identifier = 1 where log = 'audit_logs'"),
     )
     await expect(seal(worker, tester, ledger.keyring, auditLogs)).rejects.toMatchObject({ code: 'conflict' })
-    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toMatchObject([
+    expect((await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).opened).toMatchObject([
       { log: 'audit_logs', cause: 'moved' },
     ])
     expect(await ledger.problems({ published })).toEqual([])

@@ -101,6 +101,7 @@ describe('flags', () => {
 
   /** What a command demands before it reads its configuration. */
   const demanded: Readonly<Record<string, readonly string[]>> = {
+    'audit check': ['proof.json'],
     'witness serve': ['--name', 'example.org/w', '--log', 'x'],
     '': ['status'],
   }

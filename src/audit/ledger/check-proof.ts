@@ -1,10 +1,11 @@
 /** Checks a proof bundle with public keys alone: no database, no network. */
 import { AkashiError, given } from '../../foundation/index.ts'
-import { type VerifierKey, verifyNote } from '../../keys/index.ts'
+import { cosignedAt, type VerifierKey, verifyNote } from '../../keys/index.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import { entryHash } from './encoding.ts'
 import { type LogDefinition, logs } from './logs.ts'
 import { leafHash, rootFromInclusion } from './merkle.ts'
+import { type Policy, quorumMet } from './policy/policy.ts'
 import { isExact, type ProofBundle, proofBundle } from './proof-bundle.ts'
 
 /** What a bundle proves: the row of this id was in the log when it had this size. */
@@ -44,6 +45,44 @@ export function checkProof(bundle: unknown, keys: readonly VerifierKey[]): Prove
   const { id, created_at: at } = row
   if (typeof id !== 'string' || typeof at !== 'string') throw wrong('its row has no id and no time')
   return { log: name, position, size: size.toString(), origin, id, at }
+}
+
+/** What a bundle proves under a policy. */
+export interface ProvenByPolicy extends Proven {
+  /** Names of the policy's witnesses whose cosignatures of the checkpoint are valid. */
+  readonly cosignedBy: readonly string[]
+  /** Names of those whose cosignatures this Node.js cannot check. */
+  readonly notChecked: readonly string[]
+}
+
+/**
+ * The same with the keys that a policy pins, and its quorum over the checkpoint of the bundle.
+ *
+ * @throws AkashiError integrity naming what is wrong, whatever it is
+ */
+export function checkProofByPolicy(bundle: unknown, policy: Policy): ProvenByPolicy {
+  const proven = checkProof(bundle, policy.logs)
+  const { checkpoint } = parseBundle(bundle)
+  const cosignedBy: string[] = []
+  const notChecked: string[] = []
+  for (const { name, key } of policy.witnesses) {
+    try {
+      if (cosignedAt(checkpoint, key) !== null) cosignedBy.push(name)
+    } catch (cause) {
+      if (!(cause instanceof AkashiError)) throw cause
+      if (cause.code !== 'unsupported') throw wrong(`the cosignature of ${name} is not valid`, cause)
+      notChecked.push(name)
+    }
+  }
+  if (!quorumMet(policy.quorum, ({ name }) => cosignedBy.includes(name))) {
+    const by = cosignedBy.length === 0 ? 'no witness of the policy' : cosignedBy.join(', ')
+    const without =
+      notChecked.length === 0
+        ? ''
+        : `; not checked, because this Node.js has no ML-DSA-44: ${notChecked.join(', ')}`
+    throw wrong(`its checkpoint is cosigned by ${by}, which is not the quorum${without}`)
+  }
+  return { ...proven, cosignedBy, notChecked }
 }
 
 function parseBundle(bundle: unknown): ProofBundle {

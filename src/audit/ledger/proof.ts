@@ -1,5 +1,6 @@
 /** Proofs that a row is in the ledger, and that one checkpoint continues another. */
 import { AkashiError } from '../../foundation/index.ts'
+import { formatNote, type NoteSignature, parseNote } from '../../keys/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { recordAccess } from '../trail/access.ts'
 import { entryHash } from './encoding.ts'
@@ -70,15 +71,47 @@ async function prove(session: Session, log: LogDefinition, rowId: string): Promi
       hint: 'run akashi verify',
     })
   }
-  const path = await inclusionProof(BigInt(entry.position), head.size, nodesOf(session, head))
+  const position = BigInt(entry.position)
+  const { size, note } = (await cosignedCheckpoint(session, head, position)) ?? {
+    size: head.size,
+    note: head.note,
+  }
+  const path = await inclusionProof(position, size, nodesOf(session, head))
   return {
     version: BUNDLE_VERSION,
     log: log.log,
     row,
     position: entry.position,
     proof: path.map((hash) => hash.toString('base64')),
-    checkpoint: head.note,
+    checkpoint: note,
   }
+}
+
+/** The checkpoint that covers a position and that most witnesses cosigned, with all their signatures. */
+async function cosignedCheckpoint(
+  session: Session,
+  { log, epoch, size }: Head,
+  position: bigint,
+): Promise<{ size: bigint; note: string } | null> {
+  const { rows } = await session.query<{ size: string; notes: string[] }>(
+    `select size::text, array_agg(note order by witness) as notes from akashi_audit.ledger_cosignatures
+     where log = $1 and epoch = $2 and size > $3::bigint and size <= $4::bigint
+     group by size order by count(*) desc, size desc limit 1`,
+    [log, epoch, position.toString(), size.toString()],
+  )
+  const [row] = rows
+  const [first] = row?.notes ?? []
+  if (row === undefined || first === undefined) return null
+  const { text, signatures } = parseNote(first)
+  const seen = new Map(signatures.map((signature) => [signatureName(signature), signature]))
+  for (const note of row.notes) {
+    for (const signature of parseNote(note).signatures) seen.set(signatureName(signature), signature)
+  }
+  return { size: BigInt(row.size), note: formatNote({ text, signatures: [...seen.values()] }) }
+}
+
+function signatureName({ name, hash }: NoteSignature): string {
+  return `${name} ${Buffer.from(hash).toString('hex')}`
 }
 
 /** The row by its id, with the time of its entry to find the partition; NULLs left out. */

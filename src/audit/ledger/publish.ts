@@ -5,9 +5,9 @@
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
-import { readEpochs } from './epoch/link.ts'
+import { type Epoch, readEpochs } from './epoch/link.ts'
 import { checkpointKey, epochKey, putNote } from './published.ts'
-import { readHeads } from './store.ts'
+import { commitDurably, type Head, readHeads } from './store.ts'
 
 export interface Published {
   readonly log: string
@@ -15,41 +15,63 @@ export interface Published {
 }
 
 /**
- * Publishes every head that was not yet, and the links of its epochs. Fails with `integrity` when another
- * checkpoint of the same size is there already: the database and its published history have parted.
+ * Publishes every head that was not yet, and the links of its epochs. A log that cannot be published keeps no other from
+ * it: the first error is thrown at the end, `integrity` when another checkpoint of the same size is there already, which
+ * shows that the database does not continue its published history.
+ *
+ * @param except logs that need a new epoch first
  */
 export async function publishCheckpoints(
   database: Database,
   actor: Actor,
   store: ObjectStore,
+  except: ReadonlySet<string> = new Set(),
 ): Promise<Published[]> {
   const { heads, epochs } = await database.transaction(actor, async (session) => ({
     heads: await readHeads(session),
     epochs: await readEpochs(session),
   }))
-  for (const { log, epoch, origin, note } of epochs) {
-    if (!(await putNote(store, epochKey(log, epoch, origin), note))) {
-      throw new AkashiError('integrity', `another link was published for epoch ${epoch} of log ${log}`)
-    }
-  }
   const published: Published[] = []
-  for (const { log, epoch, origin, size, root, note } of heads) {
-    if (note === null) continue
-    if (!(await putNote(store, checkpointKey(log, origin, size), note))) {
-      throw new AkashiError(
-        'integrity',
-        `another checkpoint of size ${size} of log ${log} was published before`,
-        { hint: 'run akashi verify: the database does not continue the published history' },
-      )
+  const errors: unknown[] = []
+  for (const head of heads.filter(({ log }) => !except.has(log))) {
+    try {
+      if (await publishHead(database, actor, store, head, epochs))
+        published.push({ log: head.log, size: head.size.toString() })
+    } catch (error) {
+      errors.push(error)
     }
-    const { rowCount } = await database.transaction(actor, (session) =>
-      session.query(
-        `insert into akashi_audit.ledger_checkpoints (log, epoch, size, root, note) values ($1, $2, $3, $4, $5)
-         on conflict do nothing`,
-        [log, epoch, size.toString(), root, note],
-      ),
-    )
-    if (rowCount > 0) published.push({ log, size: size.toString() })
   }
+  if (errors.length > 0) throw errors[0]
   return published
+}
+
+/** @returns whether it was not published before */
+async function publishHead(
+  database: Database,
+  actor: Actor,
+  store: ObjectStore,
+  { log, epoch, origin, size, root, note }: Head,
+  epochs: readonly Epoch[],
+): Promise<boolean> {
+  for (const link of epochs.filter((each) => each.log === log)) {
+    if (!(await putNote(store, epochKey(log, link.epoch, link.origin), link.note)))
+      throw new AkashiError('integrity', `another link was published for epoch ${link.epoch} of log ${log}`)
+  }
+  if (note === null) return false
+  if (!(await putNote(store, checkpointKey(log, origin, size), note))) {
+    throw new AkashiError(
+      'integrity',
+      `another checkpoint of size ${size} of log ${log} was published before`,
+      { hint: 'run akashi verify: the database does not continue the published history' },
+    )
+  }
+  const { rowCount } = await database.transaction(actor, async (session) => {
+    await commitDurably(session)
+    return await session.query(
+      `insert into akashi_audit.ledger_checkpoints (log, epoch, size, root, note) values ($1, $2, $3, $4, $5)
+       on conflict do nothing`,
+      [log, epoch, size.toString(), root, note],
+    )
+  })
+  return rowCount > 0
 }

@@ -7,7 +7,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import { type Keyring, signNote, type VerifierKey, verifyNote } from '../../keys/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import type { LogDefinition } from './logs.ts'
-import { readHead } from './store.ts'
+import { commitDurably, readHead } from './store.ts'
 
 /** Position and hash of one entry in the digest. */
 const DIGEST_ITEM_BYTES = 40
@@ -68,6 +68,7 @@ export async function recordRetention(
   return await database.transaction(
     actor,
     async (session) => {
+      await commitDurably(session)
       const head = await readHead(session, log.log)
       if (head === undefined) return null
       const earlier = await readRecords(session, log.log)

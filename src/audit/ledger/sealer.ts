@@ -7,17 +7,22 @@
 import { AkashiError } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import { signNote } from '../../keys/index.ts'
-import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { type Actor, type Database, type Session, sqlState } from '../../postgres/index.ts'
 import { checkpointText } from './checkpoint.ts'
 import { postgresEntrySql } from './encoding.ts'
 import type { LogDefinition } from './logs.ts'
 import { emptyRoot, leafHash, splitHashes } from './merkle.ts'
-import { type Head, lockHead, readHead, tileReader, writeTiles } from './store.ts'
+import { countWaiting, firstWaitingRow, preferIndexes } from './next-rows.ts'
+import { commitDurably, type Head, lockHead, readHead, tileReader, writeTiles } from './store.ts'
 import { TiledTree } from './tiles.ts'
 import { isRekeyed } from './verifier-keys.ts'
+import { batchSql, SEAL_BATCH_ROWS, type Waiting, waitingRowsSql } from './waiting-rows.ts'
 
-/** Rows that one transaction of the sealer takes; bounds its memory and how long it holds the head. */
-export const SEAL_BATCH_ROWS = 10_000
+/** Milliseconds for one statement of the sealer; past it a batch is halved. */
+export const SEAL_TIMEOUT_MS = 20_000
+
+/** SQLSTATEs of a batch that is too large: time-out, a limit of PostgreSQL (1 GB of text), memory. */
+const TOO_LARGE = ['57014', '54000', '53200']
 
 export interface Sealed {
   readonly log: string
@@ -34,18 +39,96 @@ export async function seal(
   log: LogDefinition,
   signal?: AbortSignal,
 ): Promise<Sealed> {
+  const sealer = new LogSealer(keyring, log)
   let rows = 0
   for (;;) {
-    const batch = await database.transaction(actor, (session) => sealBatch(session, keyring, log), {
-      ...(signal === undefined ? {} : { signal }),
-    })
+    const batch = await sealer.next(database, actor, signal)
     rows += batch.rows
-    if (batch.rows < SEAL_BATCH_ROWS) return { log: log.log, rows, size: batch.size }
+    if (!batch.more) return { log: log.log, rows, size: batch.size }
   }
+}
+
+export interface SealedBatch {
+  readonly rows: number
+  readonly size: bigint
+  /** Whether rows are left that could be sealed now. */
+  readonly more: boolean
+}
+
+/** Seals one log batch by batch. A batch that is too large for the server is halved, down to one row. */
+export class LogSealer {
+  readonly log: LogDefinition
+  readonly #keyring: Keyring
+  #limit = SEAL_BATCH_ROWS
+
+  constructor(keyring: Keyring, log: LogDefinition) {
+    this.#keyring = keyring
+    this.log = log
+  }
+
+  /** @throws AkashiError too_large when a row cannot be sealed even alone; the message names it */
+  async next(database: Database, actor: Actor, signal?: AbortSignal): Promise<SealedBatch> {
+    const limit = this.#limit
+    try {
+      const batch = await database.transaction(
+        actor,
+        (session) => sealBatch(session, this.#keyring, this.log, limit),
+        { timeoutMs: SEAL_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) },
+      )
+      if (batch.more) this.#limit = Math.min(limit * 2, SEAL_BATCH_ROWS)
+      return batch
+    } catch (error) {
+      if (signal?.aborted === true) throw error
+      if (lacksLocks(error)) throw tooFewLocks(this.log, error)
+      if (!isTooLarge(error)) throw error
+      const tried = await countWaiting(database, actor, this.log, limit)
+      if (tried <= 1) throw await unsealable(database, actor, this.log, error)
+      this.#limit = Math.ceil(tried / 2)
+      return { rows: 0, size: 0n, more: true }
+    }
+  }
+}
+
+function isTooLarge(error: unknown): error is AkashiError {
+  return error instanceof AkashiError && TOO_LARGE.includes(sqlState(error) ?? '')
+}
+
+/** A smaller batch reads the same partitions. */
+function lacksLocks(error: unknown): boolean {
+  return error instanceof AkashiError && /out of shared memory/.test(String(error.cause))
+}
+
+function tooFewLocks(log: LogDefinition, cause: unknown): AkashiError {
+  return new AkashiError(
+    'unavailable',
+    `the server has too few locks for the partitions of ${log.schema}.${log.table}`,
+    { hint: 'raise max_locks_per_transaction, e.g. to 512, and restart PostgreSQL', cause },
+  )
+}
+
+/** Names the row that comes next. */
+async function unsealable(
+  database: Database,
+  actor: Actor,
+  log: LogDefinition,
+  cause: AkashiError,
+): Promise<AkashiError> {
+  const row = await firstWaitingRow(database, actor, log)
+  return new AkashiError(
+    'too_large',
+    `row ${row?.id} of ${log.schema}.${log.table}, of ${row?.createdAt}, cannot be sealed, and all rows after it wait: ${cause.message}`,
+    {
+      hint: 'it is larger than anything that is recorded: see who wrote it; docs/runbooks/ledger.md says how to go on',
+      detail: { log: log.log, id: row?.id },
+      cause,
+    },
+  )
 }
 
 interface Batch {
   readonly count: number
+  /** Whether it ended at its limit. */
+  readonly full: boolean
   /** Entry hashes side by side, in order. */
   readonly hashes: Buffer
   readonly lastXid: string
@@ -56,28 +139,20 @@ async function sealBatch(
   session: Session,
   keyring: Keyring,
   log: LogDefinition,
-): Promise<{ rows: number; size: bigint }> {
+  limit: number,
+): Promise<SealedBatch> {
   await session.query('select akashi_audit.assert_unfiltered($1::regclass)', [`${log.schema}.${log.table}`])
-  // A checkpoint that a crash could take back would be a fork. Waiting rows are found by their index, whatever
-  // the statistics of a table that only grows say.
-  await session.query(
-    "select set_config('synchronous_commit', 'on', true), set_config('enable_seqscan', 'off', true)",
-  )
+  // A checkpoint that a crash could take back would be a fork.
+  await commitDurably(session)
+  await preferIndexes(session)
   // Locking the head writes, and the sealer looks several times a second: an idle database stays idle.
   const seen = await readHead(session, log.log)
   if (seen !== undefined && !(await hasRowsBelowFrontier(session, log, seen)))
-    return { rows: 0, size: seen.size }
+    return { rows: 0, size: seen.size, more: false }
   const head = await lockHead(session, log.log, emptyRoot)
   if (await isRekeyed(keyring, head)) throw replacedKey(log)
-  return await sealRows(session, keyring, log, head, 'ended')
+  return await sealRows(session, keyring, log, head, 'ended', { limit })
 }
-
-/**
- * Which rows wait. ended: those past the frontier whose transactions had all ended. all: whatever is past it, which
- * is right only while nobody can write. moved: what another cluster wrote after the floor without an entry; its
- * transactions count anew, and so lie before the frontier.
- */
-type Waiting = 'ended' | 'all' | 'moved'
 
 /** Takes one batch into the tree of a locked head. */
 export async function sealRows(
@@ -86,9 +161,10 @@ export async function sealRows(
   log: LogDefinition,
   head: Head,
   which: Waiting,
-): Promise<{ rows: number; size: bigint }> {
-  const batch = await takeEntries(session, log, head, which)
-  if (batch === undefined) return { rows: 0, size: head.size }
+  { limit = SEAL_BATCH_ROWS, until = '0' }: { readonly limit?: number; readonly until?: string } = {},
+): Promise<SealedBatch> {
+  const batch = await takeEntries(session, log, head, which, limit, until)
+  if (batch === undefined) return { rows: 0, size: head.size, more: false }
   const tree = new TiledTree(head.size, tileReader(session, log.log))
   await tree.append(splitHashes(batch.hashes).map(leafHash))
   await writeTiles(session, log.log, tree.changed())
@@ -105,7 +181,7 @@ export async function sealRows(
      set size = $2, root = $3, note = $4, last_xid = $5, last_seq = $6, sealed_at = clock_timestamp(),
          system_identifier = case when ledger_heads.size > 0 then coalesce(ledger_heads.system_identifier, own.system_identifier)
                                   else own.system_identifier end,
-         timeline = coalesce(ledger_heads.timeline, own.timeline)
+         timeline = case when ledger_heads.size > 0 then coalesce(ledger_heads.timeline, own.timeline) else own.timeline end
      from akashi_audit.system_identity() own
      where log = $1`,
     [
@@ -117,7 +193,7 @@ export async function sealRows(
       which === 'moved' ? head.lastSeq : batch.lastSeq,
     ],
   )
-  return { rows: batch.count, size: tree.size }
+  return { rows: batch.count, size: tree.size, more: batch.full }
 }
 
 /** An epoch has one key. */
@@ -127,38 +203,30 @@ function replacedKey({ log }: LogDefinition): AkashiError {
   })
 }
 
-/** Fails in a cluster that is not the head's: its numbers of transactions mean nothing there. */
+/**
+ * Fails in a cluster or on a timeline that is not the head's: what was sealed there and is not here may have been
+ * published under the same origin, and in another cluster its numbers of transactions mean nothing.
+ */
 async function hasRowsBelowFrontier(session: Session, log: LogDefinition, head: Head): Promise<boolean> {
-  const { rows } = await session.query<{ found: boolean; cluster: string }>(
-    `select exists (${waitingRowsSql(log, '$1', '$2', '$3', 'ended')}) as found, own.system_identifier::text as cluster
+  const { rows } = await session.query<{ found: boolean; cluster: string; timeline: number | null }>(
+    `select exists (${waitingRowsSql(log, 'ended', { xid: '$1', seq: '$2', floor: '$3', until: '' })}) as found,
+            own.system_identifier::text as cluster, own.timeline
      from akashi_audit.system_identity() own`,
     [head.lastXid, head.lastSeq, head.seqFloor],
   )
   const [row] = rows
-  if (head.size > 0n && head.systemIdentifier !== null && row?.cluster !== head.systemIdentifier) {
-    throw new AkashiError(
-      'conflict',
-      `log ${log.log} was sealed in another cluster: it needs a new epoch here`,
-      {
-        hint: 'the worker opens one when it publishes, within a minute; or run akashi audit epoch',
-      },
-    )
-  }
+  const { systemIdentifier, timeline } = head
+  if (head.size > 0n && systemIdentifier !== null && row?.cluster !== systemIdentifier)
+    throw elsewhere(log, 'in another cluster')
+  if (head.size > 0n && timeline !== null && row?.timeline != null && row.timeline !== timeline)
+    throw elsewhere(log, `on timeline ${timeline}, and this is timeline ${row.timeline}`)
   return row?.found === true
 }
 
-/** Rows behind (xid, seq) that were written in this epoch. */
-function waitingRowsSql(log: LogDefinition, xid: string, seq: string, floor: string, which: Waiting): string {
-  if (which === 'moved') {
-    return `
-      select r.* from ${log.schema}.${log.table} r
-      where (r.xid, r.seq) <= (${xid}::xid8, ${seq}::bigint) and r.seq > ${floor}::bigint
-        and not exists (select from akashi_audit.ledger_entries e where e.log = '${log.log}' and e.row_id = r.id)`
-  }
-  return `
-      select r.* from ${log.schema}.${log.table} r
-      where (r.xid, r.seq) > (${xid}::xid8, ${seq}::bigint) and r.seq > ${floor}::bigint
-        ${which === 'all' ? '' : 'and r.xid < (select pg_snapshot_xmin(pg_current_snapshot()))'}`
+function elsewhere(log: LogDefinition, where: string): AkashiError {
+  return new AkashiError('conflict', `log ${log.log} was sealed ${where}: it needs a new epoch here`, {
+    hint: 'the worker opens one when it publishes, within a minute; or run akashi audit epoch',
+  })
 }
 
 async function takeEntries(
@@ -166,14 +234,17 @@ async function takeEntries(
   log: LogDefinition,
   head: Head,
   which: Waiting,
+  limit: number,
+  until: string,
 ): Promise<Batch | undefined> {
   const { rows } = await session.query<Batch>(takeEntriesSql(log, which), [
     log.log,
     head.lastXid,
     head.lastSeq,
     head.size.toString(),
-    SEAL_BATCH_ROWS,
+    limit,
     head.seqFloor,
+    ...(which === 'ended' ? [] : [until]),
   ])
   const batch = rows[0]
   return batch === undefined || batch.count === 0 ? undefined : batch
@@ -183,11 +254,7 @@ async function takeEntries(
 function takeEntriesSql(log: LogDefinition, which: Waiting): string {
   const entry = postgresEntrySql(log)
   return `
-    with batch as (
-${waitingRowsSql(log, '$2', '$3', '$6', which)}
-      order by r.xid, r.seq
-      limit $5
-    ), hashed as materialized (
+    with ${batchSql(log, which)}, hashed as materialized (
       select id, created_at, xid, seq, ${entry.hash} as entry_hash,
              row_number() over (order by xid, seq) as place
       from (select r.id, r.created_at, r.xid, r.seq, ${entry.texts} from batch r offset 0) t
@@ -196,6 +263,7 @@ ${waitingRowsSql(log, '$2', '$3', '$6', which)}
       select $1, $4::bigint + place - 1, id, created_at, entry_hash from hashed order by place
     )
     select count(*)::integer as count,
+           count(*) >= (select n from taken) as full,
            string_agg(entry_hash, ''::bytea order by place) as hashes,
            (array_agg(xid::text order by place desc))[1] as "lastXid",
            (array_agg(seq::text order by place desc))[1] as "lastSeq"

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { RecordAsOfQuery, RecordQuery, RecordVersion } from '../../audit/index.ts'
 import { AkashiError, errno, parseTableName } from '../../foundation/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
+import { SettingOption } from '../setting-option.ts'
 import type { ExitStatus } from '../world.ts'
 import { ledgerLists } from './audit-ledger.ts'
 import { limitOf, moreOf } from './pages.ts'
@@ -182,14 +183,25 @@ function check(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('check')
     .argument('<file>', 'a proof printed by audit prove')
-    .requiredOption('--key <key...>', 'one or more verifier keys, as printed by audit key')
-    .description('verify a proof with the public key alone, without database or network')
+    .option('--key <key...>', 'one or more verifier keys, as printed by audit key')
+    .addOption(new SettingOption('policy'))
+    .description('verify a proof with the public key, or a policy, alone, without database or network')
     .action((file: string) =>
       perform(async (cli) => {
-        const { checkProof } = await import('../../audit/index.ts')
+        const { checkProof, checkProofByPolicy, readPolicy } = await import('../../audit/index.ts')
         const { parseVerifierKey } = await import('../../keys/index.ts')
-        const keys = (cli.flags['key'] as readonly string[]).map((key) => parseVerifierKey(key))
-        const proven = checkProof(await readBundle(file), keys)
+        const keys = ((cli.flags['key'] ?? []) as readonly string[]).map((key) => parseVerifierKey(key))
+        const policy = keys.length > 0 ? undefined : (await cli.config()).policy
+        if (keys.length === 0 && policy === undefined) {
+          throw new AkashiError('invalid_input', 'nothing says whose signature counts', {
+            hint: 'give --key, as akashi audit key printed it, or --policy',
+          })
+        }
+        const bundle = await readBundle(file)
+        const proven =
+          policy === undefined
+            ? checkProof(bundle, keys)
+            : checkProofByPolicy(bundle, await readPolicy(policy))
         cli.print(
           { ok: true, ...proven },
           `proven: row ${proven.id} of ${proven.at} is entry ${proven.position} of ${proven.origin}, sealed when it had ${proven.size}`,

@@ -1,13 +1,14 @@
 import type { VerifyMode, VerifyReport } from '../../audit/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
+import { SettingOption } from '../setting-option.ts'
 
 /** Problems of one log shown in the text output; --json lists more. */
 const SHOWN_PROBLEMS = 50
 
-function describe({ logs }: VerifyReport): string {
-  return logs
-    .flatMap((log) => {
+function describe({ logs, notes = [] }: VerifyReport): string {
+  return [
+    ...logs.flatMap((log) => {
       const problems = log.problems.length + log.unlisted
       const shown = log.problems.slice(0, SHOWN_PROBLEMS)
       return [
@@ -23,8 +24,9 @@ function describe({ logs }: VerifyReport): string {
         ...log.unread.map(({ object, reason }) => `  not read: archived object ${object}: ${reason}`),
         ...(problems > shown.length ? [`  and ${problems - shown.length} more`] : []),
       ]
-    })
-    .join('\n')
+    }),
+    ...notes,
+  ].join('\n')
 }
 
 function modeOf(flags: Invocation['flags']): VerifyMode {
@@ -51,6 +53,7 @@ export const verify: Register = (program, perform) => {
     .option('--incremental', 'only what was sealed since the last successful verification')
     .option('--scrub', 'only the part that was verified longest ago')
     .option('--second-opinion', 'hash every row in this program as well as in the server, which takes longer')
+    .addOption(new SettingOption('policy'))
     .action(() =>
       perform(async (cli) => {
         const { verifyAndRecord } = await import('../../operations/index.ts')
@@ -65,14 +68,8 @@ export const verify: Register = (program, perform) => {
             verifyAndRecord(
               pool('worker'),
               actor,
-              { keyring, store },
-              {
-                mode,
-                secondOpinion: cli.flags['secondOpinion'] === true,
-                signal: cli.signal,
-                onAway: (witness, error) =>
-                  cli.note(`the witness ${witness} could not be reached: ${error.message}`),
-              },
+              { keyring, store, policy: config.policy },
+              { mode, secondOpinion: cli.flags['secondOpinion'] === true, signal: cli.signal },
             ),
           )
           cli.print(report, describe(report))

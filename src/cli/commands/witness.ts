@@ -56,7 +56,36 @@ export const witness: Register = (program, perform) => {
         return 0
       }),
     )
+  policy(group, perform)
   serve(group, perform)
+}
+
+function policy(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('policy')
+    .description(
+      'print today’s logs, keys and witnesses as a policy, to be kept elsewhere and given to --policy',
+    )
+    .option('--log <log>', 'this log alone, for other tools: they refuse several logs with the same key')
+    .action(() =>
+      perform(async (cli) => {
+        const { currentPolicy, logNamed, verifierKeys } = await import('../../audit/index.ts')
+        const { openKeys } = await import('../../start/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { log } = cli.flags
+        const only = log === undefined ? undefined : logNamed(String(log)).log
+        const keyring = await openKeys(await cli.config())
+        try {
+          const text = await withConnections(cli, ({ pool, actor }) =>
+            currentPolicy(pool('worker'), actor, verifierKeys(keyring), only),
+          )
+          cli.print({ policy: text }, text.trimEnd())
+          return 0
+        } finally {
+          await keyring.close()
+        }
+      }),
+    )
 }
 
 function serve(group: Command, perform: Parameters<Register>[1]): void {
@@ -70,20 +99,25 @@ function serve(group: Command, perform: Parameters<Register>[1]): void {
       '--log <key...>',
       'verifier key of each log to witness, as printed there by akashi audit key',
     )
+    .option('--algorithm <name>', 'what it signs with: ed25519 or ml-dsa-44', 'ed25519')
     .addOption(new SettingOption('port', '4181'))
     .addOption(new SettingOption('host', '127.0.0.1'))
     .action(() =>
       perform(async (cli) => {
-        const { serveWitness, witnessKey } = await import('../../audit/index.ts')
+        const { serveWitness, witnessAlgorithms, witnessKey } = await import('../../audit/index.ts')
         const { parseVerifierKey } = await import('../../keys/index.ts')
         const { openKeys } = await import('../../start/index.ts')
         const { name, log } = cli.flags
+        const algorithm = witnessAlgorithms.find((each) => each === cli.flags['algorithm'])
+        if (algorithm === undefined) {
+          throw new AkashiError('invalid_input', `a witness signs with ${witnessAlgorithms.join(' or ')}`)
+        }
         const { data, host, port, ...config } = await cli.config()
         const keyring = await openKeys({ ...config, data })
         try {
           const server = await serveWitness({
             folder: join(data, 'witness'),
-            key: await witnessKey(keyring, String(name)),
+            key: await witnessKey(keyring, String(name), algorithm),
             logs: (log as readonly string[]).map((key) => parseVerifierKey(key)),
             port,
             host,

@@ -92,6 +92,15 @@ export const configSchema = z.strictObject({
     default: '.akashi',
     path: true,
   }),
+  policy: setting({
+    schema: z.string().min(1).optional(),
+    env: 'AKASHI_POLICY',
+    accepts: 'the path of a file',
+    flag: '<file>',
+    meaning:
+      'File that pins the origins, keys and witnesses of the ledger (C2SP tlog-policy). Without it `verify` takes them from the database and keyring that it verifies.',
+    path: true,
+  }),
   host: setting({
     schema: z.string().min(1).default('127.0.0.1'),
     env: 'AKASHI_HOST',

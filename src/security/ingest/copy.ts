@@ -67,6 +67,11 @@ export class EventRowsBuilder {
   readonly #digest = createHash('sha256')
   readonly #days = new Set<string>()
 
+  /** Days so far. */
+  get days(): number {
+    return this.#days.size
+  }
+
   add(event: SecurityEvent): void {
     let row = ''
     for (const column of columns) row += `${field(event[column])}\t`

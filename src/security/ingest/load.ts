@@ -11,9 +11,13 @@ import { copyColumns, copyRows, type EventRows, EventRowsBuilder } from './copy.
 import type { ParsedBatch, Rejection } from './format.ts'
 import { retryWhileLocked } from './partitions.ts'
 
-/** Limits of one transaction in events and characters, whichever is reached first. */
+/** Limits of one transaction in events, characters and days, whichever is reached first. */
 export const LOAD_BATCH_EVENTS = 10_000
 const LOAD_BATCH_CHARACTERS = 16_777_216
+/** Days of one transaction: it locks the table of each and its indexes, and a server has some 6,400 locks by default. */
+const LOAD_BATCH_DAYS = 250
+/** Partitions that one transaction creates; each takes some ten locks. */
+const CREATED_AT_ONCE = 20
 
 /** Maximum rejections listed in a result; further ones are only counted. */
 export const MAX_REJECTIONS_LISTED = 1_000
@@ -73,12 +77,16 @@ export async function loadEvents(
   const rejected: Rejection[] = []
   let waiting = new EventRowsBuilder()
   const knownDays = new Set<string>()
+  let created: Promise<unknown> = Promise.resolve()
   const underWay = new Set<Promise<void>>()
   const failures: unknown[] = []
 
   const store = async (batch: EventRows) => {
     try {
-      await createPartitions(database, actor, batch, knownDays)
+      // One batch after the other: they would wait for each other's locks.
+      const own = created.then(() => createPartitions(database, actor, batch, knownDays))
+      created = own.catch(() => undefined)
+      await own
       // Read after the await, so that concurrent batches are counted.
       const added = await storeBatch(database, actor, batch, options)
       stored += added
@@ -105,7 +113,7 @@ export async function loadEvents(
       rejected.push(...batch.rejected.slice(0, MAX_REJECTIONS_LISTED - rejected.length))
       for (const { event } of batch.events) {
         waiting.add(event)
-        if (waiting.events >= LOAD_BATCH_EVENTS || waiting.characters >= LOAD_BATCH_CHARACTERS) await flush()
+        if (isFull(waiting)) await flush()
       }
       options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
     }
@@ -118,24 +126,36 @@ export async function loadEvents(
   return { read, accepted, rejected, rejectedTotal, stored, known: events - stored }
 }
 
-/** Creates the partitions of a batch in a separate transaction, so that its locks are not held while rows load. */
+function isFull({ events, characters, days }: EventRowsBuilder): boolean {
+  return events >= LOAD_BATCH_EVENTS || characters >= LOAD_BATCH_CHARACTERS || days >= LOAD_BATCH_DAYS
+}
+
+/**
+ * Creates the partitions of a batch in separate transactions, so that their locks are not held while rows load, and few at
+ * a time, so that they are few.
+ */
 async function createPartitions(
   database: Database,
   actor: Actor,
   batch: EventRows,
   known: Set<string>,
 ): Promise<void> {
-  const missing = batch.days.filter((day) => !known.has(day))
-  if (missing.length === 0) return
-  await retryWhileLocked(() =>
-    database.transaction(actor, (session) =>
-      session.query(
-        `select akashi_lifecycle.create_partitions('akashi_security.security_events', day, day) from unnest($1::timestamptz[]) day`,
-        [missing.map((day) => `${day}T00:00:00Z`)],
+  const missing = batch.days.filter((day) => !known.has(day)).sort()
+  for (let first = 0; first < missing.length; first += CREATED_AT_ONCE) {
+    const days = missing.slice(first, first + CREATED_AT_ONCE)
+    await retryWhileLocked(() =>
+      database.transaction(
+        actor,
+        (session) =>
+          session.query(
+            "select akashi_lifecycle.create_partitions('akashi_security.security_events', $1::timestamptz[])",
+            [days.map((day) => `${day}T00:00:00Z`)],
+          ),
+        { timeoutMs: LOAD_TIMEOUT_MS },
       ),
-    ),
-  )
-  for (const day of missing) known.add(day)
+    )
+    for (const day of days) known.add(day)
+  }
 }
 
 /** Returns how many events of the batch were new. */

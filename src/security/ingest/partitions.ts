@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SQLSTATE, sqlState } from '../../postgres/index.ts'
 
 /** Attaching a partition needs the lock of its table immediately; number of attempts. */
-const ATTEMPTS = 10
+const ATTEMPTS = 40
 const PAUSE_MS = 500
 
 /** Runs a transaction that may create partitions; retries while another transaction locks the table. */

@@ -7,23 +7,20 @@ import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { checkpointText } from '../checkpoint.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import { emptyRoot } from '../merkle.ts'
-import {
-  body,
-  branchOf,
-  checkpointKey,
-  originOn,
-  publishedBranches,
-  publishedSizes,
-  readNote,
-} from '../published.ts'
-import { SEAL_BATCH_ROWS, sealRows } from '../sealer.ts'
-import { type Head, lockHead, readHead, readLogHeads } from '../store.ts'
+import { originOn } from '../published.ts'
+import { sealRows } from '../sealer.ts'
+import { commitDurably, type Head, lockHead, readHead, readLogHeads } from '../store.ts'
 import { isRekeyed } from '../verifier-keys.ts'
+import { findCause, type Occasion } from './cause.ts'
+import { betweenWriters, type Fence, fenceLog } from './fence.ts'
 import { sharedHistory } from './history.ts'
-import { type Epoch, type EpochCause, isKnown, linkText, lostEntries, readEpochs } from './link.ts'
+import { type Epoch, linkText, lostEntries, readEpochs } from './link.ts'
 
 /** Random bytes in the name of an epoch: two restores of one backup never share a name. */
 const BRANCH_BYTES = 8
+
+/** Milliseconds for one statement that seals what the last epoch left. */
+const EPOCH_TIMEOUT_MS = 600_000
 
 /**
  * Opens a new epoch of every log that has a head, by order: after a restore, or to accept one that opened by
@@ -38,9 +35,11 @@ export async function openEpoch(
   keyring: Keyring,
   store: ObjectStore,
   reason: string,
-): Promise<Epoch[]> {
+): Promise<readonly Epoch[]> {
   requireReason(reason)
-  return await openWhere(database, actor, keyring, store, () => Promise.resolve({ cause: 'ordered', reason }))
+  return allOpened(
+    await openWhere(database, actor, keyring, store, () => Promise.resolve({ cause: 'ordered', reason })),
+  )
 }
 
 /**
@@ -53,7 +52,7 @@ export async function openEpochsWhereNeeded(
   actor: Actor,
   keyring: Keyring,
   store: ObjectStore,
-): Promise<Epoch[]> {
+): Promise<Opened> {
   return await openWhere(
     database,
     actor,
@@ -86,8 +85,10 @@ export async function rotateCheckpointKey(
   const rekeyed = await Promise.all(heads.map((head) => isRekeyed(keyring, head)))
   const resumed = rekeyed.includes(true)
   const { id } = await (resumed ? keyring.ensure('checkpoint') : keyring.rotate('checkpoint'))
-  const epochs = await openWhere(database, actor, keyring, store, async (head) =>
-    (await isRekeyed(keyring, head)) ? { cause: 'rekeyed', reason } : null,
+  const epochs = allOpened(
+    await openWhere(database, actor, keyring, store, async (head) =>
+      (await isRekeyed(keyring, head)) ? { cause: 'rekeyed', reason } : null,
+    ),
   )
   return { keyId: id, resumed, epochs }
 }
@@ -98,9 +99,16 @@ function requireReason(reason: string): void {
   }
 }
 
-interface Occasion {
-  readonly cause: EpochCause
-  readonly reason: string
+export interface Opened {
+  readonly opened: readonly Epoch[]
+  /** Logs that need an epoch and have none yet, with the reason. The others go on. */
+  readonly failed: ReadonlyMap<string, AkashiError>
+}
+
+/** The epochs, or the first failure after all were tried. */
+function allOpened({ opened, failed }: Opened): readonly Epoch[] {
+  for (const error of failed.values()) throw error
+  return opened
 }
 
 async function openWhere(
@@ -109,46 +117,73 @@ async function openWhere(
   keyring: Keyring,
   store: ObjectStore,
   occasionFor: (head: Head, epochs: readonly Epoch[]) => Promise<Occasion | null>,
-): Promise<Epoch[]> {
+): Promise<Opened> {
   const opened: Epoch[] = []
+  const failed = new Map<string, AkashiError>()
   for (const log of logs) {
-    const { head, epochs } = await database.transaction(actor, async (session) => ({
-      head: await readHead(session, log.log),
-      epochs: await readEpochs(session, log.log),
-    }))
-    if (head === undefined || head.note === null) continue
-    const occasion = await occasionFor(head, epochs)
-    if (occasion === null) continue
-    const { latest, common, unknown } = await sharedHistory(database, actor, store, head, epochs)
-    const sealedSeq = await lastSealedSeq(database, actor, log, head)
-    const key = await keyring.ensure('checkpoint')
-    const epoch = await database.transaction(
+    try {
+      const epoch = await openWhereNeeded(database, actor, keyring, store, log, occasionFor)
+      if (epoch !== null) opened.push(epoch)
+    } catch (error) {
+      if (!(error instanceof AkashiError)) throw error
+      failed.set(log.log, error)
+    }
+  }
+  return { opened, failed }
+}
+
+async function openWhereNeeded(
+  database: Database,
+  actor: Actor,
+  keyring: Keyring,
+  store: ObjectStore,
+  log: LogDefinition,
+  occasionFor: (head: Head, epochs: readonly Epoch[]) => Promise<Occasion | null>,
+): Promise<Epoch | null> {
+  const { head, epochs } = await database.transaction(actor, async (session) => ({
+    head: await readHead(session, log.log),
+    epochs: await readEpochs(session, log.log),
+  }))
+  if (head === undefined || head.note === null) return null
+  const occasion = await occasionFor(head, epochs)
+  if (occasion === null) return null
+  const { latest, common, unknown } = await sharedHistory(database, actor, store, head, epochs)
+  const sealedSeq = await lastSealedSeq(database, actor, log, head)
+  const key = await keyring.ensure('checkpoint')
+  return await betweenWriters(log, () =>
+    database.transaction(
       actor,
       async (session) => {
-        const floor = await holdLog(session, log)
+        await commitDurably(session)
         const locked = await lockHead(session, log.log, emptyRoot)
         // Another process was faster.
         if (locked.epoch !== head.epoch) return null
+        const fence = await fenceLog(session, log)
         const previous = latest !== null && latest.size > locked.size ? latest : locked
         const moved = sealedSeq === null ? locked : { ...locked, seqFloor: sealedSeq }
-        const all = sealedSeq === null ? locked : await sealRest(session, keyring, log, moved, 'moved')
-        const begun = await sealRest(session, keyring, log, { ...all, seqFloor: locked.seqFloor }, 'all')
-        return await begin(session, keyring, key.id, begun, floor, {
+        const all =
+          sealedSeq === null ? locked : await sealRest(session, keyring, log, moved, 'moved', fence.floor)
+        const begun = await sealRest(
+          session,
+          keyring,
+          log,
+          { ...all, seqFloor: locked.seqFloor },
+          'before',
+          fence.floor,
+        )
+        return await begin(session, keyring, key.id, begun, fence, {
           ...occasion,
           previousOrigin: previous.origin,
           previousSize: previous.size,
           previousRoot: previous.root,
-          // Without a conflict everything is shared, what was sealed since we looked included.
+          // Without a conflict everything is shared, what was sealed meanwhile included.
           commonSize: common === head.size ? locked.size : common,
           givenUp: unknown,
         })
       },
-      { retries: 0 },
-    )
-    if (epoch === null) continue
-    opened.push(epoch)
-  }
-  return opened
+      { retries: 0, timeoutMs: EPOCH_TIMEOUT_MS },
+    ),
+  )
 }
 
 /** The last seq that was sealed in the cluster before; null when this is the one that sealed. Reads every row. */
@@ -176,26 +211,20 @@ async function lastSealedSeq(
   )
 }
 
-async function holdLog(session: Session, log: LogDefinition): Promise<string> {
-  const { rows } = await session.query<{ floor: string }>('select akashi_audit.hold_log($1)::text as floor', [
-    log.log,
-  ])
-  return rows[0]?.floor ?? '0'
-}
-
-/** While nobody can write, every row past the frontier is committed, whatever its xid means in this cluster. */
+/** Every row up to the floor is committed, whatever its xid means in this cluster. */
 async function sealRest(
   session: Session,
   keyring: Keyring,
   log: LogDefinition,
   head: Head,
-  which: 'all' | 'moved',
+  which: 'before' | 'moved',
+  until: string,
 ): Promise<Head> {
   let now = head
   for (;;) {
-    const { rows } = await sealRows(session, keyring, log, now, which)
+    const { rows, more } = await sealRows(session, keyring, log, now, which, { until })
     if (rows > 0) now = { ...(await lockHead(session, log.log, emptyRoot)), seqFloor: head.seqFloor }
-    if (rows < SEAL_BATCH_ROWS) return now
+    if (!more) return now
   }
 }
 
@@ -207,7 +236,7 @@ async function begin(
   keyring: Keyring,
   keyId: string,
   head: Head,
-  floor: string,
+  { floor, xmin }: Fence,
   given: Given,
 ): Promise<Epoch> {
   const { log, size, root } = head
@@ -235,13 +264,12 @@ async function begin(
     ],
   )
   const checkpoint = checkpointText({ origin: epoch.origin, size, root })
-  // Whoever writes from now on has a transaction at or after this xmin, and a seq past the floor.
   await session.query(
     `update akashi_audit.ledger_heads
-     set epoch = $2, origin = $3, note = $4, seq_floor = $5, last_xid = pg_snapshot_xmin(pg_current_snapshot()), last_seq = 0,
+     set epoch = $2, origin = $3, note = $4, seq_floor = $5, last_xid = $6, last_seq = 0,
          system_identifier = own.system_identifier, timeline = own.timeline
      from akashi_audit.system_identity() own where log = $1`,
-    [log, epoch.epoch, epoch.origin, await signNote(keyring, keyId, epoch.origin, checkpoint), floor],
+    [log, epoch.epoch, epoch.origin, await signNote(keyring, keyId, epoch.origin, checkpoint), floor, xmin],
   )
   await session.query('select akashi_audit.alert_ledger_epoch($1)', [
     JSON.stringify({
@@ -257,39 +285,4 @@ async function begin(
     }),
   ])
   return epoch
-}
-
-async function findCause(
-  database: Database,
-  actor: Actor,
-  store: ObjectStore,
-  head: Head,
-  epochs: readonly Epoch[],
-): Promise<Occasion | null> {
-  const { log, origin, size, note } = head
-  for (const { branch } of await publishedBranches(store, log)) {
-    if (!isKnown(epochs, head, originOn(origin, branch))) {
-      return { cause: 'older', reason: `epoch ${branch} was published, the database does not know it` }
-    }
-  }
-  for await (const later of publishedSizes(store, log, branchOf(origin), size + 1n)) {
-    return { cause: 'older', reason: `size ${later.size} was published, the database has ${size} entries` }
-  }
-  const published = await readNote(store, checkpointKey(log, origin, size))
-  if (published !== undefined && note !== null && body(published) !== body(note)) {
-    return { cause: 'conflict', reason: `another checkpoint of size ${size} was published` }
-  }
-  const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ cluster: string; timeline: number | null }>(
-      'select system_identifier::text as cluster, timeline from akashi_audit.system_identity()',
-    ),
-  )
-  const [here] = rows
-  if (head.systemIdentifier !== null && here !== undefined && here.cluster !== head.systemIdentifier) {
-    return { cause: 'moved', reason: `cluster ${here.cluster}, sealed in ${head.systemIdentifier}` }
-  }
-  if (head.timeline !== null && here?.timeline != null && here.timeline !== head.timeline) {
-    return { cause: 'moved', reason: `timeline ${here.timeline}, sealed in ${head.timeline}` }
-  }
-  return null
 }

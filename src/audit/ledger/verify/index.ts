@@ -4,6 +4,7 @@ import { epochKeys } from '../epoch/keys.ts'
 import { readEpochs } from '../epoch/link.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import { catalogProblems } from '../manifest/index.ts'
+import { verifyTrust } from '../policy/verify-trust.ts'
 import type { Head } from '../store.ts'
 import { verifyArchived } from './archived-rows.ts'
 import { verifyEpochs } from './epochs.ts'
@@ -100,6 +101,7 @@ async function verifyLog(
   }
   const rows = await verifyRows(session, log, head, begun, since, elsewhere, problems)
   await verifyHere(session, log, head, from, options.secondOpinion === true, problems, options.signal)
+  if (options.trust !== undefined) await verifyTrust(session, head, options.trust, problems)
   await verifyTriggers(session, log, problems)
   if (log === logs[0]) await verifyLogs(session, problems)
   return reportOf(head, from, problems, {

@@ -142,6 +142,8 @@ function cosignatureRefused(
     return cosigned.toISOString().replace('Z', '000Z') === at ? null : 'it was made at another time'
   } catch (error) {
     if (!(error instanceof AkashiError)) throw error
+    // Nothing is known of it here: the trust that was asked for says so.
+    if (error.code === 'unsupported') return null
     return error.message
   }
 }

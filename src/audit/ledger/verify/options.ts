@@ -1,4 +1,5 @@
 import type { ArchivedRows } from '../archived.ts'
+import type { Trust } from '../policy/verify-trust.ts'
 import type { ListedCheckpoint } from '../published.ts'
 import type { LogKey } from '../verifier-keys.ts'
 import type { LogReport } from './problems.ts'
@@ -20,6 +21,8 @@ export interface VerifyOptions {
   readonly catalog?: boolean
   /** Hashes every row in this program too, and not only a sample. */
   readonly secondOpinion?: boolean
+  /** What origin, keys and witnesses are compared with. */
+  readonly trust?: Trust
   /** Rows that left the database; without it an entry whose row is not there is one that was removed. */
   readonly archived?: ArchivedRows
   readonly signal?: AbortSignal

@@ -83,6 +83,8 @@ export interface VerifyReport {
   readonly mode: VerifyMode
   readonly ok: boolean
   readonly logs: readonly LogReport[]
+  /** What trust is based on, and what was not checked. */
+  readonly notes?: readonly string[]
 }
 
 /** Problems listed per log; the rest are counted. */

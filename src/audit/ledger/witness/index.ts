@@ -5,7 +5,6 @@ export {
   trustedWitnesses,
   trustWitness,
   witnessAddress,
-  witnessedNotes,
 } from './registry.ts'
 export { type ServeWitnessOptions, serveWitness, WITNESS_NOTICE, type WitnessServer } from './serve.ts'
 export {
@@ -19,4 +18,4 @@ export {
   witnessHeads,
 } from './submit.ts'
 export { Witness, type WitnessAnswer, type WitnessOptions } from './witness.ts'
-export { witnessKey } from './witness-key.ts'
+export { type WitnessAlgorithm, witnessAlgorithms, witnessKey } from './witness-key.ts'

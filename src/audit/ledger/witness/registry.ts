@@ -1,9 +1,7 @@
 import { AkashiError } from '../../../foundation/index.ts'
-import { COSIGNATURE_TYPE, parseVerifierKey } from '../../../keys/index.ts'
+import { parseCosignerKey } from '../../../keys/index.ts'
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
-import { readEpochs } from '../epoch/link.ts'
-import { readHeads } from '../store.ts'
-import { type WitnessAddress, witnessedNote } from './submit.ts'
+import type { WitnessAddress } from './submit.ts'
 
 export interface TrustedWitness {
   /** The name that it signs as. */
@@ -24,7 +22,7 @@ export async function trustWitness(
   url: string,
   key: string,
 ): Promise<TrustedWitness> {
-  const { name } = parseVerifierKey(key, COSIGNATURE_TYPE)
+  const { name } = parseCosignerKey(key)
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new AkashiError('invalid_input', 'the address of a witness is no http(s) URL', {
       hint: 'give the address that akashi witness printed where it runs',
@@ -65,38 +63,5 @@ export async function readTrusted(session: Session): Promise<TrustedWitness[]> {
 }
 
 export function witnessAddress({ url, key }: TrustedWitness): WitnessAddress {
-  return { url, key: parseVerifierKey(key, COSIGNATURE_TYPE) }
-}
-
-/**
- * The checkpoints of one log that trusted witnesses hold. A witness that is away is left out and told to
- * `onAway`: it stops nothing, and proves nothing today.
- */
-export async function* witnessedNotes(
-  database: Database,
-  actor: Actor,
-  log: string,
-  onAway: (name: string, error: AkashiError) => void,
-): AsyncIterable<string> {
-  const { heads, epochs } = await database.transaction(actor, async (session) => ({
-    heads: await readHeads(session),
-    epochs: await readEpochs(session, log),
-  }))
-  const head = heads.find((candidate) => candidate.log === log)
-  if (head === undefined) return
-  const origins = new Set([head.origin, ...epochs.map(({ previousOrigin }) => previousOrigin)])
-  for (const witness of await trustedWitnesses(database, actor)) {
-    try {
-      for (const origin of origins) {
-        const note = await witnessedNote(witnessAddress(witness), origin)
-        if (note !== null) yield note
-      }
-    } catch (error) {
-      // A key that is none is a problem of its own where verification reads what was kept.
-      const away =
-        error instanceof AkashiError && ['timeout', 'unavailable', 'invalid_input'].includes(error.code)
-      if (!away) throw error
-      onAway(witness.name, error)
-    }
-  }
+  return { url, key: parseCosignerKey(key) }
 }

@@ -1,7 +1,7 @@
 /** A witness behind HTTP, with nothing else beside it: a small server for somebody else's host. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { COSIGNATURE_TYPE, formatVerifierKey } from '../../../keys/index.ts'
+import { formatCosignerKey } from '../../../keys/index.ts'
 import { MAX_REQUEST_BYTES } from './request.ts'
 import { Witness, type WitnessOptions } from './witness.ts'
 
@@ -35,7 +35,7 @@ export interface WitnessServer {
 export async function serveWitness(options: ServeWitnessOptions): Promise<WitnessServer> {
   const { host = '127.0.0.1', onError } = options
   const witness = await Witness.open(options)
-  const verifierKey = formatVerifierKey(options.key, COSIGNATURE_TYPE)
+  const verifierKey = formatCosignerKey(options.key)
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
     (request, response) => {

@@ -5,7 +5,7 @@ import type { Actor, Database } from '../../../postgres/index.ts'
 import { parseCheckpoint } from '../checkpoint.ts'
 import { logNamed } from '../logs.ts'
 import { proveConsistency } from '../proof.ts'
-import { type Head, readHead, readHeads } from '../store.ts'
+import { commitDurably, type Head, readHead, readHeads } from '../store.ts'
 import { type RequestOptions, request } from './client.ts'
 import { formatAddCheckpoint } from './request.ts'
 import { hashOf } from './witness.ts'
@@ -221,13 +221,14 @@ async function keepCosignature(
   actor: Actor,
   own: { log: string; epoch: number; size: bigint; witness: string } & Cosigned,
 ): Promise<void> {
-  await database.transaction(actor, (session) =>
-    session.query(
+  await database.transaction(actor, async (session) => {
+    await commitDurably(session)
+    await session.query(
       `insert into akashi_audit.ledger_cosignatures (log, epoch, size, witness, note, cosigned_at) values ($1, $2, $3, $4, $5, $6)
        on conflict do nothing`,
       [own.log, own.epoch, own.size.toString(), own.witness, own.note, own.at],
-    ),
-  )
+    )
+  })
 }
 
 function readCosignature({ key }: WitnessAddress, note: string, lines: string): Cosigned {
@@ -241,11 +242,12 @@ function readCosignature({ key }: WitnessAddress, note: string, lines: string): 
       return { note: formatNote({ text, signatures: [...signatures, ...added] }), at: at.toISOString() }
     }
   } catch (cause) {
-    throw new AkashiError('integrity', `the witness ${key.name} answered with no valid cosignature`, {
+    if (cause instanceof AkashiError && cause.code === 'unsupported') throw cause
+    throw new AkashiError('integrity', `the witness ${key.name} returned no valid cosignature`, {
       cause,
     })
   }
-  throw new AkashiError('integrity', `the witness ${key.name} answered with a cosignature of another key`, {
+  throw new AkashiError('integrity', `the witness ${key.name} returned a cosignature of another key`, {
     hint: 'check the verifier key that is configured for it',
   })
 }

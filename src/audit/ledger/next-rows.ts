@@ -1,0 +1,65 @@
+/** The rows that the sealer takes next, without taking them. */
+import type { Actor, Database, Session } from '../../postgres/index.ts'
+import type { LogDefinition } from './logs.ts'
+import { readHead } from './store.ts'
+import { waitingRowsSql } from './waiting-rows.ts'
+
+/** The row that the sealer takes next; undefined when it waits for none. */
+export async function firstWaitingRow(
+  database: Database,
+  actor: Actor,
+  log: LogDefinition,
+): Promise<{ readonly id: string; readonly createdAt: string } | undefined> {
+  const rows = await selectWaiting<{ id: string; createdAt: string }>(
+    database,
+    actor,
+    log,
+    (waiting) => `select r.id, r.created_at as "createdAt" from (${waiting}) r order by r.xid, r.seq limit 1`,
+  )
+  return rows[0]
+}
+
+/** How many rows wait, counted up to `limit`. */
+export async function countWaiting(
+  database: Database,
+  actor: Actor,
+  log: LogDefinition,
+  limit: number,
+): Promise<number> {
+  const rows = await selectWaiting<{ count: number }>(
+    database,
+    actor,
+    log,
+    (waiting) =>
+      `select count(*)::integer as count from (select from (${waiting}) r order by r.xid, r.seq limit ${limit}) counted`,
+  )
+  return rows[0]?.count ?? 0
+}
+
+async function selectWaiting<R>(
+  database: Database,
+  actor: Actor,
+  log: LogDefinition,
+  select: (waiting: string) => string,
+): Promise<R[]> {
+  const { rows } = await database.transaction(
+    actor,
+    async (session) => {
+      const head = await readHead(session, log.log)
+      await preferIndexes(session)
+      const parameters = { xid: '$1', seq: '$2', floor: '$3', until: '' }
+      return await session.query<R>(select(waitingRowsSql(log, 'ended', parameters)), [
+        head?.lastXid ?? '0',
+        head?.lastSeq ?? '0',
+        head?.seqFloor ?? '0',
+      ])
+    },
+    { readOnly: true },
+  )
+  return rows
+}
+
+/** Waiting rows are found by their index, whatever the statistics of a table that only grows say. */
+export async function preferIndexes(session: Session): Promise<void> {
+  await session.query("select set_config('enable_seqscan', 'off', true)")
+}
