@@ -20,7 +20,7 @@ const PAGE_ROWS = 1_000
 const MAX_RANDOM = 2 ** 48 - 1
 
 /**
- * Compares rows with their entries from position `from` on, and answers how many. What the server found itself is not
+ * Compares rows with their entries from position `from` on, and returns how many. What the server found itself is not
  * named again.
  */
 export async function verifyHere(

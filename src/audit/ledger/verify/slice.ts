@@ -26,7 +26,7 @@ import { UnreadObjects } from './unread.ts'
 /** Tree levels that a slice spans: 2^16 entries. */
 const SLICE_LEVELS = 16
 
-/** Answers the entries whose rows are not in the database, for the caller to account for. */
+/** Returns the entries whose rows are not in the database, for the caller to account for. */
 export async function verifySlice(
   session: Session,
   log: LogDefinition,
@@ -161,7 +161,7 @@ async function sliceRows(
 
 /**
  * Accounts for entries without rows: an archived object may have them (which of its rows it is, the object's own turn
- * shows), a retention record names them, or they were removed. Answers how many were retired.
+ * shows), a retention record names them, or they were removed. Returns how many were retired.
  */
 export async function verifyMissing(
   session: Session,
