@@ -37,7 +37,9 @@ function sample(schema: JsonSchema): unknown {
   if (schema.enum !== undefined) return schema.enum[0]
   switch (schema.type) {
     case 'object':
-      return Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, of]) => [name, sample(of)]))
+      return Object.fromEntries(
+        Object.entries(schema.properties ?? {}).map(([name, of]) => [name, sample(of)]),
+      )
     case 'array':
       return schema.items === undefined ? [] : [sample(schema.items)]
     case 'integer':
@@ -49,7 +51,9 @@ function sample(schema: JsonSchema): unknown {
       return null
     case 'string':
       if (schema.format === 'uuid') return randomUUID()
-      return schema.format === 'date-time' ? new Date().toISOString() : 'a'.repeat(Math.max(3, schema.minLength ?? 0))
+      return schema.format === 'date-time'
+        ? new Date().toISOString()
+        : 'a'.repeat(Math.max(3, schema.minLength ?? 0))
     default:
       return 'x'
   }
@@ -88,7 +92,9 @@ function bodiesOf({ body }: Operation): { readonly text: string | Uint8Array; re
   const right = body === undefined ? {} : sample(schemaOf(body))
   const members = typeof right === 'object' && right !== null ? Object.keys(right) : []
   const replaced = members.flatMap((name, at) =>
-    odd.filter((_, i) => i % members.length === at % members.length || members.length < 4).map((value) => json({ ...(right as object), [name]: value })),
+    odd
+      .filter((_, i) => i % members.length === at % members.length || members.length < 4)
+      .map((value) => json({ ...(right as object), [name]: value })),
   )
   return [
     json(right),
@@ -98,14 +104,26 @@ function bodiesOf({ body }: Operation): { readonly text: string | Uint8Array; re
     { text: '['.repeat(DEEP) + ']'.repeat(DEEP), type: 'application/json' },
     { text: `{"a":${'{"a":'.repeat(DEEP / 4)}1${'}'.repeat(DEEP / 4)}}`, type: 'application/json' },
     { text: '{"a":', type: 'application/json' },
-    { text: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]), type: 'application/json; charset=utf-16' },
+    {
+      text: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]),
+      type: 'application/json; charset=utf-16',
+    },
     { text: '', type: 'application/json' },
     { text: 'a=1', type: 'application/x-www-form-urlencoded' },
     { text: '<a/>', type: 'text/xml' },
   ]
 }
 
-const partsOdd = ['%', '%00', '%ED%A0%80', '..%2f..%2f', '__proto__', 'a'.repeat(3_000), '%F0%9F%91%8D', randomUUID()]
+const partsOdd = [
+  '%',
+  '%00',
+  '%ED%A0%80',
+  '..%2f..%2f',
+  '__proto__',
+  'a'.repeat(3_000),
+  '%F0%9F%91%8D',
+  randomUUID(),
+]
 
 /** Paths with their parameters and queries replaced. */
 function pathsOf(path: string, { query }: Operation): string[] {
@@ -114,7 +132,9 @@ function pathsOf(path: string, { query }: Operation): string[] {
   const queries = [
     'x=1',
     '__proto__[a]=1',
-    ...names.flatMap((name) => ['', '-1', '%00', '%ED%A0%80', '1e400', 'あ', 'a'.repeat(2_000)].map((value) => `${name}=${value}`)),
+    ...names.flatMap((name) =>
+      ['', '-1', '%00', '%ED%A0%80', '1e400', 'あ', 'a'.repeat(2_000)].map((value) => `${name}=${value}`),
+    ),
     ...names.map((name) => `${name}=1&${name}=2`),
   ]
   const plain = fill(randomUUID())
@@ -124,34 +144,40 @@ function pathsOf(path: string, { query }: Operation): string[] {
 /** Ends the caller's session, so that nothing else would be tried. */
 const skipped = new Set(['DELETE /v1/session', 'DELETE /v1/me/sessions'])
 
-const tried = Object.entries(operations as Readonly<Record<string, Operation>>).filter(([name]) => !skipped.has(name))
+const tried = Object.entries(operations as Readonly<Record<string, Operation>>).filter(
+  ([name]) => !skipped.has(name),
+)
 
 describe('nothing that is sent makes the server fail', () => {
-  it.each(tried)('%s', async (name, operation) => {
-    const [method = '', path = ''] = name.split(' ')
-    const caller = await again('sys_admin')
-    const failures: string[] = []
-    const send = async (url: string, what: string, body?: { text: string | Uint8Array; type: string }) => {
-      try {
-        const answer = await fetch(`${origin()}${url}`, {
-          method,
-          redirect: 'manual',
-          signal: AbortSignal.timeout(LONGEST_MS),
-          headers: { ...caller.headers, ...(body === undefined ? {} : { 'content-type': body.type }) },
-          ...(body === undefined ? {} : { body: body.text as string }),
-        })
-        const text = await answer.text()
-        if (answer.status >= FAULT) failures.push(`${what}: ${answer.status} ${text.slice(0, 200)}`)
-      } catch (error) {
-        failures.push(`${what}: ${String(error)} ${String((error as Error).cause)}`)
+  it.each(tried)(
+    '%s',
+    async (name, operation) => {
+      const [method = '', path = ''] = name.split(' ')
+      const caller = await again('sys_admin')
+      const failures: string[] = []
+      const send = async (url: string, what: string, body?: { text: string | Uint8Array; type: string }) => {
+        try {
+          const answer = await fetch(`${origin()}${url}`, {
+            method,
+            redirect: 'manual',
+            signal: AbortSignal.timeout(LONGEST_MS),
+            headers: { ...caller.headers, ...(body === undefined ? {} : { 'content-type': body.type }) },
+            ...(body === undefined ? {} : { body: body.text as string }),
+          })
+          const text = await answer.text()
+          if (answer.status >= FAULT) failures.push(`${what}: ${answer.status} ${text.slice(0, 200)}`)
+        } catch (error) {
+          failures.push(`${what}: ${String(error)} ${String((error as Error).cause)}`)
+        }
       }
-    }
-    for (const url of pathsOf(path, operation)) await send(url, url.slice(0, 100))
-    if (method !== 'GET') {
-      const url = path.replaceAll(/\{[^}]+\}/g, randomUUID())
-      for (const body of bodiesOf(operation)) await send(url, String(body.text).slice(0, 100), body)
-    }
-    expect(failures).toEqual([])
-    expect((await fetch(`${origin()}/healthz`)).status).toBe(200)
-  }, 120_000)
+      for (const url of pathsOf(path, operation)) await send(url, url.slice(0, 100))
+      if (method !== 'GET') {
+        const url = path.replaceAll(/\{[^}]+\}/g, randomUUID())
+        for (const body of bodiesOf(operation)) await send(url, String(body.text).slice(0, 100), body)
+      }
+      expect(failures).toEqual([])
+      expect((await fetch(`${origin()}/healthz`)).status).toBe(200)
+    },
+    120_000,
+  )
 })

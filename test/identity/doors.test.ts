@@ -28,8 +28,9 @@ class Browser {
   cookie = ''
   readonly address: string
 
-  constructor(address = `203.0.113.${(addresses += 1)}`) {
-    this.address = address
+  constructor(address?: string) {
+    addresses += 1
+    this.address = address ?? `203.0.113.${addresses}`
   }
 
   async send(method: string, path: string, body?: object, headers: Record<string, string> = {}) {
@@ -150,9 +151,10 @@ describe('a second factor', () => {
   it('is not passed by changing the password', async () => {
     const owner = await person('stepping')
     const { id } = await enrol(owner)
-    await ask(`update akashi_auth.user_sessions set authenticated_at = now() - interval '1 hour' where user_id = $1`, [
-      owner.id,
-    ])
+    await ask(
+      `update akashi_auth.user_sessions set authenticated_at = now() - interval '1 hour' where user_id = $1`,
+      [owner.id],
+    )
     const next = `plum-${randomBytes(9).toString('base64url')}`
     expect((await owner.send('PUT', '/me/password', { current: PASSWORD, next })).status).toBe(403)
     expect((await owner.send('POST', '/session/step-up', { password: PASSWORD })).status).toBe(400)
@@ -161,7 +163,7 @@ describe('a second factor', () => {
 
   it('is not confirmed by a password that was changed lately', async () => {
     const owner = await person('changing')
-    const before = `select authenticated_at::text as at from akashi_auth.user_sessions where user_id = $1`
+    const before = 'select authenticated_at::text as at from akashi_auth.user_sessions where user_id = $1'
     const [first] = await ask<{ at: string }>(before, [owner.id])
     const next = `plum-${randomBytes(9).toString('base64url')}`
     expect((await owner.send('PUT', '/me/password', { current: PASSWORD, next })).status).toBe(204)
@@ -193,9 +195,9 @@ describe('an address', () => {
     const name = `u${randomBytes(6).toString('hex')}`
     const id = await server.user(name)
     expect((await new Browser(forwarded).signIn(name)).status).toBe(200)
-    expect(await ask('select host(ip_address) as address from akashi_auth.user_sessions where user_id = $1', [id])).toEqual([
-      { address },
-    ])
+    expect(
+      await ask('select host(ip_address) as address from akashi_auth.user_sessions where user_id = $1', [id]),
+    ).toEqual([{ address }])
   })
 })
 
@@ -204,7 +206,11 @@ describe('an API key', () => {
     const owner = await person('keyed')
     const made = (await owner.send('POST', '/api-keys', { name: 'ci' })).body
     const ends = async (id: string) =>
-      (await ask<{ at: string }>('select expires_at::text as at from akashi_auth.api_keys where id = $1', [id]))[0]?.at
+      (
+        await ask<{ at: string }>('select expires_at::text as at from akashi_auth.api_keys where id = $1', [
+          id,
+        ])
+      )[0]?.at
     const first = await ends(made.id)
     const bearer = (key: string) => ({ authorization: `Bearer ${key}`, 'x-akashi-request': '' })
     const thief = new Browser()
@@ -223,7 +229,9 @@ describe('an API key', () => {
     const next = `plum-${randomBytes(9).toString('base64url')}`
     const body = { current: PASSWORD, next, revokeApiKeys: true }
     expect((await owner.send('PUT', '/me/password', body)).status).toBe(204)
-    const used = await new Browser().send('GET', '/permissions/mine', undefined, { authorization: `Bearer ${key}` })
+    const used = await new Browser().send('GET', '/permissions/mine', undefined, {
+      authorization: `Bearer ${key}`,
+    })
     expect(used.status).toBe(401)
   })
 })
