@@ -151,7 +151,6 @@ describe('every route', () => {
     const [{ id } = { id: '' }] = await ask<{ id: string }>(
       'select id from akashi_security.security_events limit 1',
     )
-    await ledger.seal()
     const newest = async (rows: string) =>
       (await ask<{ id: string }>(`select id from ${rows} order by created_at desc limit 1`))[0]?.id
     const trailed = `akashi_auth/users/${subject()}`
@@ -162,6 +161,8 @@ describe('every route', () => {
     const posted = await send(plain, 'POST', `/v1/chat/rooms/${room}/messages`, { content: 'between us' })
     const { id: message } = JSON.parse(posted.text)
     const reason = 'a complaint about this room'
+    // The newest rows are proven below.
+    await ledger.seal()
     const span = 'from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&interval=1h'
     for (const [method, path, body] of [
       ['GET', '/v1/users'],
