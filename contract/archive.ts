@@ -81,7 +81,7 @@ const policyChange = z.strictObject({
   total: duration.optional().describe('such as 2555 days'),
   lateness: duration.optional(),
   format: format.optional(),
-  reason: reason.optional().describe('recorded in the audit trail'),
+  reason: reason.describe('recorded in the audit trail'),
 })
 
 const tableName = z.string().regex(/^[^.]+\.[^.]+$/, 'schema.table')
@@ -106,7 +106,7 @@ export const archiveOperations = {
   'PUT /v1/archive/holds/{table}': {
     summary: 'Place a table under legal hold, or release it',
     params: byTable,
-    body: z.strictObject({ held: z.boolean(), reason: reason.optional() }),
+    body: z.strictObject({ held: z.boolean(), reason }),
     response: z.object({ table: z.string(), held: z.boolean() }),
   },
   'GET /v1/archive/policies': {

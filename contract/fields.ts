@@ -73,8 +73,42 @@ export const accountName = z
   .regex(/^[a-z][a-z0-9_.-]*$/, 'lowercase letters, digits, dots, dashes and underscores')
 export const newGrant = z.strictObject({ expiresAt: moment.optional() })
 
-export const username = z.string().min(3).max(50)
-export const displayName = z.string().min(1).max(100).nullable()
+/** Characters (code points). */
+const MIN_USERNAME = 3
+const MAX_USERNAME = 50
+
+/** Width, composition and variation selectors make no other name. */
+const normalisedName = (value: string) =>
+  value
+    .normalize('NFKC')
+    .replaceAll(/[\u{fe00}-\u{fe0f}\u{e0100}-\u{e01ef}]/gu, '')
+    .trim()
+
+/** The database refuses the same, and what looks like a name that somebody has. */
+export const username = z
+  .string()
+  .max(255)
+  .refine(storable, 'holds a character that cannot be stored')
+  .overwrite(normalisedName)
+  .refine((value) => {
+    const { length } = [...value]
+    return length >= MIN_USERNAME && length <= MAX_USERNAME
+  }, `has ${MIN_USERNAME} to ${MAX_USERNAME} characters`)
+  .regex(/^[\p{L}\p{N}_](?:[\p{L}\p{M}\p{N}_.'+@-]| (?! ))*$/u, "letters, digits, spaces and . _ - ' + @")
+  .refine((value) => !/^[\da-f]{32}$/i.test(value.replaceAll('-', '')), 'has the form of an id')
+
+/** Line breaks, other controls, and marks that change the direction of what follows or cannot be seen. */
+const unshowable =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Co}\u{ad}\u{61c}\u{115f}\u{1160}\u{180e}\u{200b}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2060}-\u{2069}\u{3164}\u{feff}\u{ffa0}]/u
+
+export const displayName = z
+  .string()
+  .max(255)
+  .refine(storable, 'holds a character that cannot be stored')
+  .overwrite((value) => value.normalize('NFC').trim())
+  .refine((value) => !unshowable.test(value), 'holds a character that cannot be shown')
+  .refine((value) => value !== '' && [...value].length <= 100, 'has 1 to 100 characters')
+  .nullable()
 export const avatarUrl = z
   .url({ protocol: /^https?$/ })
   .max(2_048)

@@ -21,6 +21,8 @@ export const MAX_COMPLIANCE_TAGS = 50
 export const MAX_COMPLIANCE_TAG_CHARACTERS = 255
 /** Characters of a message where only a preview of it is given. */
 export const MESSAGE_PREVIEW_CHARACTERS = 200
+/** Letters and digits that the reason for reading a room of others needs. */
+export const MIN_REVIEW_REASON_LENGTH = 10
 /** UTF-16 code units of a search for messages. */
 export const MAX_SEARCH_LENGTH = 200
 /** UTF-16 code units of one reaction; the longest emoji sequences have fewer. */

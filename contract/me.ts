@@ -19,7 +19,6 @@ const profileChange = z.strictObject({
   username: username.optional(),
   displayName: displayName.optional(),
   avatarUrl: avatarUrl.optional(),
-  email: z.email().max(255).optional().describe('needs a step-up; local accounts only'),
 })
 
 const ownSession = z.object({
@@ -72,12 +71,16 @@ export type Consent = z.output<typeof consent>
 export const meOperations = {
   'GET /v1/me': { summary: 'One’s own account', response: profile },
   'PATCH /v1/me': {
-    summary: 'Change one’s name, picture or e-mail address',
+    summary: 'Change one’s name or picture',
     body: profileChange,
   },
   'PUT /v1/me/password': {
-    summary: 'Change the password; every other session ends',
-    body: z.strictObject({ current: password, next: password }),
+    summary: 'Change the password; every other session ends, and API keys on request',
+    body: z.strictObject({
+      current: password,
+      next: password,
+      revokeApiKeys: z.boolean().default(false).describe('also end every API key of one’s own'),
+    }),
   },
   'GET /v1/me/consents': {
     summary: 'One’s consents',

@@ -27,6 +27,7 @@ export const serviceAccountOperations = {
       name: accountName,
       tier: tier.optional(),
       description: z.string().max(1_000).optional(),
+      roles: z.array(roleName).max(100).optional().describe('granted with it; needs roles:write'),
     }),
     response: created,
     status: 201,

@@ -20,10 +20,14 @@ import { accountStatuses, LOCAL_ISSUER } from './vocabulary.ts'
 /** A deleted account was erased, which has an operation of its own. */
 const settableStatus = z.enum(['active', 'inactive', 'suspended'])
 
+/** Also of other scripts; what the local part may hold is its server's business, apart from what would need quotes. */
 const email = z
   .string()
   .max(255)
-  .regex(/^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$/, 'not an e-mail address')
+  .regex(
+    /^[^\s\p{C}@"(),:;<>[\\\]]{1,64}@[^\s\p{C}@"(),:;<>[\\\]]+\.[^\s\p{C}@"(),:;<>[\\\].]{2,}$/u,
+    'not an e-mail address',
+  )
 
 const user = z.object({
   id: z.string(),

@@ -394,9 +394,16 @@ comment on function akashi_lifecycle.set_policy(text, text, jsonb, text) is
   'Changes the given parts of a table''s policy, or creates it; refuses contradictions and records who changed it and why.';
 grant execute on function akashi_lifecycle.set_policy(text, text, jsonb, text) to akashi_worker, akashi_security_admin;
 
-create function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text default null) returns void
+create function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  -- A process without a user has the right by its role.
+  if akashi_auth.current_user_id() is not null or akashi_auth.current_session_id() is not null then
+    perform akashi_auth.require_permission('lifecycle:admin');
+  end if;
+  if coalesce(reason, '') !~ '\S' then
+    raise exception 'a legal hold begins and ends with a reason' using errcode = 'invalid_parameter_value', hint = 'state the reason';
+  end if;
   update akashi_lifecycle.policies p set legal_hold = held
   where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name);
   if not found then

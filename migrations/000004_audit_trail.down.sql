@@ -4,7 +4,7 @@ drop function akashi_audit.log_changes(), akashi_audit.log_changes_or_loss() cas
 delete from akashi_lifecycle.policies where (schema_name, table_name) = ('akashi_audit', 'audit_logs');
 drop view akashi_audit.v_audit_logs_masked, akashi_audit.v_security_audit_summary, akashi_audit.coverage, akashi_audit.recorded_actions;
 drop function akashi_audit.index_closed_partition(timestamptz), akashi_audit.settle_losses(text, timestamptz), akashi_audit.report_losses(),
-  akashi_audit.record_access(text, text[], text, text, jsonb),
+  akashi_audit.withheld_columns(text, text), akashi_audit.record_access(text, text[], text, text, jsonb),
   akashi_audit.record_action(text, text, text, text, text, jsonb, text, text, text, text, jsonb), akashi_audit.exempt(regclass, text),
   akashi_audit.unprotect_missing(text, text), akashi_audit.unprotect(regclass),
   akashi_audit.protect(regclass, text, text, jsonb, text[], text), akashi_audit.primary_key(oid),

@@ -206,6 +206,13 @@ grant select on akashi_audit.protected_tables to akashi_app, akashi_worker, akas
 create trigger update_updated_at before update on akashi_audit.protected_tables
   for each row execute function akashi_auth.update_updated_at();
 
+create function akashi_audit.withheld_columns(schema_name text, table_name text) returns text[]
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce((select p.digest_columns || p.omitted_columns from akashi_audit.protected_tables p
+                   where (p.schema_name, p.table_name) = (withheld_columns.schema_name, withheld_columns.table_name)), '{}')
+$$;
+comment on function akashi_audit.withheld_columns(text, text) is 'Columns of a table of which the trail holds no values.';
+
 create table akashi_audit.exempt_tables (
   schema_name      text not null,
   table_name       text not null,

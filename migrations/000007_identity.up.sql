@@ -20,6 +20,33 @@ $$;
 comment on function akashi_auth.tier_rank(text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
 grant execute on function akashi_auth.tier_rank(text) to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 
+-- Usernames are identities: one person has one, whatever width, case or look-alike letter it is typed with.
+create function akashi_auth.username_key(username text) returns text
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+  select translate(lower(normalize(username, nfkc)),
+    'аеорсухіјѕһԁԛԝѵӏвкмнтьαβγεηικμνορτυχζςօսոցհıɑɡɩʏᴏᴠニロカエタトハヘベペー―‐‑–−',
+    'aeopcyxijshdqwvlbkmhtbabyehikmvoptyxzσounghiagiyov二口力工夕卜八へべぺ一一----')
+$$;
+comment on function akashi_auth.username_key(text) is
+  'The form in which usernames are unique, looked up and counted: NFKC, lowercase, look-alike letters of other scripts as one.';
+
+-- What reads as something else than a name is none: an id, a name that an erasure gives, one that addresses everybody,
+-- and what cannot be seen. Only letters, digits, spaces and . _ - '' + @ are allowed of ASCII.
+create function akashi_auth.username_fits(username text, account_status text) returns boolean
+  language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+  select length(username) between 3 and 50
+    and username is nfkc normalized
+    and username !~ '[\x01-\x1f\x7f-\xa0!"#$%&()*,/:;<=>?\[\\\]^`{|}~]'
+    and username !~ '[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffd\ue000-\uf8ff\U000e0000-\U0010ffff]'
+    and username !~ '(^[ @.''+-]|[ ]$|[ ]{2})'
+    and replace(username, '-', '') !~* '^[0-9a-f]{32}$'
+    and akashi_auth.username_key(username) not in ('all', 'channel', 'everyone', 'here', 'nobody', 'anonymous')
+    and (account_status = 'deleted' or akashi_auth.username_key(username) not like 'deleted-%')
+$$;
+comment on function akashi_auth.username_fits(text, text) is 'Whether a username is one that somebody may have.';
+grant execute on function akashi_auth.username_key(text), akashi_auth.username_fits(text, text)
+  to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+
 -- Search for parts of names and texts, of one character and more, in Japanese and English. An index holds every
 -- character and every pair of characters; a term of any length is found by its pairs and then compared with the text.
 -- Needs no extension and no locale of the database. Row-level security keeps the planner from using such an index, so
@@ -115,8 +142,8 @@ create table akashi_auth.users (
   legal_hold              text check (legal_hold <> ''),
   constraint users_issuer_subject_key unique (issuer, subject),
   constraint users_issuer_email_key unique (issuer, email),
-  constraint users_username_check check (length(username) >= 3),
-  constraint users_email_check check (email ~* '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$'),
+  constraint users_username_check check (akashi_auth.username_fits(username, account_status)),
+  constraint users_email_check check (email ~ '^[^\s@"(),:;<>\[\\\]]{1,64}@[^\s@"(),:;<>\[\\\]]+\.[^\s@"(),:;<>\[\\\].]{2,}$'),
   constraint users_account_status_check check (account_status in ('active', 'inactive', 'suspended', 'deleted')),
   constraint users_security_classification_check
     check (security_classification in ('public', 'internal', 'confidential', 'restricted')),
@@ -141,6 +168,7 @@ comment on column akashi_auth.users.email_encrypted is 'AES-256-GCM under the pe
 comment on column akashi_auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
 comment on column akashi_auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
 comment on column akashi_auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
+create unique index users_username_key_idx on akashi_auth.users (akashi_auth.username_key(username));
 create unique index users_issuer_subject_index_key on akashi_auth.users (issuer, subject_index);
 create unique index users_issuer_email_index_key on akashi_auth.users (issuer, email_index);
 create index users_account_status_idx on akashi_auth.users (account_status);
@@ -172,7 +200,7 @@ create policy users_convert on akashi_auth.users for update to akashi_worker usi
 
 -- What a user may change of themselves; state and classification are not among it.
 grant select on akashi_auth.users to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
-grant update (username, display_name, avatar_url) on akashi_auth.users to akashi_app;
+grant update (display_name, avatar_url) on akashi_auth.users to akashi_app;
 grant update (subject, subject_encrypted, subject_index, email, email_encrypted, email_index, email_masked) on akashi_auth.users
   to akashi_worker;
 -- Ciphertext may stand in the trail, since it goes with its key. Names stay plain in the row, because other
@@ -210,6 +238,11 @@ create view akashi_auth.active_users with (security_invoker = true) as
   select id from akashi_auth.users where is_active;
 comment on view akashi_auth.active_users is 'Who may use an account now.';
 grant select on akashi_auth.active_users to akashi_policy;
+
+create view akashi_auth.held_users with (security_invoker = true) as
+  select id from akashi_auth.users where legal_hold is not null;
+comment on view akashi_auth.held_users is 'People under legal hold: nothing of theirs is purged.';
+grant select on akashi_auth.held_users to akashi_worker;
 
 grant create on schema akashi_auth to akashi_policy;
 reset role;
@@ -564,7 +597,7 @@ grant select (id, user_id, room_id, device_type, user_agent, ip_address, status,
   authentication_methods, authenticated_at, revoked_at, created_at, updated_at, created_by, last_modified_by)
   on akashi_auth.user_sessions to akashi_app, akashi_worker, akashi_security_admin;
 grant insert (id, user_id, session_token_hash, device_type, user_agent, ip_address, status, expires_at, security_validated,
-  authentication_methods) on akashi_auth.user_sessions to akashi_app;
+  authentication_methods, authenticated_at) on akashi_auth.user_sessions to akashi_app;
 grant update (room_id, status, last_activity, security_validated, authentication_methods, authenticated_at, revoked_at)
   on akashi_auth.user_sessions to akashi_app;
 grant delete on akashi_auth.user_sessions to akashi_worker;
@@ -660,8 +693,35 @@ $$;
 comment on function akashi_auth.has_permission(text) is
   'Whether the caller of the verified context may: resource:action. Policies call it as (select akashi_auth.has_permission(''…'')).';
 
+-- What reads in a page of many rows ask: a session and a token narrow nothing, and its route has asked for the rest.
+create function akashi_auth.key_permits(permission text) returns boolean
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+declare
+  shown constant uuid := akashi_auth.current_session_id();
+  key akashi_auth.api_keys;
+begin
+  if shown is null then
+    return true;
+  end if;
+  select * into key from akashi_auth.api_keys k where k.id = shown;
+  return not found or akashi_auth.key_allows(key, permission);
+end
+$$;
+comment on function akashi_auth.key_permits(text) is
+  'False when the caller shows an API key whose scopes or tier do not include the permission.';
+
+-- A transaction of the server for a user shows nothing: its route has decided.
+create function akashi_auth.shown_permits(permission text) returns boolean
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+  select akashi_auth.current_session_id() is null or akashi_auth.has_permission(permission)
+$$;
+comment on function akashi_auth.shown_permits(text) is
+  'False when the caller shows a session or an API key that does not have the permission.';
+
 reset role;
 revoke create on schema akashi_auth from akashi_policy;
+grant execute on function akashi_auth.key_permits(text), akashi_auth.shown_permits(text) to akashi_owner;
+grant execute on function akashi_auth.key_permits(text) to akashi_app;
 grant execute on function akashi_auth.has_permission(text) to akashi_owner, akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 grant execute on function akashi_auth.user_has_permission(uuid, text), akashi_auth.service_account_has_permission(uuid, text)
   to akashi_owner, akashi_worker, akashi_security_admin;
@@ -742,6 +802,7 @@ from (values
   ('lockout.duration_minutes',       '15',    'integer', 1, 1440, null, 'minutes', 'how long an address waits after the threshold'),
   ('lockout.address_threshold',      '50',    'integer', 1, 10000, null, 'failures', 'failures of one address over all accounts within the window'),
   ('lockout.account_threshold',      '100',   'integer', 5, 100000, null, 'failures', 'failures of one account from all addresses within the window, after which only addresses that it signed in from are served'),
+  ('lockout.factor_threshold',       '10',    'integer', 3, 1000, null, 'failures', 'failures of one account''s second factor from all addresses within the window, after which it waits'),
   ('session.idle_minutes',           '720',   'integer', 5, 43200, null, 'minutes', 'a session ends after so long without activity (ASVS 7.3.1)'),
   ('session.absolute_hours',         '168',   'integer', 1, 720, null, 'hours', 'a session ends after so long in all (ASVS 7.3.2)'),
   ('session.max_per_user',           '20',    'integer', 1, 1000, null, 'sessions', 'sessions that one user may have; the oldest ends first'),

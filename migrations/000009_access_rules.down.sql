@@ -7,7 +7,7 @@ drop function akashi_auth.revoke_context_key(text), akashi_auth.create_context_k
   akashi_auth.create_api_key(text, text, text, text[], text, uuid, text, text, timestamptz), akashi_auth.owns_key(akashi_auth.api_keys),
   akashi_auth.check_key(akashi_auth.api_keys), akashi_auth.key_owner_has(akashi_auth.api_keys, text), akashi_auth.revoke_service_role(text, text),
   akashi_auth.grant_service_role(text, text, timestamptz), akashi_auth.set_service_account_active(text, boolean),
-  akashi_auth.service_account_named(text), akashi_auth.create_service_account(text, text, text), akashi_auth.set_policy(text, jsonb),
+  akashi_auth.service_account_named(text), akashi_auth.create_service_account(text, text, text, text[]), akashi_auth.revoke_api_keys_of(uuid, text), akashi_auth.set_policy(text, jsonb),
   akashi_auth.current_permissions(), akashi_auth.revoke_permission(text, text), akashi_auth.grant_permission(text, text),
   akashi_auth.permission_id(text), akashi_auth.delete_role(text), akashi_auth.create_role(text, text, text), akashi_auth.assign_default_role(uuid),
   akashi_auth.revoke_role(uuid, text), akashi_auth.grant_role(uuid, text, timestamptz),

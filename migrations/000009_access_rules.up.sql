@@ -382,16 +382,21 @@ begin
 end
 $$;
 
-create function akashi_auth.create_service_account(name text, tier text default 'service', description text default null) returns uuid
+create function akashi_auth.create_service_account(name text, tier text default 'service', description text default null,
+  roles text[] default '{}') returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   account_id uuid;
+  role_name text;
 begin
   perform akashi_auth.require_permission('api_keys:write');
   perform akashi_auth.refuse_tier(tier);
   insert into akashi_auth.service_accounts (name, tier, description)
   values (create_service_account.name, create_service_account.tier, create_service_account.description)
   returning id into account_id;
+  foreach role_name in array roles loop
+    perform akashi_auth.grant_service_role(create_service_account.name, role_name);
+  end loop;
   return account_id;
 end
 $$;
@@ -583,7 +588,8 @@ $$;
 comment on function akashi_auth.create_api_key is
   'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
 
--- Makes the successor of a key: same owner, scopes and length of life. The old one works on for a while.
+-- Makes the successor of a key: same owner, scopes and length of life. The old one works on for a while. A key that
+-- rotates itself keeps its end: whoever has it could prolong it for ever.
 create function akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval default null) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -616,7 +622,8 @@ begin
     replaces, expires_at, created_by)
   values (new_id, key.name, rotate_api_key.key_hash, rotate_api_key.key_prefix, key.service_name, key.tier, key.permissions,
     key.user_id, key.service_account_id, key.id,
-    now() + least(key.expires_at - key.created_at, (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval),
+    case when akashi_auth.current_session_id() is not distinct from key.id then key.expires_at
+      else now() + least(key.expires_at - key.created_at, (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval) end,
     akashi_auth.current_user_id());
   update akashi_auth.api_keys k set expires_at = least(k.expires_at, now() + coalesce(overlap, longest)) where k.id = key.id;
   perform akashi_audit.record_action('api_key_rotated', 'rotate', 'api_key', key.id::text, 'SUCCESS',
@@ -625,7 +632,7 @@ begin
 end
 $$;
 
--- Revokes a key immediately; false when it was already revoked or expired. Owner, the key itself, or api_keys:delete.
+-- Revokes a key and its successors immediately; false when they were already revoked or expired. Owner, the key itself, or api_keys:delete.
 create function akashi_auth.revoke_api_key(key_id uuid, reason text default null) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -638,15 +645,36 @@ begin
   if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
     perform akashi_auth.require_permission('api_keys:delete');
   end if;
-  if not key.is_active then
+  with recursive line as (
+    select key.id as id union select k.id from akashi_auth.api_keys k join line on k.replaces = line.id)
+  update akashi_auth.api_keys k set is_active = false, revoked_at = now()
+  from line where k.id = line.id and k.is_active;
+  if not found then
     return false;
   end if;
-  update akashi_auth.api_keys k set is_active = false, revoked_at = now() where k.id = key.id;
   perform akashi_audit.record_action('api_key_revoked', 'revoke', 'api_key', key.id::text, 'SUCCESS',
     jsonb_strip_nulls(jsonb_build_object('reason', reason)), data_subject => key.user_id::text);
   return true;
 end
 $$;
+
+-- Ends every key of a user; returns how many. Whoever calls it has decided that it may.
+create function akashi_auth.revoke_api_keys_of(user_id uuid, reason text) returns integer
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  ended integer;
+begin
+  update akashi_auth.api_keys k set is_active = false, revoked_at = now()
+  where k.user_id = revoke_api_keys_of.user_id and k.is_active;
+  get diagnostics ended = row_count;
+  if ended > 0 then
+    perform akashi_audit.record_action('api_key_revoked', 'revoke', 'user', revoke_api_keys_of.user_id::text, 'SUCCESS',
+      jsonb_build_object('keys', ended, 'reason', reason), data_subject => revoke_api_keys_of.user_id::text);
+  end if;
+  return ended;
+end
+$$;
+grant execute on function akashi_auth.revoke_api_keys_of(uuid, text) to akashi_worker;
 
 -- Writes when keys were used, many at once; never moves a time back.
 create function akashi_auth.touch_api_keys(key_ids uuid[], used_at timestamptz[]) returns void
@@ -683,7 +711,7 @@ grant execute on function akashi_auth.verify_api_keys(text[]) to akashi_app;
 set local role akashi_owner;
 grant execute on function akashi_auth.require_permission(text), akashi_auth.current_permissions(), akashi_auth.grant_role(uuid, text, timestamptz),
   akashi_auth.revoke_role(uuid, text), akashi_auth.create_role(text, text, text), akashi_auth.delete_role(text), akashi_auth.grant_permission(text, text),
-  akashi_auth.revoke_permission(text, text), akashi_auth.set_policy(text, jsonb), akashi_auth.create_service_account(text, text, text),
+  akashi_auth.revoke_permission(text, text), akashi_auth.set_policy(text, jsonb), akashi_auth.create_service_account(text, text, text, text[]),
   akashi_auth.set_service_account_active(text, boolean), akashi_auth.grant_service_role(text, text, timestamptz),
   akashi_auth.revoke_service_role(text, text), akashi_auth.create_api_key, akashi_auth.rotate_api_key(uuid, text, text, interval),
   akashi_auth.revoke_api_key(uuid, text), akashi_auth.touch_api_keys(uuid[], timestamptz[])
@@ -751,10 +779,15 @@ $$;
 create function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
   returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  -- Of themselves people change names; an e-mail only through the worker, which has verified it.
-  if user_id is distinct from akashi_auth.current_user_id()
-     or (change_user.email_index is not null and not pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')) then
+  -- Of themselves people change names. An e-mail address signs in and is where others are told things: whoever has
+  -- verified it gives it to them.
+  if user_id is distinct from akashi_auth.current_user_id() or change_user.email_index is not null then
     perform akashi_auth.managed_user(user_id, 'users:write');
+  end if;
+  -- It would read as somebody's address, where they sign in.
+  if user_id = akashi_auth.current_user_id() and changes ->> 'username' like '%@%' then
+    raise exception 'a username that people choose themselves has no @' using errcode = 'invalid_parameter_value',
+      hint = 'leave it out';
   end if;
   update akashi_auth.users u set
     username = case when changes ? 'username' then changes ->> 'username' else u.username end,

@@ -150,7 +150,7 @@ create table akashi_auth.login_attempts (
   primary key (id, created_at),
   constraint login_attempts_finite check (isfinite(created_at)),
   constraint login_attempts_method_check check (method in ('password', 'totp', 'recovery_code', 'oidc', 'bearer')),
-  constraint login_attempts_result_check check (result in ('success', 'failure', 'denied'))
+  constraint login_attempts_result_check check (result in ('success', 'partial', 'failure', 'denied'))
 ) partition by range (created_at);
 do $uuid$
 begin
@@ -161,7 +161,7 @@ end
 $uuid$;
 comment on table akashi_auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
 comment on column akashi_auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
-comment on column akashi_auth.login_attempts.result is 'denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
+comment on column akashi_auth.login_attempts.result is 'partial: the credential was right, and did not complete a sign-in: a second factor follows, or it was shown in a session. denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
 comment on column akashi_auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
 create index login_attempts_order_idx on akashi_auth.login_attempts (xid, seq);
 create index login_attempts_user_idx on akashi_auth.login_attempts (user_id, created_at desc) where user_id is not null;
@@ -200,10 +200,14 @@ create policy login_throttles_owner on akashi_auth.login_throttles to akashi_own
 select akashi_audit.exempt('akashi_auth.login_throttles', 'counters that live for minutes; each attempt is a row of akashi_auth.login_attempts');
 
 -- One network of IPv6 (/64) is one place: whoever has one has all its addresses.
+create function akashi_auth.place_of(address inet) returns text
+  language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+  select case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end
+$$;
+
 create function akashi_auth.throttle_key(scope text, account bytea, address inet) returns bytea
   language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-  select sha256(convert_to(concat_ws('|', scope, encode(account, 'hex'),
-    case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end), 'UTF8'))
+  select sha256(convert_to(concat_ws('|', scope, encode(account, 'hex'), akashi_auth.place_of(address)), 'UTF8'))
 $$;
 
 create function akashi_auth.policy_minutes(key text) returns interval
@@ -251,15 +255,17 @@ create function akashi_auth.release_attempt(throttle bytea, unlock boolean defau
   where key = throttle
 $$;
 
--- The account as it is counted: the user, or the name that was typed where there is none.
+-- The account as it is counted: the name that was typed, whether somebody has it or not, so that a lockout says nothing
+-- about who there is; the user where nothing was typed.
 create function akashi_auth.throttled_account(user_id uuid, identifier_hash bytea) returns bytea
   language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-  select coalesce(uuid_send(user_id), identifier_hash)
+  select coalesce(identifier_hash, uuid_send(user_id))
 $$;
 
 -- Counts an attempt to sign in and returns what it takes to check it. wait_seconds above 0: refused, and
--- nothing else is answered. The address is the one of the signed context.
-create function akashi_auth.begin_login(user_id uuid, identifier_hash bytea)
+-- nothing else is returned. The address is the one of the signed context. Whoever tries a second factor knows the
+-- password: these failures are counted by account over all addresses, and nobody is spared.
+create function akashi_auth.begin_login(user_id uuid, identifier_hash bytea, second_factor boolean default false)
   returns table (wait_seconds integer, password_hash text, password_changed_at timestamptz, must_change boolean,
     password_expired boolean, account_active boolean, has_factor boolean)
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -269,7 +275,10 @@ declare
   account constant bytea := akashi_auth.throttled_account(begin_login.user_id, begin_login.identifier_hash);
   pair constant bytea := akashi_auth.throttle_key('pair', account, who.ip_address);
   place constant bytea := akashi_auth.throttle_key('address', null, who.ip_address);
-  everywhere constant bytea := akashi_auth.throttle_key('account', account, null);
+  everywhere constant bytea := akashi_auth.throttle_key(case when second_factor then 'factor' else 'account' end, account, null);
+  threshold constant integer := case when second_factor
+    then least((akashi_auth.policy('lockout.factor_threshold'))::integer, (akashi_auth.policy('lockout.account_threshold'))::integer)
+    else (akashi_auth.policy('lockout.account_threshold'))::integer end;
   seconds integer;
 begin
   if not who.verified then
@@ -284,11 +293,12 @@ begin
     if seconds > 0 then
       perform akashi_auth.release_attempt(pair);
     else
-      seconds := akashi_auth.reserve_attempt(everywhere, (akashi_auth.policy('lockout.account_threshold'))::integer);
+      seconds := akashi_auth.reserve_attempt(everywhere, threshold);
       -- Guesses from everywhere must not lock the owner out: where they signed in before, they still may.
-      if seconds > 0 and exists (
+      if seconds > 0 and not second_factor and exists (
         select from akashi_auth.login_attempts a
-        where a.user_id = begin_login.user_id and a.result = 'success' and a.ip_address = who.ip_address)
+        where a.user_id = begin_login.user_id and a.result = 'success' and a.session_id is not null
+          and akashi_auth.place_of(a.ip_address) = akashi_auth.place_of(who.ip_address))
       then
         seconds := 0;
       end if;
@@ -321,8 +331,8 @@ $$;
 
 -- Ends what begin_login began, and records it. Outcomes:
 --   success  signed in: the account's count at this address begins anew
---   partial  right, and a second factor is still to come: given back, so that a known password does not
---            clear the guesses of codes
+--   partial  right, and no sign-in by it: a second factor is still to come, or the credential was shown again in a
+--            session. Given back, so that a known password does not clear the guesses of codes
 --   failure  wrong: stays counted
 --   denied   right, but policy refuses (suspended, expired): given back, never counts
 --   locked   begin_login refused; nothing was counted
@@ -336,7 +346,10 @@ declare
   account constant bytea := akashi_auth.throttled_account(settle_login.user_id, settle_login.identifier_hash);
   pair constant bytea := akashi_auth.throttle_key('pair', account, who.ip_address);
   guess constant boolean := settle_login.method in ('password', 'totp', 'recovery_code');
+  everywhere constant bytea := akashi_auth.throttle_key(
+    case when settle_login.method = 'password' then 'account' else 'factor' end, account, null);
   locked boolean := false;
+  factor_locked boolean := false;
 begin
   if not who.verified then
     raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
@@ -348,28 +361,38 @@ begin
       perform akashi_auth.release_attempt(pair);
     end if;
     perform akashi_auth.release_attempt(akashi_auth.throttle_key('address', null, who.ip_address));
-    perform akashi_auth.release_attempt(akashi_auth.throttle_key('account', account, null), false);
+    perform akashi_auth.release_attempt(everywhere, false);
   elsif guess and outcome = 'failure' then
     update akashi_auth.login_throttles set announced = true
     where key = pair and locked_until > clock_timestamp() and not announced;
     locked := found;
+    if settle_login.method <> 'password' then
+      update akashi_auth.login_throttles set announced = true
+      where key = everywhere and locked_until > clock_timestamp() and not announced;
+      factor_locked := found;
+    end if;
   end if;
   insert into akashi_auth.login_attempts (user_id, issuer, identifier_hash, method, result, failure_reason, counted, ip_address,
     user_agent, session_id, request_id, trace_id, tenant_id)
   values (settle_login.user_id, settle_login.issuer, settle_login.identifier_hash, settle_login.method,
-    case outcome when 'partial' then 'success' when 'locked' then 'denied' else outcome end, reason, outcome = 'failure',
+    case outcome when 'locked' then 'denied' else outcome end, reason, outcome = 'failure',
     who.ip_address, who.user_agent, settle_login.session_id, who.request_id, who.trace_id, who.tenant_id);
   if outcome = 'success' then
     update akashi_auth.users set last_login_at = now() where id = settle_login.user_id;
   end if;
-  if outcome in ('success', 'failure', 'denied') then
-    perform akashi_auth.record_authentication(case outcome when 'success' then 'authentication_success' else 'authentication_failure' end,
-      case outcome when 'success' then 'info' else 'low' end, settle_login.user_id, settle_login.session_id,
+  if outcome in ('success', 'failure', 'denied') or (outcome = 'partial' and settle_login.session_id is not null) then
+    perform akashi_auth.record_authentication(
+      case when outcome in ('success', 'partial') then 'authentication_success' else 'authentication_failure' end,
+      case when outcome in ('success', 'partial') then 'info' else 'low' end, settle_login.user_id, settle_login.session_id,
       jsonb_strip_nulls(jsonb_build_object('method', settle_login.method, 'reason', reason)));
   end if;
   if locked then
     perform akashi_auth.record_authentication('account_locked', 'medium', settle_login.user_id, null,
       jsonb_build_object('method', settle_login.method, 'scope', 'account and address'));
+  end if;
+  if factor_locked then
+    perform akashi_auth.record_authentication('account_locked', 'high', settle_login.user_id, null,
+      jsonb_build_object('method', settle_login.method, 'scope', 'second factor'));
   end if;
 end
 $$;
@@ -468,11 +491,13 @@ begin
 end
 $$;
 
--- Gives the session of the signed context a new token after credentials were shown again; the old one ends.
-create function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean) returns boolean
+-- Gives the session of the signed context a new token after credentials were shown again; the old one ends. Only a
+-- confirmation counts as shown lately.
+create function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean, confirmed boolean default true) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  update akashi_auth.user_sessions s set session_token_hash = token_hash, authenticated_at = now(),
+  update akashi_auth.user_sessions s set session_token_hash = token_hash,
+    authenticated_at = case when confirmed then now() else s.authenticated_at end,
     security_validated = s.security_validated or second_factor,
     authentication_methods = array(select distinct unnest(s.authentication_methods || methods) order by 1)
   where s.id = (select akashi_auth.current_session_id()) and s.user_id = (select akashi_auth.current_user_id()) and s.revoked_at is null;
@@ -533,13 +558,13 @@ end
 $$;
 
 -- Signing in is the work of the server before it knows for whom: akashi_worker, never a user's own queries.
-grant execute on function akashi_auth.begin_login(uuid, bytea), akashi_auth.settle_login(text, text, uuid, bytea, text, text, uuid),
+grant execute on function akashi_auth.begin_login(uuid, bytea, boolean), akashi_auth.settle_login(text, text, uuid, bytea, text, text, uuid),
   akashi_auth.password_hashes(uuid), akashi_auth.set_password(uuid, text, boolean), akashi_auth.upgrade_password_hash(uuid, text, text),
   akashi_auth.revoke_sessions(uuid, uuid), akashi_auth.remove_factors(uuid), akashi_auth.has_administrator(), akashi_auth.make_first_administrator(uuid),
   akashi_auth.needs_factor(uuid), akashi_auth.has_factor(uuid)
   to akashi_worker;
 grant execute on function akashi_auth.authenticate_session(bytea) to akashi_worker;
-grant execute on function akashi_auth.renew_session(bytea, text[], boolean) to akashi_app;
+grant execute on function akashi_auth.renew_session(bytea, text[], boolean, boolean) to akashi_app;
 
 -- Sets the presence of the session. Written only when something changes or a minute has
 -- passed, so that a busy client costs one write a minute.
@@ -618,7 +643,8 @@ declare
 begin
   what := 'sessions';
   delete from akashi_auth.user_sessions where id in (
-    select s.id from akashi_auth.user_sessions s where s.expires_at < sessions_before limit batch for update skip locked);
+    select s.id from akashi_auth.user_sessions s
+    where s.expires_at < sessions_before and s.user_id not in (select h.id from akashi_auth.held_users h) limit batch for update skip locked);
   get diagnostics removed = row_count;
   return next;
   -- It opens nothing since it ended; without it the account waits for a new one.

@@ -243,6 +243,14 @@ grant execute on function akashi_keys.begin_erasure(uuid, text, text), akashi_ke
   akashi_keys.finish_erasure(uuid, text)
   to akashi_app, akashi_worker, akashi_security_admin;
 
+create function akashi_keys.erased_in(schema_name text, table_name text) returns table (person_column text, user_id uuid)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select distinct c.person_column::text, e.user_id from akashi_keys.personal_columns c cross join akashi_keys.erasures e
+  where (c.schema_name, c.table_name) = (erased_in.schema_name, erased_in.table_name)
+$$;
+comment on function akashi_keys.erased_in(text, text) is
+  'Whose rows of a table must not come back from a backup: people who were erased, by the column that says whose a row is.';
+
 -- When keys are rotated, and that somebody is told where they are not.
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('keys.wrapping.rotation_days', '365', '\d{1,6}', 'a whole number of days, or 0 for never',

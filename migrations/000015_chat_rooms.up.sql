@@ -50,14 +50,17 @@ create table akashi_chat.room_members (
   notification_level varchar(20) not null default 'mentions' check (notification_level in ('all', 'mentions', 'none')),
   joined_at          timestamptz not null default now(),
   left_at            timestamptz,
+  removed_at         timestamptz,
   is_active          boolean not null default true,
   created_at         timestamptz not null default now(),
   updated_at         timestamptz not null default now(),
   created_by         varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by   varchar(255),
   unique (room_id, user_id),
-  check (is_active = (left_at is null))
+  check (is_active = (left_at is null)),
+  check (removed_at is null or not is_active)
 );
+comment on column akashi_chat.room_members.removed_at is 'Removed by somebody else: comes back only by a new invitation.';
 comment on table akashi_chat.room_members is 'Who is or was in a room, and with which power.';
 
 create index room_members_room_idx on akashi_chat.room_members (room_id, is_active);
@@ -144,6 +147,7 @@ create function akashi_chat.my_rooms() returns uuid[]
   join akashi_chat.rooms r on r.id = m.room_id
   join akashi_auth.active_users u on u.id = m.user_id
   where m.user_id = akashi_auth.current_user_id() and m.is_active and not r.is_deleted
+    and (select akashi_auth.key_permits('rooms:read'))
 $$;
 comment on function akashi_chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
 
@@ -162,17 +166,22 @@ create function akashi_chat.my_invited_rooms() returns uuid[]
   from akashi_chat.room_invitations i
   join akashi_auth.active_users u on u.id = i.invited_user_id
   where i.invited_user_id = akashi_auth.current_user_id() and i.status = 'pending' and i.expires_at > now()
+    and (select akashi_auth.key_permits('rooms:read'))
 $$;
 comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
 
--- The active account of the verified context; whoever is not signed in stops here.
-create function akashi_chat.require_user() returns uuid
+-- The active account of the verified context; whoever is not signed in, or may not do it, stops here.
+create function akashi_chat.require_user(permission text default 'rooms:write') returns uuid
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_auth.current_user_id();
 begin
   if me is null or not exists (select from akashi_auth.active_users u where u.id = me) then
     raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
+  end if;
+  if not akashi_auth.shown_permits(permission) then
+    raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
+      hint = 'ask somebody who may grant roles';
   end if;
   return me;
 end
@@ -182,7 +191,7 @@ reset role;
 revoke create on schema akashi_chat from akashi_policy;
 grant execute on function akashi_chat.my_rooms(), akashi_chat.my_managed_rooms(), akashi_chat.my_invited_rooms()
   to akashi_owner, akashi_app;
-grant execute on function akashi_chat.require_user() to akashi_owner;
+grant execute on function akashi_chat.require_user(text) to akashi_owner;
 set local role akashi_owner;
 
 -- Who sees what of the tables above.
@@ -190,7 +199,8 @@ create policy rooms_visible on akashi_chat.rooms for select to akashi_app using 
   not is_deleted and (
     id = any ((select akashi_chat.my_rooms())::uuid[])
     or id = any ((select akashi_chat.my_invited_rooms())::uuid[])
-    or (room_type = 'public' and (select akashi_auth.current_user_id()) is not null)));
+    or (room_type = 'public' and (select akashi_auth.current_user_id()) is not null and (select akashi_auth.key_permits('rooms:read')))
+    or (room_type <> 'direct' and (select akashi_auth.has_permission('rooms:admin')))));
 create policy room_members_of_mine on akashi_chat.room_members for select to akashi_app
   using (room_id = any ((select akashi_chat.my_rooms())::uuid[]) or user_id = (select akashi_auth.current_user_id()));
 create policy room_invitations_mine on akashi_chat.room_invitations for select to akashi_app
@@ -214,17 +224,22 @@ begin
 end
 $$;
 
--- Locks a room for a change of its members and returns the caller's membership. A room that the caller
--- may not see is one that does not exist.
-create function akashi_chat.lock_room(room uuid, out target akashi_chat.rooms, out mine akashi_chat.room_members)
+-- Locks a room for a change of its members and returns the caller's membership. A room that the caller may not see
+-- does not exist for them. Who administers all rooms acts as an owner of each but the direct ones, without a
+-- membership: mine.id is null then.
+create function akashi_chat.lock_room(room uuid, permission text default 'rooms:write', out target akashi_chat.rooms, out mine akashi_chat.room_members)
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  me uuid := akashi_chat.require_user();
+  me uuid := akashi_chat.require_user(permission);
 begin
   perform from akashi_chat.room_sequences s where s.room_id = room for update;
   select * into target from akashi_chat.rooms r where r.id = room and not r.is_deleted;
   select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
-  if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (akashi_chat.my_invited_rooms())) then
+  if mine.id is null and target.room_type <> 'direct' and akashi_auth.has_permission('rooms:admin') then
+    mine.room_id := room;
+    mine.user_id := me;
+    mine.role := 'owner';
+  elsif target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (akashi_chat.my_invited_rooms())) then
     raise exception 'room not found' using errcode = 'no_data_found';
   end if;
 end
@@ -249,6 +264,13 @@ begin
 end
 $$;
 
+-- An invitation that was not accepted while its time was is no way back later.
+create function akashi_chat.end_invitations(room uuid, person uuid) returns void
+  language sql set search_path = pg_catalog, pg_temp as $$
+  update akashi_chat.room_invitations i set status = 'revoked', responded_at = now()
+  where i.room_id = end_invitations.room and (i.invited_user_id = person or i.invited_by = person) and i.status = 'pending'
+$$;
+
 -- The room's row is locked by the caller, so the count cannot change until the end of the transaction.
 create function akashi_chat.add_member(room akashi_chat.rooms, person uuid, as_role text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -257,7 +279,9 @@ begin
     raise exception 'the room is full: % members', room.max_members using errcode = 'AK003', hint = 'an owner can raise max_members, to at most 1000';
   end if;
   insert into akashi_chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
-  on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, joined_at = now();
+  on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, removed_at = null,
+    joined_at = now();
+  perform akashi_chat.end_invitations(room.id, person);
   perform akashi_chat.append_event(room.id, 'member_joined', null, person, jsonb_build_object('role', as_role));
 end
 $$;
@@ -316,15 +340,20 @@ create function akashi_chat.join_room(room uuid) returns void
 declare
   held record;
 begin
-  select * into held from akashi_chat.lock_room(room);
+  select * into held from akashi_chat.lock_room(room, 'rooms:read');
   perform akashi_chat.refuse_if_inactive(held.target);
   if (held.mine).id is not null then
     return;
   end if;
+  if exists (select from akashi_chat.room_members m
+             where m.room_id = room and m.user_id = akashi_auth.current_user_id() and m.removed_at is not null) then
+    raise exception 'whoever was removed from a room comes back by invitation' using errcode = 'insufficient_privilege',
+      hint = 'ask an owner or admin of the room';
+  end if;
   if (held.target).room_type <> 'public' then
     raise exception 'a private room is entered by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
   end if;
-  perform akashi_chat.add_member(held.target, akashi_chat.require_user(), 'member');
+  perform akashi_chat.add_member(held.target, akashi_auth.current_user_id(), 'member');
 end
 $$;
 
@@ -333,7 +362,7 @@ create function akashi_chat.leave_room(room uuid) returns void
 declare
   held record;
 begin
-  select * into held from akashi_chat.lock_room(room);
+  select * into held from akashi_chat.lock_room(room, 'rooms:read');
   if (held.mine).id is null then
     return;
   end if;
@@ -359,6 +388,7 @@ create function akashi_chat.end_membership(member akashi_chat.room_members) retu
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   update akashi_chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
+  perform akashi_chat.end_invitations(member.room_id, member.user_id);
   perform akashi_chat.append_event(member.room_id, 'member_left', null, member.user_id);
 end
 $$;
@@ -382,9 +412,11 @@ begin
     perform akashi_chat.refuse_unless_role(held.mine, 'owner');
   end if;
   perform akashi_chat.end_membership(member);
+  update akashi_chat.room_members m set removed_at = now() where m.id = member.id;
 end
 $$;
-comment on function akashi_chat.remove_member(uuid, uuid) is 'Owners remove anybody, admins only members.';
+comment on function akashi_chat.remove_member(uuid, uuid) is
+  'Owners remove anybody, admins only members. Whoever was removed comes back only by a new invitation.';
 
 create function akashi_chat.set_member_role(room uuid, person uuid, new_role text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -413,7 +445,7 @@ create function akashi_chat.set_notification_level(room uuid, level text) return
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update akashi_chat.room_members m set notification_level = level
-  where m.room_id = room and m.user_id = akashi_chat.require_user() and m.is_active;
+  where m.room_id = room and m.user_id = akashi_chat.require_user('rooms:read') and m.is_active;
   if not found then
     raise exception 'room not found' using errcode = 'no_data_found';
   end if;
@@ -434,6 +466,10 @@ begin
   if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
   end if;
+  -- What was said in private was said to the members of then.
+  if (held.target).room_type = 'private' and changes ->> 'room_type' = 'public' then
+    raise exception 'a private room does not become public' using errcode = 'AK003', hint = 'create a public room';
+  end if;
   if (changes ->> 'max_members')::integer < (select count(*) from akashi_chat.room_members m where m.room_id = room and m.is_active) then
     raise exception 'the room has more members than that' using errcode = 'AK003';
   end if;
@@ -446,6 +482,13 @@ begin
     security_classification = coalesce(changes ->> 'security_classification', r.security_classification),
     compliance_tags = coalesce(changes -> 'compliance_tags', r.compliance_tags)
   where r.id = room returning * into changed;
+  -- Members invite to a public room, only its owners and admins to a private one.
+  if (held.target).room_type = 'public' and changed.room_type = 'private' then
+    update akashi_chat.room_invitations i set status = 'revoked', responded_at = now()
+    where i.room_id = room and i.status = 'pending' and not exists (
+      select from akashi_chat.room_members m
+      where m.room_id = room and m.user_id = i.invited_by and m.is_active and m.role in ('owner', 'admin'));
+  end if;
   perform akashi_chat.append_event(room, 'room_changed', null, (held.mine).user_id);
   return changed;
 end
@@ -470,6 +513,10 @@ create function akashi_chat.invite(room uuid, person uuid, valid_for interval de
 declare
   held record;
   invitation akashi_chat.room_invitations;
+  renewed boolean;
+  -- Invitations of one person by another to one room within 7 days, and of anybody within an hour.
+  most_of_one constant integer := 5;
+  most_an_hour constant integer := 100;
 begin
   select * into held from akashi_chat.lock_room(room);
   perform akashi_chat.refuse_direct(held.target), akashi_chat.refuse_if_inactive(held.target);
@@ -487,12 +534,23 @@ begin
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
     raise exception 'this person is a member already' using errcode = 'AK003';
   end if;
+  renewed := exists (select from akashi_chat.room_invitations i
+                     where i.room_id = invite.room and i.invited_user_id = person and i.status = 'pending');
+  if not renewed and (select count(*) from akashi_chat.room_invitations i where i.room_id = invite.room
+                      and i.invited_user_id = person and i.created_at > now() - interval '7 days') >= most_of_one
+     or (select count(*) from akashi_chat.room_invitations i
+         where i.invited_by = (held.mine).user_id and i.created_at > now() - interval '1 hour') >= most_an_hour then
+    raise exception 'too many invitations' using errcode = 'AK004', hint = 'invite again later';
+  end if;
   insert into akashi_chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
   values (room, person, (held.mine).user_id, now() + valid_for)
   on conflict (room_id, invited_user_id) where status = 'pending'
   do update set expires_at = excluded.expires_at, invited_by = excluded.invited_by
   returning * into invitation;
-  perform akashi_chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
+  -- Renewing tells nobody again.
+  if not renewed then
+    perform akashi_chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
+  end if;
   return invitation;
 end
 $$;
@@ -500,7 +558,7 @@ $$;
 create function akashi_chat.answer_invitation(invitation uuid, accept boolean) returns akashi_chat.room_invitations
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  me uuid := akashi_chat.require_user();
+  me uuid := akashi_chat.require_user('rooms:read');
   answered akashi_chat.room_invitations;
   room akashi_chat.rooms;
 begin
@@ -536,7 +594,7 @@ declare
   wanted akashi_chat.room_invitations;
 begin
   select * into wanted from akashi_chat.room_invitations i where i.id = invitation;
-  if not found or not wanted.room_id = any (akashi_chat.my_rooms()) then
+  if not found or not (wanted.room_id = any (akashi_chat.my_rooms()) or akashi_auth.has_permission('rooms:admin')) then
     raise exception 'invitation not found' using errcode = 'no_data_found';
   end if;
   select * into held from akashi_chat.lock_room(wanted.room_id);
@@ -556,7 +614,7 @@ declare
   terms constant text[] := akashi_auth.search_terms(matching);
   grams constant text[] := akashi_auth.term_ngrams(terms);
 begin
-  perform akashi_chat.require_user();
+  perform akashi_chat.require_user('rooms:read');
   mine := akashi_chat.my_rooms();
   return query
     select r.id, r.name, r.description,

@@ -95,6 +95,13 @@ insert into akashi_lifecycle.policies (schema_name, table_name, interval, premak
 values ('akashi_chat', 'messages', 'month', 3, '24 months', 'keep', '2555 days', false);
 select akashi_lifecycle.apply_partitions();
 
+-- The time inside a UUID version 7, which is the message's created_at to the millisecond. Plain SQL that the
+-- planner writes into the statement that calls it, which it does only for a function without settings of its own.
+create function akashi_chat.message_time(id uuid) returns timestamptz
+  language sql immutable strict parallel safe
+  return pg_catalog.to_timestamp(
+    ('x' || pg_catalog.lpad(pg_catalog."left"(pg_catalog.replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint / 1000.0::double precision);
+
 create table akashi_chat.message_edits (
   id               uuid primary key default gen_random_uuid(),
   message_id       uuid not null,
@@ -104,7 +111,9 @@ create table akashi_chat.message_edits (
   previous_content text not null,
   created_at       timestamptz not null default now()
 );
-comment on table akashi_chat.message_edits is 'What a message said before. Members see edits; what was deleted only a security administrator does, with a reason.';
+comment on column akashi_chat.message_edits.kind is 'edit: members see it; delete: the message was deleted since, or by this.';
+comment on table akashi_chat.message_edits is
+  'What a message said before. Members see edits until the message is deleted; from then on only a security administrator does, with a reason.';
 create index message_edits_message_idx on akashi_chat.message_edits (message_id, created_at);
 alter table akashi_chat.message_edits enable row level security, force row level security;
 create policy message_edits_owner on akashi_chat.message_edits to akashi_owner using (true) with check (true);
@@ -208,13 +217,6 @@ grant insert (user_id, locale, time_zone, theme, show_presence, direct_messages,
   update (locale, time_zone, theme, show_presence, direct_messages, notify_mentions, notify_replies, notify_invitations)
   on akashi_chat.user_preferences to akashi_app;
 select akashi_audit.protect('akashi_chat.user_preferences', subject => 'user_id', ignore => array['updated_at', 'last_modified_by']);
-
--- The time inside a UUID version 7, which is the message's created_at to the millisecond. Plain SQL that the
--- planner writes into the statement that calls it, which it does only for a function without settings of its own.
-create function akashi_chat.message_time(id uuid) returns timestamptz
-  language sql immutable strict parallel safe
-  return pg_catalog.to_timestamp(
-    ('x' || pg_catalog.lpad(pg_catalog."left"(pg_catalog.replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint / 1000.0::double precision);
 
 create function akashi_chat.message_id(at timestamptz) returns uuid
   language sql volatile strict set search_path = pg_catalog, pg_temp as $$
@@ -397,6 +399,7 @@ begin
   end if;
   insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
   values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content);
+  update akashi_chat.message_edits e set kind = 'delete' where e.message_id = message and e.kind = 'edit';
   update akashi_chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
   where m.id = message and m.created_at = akashi_chat.message_time(message);
   update akashi_chat.file_uploads f set is_deleted = true where f.id = (held.target).file_upload_id;
@@ -491,7 +494,7 @@ $$;
 create function akashi_chat.mark_read(message uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  me uuid := akashi_chat.require_user();
+  me uuid := akashi_chat.require_user('rooms:read');
   room uuid;
 begin
   select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
@@ -508,6 +511,24 @@ $$;
 comment on function akashi_chat.mark_read(uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
 
 -- Files: announced by the application, finished by the worker that scanned them.
+-- What somebody uploaded and did not send yet: at most so much, counted alone under a lock of theirs.
+create function akashi_chat.refuse_unsent(person uuid, more bigint) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  most_bytes constant bigint := 524288000;
+  most_files constant integer := 100;
+  unsent record;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi_chat.unsent ' || person, 0));
+  select count(*) as files, coalesce(sum(f.file_size), 0) as bytes into unsent from akashi_chat.file_uploads f
+  where f.user_id = person and f.message_id is null and not f.is_deleted and f.upload_status <> 'failed';
+  if unsent.files > most_files or unsent.bytes + more > most_bytes then
+    raise exception 'too many files were uploaded and not sent' using errcode = 'AK004',
+      hint = 'send them; those that are not sent are removed after a while';
+  end if;
+end
+$$;
+
 create function akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) returns akashi_chat.file_uploads
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -515,7 +536,11 @@ declare
   upload akashi_chat.file_uploads;
 begin
   select * into held from akashi_chat.lock_room(room);
-  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member'), akashi_chat.refuse_if_inactive(held.target);
+  if (held.mine).id is null then
+    raise exception 'only members send files' using errcode = 'insufficient_privilege', hint = 'join the room first';
+  end if;
+  perform akashi_chat.refuse_if_inactive(held.target);
+  perform akashi_chat.refuse_unsent((held.mine).user_id, begin_upload.file_size);
   upload.id := gen_random_uuid();
   insert into akashi_chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
   values (upload.id, (held.mine).user_id, room, begin_upload.original_name, upload.id::text, begin_upload.file_size,
@@ -530,6 +555,7 @@ create function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256
 declare
   received akashi_chat.file_uploads;
 begin
+  perform akashi_chat.refuse_unsent(akashi_chat.require_user(), receive_upload.file_size);
   update akashi_chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
   where f.id = upload and f.user_id = akashi_chat.require_user() and f.upload_status = 'processing' and f.received_at is null
   returning * into received;
@@ -578,16 +604,51 @@ create function akashi_chat.file_removed(upload uuid) returns void
 $$;
 
 -- A security administrator reads a room's messages with a reason, and the reading is in the trail.
+-- Letters and digits count: a reason of blanks or punctuation states nothing.
+create function akashi_chat.record_review(room uuid, reason text) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  -- A process without a user has the right by its role.
+  if akashi_auth.current_user_id() is not null or akashi_auth.current_session_id() is not null then
+    perform akashi_auth.require_permission('messages:admin');
+  end if;
+  if length(regexp_replace(coalesce(reason, ''), '[^[:alnum:]]', '', 'g')) < 10 then
+    raise exception 'a reason with at least 10 letters or digits is required' using errcode = 'invalid_parameter_value';
+  end if;
+  perform akashi_audit.record_access('akashi_chat.messages', array[room::text], reason, 'confidential');
+end
+$$;
+
 create function akashi_chat.read_as_security_admin(room uuid, reason text, before timestamptz default 'infinity', page_size integer default 50)
   returns setof akashi_chat.messages language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  if length(btrim(reason)) < 10 then
-    raise exception 'a reason of 10 characters or more is needed' using errcode = 'invalid_parameter_value';
-  end if;
-  perform akashi_audit.record_access('akashi_chat.messages', array[room::text], reason, 'confidential');
+  perform akashi_chat.record_review(room, reason);
   return query select * from akashi_chat.messages m where m.room_id = room and m.created_at < before
     order by m.created_at desc limit least(greatest(page_size, 1), 200);
 end
+$$;
+
+create function akashi_chat.read_edits_as_security_admin(message uuid, reason text) returns setof akashi_chat.message_edits
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  room uuid;
+begin
+  select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
+  if not found then
+    raise exception 'there is no such message' using errcode = 'no_data_found';
+  end if;
+  perform akashi_chat.record_review(room, reason);
+  return query select * from akashi_chat.message_edits e where e.message_id = message order by e.created_at;
+end
+$$;
+comment on function akashi_chat.read_edits_as_security_admin(uuid, text) is
+  'Earlier texts of a message, also of a deleted one: the reading is in the trail.';
+
+-- Messages are under legal hold: neither they nor their files are removed.
+create function akashi_chat.is_held() returns boolean
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from akashi_lifecycle.retention r where r.schema_name = 'akashi_chat' and r.table_name = 'messages' and r.legal_hold)
 $$;
 
 -- What goes by itself, in pieces that a job repeats until nothing is left.
@@ -598,11 +659,15 @@ declare
     now() - make_interval(days => akashi_lifecycle.setting('deleted_messages.retention_days')::integer);
   failed_before constant timestamptz :=
     now() - make_interval(days => akashi_lifecycle.setting('temporary_data.retention_days')::integer);
+  held constant boolean := akashi_chat.is_held();
 begin
   what := 'deleted messages';
   with gone as (
     delete from akashi_chat.messages m using (
-      select d.id, d.created_at from akashi_chat.messages d where d.is_deleted and d.updated_at < deleted_before limit batch) old
+      select d.id, d.created_at from akashi_chat.messages d
+      where d.is_deleted and d.updated_at < deleted_before and not held
+        and (d.user_id is null or d.user_id not in (select h.id from akashi_auth.held_users h))
+      limit batch) old
     where m.id = old.id and m.created_at = old.created_at returning m.id),
   edits as (delete from akashi_chat.message_edits e using gone where e.message_id = gone.id)
   select count(*) into removed from gone;
@@ -619,6 +684,13 @@ begin
     update akashi_chat.file_uploads f set is_deleted = true
     where f.id in (select u.id from akashi_chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
                    and u.created_at < failed_before limit batch) returning 1)
+  select count(*) into removed from gone;
+  return next;
+  what := 'unsent files';
+  with gone as (
+    update akashi_chat.file_uploads f set is_deleted = true
+    where f.id in (select u.id from akashi_chat.file_uploads u where u.message_id is null and u.upload_status = 'completed'
+                   and not u.is_deleted and u.created_at < failed_before limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'room events';
@@ -742,9 +814,10 @@ grant execute on function
   akashi_chat.receive_upload(uuid, bigint, text), akashi_chat.message_time(uuid), akashi_chat.classify_message(uuid, text),
   akashi_chat.classify_file(uuid, text)
   to akashi_app;
-grant execute on function akashi_chat.finish_upload(uuid, jsonb), akashi_chat.file_removed(uuid), akashi_chat.purge_expired(integer), akashi_chat.erase_person(uuid, integer), akashi_chat.message_time(uuid)
+grant execute on function akashi_chat.is_held(), akashi_chat.finish_upload(uuid, jsonb), akashi_chat.file_removed(uuid), akashi_chat.purge_expired(integer), akashi_chat.erase_person(uuid, integer), akashi_chat.message_time(uuid)
   to akashi_worker;
-grant execute on function akashi_chat.read_as_security_admin(uuid, text, timestamptz, integer), akashi_chat.message_time(uuid) to akashi_security_admin;
+grant execute on function akashi_chat.read_as_security_admin(uuid, text, timestamptz, integer),
+  akashi_chat.read_edits_as_security_admin(uuid, text), akashi_chat.message_time(uuid) to akashi_security_admin;
 
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('deleted_messages.retention_days', '365', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',

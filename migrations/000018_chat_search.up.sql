@@ -33,7 +33,7 @@ create function akashi_chat.search_messages(
 ) returns setof uuid
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
 declare
-  me uuid := akashi_chat.require_user();
+  me uuid := akashi_chat.require_user('rooms:read');
   rooms uuid[] := akashi_chat.my_rooms();
   terms constant text[] := akashi_auth.search_terms(query);
   grams constant text[] := akashi_auth.term_ngrams(terms);

@@ -866,12 +866,12 @@ create table akashi_auth.login_attempts (
   constraint login_attempts_finite CHECK (isfinite(created_at)),
   constraint login_attempts_method_check CHECK (((method)::text = ANY ((ARRAY['password'::character varying, 'totp'::character varying, 'recovery_code'::character varying, 'oidc'::character varying, 'bearer'::character varying])::text[]))),
   constraint login_attempts_pkey PRIMARY KEY (id, created_at),
-  constraint login_attempts_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'denied'::character varying])::text[])))
+  constraint login_attempts_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'partial'::character varying, 'failure'::character varying, 'denied'::character varying])::text[])))
 ) partition by RANGE (created_at);
 alter table akashi_auth.login_attempts owner to akashi_owner;
 comment on table akashi_auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
 comment on column akashi_auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
-comment on column akashi_auth.login_attempts.result is 'denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
+comment on column akashi_auth.login_attempts.result is 'partial: the credential was right, and did not complete a sign-in: a second factor follows, or it was shown in a session. denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
 comment on column akashi_auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
 CREATE INDEX login_attempts_identifier_idx ON ONLY akashi_auth.login_attempts USING btree (identifier_hash, created_at DESC) WHERE (identifier_hash IS NOT NULL);
 CREATE INDEX login_attempts_ip_idx ON ONLY akashi_auth.login_attempts USING btree (ip_address, created_at DESC);
@@ -1452,7 +1452,7 @@ grant select (security_validated) on akashi_auth.user_sessions to akashi_worker;
 grant insert, select, update (authentication_methods) on akashi_auth.user_sessions to akashi_app;
 grant select (authentication_methods) on akashi_auth.user_sessions to akashi_security_admin;
 grant select (authentication_methods) on akashi_auth.user_sessions to akashi_worker;
-grant select, update (authenticated_at) on akashi_auth.user_sessions to akashi_app;
+grant insert, select, update (authenticated_at) on akashi_auth.user_sessions to akashi_app;
 grant select (authenticated_at) on akashi_auth.user_sessions to akashi_security_admin;
 grant select (authenticated_at) on akashi_auth.user_sessions to akashi_worker;
 grant select, update (revoked_at) on akashi_auth.user_sessions to akashi_app;
@@ -1501,7 +1501,7 @@ create table akashi_auth.users (
   constraint users_avatar_url_check CHECK ((length(avatar_url) <= 2048)),
   constraint users_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
   constraint users_display_name_check CHECK (((display_name)::text <> ''::text)),
-  constraint users_email_check CHECK (((email)::text ~* '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$'::text)),
+  constraint users_email_check CHECK (((email)::text ~ '^[^\s@"(),:;<>\[\\\]]{1,64}@[^\s@"(),:;<>\[\\\]]+\.[^\s@"(),:;<>\[\\\].]{2,}$'::text)),
   constraint users_email_form_check CHECK ((((email IS NULL) OR (email_index IS NULL)) AND ((email_encrypted IS NULL) = (email_index IS NULL)) AND ((email_masked IS NULL) = (email_index IS NULL)) AND ((email IS NOT NULL) OR (email_index IS NOT NULL) OR ((account_status)::text = 'deleted'::text)))),
   constraint users_index_length_check CHECK (((octet_length(subject_index) = 32) AND (octet_length(email_index) = 32))),
   constraint users_issuer_check CHECK (((issuer)::text <> ''::text)),
@@ -1512,7 +1512,7 @@ create table akashi_auth.users (
   constraint users_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
   constraint users_subject_check CHECK (((subject)::text <> ''::text)),
   constraint users_subject_form_check CHECK ((((subject IS NULL) OR (subject_index IS NULL)) AND ((subject_encrypted IS NULL) = (subject_index IS NULL)) AND ((subject IS NOT NULL) OR (subject_index IS NOT NULL) OR ((account_status)::text = 'deleted'::text)))),
-  constraint users_username_check CHECK ((length((username)::text) >= 3)),
+  constraint users_username_check CHECK (akashi_auth.username_fits((username)::text, (account_status)::text)),
   constraint users_username_key UNIQUE (username)
 );
 alter table akashi_auth.users owner to akashi_owner;
@@ -1538,6 +1538,7 @@ CREATE INDEX users_names_idx ON akashi_auth.users USING gin (akashi_auth.ngrams(
 '::text) || (COALESCE(display_name, ''::character varying))::text)))) WHERE is_active;
 CREATE INDEX users_plain_idx ON akashi_auth.users USING btree (id) WHERE ((subject IS NOT NULL) OR (email IS NOT NULL));
 CREATE INDEX users_security_classification_idx ON akashi_auth.users USING btree (security_classification);
+CREATE UNIQUE INDEX users_username_key_idx ON akashi_auth.users USING btree (akashi_auth.username_key((username)::text));
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table akashi_auth.users enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
@@ -1565,7 +1566,6 @@ grant select on akashi_auth.users to akashi_policy;
 grant select on akashi_auth.users to akashi_security_admin;
 grant select on akashi_auth.users to akashi_worker;
 grant update (subject) on akashi_auth.users to akashi_worker;
-grant update (username) on akashi_auth.users to akashi_app;
 grant update (display_name) on akashi_auth.users to akashi_app;
 grant update (email) on akashi_auth.users to akashi_worker;
 grant update (avatar_url) on akashi_auth.users to akashi_app;
@@ -1658,7 +1658,8 @@ create table akashi_chat.message_edits (
   constraint message_edits_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
 );
 alter table akashi_chat.message_edits owner to akashi_owner;
-comment on table akashi_chat.message_edits is 'What a message said before. Members see edits; what was deleted only a security administrator does, with a reason.';
+comment on table akashi_chat.message_edits is 'What a message said before. Members see edits until the message is deleted; from then on only a security administrator does, with a reason.';
+comment on column akashi_chat.message_edits.kind is 'edit: members see it; delete: the message was deleted since, or by this.';
 CREATE INDEX message_edits_message_idx ON akashi_chat.message_edits USING btree (message_id, created_at);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.message_edits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
 alter table akashi_chat.message_edits enable always trigger akashi_audit_delete;
@@ -1891,12 +1892,14 @@ create table akashi_chat.room_members (
   notification_level character varying(20) default 'mentions'::character varying not null,
   joined_at timestamp with time zone default now() not null,
   left_at timestamp with time zone,
+  removed_at timestamp with time zone,
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
   constraint room_members_check CHECK ((is_active = (left_at IS NULL))),
+  constraint room_members_check1 CHECK (((removed_at IS NULL) OR (NOT is_active))),
   constraint room_members_notification_level_check CHECK (((notification_level)::text = ANY ((ARRAY['all'::character varying, 'mentions'::character varying, 'none'::character varying])::text[]))),
   constraint room_members_pkey PRIMARY KEY (id),
   constraint room_members_role_check CHECK (((role)::text = ANY ((ARRAY['owner'::character varying, 'admin'::character varying, 'member'::character varying])::text[]))),
@@ -1906,6 +1909,7 @@ create table akashi_chat.room_members (
 );
 alter table akashi_chat.room_members owner to akashi_owner;
 comment on table akashi_chat.room_members is 'Who is or was in a room, and with which power.';
+comment on column akashi_chat.room_members.removed_at is 'Removed by somebody else: comes back only by a new invitation.';
 CREATE INDEX room_members_role_idx ON akashi_chat.room_members USING btree (room_id, role);
 CREATE INDEX room_members_room_idx ON akashi_chat.room_members USING btree (room_id, is_active);
 CREATE INDEX room_members_user_idx ON akashi_chat.room_members USING btree (user_id, is_active);
@@ -1995,7 +1999,7 @@ alter table akashi_chat.rooms force row level security;
 create policy rooms_owner on akashi_chat.rooms for all to akashi_owner using (true) with check (true);
 create policy rooms_policy_read on akashi_chat.rooms for select to akashi_policy using (true);
 create policy rooms_staff on akashi_chat.rooms for select to akashi_security_admin, akashi_worker using (true);
-create policy rooms_visible on akashi_chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT akashi_chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL)))));
+create policy rooms_visible on akashi_chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT akashi_chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL) AND ( SELECT akashi_auth.key_permits('rooms:read'::text) AS key_permits)) OR (((room_type)::text <> 'direct'::text) AND ( SELECT akashi_auth.has_permission('rooms:admin'::text) AS has_permission)))));
 grant select on akashi_chat.rooms to akashi_app;
 grant select on akashi_chat.rooms to akashi_policy;
 grant select on akashi_chat.rooms to akashi_security_admin;
@@ -2909,6 +2913,14 @@ comment on view akashi_auth.current_consents is 'The latest decision for each pu
 grant select on akashi_auth.current_consents to akashi_app;
 grant select on akashi_auth.current_consents to akashi_security_admin;
 grant select on akashi_auth.current_consents to akashi_worker;
+
+create view akashi_auth.held_users with (security_invoker=true) as
+ SELECT id
+   FROM akashi_auth.users
+  WHERE (legal_hold IS NOT NULL);
+alter view akashi_auth.held_users owner to akashi_owner;
+comment on view akashi_auth.held_users is 'People under legal hold: nothing of theirs is purged.';
+grant select on akashi_auth.held_users to akashi_worker;
 
 create view akashi_auth.masked_users with (security_barrier=true) as
  SELECT id,
@@ -4774,6 +4786,18 @@ $function$;
 alter function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) owner to akashi_owner;
 grant execute on function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.withheld_columns(schema_name text, table_name text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((select p.digest_columns || p.omitted_columns from akashi_audit.protected_tables p
+                   where (p.schema_name, p.table_name) = (withheld_columns.schema_name, withheld_columns.table_name)), '{}')
+$function$;
+alter function akashi_audit.withheld_columns(schema_name text, table_name text) owner to akashi_owner;
+comment on function akashi_audit.withheld_columns(schema_name text, table_name text) is 'Columns of a table of which the trail holds no values.';
+
 CREATE OR REPLACE FUNCTION akashi_auth.accept_context()
  RETURNS text
  LANGUAGE plpgsql
@@ -4926,7 +4950,7 @@ $function$;
 alter function akashi_auth.authenticate_session(token_hash bytea) owner to akashi_owner;
 grant execute on function akashi_auth.authenticate_session(token_hash bytea) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_auth.begin_login(user_id uuid, identifier_hash bytea)
+CREATE OR REPLACE FUNCTION akashi_auth.begin_login(user_id uuid, identifier_hash bytea, second_factor boolean DEFAULT false)
  RETURNS TABLE(wait_seconds integer, password_hash text, password_changed_at timestamp with time zone, must_change boolean, password_expired boolean, account_active boolean, has_factor boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4938,7 +4962,10 @@ declare
   account constant bytea := akashi_auth.throttled_account(begin_login.user_id, begin_login.identifier_hash);
   pair constant bytea := akashi_auth.throttle_key('pair', account, who.ip_address);
   place constant bytea := akashi_auth.throttle_key('address', null, who.ip_address);
-  everywhere constant bytea := akashi_auth.throttle_key('account', account, null);
+  everywhere constant bytea := akashi_auth.throttle_key(case when second_factor then 'factor' else 'account' end, account, null);
+  threshold constant integer := case when second_factor
+    then least((akashi_auth.policy('lockout.factor_threshold'))::integer, (akashi_auth.policy('lockout.account_threshold'))::integer)
+    else (akashi_auth.policy('lockout.account_threshold'))::integer end;
   seconds integer;
 begin
   if not who.verified then
@@ -4953,11 +4980,12 @@ begin
     if seconds > 0 then
       perform akashi_auth.release_attempt(pair);
     else
-      seconds := akashi_auth.reserve_attempt(everywhere, (akashi_auth.policy('lockout.account_threshold'))::integer);
+      seconds := akashi_auth.reserve_attempt(everywhere, threshold);
       -- Guesses from everywhere must not lock the owner out: where they signed in before, they still may.
-      if seconds > 0 and exists (
+      if seconds > 0 and not second_factor and exists (
         select from akashi_auth.login_attempts a
-        where a.user_id = begin_login.user_id and a.result = 'success' and a.ip_address = who.ip_address)
+        where a.user_id = begin_login.user_id and a.result = 'success' and a.session_id is not null
+          and akashi_auth.place_of(a.ip_address) = akashi_auth.place_of(who.ip_address))
       then
         seconds := 0;
       end if;
@@ -4979,8 +5007,8 @@ begin
     left join akashi_auth.local_credentials c on c.user_id = asked.id;
 end
 $function$;
-alter function akashi_auth.begin_login(user_id uuid, identifier_hash bytea) owner to akashi_owner;
-grant execute on function akashi_auth.begin_login(user_id uuid, identifier_hash bytea) to akashi_worker;
+alter function akashi_auth.begin_login(user_id uuid, identifier_hash bytea, second_factor boolean) owner to akashi_owner;
+grant execute on function akashi_auth.begin_login(user_id uuid, identifier_hash bytea, second_factor boolean) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.caller_rank()
  RETURNS integer
@@ -5054,10 +5082,15 @@ CREATE OR REPLACE FUNCTION akashi_auth.change_user(user_id uuid, changes jsonb, 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  -- Of themselves people change names; an e-mail only through the worker, which has verified it.
-  if user_id is distinct from akashi_auth.current_user_id()
-     or (change_user.email_index is not null and not pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')) then
+  -- Of themselves people change names. An e-mail address signs in and is where others are told things: whoever has
+  -- verified it gives it to them.
+  if user_id is distinct from akashi_auth.current_user_id() or change_user.email_index is not null then
     perform akashi_auth.managed_user(user_id, 'users:write');
+  end if;
+  -- It would read as somebody's address, where they sign in.
+  if user_id = akashi_auth.current_user_id() and changes ->> 'username' like '%@%' then
+    raise exception 'a username that people choose themselves has no @' using errcode = 'invalid_parameter_value',
+      hint = 'leave it out';
   end if;
   update akashi_auth.users u set
     username = case when changes ? 'username' then changes ->> 'username' else u.username end,
@@ -5400,7 +5433,7 @@ $function$;
 alter function akashi_auth.create_role(name text, tier text, description text) owner to akashi_owner;
 grant execute on function akashi_auth.create_role(name text, tier text, description text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION akashi_auth.create_service_account(name text, tier text DEFAULT 'service'::text, description text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION akashi_auth.create_service_account(name text, tier text DEFAULT 'service'::text, description text DEFAULT NULL::text, roles text[] DEFAULT '{}'::text[])
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -5408,17 +5441,21 @@ CREATE OR REPLACE FUNCTION akashi_auth.create_service_account(name text, tier te
 AS $function$
 declare
   account_id uuid;
+  role_name text;
 begin
   perform akashi_auth.require_permission('api_keys:write');
   perform akashi_auth.refuse_tier(tier);
   insert into akashi_auth.service_accounts (name, tier, description)
   values (create_service_account.name, create_service_account.tier, create_service_account.description)
   returning id into account_id;
+  foreach role_name in array roles loop
+    perform akashi_auth.grant_service_role(create_service_account.name, role_name);
+  end loop;
   return account_id;
 end
 $function$;
-alter function akashi_auth.create_service_account(name text, tier text, description text) owner to akashi_owner;
-grant execute on function akashi_auth.create_service_account(name text, tier text, description text) to akashi_app;
+alter function akashi_auth.create_service_account(name text, tier text, description text, roles text[]) owner to akashi_owner;
+grant execute on function akashi_auth.create_service_account(name text, tier text, description text, roles text[]) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb)
  RETURNS void
@@ -5794,6 +5831,29 @@ AS $function$
 $function$;
 alter function akashi_auth.key_owner_has(key akashi_auth.api_keys, permission text) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_auth.key_permits(permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+declare
+  shown constant uuid := akashi_auth.current_session_id();
+  key akashi_auth.api_keys;
+begin
+  if shown is null then
+    return true;
+  end if;
+  select * into key from akashi_auth.api_keys k where k.id = shown;
+  return not found or akashi_auth.key_allows(key, permission);
+end
+$function$;
+alter function akashi_auth.key_permits(permission text) owner to akashi_policy;
+comment on function akashi_auth.key_permits(permission text) is 'False when the caller shows an API key whose scopes or tier do not include the permission.';
+grant execute on function akashi_auth.key_permits(permission text) to akashi_app;
+grant execute on function akashi_auth.key_permits(permission text) to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_auth.make_first_administrator(user_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -5934,6 +5994,16 @@ end
 $function$;
 alter function akashi_auth.permission_id(permission text) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_auth.place_of(address inet)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end
+$function$;
+alter function akashi_auth.place_of(address inet) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_auth.policy(key text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5999,7 +6069,8 @@ declare
 begin
   what := 'sessions';
   delete from akashi_auth.user_sessions where id in (
-    select s.id from akashi_auth.user_sessions s where s.expires_at < sessions_before limit batch for update skip locked);
+    select s.id from akashi_auth.user_sessions s
+    where s.expires_at < sessions_before and s.user_id not in (select h.id from akashi_auth.held_users h) limit batch for update skip locked);
   get diagnostics removed = row_count;
   return next;
   -- It opens nothing since it ended; without it the account waits for a new one.
@@ -6131,22 +6202,23 @@ $function$;
 alter function akashi_auth.remove_factors(user_id uuid) owner to akashi_owner;
 grant execute on function akashi_auth.remove_factors(user_id uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean)
+CREATE OR REPLACE FUNCTION akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean, confirmed boolean DEFAULT true)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  update akashi_auth.user_sessions s set session_token_hash = token_hash, authenticated_at = now(),
+  update akashi_auth.user_sessions s set session_token_hash = token_hash,
+    authenticated_at = case when confirmed then now() else s.authenticated_at end,
     security_validated = s.security_validated or second_factor,
     authentication_methods = array(select distinct unnest(s.authentication_methods || methods) order by 1)
   where s.id = (select akashi_auth.current_session_id()) and s.user_id = (select akashi_auth.current_user_id()) and s.revoked_at is null;
   return found;
 end
 $function$;
-alter function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean) owner to akashi_owner;
-grant execute on function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean) to akashi_app;
+alter function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean, confirmed boolean) owner to akashi_owner;
+grant execute on function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean, confirmed boolean) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_auth.require_permission(permission text)
  RETURNS void
@@ -6216,10 +6288,13 @@ begin
   if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
     perform akashi_auth.require_permission('api_keys:delete');
   end if;
-  if not key.is_active then
+  with recursive line as (
+    select key.id as id union select k.id from akashi_auth.api_keys k join line on k.replaces = line.id)
+  update akashi_auth.api_keys k set is_active = false, revoked_at = now()
+  from line where k.id = line.id and k.is_active;
+  if not found then
     return false;
   end if;
-  update akashi_auth.api_keys k set is_active = false, revoked_at = now() where k.id = key.id;
   perform akashi_audit.record_action('api_key_revoked', 'revoke', 'api_key', key.id::text, 'SUCCESS',
     jsonb_strip_nulls(jsonb_build_object('reason', reason)), data_subject => key.user_id::text);
   return true;
@@ -6227,6 +6302,28 @@ end
 $function$;
 alter function akashi_auth.revoke_api_key(key_id uuid, reason text) owner to akashi_owner;
 grant execute on function akashi_auth.revoke_api_key(key_id uuid, reason text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.revoke_api_keys_of(user_id uuid, reason text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  ended integer;
+begin
+  update akashi_auth.api_keys k set is_active = false, revoked_at = now()
+  where k.user_id = revoke_api_keys_of.user_id and k.is_active;
+  get diagnostics ended = row_count;
+  if ended > 0 then
+    perform akashi_audit.record_action('api_key_revoked', 'revoke', 'user', revoke_api_keys_of.user_id::text, 'SUCCESS',
+      jsonb_build_object('keys', ended, 'reason', reason), data_subject => revoke_api_keys_of.user_id::text);
+  end if;
+  return ended;
+end
+$function$;
+alter function akashi_auth.revoke_api_keys_of(user_id uuid, reason text) owner to akashi_owner;
+grant execute on function akashi_auth.revoke_api_keys_of(user_id uuid, reason text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.revoke_context_key(key_id text)
  RETURNS void
@@ -6436,7 +6533,8 @@ begin
     replaces, expires_at, created_by)
   values (new_id, key.name, rotate_api_key.key_hash, rotate_api_key.key_prefix, key.service_name, key.tier, key.permissions,
     key.user_id, key.service_account_id, key.id,
-    now() + least(key.expires_at - key.created_at, (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval),
+    case when akashi_auth.current_session_id() is not distinct from key.id then key.expires_at
+      else now() + least(key.expires_at - key.created_at, (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval) end,
     akashi_auth.current_user_id());
   update akashi_auth.api_keys k set expires_at = least(k.expires_at, now() + coalesce(overlap, longest)) where k.id = key.id;
   perform akashi_audit.record_action('api_key_rotated', 'rotate', 'api_key', key.id::text, 'SUCCESS',
@@ -6690,7 +6788,10 @@ declare
   account constant bytea := akashi_auth.throttled_account(settle_login.user_id, settle_login.identifier_hash);
   pair constant bytea := akashi_auth.throttle_key('pair', account, who.ip_address);
   guess constant boolean := settle_login.method in ('password', 'totp', 'recovery_code');
+  everywhere constant bytea := akashi_auth.throttle_key(
+    case when settle_login.method = 'password' then 'account' else 'factor' end, account, null);
   locked boolean := false;
+  factor_locked boolean := false;
 begin
   if not who.verified then
     raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
@@ -6702,33 +6803,56 @@ begin
       perform akashi_auth.release_attempt(pair);
     end if;
     perform akashi_auth.release_attempt(akashi_auth.throttle_key('address', null, who.ip_address));
-    perform akashi_auth.release_attempt(akashi_auth.throttle_key('account', account, null), false);
+    perform akashi_auth.release_attempt(everywhere, false);
   elsif guess and outcome = 'failure' then
     update akashi_auth.login_throttles set announced = true
     where key = pair and locked_until > clock_timestamp() and not announced;
     locked := found;
+    if settle_login.method <> 'password' then
+      update akashi_auth.login_throttles set announced = true
+      where key = everywhere and locked_until > clock_timestamp() and not announced;
+      factor_locked := found;
+    end if;
   end if;
   insert into akashi_auth.login_attempts (user_id, issuer, identifier_hash, method, result, failure_reason, counted, ip_address,
     user_agent, session_id, request_id, trace_id, tenant_id)
   values (settle_login.user_id, settle_login.issuer, settle_login.identifier_hash, settle_login.method,
-    case outcome when 'partial' then 'success' when 'locked' then 'denied' else outcome end, reason, outcome = 'failure',
+    case outcome when 'locked' then 'denied' else outcome end, reason, outcome = 'failure',
     who.ip_address, who.user_agent, settle_login.session_id, who.request_id, who.trace_id, who.tenant_id);
   if outcome = 'success' then
     update akashi_auth.users set last_login_at = now() where id = settle_login.user_id;
   end if;
-  if outcome in ('success', 'failure', 'denied') then
-    perform akashi_auth.record_authentication(case outcome when 'success' then 'authentication_success' else 'authentication_failure' end,
-      case outcome when 'success' then 'info' else 'low' end, settle_login.user_id, settle_login.session_id,
+  if outcome in ('success', 'failure', 'denied') or (outcome = 'partial' and settle_login.session_id is not null) then
+    perform akashi_auth.record_authentication(
+      case when outcome in ('success', 'partial') then 'authentication_success' else 'authentication_failure' end,
+      case when outcome in ('success', 'partial') then 'info' else 'low' end, settle_login.user_id, settle_login.session_id,
       jsonb_strip_nulls(jsonb_build_object('method', settle_login.method, 'reason', reason)));
   end if;
   if locked then
     perform akashi_auth.record_authentication('account_locked', 'medium', settle_login.user_id, null,
       jsonb_build_object('method', settle_login.method, 'scope', 'account and address'));
   end if;
+  if factor_locked then
+    perform akashi_auth.record_authentication('account_locked', 'high', settle_login.user_id, null,
+      jsonb_build_object('method', settle_login.method, 'scope', 'second factor'));
+  end if;
 end
 $function$;
 alter function akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) owner to akashi_owner;
 grant execute on function akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.shown_permits(permission text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+  select akashi_auth.current_session_id() is null or akashi_auth.has_permission(permission)
+$function$;
+alter function akashi_auth.shown_permits(permission text) owner to akashi_policy;
+comment on function akashi_auth.shown_permits(permission text) is 'False when the caller shows a session or an API key that does not have the permission.';
+grant execute on function akashi_auth.shown_permits(permission text) to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[])
  RETURNS SETOF uuid
@@ -6772,8 +6896,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.throttle_key(scope text, account bytea, a
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select sha256(convert_to(concat_ws('|', scope, encode(account, 'hex'),
-    case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end), 'UTF8'))
+  select sha256(convert_to(concat_ws('|', scope, encode(account, 'hex'), akashi_auth.place_of(address)), 'UTF8'))
 $function$;
 alter function akashi_auth.throttle_key(scope text, account bytea, address inet) owner to akashi_owner;
 
@@ -6783,7 +6906,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.throttled_account(user_id uuid, identifie
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(uuid_send(user_id), identifier_hash)
+  select coalesce(identifier_hash, uuid_send(user_id))
 $function$;
 alter function akashi_auth.throttled_account(user_id uuid, identifier_hash bytea) owner to akashi_owner;
 
@@ -6971,6 +7094,45 @@ AS $function$
 $function$;
 alter function akashi_auth.user_rank(user_id uuid) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_auth.username_fits(username text, account_status text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select length(username) between 3 and 50
+    and username is nfkc normalized
+    and username !~ '[\x01-\x1f\x7f-\xa0!"#$%&()*,/:;<=>?\[\\\]^`{|}~]'
+    and username !~ '[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffd\ue000-\uf8ff\U000e0000-\U0010ffff]'
+    and username !~ '(^[ @.''+-]|[ ]$|[ ]{2})'
+    and replace(username, '-', '') !~* '^[0-9a-f]{32}$'
+    and akashi_auth.username_key(username) not in ('all', 'channel', 'everyone', 'here', 'nobody', 'anonymous')
+    and (account_status = 'deleted' or akashi_auth.username_key(username) not like 'deleted-%')
+$function$;
+alter function akashi_auth.username_fits(username text, account_status text) owner to akashi_owner;
+comment on function akashi_auth.username_fits(username text, account_status text) is 'Whether a username is one that somebody may have.';
+grant execute on function akashi_auth.username_fits(username text, account_status text) to akashi_app;
+grant execute on function akashi_auth.username_fits(username text, account_status text) to akashi_policy;
+grant execute on function akashi_auth.username_fits(username text, account_status text) to akashi_security_admin;
+grant execute on function akashi_auth.username_fits(username text, account_status text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.username_key(username text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select translate(lower(normalize(username, nfkc)),
+    'аеорсухіјѕһԁԛԝѵӏвкмнтьαβγεηικμνορτυχζςօսոցհıɑɡɩʏᴏᴠニロカエタトハヘベペー―‐‑–−',
+    'aeopcyxijshdqwvlbkmhtbabyehikmvoptyxzσounghiagiyov二口力工夕卜八へべぺ一一----')
+$function$;
+alter function akashi_auth.username_key(username text) owner to akashi_owner;
+comment on function akashi_auth.username_key(username text) is 'The form in which usernames are unique, looked up and counted: NFKC, lowercase, look-alike letters of other scripts as one.';
+grant execute on function akashi_auth.username_key(username text) to akashi_app;
+grant execute on function akashi_auth.username_key(username text) to akashi_policy;
+grant execute on function akashi_auth.username_key(username text) to akashi_security_admin;
+grant execute on function akashi_auth.username_key(username text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_auth.valid_sessions(sessions uuid[])
  RETURNS uuid[]
  LANGUAGE sql
@@ -7028,7 +7190,9 @@ begin
     raise exception 'the room is full: % members', room.max_members using errcode = 'AK003', hint = 'an owner can raise max_members, to at most 1000';
   end if;
   insert into akashi_chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
-  on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, joined_at = now();
+  on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, removed_at = null,
+    joined_at = now();
+  perform akashi_chat.end_invitations(room.id, person);
   perform akashi_chat.append_event(room.id, 'member_joined', null, person, jsonb_build_object('role', as_role));
 end
 $function$;
@@ -7065,7 +7229,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.answer_invitation(invitation uuid, accept
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  me uuid := akashi_chat.require_user();
+  me uuid := akashi_chat.require_user('rooms:read');
   answered akashi_chat.room_invitations;
   room akashi_chat.rooms;
 begin
@@ -7123,7 +7287,11 @@ declare
   upload akashi_chat.file_uploads;
 begin
   select * into held from akashi_chat.lock_room(room);
-  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member'), akashi_chat.refuse_if_inactive(held.target);
+  if (held.mine).id is null then
+    raise exception 'only members send files' using errcode = 'insufficient_privilege', hint = 'join the room first';
+  end if;
+  perform akashi_chat.refuse_if_inactive(held.target);
+  perform akashi_chat.refuse_unsent((held.mine).user_id, begin_upload.file_size);
   upload.id := gen_random_uuid();
   insert into akashi_chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
   values (upload.id, (held.mine).user_id, room, begin_upload.original_name, upload.id::text, begin_upload.file_size,
@@ -7221,6 +7389,7 @@ begin
   end if;
   insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
   values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content);
+  update akashi_chat.message_edits e set kind = 'delete' where e.message_id = message and e.kind = 'edit';
   update akashi_chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
   where m.id = message and m.created_at = akashi_chat.message_time(message);
   update akashi_chat.file_uploads f set is_deleted = true where f.id = (held.target).file_upload_id;
@@ -7280,6 +7449,16 @@ $function$;
 alter function akashi_chat.edit_message(message uuid, new_content text, mentions uuid[]) owner to akashi_owner;
 grant execute on function akashi_chat.edit_message(message uuid, new_content text, mentions uuid[]) to akashi_app;
 
+CREATE OR REPLACE FUNCTION akashi_chat.end_invitations(room uuid, person uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update akashi_chat.room_invitations i set status = 'revoked', responded_at = now()
+  where i.room_id = end_invitations.room and (i.invited_user_id = person or i.invited_by = person) and i.status = 'pending'
+$function$;
+alter function akashi_chat.end_invitations(room uuid, person uuid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_chat.end_membership(member akashi_chat.room_members)
  RETURNS void
  LANGUAGE plpgsql
@@ -7287,6 +7466,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.end_membership(member akashi_chat.room_me
 AS $function$
 begin
   update akashi_chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
+  perform akashi_chat.end_invitations(member.room_id, member.user_id);
   perform akashi_chat.append_event(member.room_id, 'member_left', null, member.user_id);
 end
 $function$;
@@ -7450,6 +7630,10 @@ AS $function$
 declare
   held record;
   invitation akashi_chat.room_invitations;
+  renewed boolean;
+  -- Invitations of one person by another to one room within 7 days, and of anybody within an hour.
+  most_of_one constant integer := 5;
+  most_an_hour constant integer := 100;
 begin
   select * into held from akashi_chat.lock_room(room);
   perform akashi_chat.refuse_direct(held.target), akashi_chat.refuse_if_inactive(held.target);
@@ -7467,17 +7651,40 @@ begin
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
     raise exception 'this person is a member already' using errcode = 'AK003';
   end if;
+  renewed := exists (select from akashi_chat.room_invitations i
+                     where i.room_id = invite.room and i.invited_user_id = person and i.status = 'pending');
+  if not renewed and (select count(*) from akashi_chat.room_invitations i where i.room_id = invite.room
+                      and i.invited_user_id = person and i.created_at > now() - interval '7 days') >= most_of_one
+     or (select count(*) from akashi_chat.room_invitations i
+         where i.invited_by = (held.mine).user_id and i.created_at > now() - interval '1 hour') >= most_an_hour then
+    raise exception 'too many invitations' using errcode = 'AK004', hint = 'invite again later';
+  end if;
   insert into akashi_chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
   values (room, person, (held.mine).user_id, now() + valid_for)
   on conflict (room_id, invited_user_id) where status = 'pending'
   do update set expires_at = excluded.expires_at, invited_by = excluded.invited_by
   returning * into invitation;
-  perform akashi_chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
+  -- Renewing tells nobody again.
+  if not renewed then
+    perform akashi_chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
+  end if;
   return invitation;
 end
 $function$;
 alter function akashi_chat.invite(room uuid, person uuid, valid_for interval) owner to akashi_owner;
 grant execute on function akashi_chat.invite(room uuid, person uuid, valid_for interval) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.is_held()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from akashi_lifecycle.retention r where r.schema_name = 'akashi_chat' and r.table_name = 'messages' and r.legal_hold)
+$function$;
+alter function akashi_chat.is_held() owner to akashi_owner;
+grant execute on function akashi_chat.is_held() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_chat.join_room(room uuid)
  RETURNS void
@@ -7488,15 +7695,20 @@ AS $function$
 declare
   held record;
 begin
-  select * into held from akashi_chat.lock_room(room);
+  select * into held from akashi_chat.lock_room(room, 'rooms:read');
   perform akashi_chat.refuse_if_inactive(held.target);
   if (held.mine).id is not null then
     return;
   end if;
+  if exists (select from akashi_chat.room_members m
+             where m.room_id = room and m.user_id = akashi_auth.current_user_id() and m.removed_at is not null) then
+    raise exception 'whoever was removed from a room comes back by invitation' using errcode = 'insufficient_privilege',
+      hint = 'ask an owner or admin of the room';
+  end if;
   if (held.target).room_type <> 'public' then
     raise exception 'a private room is entered by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
   end if;
-  perform akashi_chat.add_member(held.target, akashi_chat.require_user(), 'member');
+  perform akashi_chat.add_member(held.target, akashi_auth.current_user_id(), 'member');
 end
 $function$;
 alter function akashi_chat.join_room(room uuid) owner to akashi_owner;
@@ -7511,7 +7723,7 @@ AS $function$
 declare
   held record;
 begin
-  select * into held from akashi_chat.lock_room(room);
+  select * into held from akashi_chat.lock_room(room, 'rooms:read');
   if (held.mine).id is null then
     return;
   end if;
@@ -7550,23 +7762,27 @@ end
 $function$;
 alter function akashi_chat.lock_message(message uuid, OUT target akashi_chat.messages, OUT mine akashi_chat.room_members) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_chat.lock_room(room uuid, OUT target akashi_chat.rooms, OUT mine akashi_chat.room_members)
+CREATE OR REPLACE FUNCTION akashi_chat.lock_room(room uuid, permission text DEFAULT 'rooms:write'::text, OUT target akashi_chat.rooms, OUT mine akashi_chat.room_members)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  me uuid := akashi_chat.require_user();
+  me uuid := akashi_chat.require_user(permission);
 begin
   perform from akashi_chat.room_sequences s where s.room_id = room for update;
   select * into target from akashi_chat.rooms r where r.id = room and not r.is_deleted;
   select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
-  if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (akashi_chat.my_invited_rooms())) then
+  if mine.id is null and target.room_type <> 'direct' and akashi_auth.has_permission('rooms:admin') then
+    mine.room_id := room;
+    mine.user_id := me;
+    mine.role := 'owner';
+  elsif target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (akashi_chat.my_invited_rooms())) then
     raise exception 'room not found' using errcode = 'no_data_found';
   end if;
 end
 $function$;
-alter function akashi_chat.lock_room(room uuid, OUT target akashi_chat.rooms, OUT mine akashi_chat.room_members) owner to akashi_owner;
+alter function akashi_chat.lock_room(room uuid, permission text, OUT target akashi_chat.rooms, OUT mine akashi_chat.room_members) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_chat.mark_read(message uuid)
  RETURNS void
@@ -7575,7 +7791,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.mark_read(message uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  me uuid := akashi_chat.require_user();
+  me uuid := akashi_chat.require_user('rooms:read');
   room uuid;
 begin
   select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
@@ -7625,6 +7841,7 @@ AS $function$
   from akashi_chat.room_invitations i
   join akashi_auth.active_users u on u.id = i.invited_user_id
   where i.invited_user_id = akashi_auth.current_user_id() and i.status = 'pending' and i.expires_at > now()
+    and (select akashi_auth.key_permits('rooms:read'))
 $function$;
 alter function akashi_chat.my_invited_rooms() owner to akashi_policy;
 comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
@@ -7660,6 +7877,7 @@ AS $function$
   join akashi_chat.rooms r on r.id = m.room_id
   join akashi_auth.active_users u on u.id = m.user_id
   where m.user_id = akashi_auth.current_user_id() and m.is_active and not r.is_deleted
+    and (select akashi_auth.key_permits('rooms:read'))
 $function$;
 alter function akashi_chat.my_rooms() owner to akashi_policy;
 comment on function akashi_chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
@@ -7859,7 +8077,7 @@ declare
   terms constant text[] := akashi_auth.search_terms(matching);
   grams constant text[] := akashi_auth.term_ngrams(terms);
 begin
-  perform akashi_chat.require_user();
+  perform akashi_chat.require_user('rooms:read');
   mine := akashi_chat.my_rooms();
   return query
     select r.id, r.name, r.description,
@@ -7888,11 +8106,15 @@ declare
     now() - make_interval(days => akashi_lifecycle.setting('deleted_messages.retention_days')::integer);
   failed_before constant timestamptz :=
     now() - make_interval(days => akashi_lifecycle.setting('temporary_data.retention_days')::integer);
+  held constant boolean := akashi_chat.is_held();
 begin
   what := 'deleted messages';
   with gone as (
     delete from akashi_chat.messages m using (
-      select d.id, d.created_at from akashi_chat.messages d where d.is_deleted and d.updated_at < deleted_before limit batch) old
+      select d.id, d.created_at from akashi_chat.messages d
+      where d.is_deleted and d.updated_at < deleted_before and not held
+        and (d.user_id is null or d.user_id not in (select h.id from akashi_auth.held_users h))
+      limit batch) old
     where m.id = old.id and m.created_at = old.created_at returning m.id),
   edits as (delete from akashi_chat.message_edits e using gone where e.message_id = gone.id)
   select count(*) into removed from gone;
@@ -7909,6 +8131,13 @@ begin
     update akashi_chat.file_uploads f set is_deleted = true
     where f.id in (select u.id from akashi_chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
                    and u.created_at < failed_before limit batch) returning 1)
+  select count(*) into removed from gone;
+  return next;
+  what := 'unsent files';
+  with gone as (
+    update akashi_chat.file_uploads f set is_deleted = true
+    where f.id in (select u.id from akashi_chat.file_uploads u where u.message_id is null and u.upload_status = 'completed'
+                   and not u.is_deleted and u.created_at < failed_before limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'room events';
@@ -7936,16 +8165,34 @@ CREATE OR REPLACE FUNCTION akashi_chat.read_as_security_admin(room uuid, reason 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if length(btrim(reason)) < 10 then
-    raise exception 'a reason of 10 characters or more is needed' using errcode = 'invalid_parameter_value';
-  end if;
-  perform akashi_audit.record_access('akashi_chat.messages', array[room::text], reason, 'confidential');
+  perform akashi_chat.record_review(room, reason);
   return query select * from akashi_chat.messages m where m.room_id = room and m.created_at < before
     order by m.created_at desc limit least(greatest(page_size, 1), 200);
 end
 $function$;
 alter function akashi_chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) owner to akashi_owner;
 grant execute on function akashi_chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_chat.read_edits_as_security_admin(message uuid, reason text)
+ RETURNS SETOF akashi_chat.message_edits
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  room uuid;
+begin
+  select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
+  if not found then
+    raise exception 'there is no such message' using errcode = 'no_data_found';
+  end if;
+  perform akashi_chat.record_review(room, reason);
+  return query select * from akashi_chat.message_edits e where e.message_id = message order by e.created_at;
+end
+$function$;
+alter function akashi_chat.read_edits_as_security_admin(message uuid, reason text) owner to akashi_owner;
+comment on function akashi_chat.read_edits_as_security_admin(message uuid, reason text) is 'Earlier texts of a message, also of a deleted one: the reading is in the trail.';
+grant execute on function akashi_chat.read_edits_as_security_admin(message uuid, reason text) to akashi_security_admin;
 
 CREATE OR REPLACE FUNCTION akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text)
  RETURNS akashi_chat.file_uploads
@@ -7956,6 +8203,7 @@ AS $function$
 declare
   received akashi_chat.file_uploads;
 begin
+  perform akashi_chat.refuse_unsent(akashi_chat.require_user(), receive_upload.file_size);
   update akashi_chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
   where f.id = upload and f.user_id = akashi_chat.require_user() and f.upload_status = 'processing' and f.received_at is null
   returning * into received;
@@ -7968,6 +8216,25 @@ $function$;
 alter function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) owner to akashi_owner;
 comment on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
 grant execute on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.record_review(room uuid, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  -- A process without a user has the right by its role.
+  if akashi_auth.current_user_id() is not null or akashi_auth.current_session_id() is not null then
+    perform akashi_auth.require_permission('messages:admin');
+  end if;
+  if length(regexp_replace(coalesce(reason, ''), '[^[:alnum:]]', '', 'g')) < 10 then
+    raise exception 'a reason with at least 10 letters or digits is required' using errcode = 'invalid_parameter_value';
+  end if;
+  perform akashi_audit.record_access('akashi_chat.messages', array[room::text], reason, 'confidential');
+end
+$function$;
+alter function akashi_chat.record_review(room uuid, reason text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text)
  RETURNS void
@@ -8028,6 +8295,27 @@ end
 $function$;
 alter function akashi_chat.refuse_unless_role(mine akashi_chat.room_members, VARIADIC allowed text[]) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_chat.refuse_unsent(person uuid, more bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  most_bytes constant bigint := 524288000;
+  most_files constant integer := 100;
+  unsent record;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi_chat.unsent ' || person, 0));
+  select count(*) as files, coalesce(sum(f.file_size), 0) as bytes into unsent from akashi_chat.file_uploads f
+  where f.user_id = person and f.message_id is null and not f.is_deleted and f.upload_status <> 'failed';
+  if unsent.files > most_files or unsent.bytes + more > most_bytes then
+    raise exception 'too many files were uploaded and not sent' using errcode = 'AK004',
+      hint = 'send them; those that are not sent are removed after a while';
+  end if;
+end
+$function$;
+alter function akashi_chat.refuse_unsent(person uuid, more bigint) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_chat.remove_member(room uuid, person uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -8051,10 +8339,11 @@ begin
     perform akashi_chat.refuse_unless_role(held.mine, 'owner');
   end if;
   perform akashi_chat.end_membership(member);
+  update akashi_chat.room_members m set removed_at = now() where m.id = member.id;
 end
 $function$;
 alter function akashi_chat.remove_member(room uuid, person uuid) owner to akashi_owner;
-comment on function akashi_chat.remove_member(room uuid, person uuid) is 'Owners remove anybody, admins only members.';
+comment on function akashi_chat.remove_member(room uuid, person uuid) is 'Owners remove anybody, admins only members. Whoever was removed comes back only by a new invitation.';
 grant execute on function akashi_chat.remove_member(room uuid, person uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.remove_reaction(message uuid, reaction text)
@@ -8076,7 +8365,7 @@ $function$;
 alter function akashi_chat.remove_reaction(message uuid, reaction text) owner to akashi_owner;
 grant execute on function akashi_chat.remove_reaction(message uuid, reaction text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION akashi_chat.require_user()
+CREATE OR REPLACE FUNCTION akashi_chat.require_user(permission text DEFAULT 'rooms:write'::text)
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -8088,11 +8377,15 @@ begin
   if me is null or not exists (select from akashi_auth.active_users u where u.id = me) then
     raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
   end if;
+  if not akashi_auth.shown_permits(permission) then
+    raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
+      hint = 'ask somebody who may grant roles';
+  end if;
   return me;
 end
 $function$;
-alter function akashi_chat.require_user() owner to akashi_policy;
-grant execute on function akashi_chat.require_user() to akashi_owner;
+alter function akashi_chat.require_user(permission text) owner to akashi_policy;
+grant execute on function akashi_chat.require_user(permission text) to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_chat.revoke_invitation(invitation uuid)
  RETURNS void
@@ -8105,7 +8398,7 @@ declare
   wanted akashi_chat.room_invitations;
 begin
   select * into wanted from akashi_chat.room_invitations i where i.id = invitation;
-  if not found or not wanted.room_id = any (akashi_chat.my_rooms()) then
+  if not found or not (wanted.room_id = any (akashi_chat.my_rooms()) or akashi_auth.has_permission('rooms:admin')) then
     raise exception 'invitation not found' using errcode = 'no_data_found';
   end if;
   select * into held from akashi_chat.lock_room(wanted.room_id);
@@ -8126,7 +8419,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.search_messages(query text, room uuid DEF
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  me uuid := akashi_chat.require_user();
+  me uuid := akashi_chat.require_user('rooms:read');
   rooms uuid[] := akashi_chat.my_rooms();
   terms constant text[] := akashi_auth.search_terms(query);
   grams constant text[] := akashi_auth.term_ngrams(terms);
@@ -8250,7 +8543,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.set_notification_level(room uuid, level t
 AS $function$
 begin
   update akashi_chat.room_members m set notification_level = level
-  where m.room_id = room and m.user_id = akashi_chat.require_user() and m.is_active;
+  where m.room_id = room and m.user_id = akashi_chat.require_user('rooms:read') and m.is_active;
   if not found then
     raise exception 'room not found' using errcode = 'no_data_found';
   end if;
@@ -8304,6 +8597,10 @@ begin
   if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
   end if;
+  -- What was said in private was said to the members of then.
+  if (held.target).room_type = 'private' and changes ->> 'room_type' = 'public' then
+    raise exception 'a private room does not become public' using errcode = 'AK003', hint = 'create a public room';
+  end if;
   if (changes ->> 'max_members')::integer < (select count(*) from akashi_chat.room_members m where m.room_id = room and m.is_active) then
     raise exception 'the room has more members than that' using errcode = 'AK003';
   end if;
@@ -8316,6 +8613,13 @@ begin
     security_classification = coalesce(changes ->> 'security_classification', r.security_classification),
     compliance_tags = coalesce(changes -> 'compliance_tags', r.compliance_tags)
   where r.id = room returning * into changed;
+  -- Members invite to a public room, only its owners and admins to a private one.
+  if (held.target).room_type = 'public' and changed.room_type = 'private' then
+    update akashi_chat.room_invitations i set status = 'revoked', responded_at = now()
+    where i.room_id = room and i.status = 'pending' and not exists (
+      select from akashi_chat.room_members m
+      where m.room_id = room and m.user_id = i.invited_by and m.is_active and m.role in ('owner', 'admin'));
+  end if;
   perform akashi_chat.append_event(room, 'room_changed', null, (held.mine).user_id);
   return changed;
 end
@@ -8474,6 +8778,18 @@ alter function akashi_keys.erase_salts(person uuid) owner to akashi_owner;
 grant execute on function akashi_keys.erase_salts(person uuid) to akashi_app;
 grant execute on function akashi_keys.erase_salts(person uuid) to akashi_security_admin;
 grant execute on function akashi_keys.erase_salts(person uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_keys.erased_in(schema_name text, table_name text)
+ RETURNS TABLE(person_column text, user_id uuid)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select distinct c.person_column::text, e.user_id from akashi_keys.personal_columns c cross join akashi_keys.erasures e
+  where (c.schema_name, c.table_name) = (erased_in.schema_name, erased_in.table_name)
+$function$;
+alter function akashi_keys.erased_in(schema_name text, table_name text) owner to akashi_owner;
+comment on function akashi_keys.erased_in(schema_name text, table_name text) is 'Whose rows of a table must not come back from a backup: people who were erased, by the column that says whose a row is.';
 
 CREATE OR REPLACE FUNCTION akashi_keys.finish_erasure(person uuid, certificate text)
  RETURNS void
@@ -9385,13 +9701,20 @@ alter function akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_u
 grant execute on function akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_until timestamp with time zone, as_of timestamp with time zone) to akashi_security_admin;
 grant execute on function akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_until timestamp with time zone, as_of timestamp with time zone) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  -- A process without a user has the right by its role.
+  if akashi_auth.current_user_id() is not null or akashi_auth.current_session_id() is not null then
+    perform akashi_auth.require_permission('lifecycle:admin');
+  end if;
+  if coalesce(reason, '') !~ '\S' then
+    raise exception 'a legal hold begins and ends with a reason' using errcode = 'invalid_parameter_value', hint = 'state the reason';
+  end if;
   update akashi_lifecycle.policies p set legal_hold = held
   where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name);
   if not found then

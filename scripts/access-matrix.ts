@@ -80,8 +80,11 @@ const permissions = (all: string | readonly string[]) =>
     .map((each) => `\`${each}\``)
     .join(' and ')
 
+const byPermission = ({ permission, ofLog, by }: Extract<Access, { readonly permission: unknown }>) =>
+  `${by === undefined ? '' : 'a person with '}${permissions(permission)}${ofLog === true ? ' and what guards the log: `audit_logs:read`, `events:read` for `security_events`' : ''}`
+
 function who(access: Access): string {
-  if ('permission' in access) return permissions(access.permission)
+  if ('permission' in access) return byPermission(access)
   if ('public' in access) {
     return access.public === 'anybody' ? 'anyone' : 'anyone on this machine, else anyone signed in'
   }
@@ -95,7 +98,11 @@ function who(access: Access): string {
 }
 
 function key(access: Access): string {
-  if ('permission' in access) return `scope ${permissions(access.permission)}`
+  if ('permission' in access) {
+    return access.by === 'session'
+      ? 'none: a session'
+      : `scope ${byPermission(access).replace('a person with ', '')}`
+  }
   if ('public' in access) return access.public === 'anybody' ? '' : 'any'
   if ('others' in access) return `any of the owner's, else scope \`${access.others}\``
   return access.scope === 'any' ? 'any' : 'none: a session'

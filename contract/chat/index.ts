@@ -2,6 +2,7 @@
 import { fileOperations } from './files.ts'
 import { messageOperations } from './messages.ts'
 import { peopleOperations } from './people.ts'
+import { reviewOperations } from './review.ts'
 import { roomOperations } from './rooms.ts'
 
 export type { ChatFile } from './files.ts'
@@ -26,6 +27,7 @@ export {
   type Presence,
   preferenceChanges,
 } from './people.ts'
+export type { EarlierText, ReviewedMessage } from './review.ts'
 export {
   type DirectoryPage,
   type DirectoryRoom,
@@ -50,4 +52,5 @@ export const chatOperations = {
   ...fileOperations,
   ...messageOperations,
   ...peopleOperations,
+  ...reviewOperations,
 }

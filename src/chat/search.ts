@@ -1,4 +1,5 @@
 import type { Message, MessageSearch, SearchPage } from '@akashi/contract'
+import { given } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import { messageJson } from './json-sql.ts'
 
@@ -7,6 +8,7 @@ export async function searchMessages(
   database: Database,
   actor: Actor,
   query: MessageSearch,
+  signal?: AbortSignal,
 ): Promise<SearchPage> {
   const { rows } = await database.transaction(
     actor,
@@ -30,7 +32,7 @@ export async function searchMessages(
           query.limit + 1,
         ],
       ),
-    { readOnly: true },
+    given({ readOnly: true, signal }),
   )
   const messages = rows.slice(0, query.limit).map(({ message }) => message)
   return { messages, next: rows.length > query.limit ? (messages.at(-1)?.id ?? null) : null }

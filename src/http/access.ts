@@ -4,9 +4,7 @@
  */
 import type { PermissionName } from '@akashi/contract'
 import type { FastifySchema } from 'fastify'
-
-/** For every request, or only for those whose body has this member. */
-export type When = true | { readonly with: string }
+import { logNamed } from '../audit/index.ts'
 
 /** `any`: any API key or token of the caller, regardless of its scopes. `none`: only a session. */
 export type Scope = 'any' | 'none'
@@ -14,11 +12,11 @@ export type Scope = 'any' | 'none'
 interface Requirements {
   /**
    * Recent confirmation: credentials were presented recently in the session. A key or token cannot confirm, so
-   * its scopes decide; but where only a member of the body requires it, a session is required as well.
+   * its scopes decide.
    */
-  readonly stepUp?: When
-  /** A reason: `reason` in the body, or in the member that requires it. */
-  readonly reason?: When
+  readonly stepUp?: true
+  /** A reason: `reason` in the body, or in this member of it where there is one. */
+  readonly reason?: true | { readonly with: string }
   /** The resource of the audit action `data_access`; `*`: each table or log that the request names. */
   readonly reads?: string
 }
@@ -26,6 +24,10 @@ interface Requirements {
 /** Callers whose roles, and whose key's scopes, include the permission, or all of several. */
 interface ByPermission extends Requirements {
   readonly permission: PermissionName | readonly PermissionName[]
+  /** Not for service accounts; `session`: not for keys and tokens either. */
+  readonly by?: 'person' | 'session'
+  /** Also the permission that guards the rows of the log which the path names. */
+  readonly ofLog?: true
 }
 
 /** Persons, about themselves; service accounts are refused. */
@@ -58,9 +60,17 @@ interface Public {
 
 export type Access = ByPermission | ByOneself | ByOwner | BySignIn | Public
 
-/** The required permissions; the owner does not need them. */
-export function permissionsOf(access: Access): readonly PermissionName[] {
-  if ('permission' in access) return [access.permission].flat()
+/**
+ * The required permissions; the owner does not need them.
+ *
+ * @param log name of the log in the path; without one, only what does not depend on it
+ * @throws AkashiError invalid_input for a log that does not exist
+ */
+export function permissionsOf(access: Access, log?: string): readonly PermissionName[] {
+  if ('permission' in access) {
+    const own = access.ofLog === true && log !== undefined ? [logNamed(log).permission] : []
+    return [...new Set([access.permission, own].flat())]
+  }
   return 'others' in access ? [access.others] : []
 }
 

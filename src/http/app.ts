@@ -4,6 +4,7 @@ import { type HttpLimits, httpLimits } from './limits.ts'
 import { controlAccess, hideUnknownPaths } from './plugins/access-control.ts'
 import { answerClientError } from './plugins/client-errors.ts'
 import { serveKnownHosts } from './plugins/loopback-guard.ts'
+import { forbidStoring } from './plugins/no-store.ts'
 import { describeApi } from './plugins/openapi.ts'
 import { answerProblems, notFoundHandler, sendProblem } from './plugins/problem-details.ts'
 import { limitRate } from './plugins/rate-limit.ts'
@@ -86,6 +87,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
   })
   app.register(
     (v1: App, _, done) => {
+      forbidStoring(v1)
       hideUnknownPaths(v1, services.identity)
       v1.setNotFoundHandler(notFound)
       for (const add of areas) add(v1, services)

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { given } from '../foundation/index.ts'
 import type { Access } from './access.ts'
+import type { Budget } from './plugins/budget.ts'
 import type { App } from './schema.ts'
 
 type Operations = typeof operations
@@ -27,6 +28,8 @@ type Result<Name extends OperationName> =
 
 interface Declaration<Name extends OperationName> {
   readonly access: Access
+  /** Of each caller, where the requests are costly. */
+  readonly budget?: Budget
   /** Maximum bytes of the body, instead of the server's limit. */
   readonly bodyLimit?: number
   /** Milliseconds, instead of the server's limit. */
@@ -39,7 +42,7 @@ interface Declaration<Name extends OperationName> {
 export function operation<Name extends OperationName>(
   app: App,
   name: Name,
-  { access, handle, ...limits }: Declaration<Name>,
+  { access, budget, handle, ...limits }: Declaration<Name>,
 ): void {
   const { summary, description, params, query, body, response, status }: Operation = operations[name]
   const [method = '', path = ''] = name.split(' ')
@@ -51,7 +54,7 @@ export function operation<Name extends OperationName>(
       .replaceAll(/\{(\w+)\}/g, ':$1')
       .replace('{*}', '*')
       .slice(app.prefix.length),
-    config: { access },
+    config: given({ access, budget }),
     schema: given({
       summary,
       description,

@@ -13,6 +13,7 @@ import type {
 } from 'fastify'
 import { z } from 'zod'
 import { AkashiError } from '../foundation/index.ts'
+import { refuseDeep } from './plugins/json-depth.ts'
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -29,6 +30,7 @@ export function useZod(app: App): void {
   // Fastify's own validation stops at the first part that fails; the hook below reports all of them.
   app.setValidatorCompiler(() => () => true)
   app.addHook('preHandler', async (request) => {
+    refuseDeep(request.body)
     const mistakes: Mistake[] = []
     for (const part of requestParts) {
       const schema = request.routeOptions.schema?.[part]

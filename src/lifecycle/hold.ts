@@ -5,14 +5,14 @@ export interface Hold {
   readonly table: string
   /** False ends the hold. */
   readonly held: boolean
-  /** Recorded in the audit trail. */
-  readonly reason?: string
+  /** Recorded in the audit trail; blank ones are refused. */
+  readonly reason: string
 }
 
 /**
  * Places or releases a legal hold, during which nothing of the table is dropped, retired or deleted.
  *
- * @throws AkashiError not_found when the table has no policy
+ * @throws AkashiError not_found when the table has no policy; invalid_input without a reason
  */
 export async function holdTable(database: Database, actor: Actor, hold: Hold): Promise<void> {
   await database.transaction(actor, (session) =>
@@ -20,7 +20,7 @@ export async function holdTable(database: Database, actor: Actor, hold: Hold): P
       hold.schema,
       hold.table,
       hold.held,
-      hold.reason ?? null,
+      hold.reason,
     ]),
   )
 }

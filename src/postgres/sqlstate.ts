@@ -14,6 +14,7 @@ export const SQLSTATE = {
   appendOnly: 'AK001',
   integrity: 'AK002',
   conflict: 'AK003',
+  rateLimited: 'AK004',
   uniqueViolation: '23505',
   serializationFailure: '40001',
   deadlock: '40P01',
@@ -34,6 +35,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   AK001: { code: 'append_only', message: 'the record is append-only' },
   AK002: { code: 'integrity', message: 'stored data failed verification' },
   AK003: { code: 'conflict', message: 'the state does not allow this' },
+  AK004: { code: 'rate_limited', message: 'this was done too often', hint: 'try again later' },
 
   '08': { code: 'unavailable', message: 'the connection to the database failed', hint: tryAgain },
   '0A': { code: 'unsupported', message: 'the database does not support this' },

@@ -87,7 +87,19 @@ beforeAll(async () => {
     create table akashi_audit.said (what text, resource text, id text, detail jsonb);
     create function akashi_audit.exempt(regclass, text) returns void language sql as 'select';
     create function akashi_audit.record_action(text, text, text, text, text, jsonb) returns void
-      language sql security definer as 'insert into akashi_audit.said values ($2, $3, $4, $6)'`)
+      language sql security definer as 'insert into akashi_audit.said values ($2, $3, $4, $6)';
+    create function akashi_audit.record_access(text, text[], text) returns void
+      language sql security definer as $$insert into akashi_audit.said values ('read', $1, null, null)$$;
+    create table akashi_audit.protected_tables (schema_name text, table_name text, digest_columns text[], omitted_columns text[]);
+    create schema akashi_keys;
+    create table akashi_keys.personal_columns (schema_name text, table_name text, person_column text);
+    create table akashi_keys.erasures (user_id uuid);
+    create function akashi_audit.withheld_columns(text, text) returns text[] language sql as $$
+      select coalesce((select digest_columns || omitted_columns from akashi_audit.protected_tables
+                       where (schema_name, table_name) = ($1, $2)), '{}')$$;
+    create function akashi_keys.erased_in(text, text) returns table (person_column text, user_id uuid) language sql as $$
+      select c.person_column, e.user_id from akashi_keys.personal_columns c cross join akashi_keys.erasures e
+      where (c.schema_name, c.table_name) = ($1, $2)$$`)
   await cluster.sql('create role akashi_owner')
   await cluster.sql(keepersTable)
   await cluster.sql(`create type mood as enum ('low', 'high')`)
@@ -96,7 +108,7 @@ beforeAll(async () => {
   await cluster.sql(`create table notes (
       id bigint generated always as identity primary key, parent integer references parent,
       body text not null, mood mood, tags text[], amount numeric(30, 10), doubled numeric generated always as (amount * 2) stored,
-      at timestamptz default now(), raw bytea, unique (id, parent))`)
+      at timestamptz default now(), raw bytea, person uuid default gen_random_uuid(), unique (id, parent))`)
   // Long and incompressible values go out of line.
   await cluster.sql(`insert into notes (parent, body, mood, tags, amount, raw)
     select 1 + i % 10, i || (select string_agg(md5(j || ' ' || i), '') from generate_series(1, 120) j), 'low',
@@ -231,6 +243,46 @@ it('compares with the present rows and brings back what is missing or changed, f
     `select detail from akashi_audit.said where what = 'apply'`,
   )
   expect(said?.detail).toMatchObject({ reason: 'deleted by mistake', inserted: 3, updated: 2 })
+}, 60_000)
+
+it.each([{ diff: true }, { into: 'copy_of_it' }, { apply: { reason: 'a role that was taken by mistake' } }])(
+  'refuses tables of Akashi itself: %o',
+  async (how) => {
+    for (const table of ['akashi_auth.user_roles', 'akashi_keys.erasures', 'akashi_chat.messages']) {
+      await expect(bring(table, at['first'] ?? '', how), table).rejects.toMatchObject({ code: 'unsupported' })
+    }
+    await expect(bring('notes', at['first'] ?? '', { into: 'akashi_auth.users' })).rejects.toMatchObject({
+      code: 'unsupported',
+    })
+  },
+)
+
+it('records a comparison, and shows no column that the trail holds no values of', async () => {
+  await cluster.sql(`update notes set body = 'changed again' where id = 7`)
+  await cluster.sql(`insert into akashi_audit.protected_tables values ('public', 'notes', '{body}', '{raw}')`)
+  await cluster.sql('truncate akashi_audit.said')
+  const { difference } = await bring('notes', at['first'] ?? '', { diff: true })
+  expect(difference?.changed).toBeGreaterThan(0)
+  const shown = difference?.rows.flatMap(({ before, now }) => Object.keys({ ...before, ...now })) ?? []
+  expect(shown.filter((name) => name === 'body' || name === 'raw')).toEqual([])
+  expect(await cluster.sql('select what, resource from akashi_audit.said')).toEqual([
+    { what: 'read', resource: 'public.notes' },
+  ])
+  await cluster.sql('truncate akashi_audit.protected_tables')
+}, 60_000)
+
+it('does not bring back rows of people who were erased since', async () => {
+  await cluster.sql(`insert into akashi_keys.personal_columns values ('public', 'notes', 'person')`)
+  const [present] = await cluster.sql<{ present: boolean }>(
+    `select exists (select from pg_attribute where attrelid = 'notes'::regclass and attname = 'person') as present`,
+  )
+  expect(present?.present).toBe(true)
+  await cluster.sql('insert into akashi_keys.erasures select distinct person from notes where id = 8')
+  await bring('notes', at['first'] ?? '', { into: 'notes_without' })
+  expect(await cluster.sql('select count(*)::integer as rows from notes_without where id = 8')).toEqual([
+    { rows: 0 },
+  ])
+  await cluster.sql('truncate akashi_keys.erasures, akashi_keys.personal_columns')
 }, 60_000)
 
 it('runs nothing of a table’s owner as anybody who is, or may become, a superuser', async () => {

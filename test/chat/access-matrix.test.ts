@@ -97,6 +97,13 @@ const commands: Readonly<Record<string, Commands>> = {
         upload_status, virus_scanned) values ($2, $1, gen_random_uuid(), 'a', 'a', 1, 'text/plain', 'a', 'completed', true)`,
     update: 'update akashi_chat.file_uploads set is_deleted = true',
   },
+  messages: {
+    room: 'room_id',
+    about: 'user_id',
+    insert: `insert into akashi_chat.messages (id, room_id, user_id, sequence, content, created_at)
+      select akashi_chat.message_id(t.at), $1, $2, 0, 'forged', t.at from (select date_trunc('milliseconds', now()) as at) t`,
+    update: `update akashi_chat.messages set content = 'forged'`,
+  },
   message_edits: {
     room: 'room_id',
     about: 'edited_by',
@@ -109,13 +116,6 @@ const commands: Readonly<Record<string, Commands>> = {
     about: 'user_id',
     insert: `insert into akashi_chat.message_reactions (message_id, room_id, user_id, emoji) values (gen_random_uuid(), $1, $2, 'x')`,
     update: `update akashi_chat.message_reactions set emoji = 'y'`,
-  },
-  messages: {
-    room: 'room_id',
-    about: 'user_id',
-    insert: `insert into akashi_chat.messages (id, room_id, user_id, sequence, content, created_at)
-      select akashi_chat.message_id(t.at), $1, $2, 0, 'forged', t.at from (select date_trunc('milliseconds', now()) as at) t`,
-    update: `update akashi_chat.messages set content = 'forged'`,
   },
   notifications: {
     room: 'room_id',

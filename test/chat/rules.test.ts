@@ -252,7 +252,7 @@ describe('messages', () => {
       await ken.ask('select previous_content from akashi_chat.message_edits where message_id = $1', [
         message.id,
       ]),
-    ).toEqual([{ previous_content: 'frist' }])
+    ).toEqual([])
     const kinds = await aoi.ask<{ event_type: string }>(
       'select event_type from akashi_chat.room_events where message_id = $1 order by sequence',
       [message.id],

@@ -20,7 +20,11 @@ let userId: string
 beforeAll(async () => {
   const user = await makeUser(database, 'sys_admin')
   userId = user.userId
-  const scopes = { read: ['archive:read'], write: ['archive:read', 'archive:write'], other: ['query:read'] }
+  const scopes = {
+    read: ['archive:read', 'lifecycle:read'],
+    write: ['archive:read', 'archive:write', 'lifecycle:write'],
+    other: ['query:read'],
+  }
   for (const name of ['read', 'write', 'other'] as const) {
     const { key } = await createApiKey(application, user, { name, scopes: scopes[name] })
     keys[name] = key
@@ -57,12 +61,15 @@ it('lists policies, and changes them for whoever may, with the trail saying who'
 })
 
 it('refuses policies that contradict themselves, tables that have none, and whoever may not', async () => {
+  const reason = 'ticket 32'
   const status = async (...asked: Parameters<typeof ask>) => (await ask(...asked)).statusCode
-  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { total: '1 day' })).toBe(400)
-  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { ahead: 3 })).toBe(400)
-  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { legalHold: false })).toBe(400)
-  expect(await status('write', 'PATCH', '/policies/auth.users', { hot: '1 day' })).toBe(404)
-  expect(await status('read', 'PATCH', `/policies/${TABLE}`, { hot: '100 days' })).toBe(403)
+  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { hot: '90 days' })).toBe(400)
+  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { hot: '90 days', reason: ' ' })).toBe(400)
+  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { total: '1 day', reason })).toBe(400)
+  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { ahead: 3, reason })).toBe(400)
+  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { legalHold: false, reason })).toBe(400)
+  expect(await status('write', 'PATCH', '/policies/auth.users', { hot: '1 day', reason })).toBe(404)
+  expect(await status('read', 'PATCH', `/policies/${TABLE}`, { hot: '100 days', reason })).toBe(403)
   expect(await status('other', 'GET', '/policies')).toBe(403)
   expect(await status('read', 'POST', '/thaw', {})).toBe(403)
 })

@@ -11,6 +11,9 @@ import { listen } from './support.ts'
 
 export const seedRoles = ['sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer'] as const
 
+/** The log of the paths that name one. */
+export const LOG = 'audit_logs'
+
 export interface Caller {
   readonly headers: Record<string, string>
   readonly kind: 'nobody' | 'session' | 'key'
@@ -57,7 +60,7 @@ export function testCallers(database: TestDatabase) {
     await grantServiceRole(application, owner, { account: 'robot', role: 'sys_admin' })
     callers.set('a service key without scopes', await keyOf(owner, [], 'robot'))
     for (const { access } of table) {
-      const scopes = permissionsOf(access)
+      const scopes = permissionsOf(access, LOG)
       const name = scopes.join(' ')
       if (name !== '' && !scoped.has(name)) scoped.set(name, await keyOf(owner, [...scopes], 'robot'))
     }

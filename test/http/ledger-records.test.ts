@@ -33,7 +33,10 @@ beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'akashi-ledger-records-'))
   const store = await openObjectStore(pathToFileURL(join(folder, 'objects')).href)
   const user = await makeUser(database, 'security_admin')
-  const { key } = await createApiKey(database.open('app'), user, { name: 'ledger', scopes: ['ledger:read'] })
+  const { key } = await createApiKey(database.open('app'), user, {
+    name: 'ledger',
+    scopes: ['ledger:read', 'audit_logs:read'],
+  })
   auditor.authorization = `Bearer ${key}`
   const without = await createApiKey(database.open('app'), user, { name: 'events', scopes: ['events:read'] })
   other.authorization = `Bearer ${without.key}`

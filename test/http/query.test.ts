@@ -21,7 +21,10 @@ let userId: string
 
 beforeAll(async () => {
   const user = await makeUser(database, 'security_admin')
-  const { key } = await createApiKey(application, user, { name: 'query', scopes: ['query:read'] })
+  const { key } = await createApiKey(application, user, {
+    name: 'query',
+    scopes: ['query:read', 'events:read', 'audit_logs:read'],
+  })
   auditor.authorization = `Bearer ${key}`
   const without = await createApiKey(application, user, { name: 'events', scopes: ['events:read'] })
   other.authorization = `Bearer ${without.key}`

@@ -95,12 +95,24 @@ describe('a lock', () => {
     expect(await attempts('2001:db8:6::1', 'sixes').try(PASSWORD)).toBe('done')
   })
 
-  it('counts username and address of one account together', async () => {
+  it('counts what was typed, in any width and case, and does not tell that two names are one person’s', async () => {
     await server.user('two-names')
-    for (let i = 0; i < THRESHOLD; i += 1) {
-      await attempts('198.51.100.9', i % 2 === 0 ? 'two-names' : 'TWO-names@example.com').try(WRONG)
+    for (const typed of ['two-names', 'TWO-NAMES', ' two-names ', 'ｔｗｏ－ｎａｍｅｓ', 'two-nаmes']) {
+      await attempts('198.51.100.9', typed).try(WRONG)
     }
-    expect(await attempts('198.51.100.9', 'two-names').try(PASSWORD)).toBe('rate_limited')
+    expect(await attempts('198.51.100.9', 'Two-Names').try(PASSWORD)).toBe('rate_limited')
+    expect(await attempts('198.51.100.9', 'two-names@example.com').try(WRONG)).toBe('unauthenticated')
+    for (const typed of [
+      'nobody-here',
+      'NOBODY-HERE',
+      ' nobody-here ',
+      'ｎｏｂｏｄｙ－ｈｅｒｅ',
+      'nobody-hеre',
+    ]) {
+      await attempts('198.51.100.19', typed).try(WRONG)
+    }
+    expect(await attempts('198.51.100.19', 'Nobody-Here').try(WRONG)).toBe('rate_limited')
+    expect(await attempts('198.51.100.19', 'nobody-here@example.com').try(WRONG)).toBe('unauthenticated')
   })
 
   it('ends with its time, and the count begins anew', async () => {

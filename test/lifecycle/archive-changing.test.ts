@@ -80,7 +80,7 @@ test('a detached partition that may not leave any more is attached again, and ca
   await expect(archive(table, stopAt('detached'))).rejects.toThrow('stopped')
   expect(await states(table)).toContain('detached')
   expect(await shop.rowsOf('shop.held')).toEqual([])
-  await holdTable(worker, tester, { ...table, held: true })
+  await holdTable(worker, tester, { ...table, held: true, reason: 'case 9' })
   expect((await planArchive(worker, tester, { table })).map(({ action }) => action)).toContain('reattach')
   expect((await archive(table)).map(({ action }) => action)).toContain('reattached')
   expect(await shop.rowsOf('shop.held')).toHaveLength(200)
@@ -88,7 +88,7 @@ test('a detached partition that may not leave any more is attached again, and ca
     'update shop.held set v = 5 where id = 1',
     "insert into shop.held values ('2024-01-11', 900, 1)",
   )
-  await holdTable(worker, tester, { ...table, held: false })
+  await holdTable(worker, tester, { ...table, held: false, reason: 'case 9' })
   expect((await archive(table)).map(({ action }) => action)).toEqual(['dropped', 'dropped'])
   await restore(table, 'held_2024_01')
   expect(await shop.rowsOf('shop.held')).toHaveLength(201)

@@ -65,10 +65,10 @@ test('the way back of a detached partition, stopped before and after, ends in th
     },
   })
   await expect(archive(stopAt('detached'))).rejects.toThrow('stopped')
-  await holdTable(worker, tester, { ...table, held: true })
+  await holdTable(worker, tester, { ...table, held: true, reason: 'case 9' })
   await expect(archive(stopAt('reattached'))).rejects.toThrow('stopped')
   expect(await january()).toBe('verified')
   expect(await shop.rowsOf('shop.orders')).toHaveLength(ROWS)
   expect((await archive()).map(({ action }) => action)).toContain('held')
-  await holdTable(worker, tester, { ...table, held: false })
+  await holdTable(worker, tester, { ...table, held: false, reason: 'case 9' })
 })

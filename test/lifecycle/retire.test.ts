@@ -117,7 +117,7 @@ test('a legal hold keeps everything, also when it begins in the middle', async (
   const partition = await archived('2016-01-03', 250)
   await holdTable(worker, tester, { ...events, held: true, reason: 'case 9' })
   expect(await run({ table: events })).toMatchObject([{ partition, action: 'held' }])
-  await holdTable(worker, tester, { ...events, held: false })
+  await holdTable(worker, tester, { ...events, held: false, reason: 'case 9' })
   const keys = await storedObjects(cold.store)
   let deleted = 0
   const rows = await run(
@@ -125,13 +125,13 @@ test('a legal hold keeps everything, also when it begins in the middle', async (
     storeWith(async (key) => {
       deleted += 1
       await cold.store.delete(key)
-      await holdTable(worker, tester, { ...events, held: true })
+      await holdTable(worker, tester, { ...events, held: true, reason: 'case 9' })
     }),
   )
   expect(rows).toMatchObject([{ action: 'failed', message: expect.stringMatching(/legal hold/) }])
   expect(deleted).toBe(1)
   expect(await storedObjects(cold.store)).toHaveLength(keys.length - 1)
-  await holdTable(worker, tester, { ...events, held: false })
+  await holdTable(worker, tester, { ...events, held: false, reason: 'case 9' })
   expect(await run({ table: events })).toMatchObject([{ partition, action: 'retired', rows: 250 }])
   expect(await problems()).toEqual([])
 })
@@ -216,9 +216,9 @@ test('login attempts are dropped by a signed record when six months are over, la
     { action: 'failed', message: expect.stringMatching(/no retention record names/) },
   ])
   await ledger.seal()
-  await holdTable(worker, tester, { ...attempts, held: true })
+  await holdTable(worker, tester, { ...attempts, held: true, reason: 'case 9' })
   expect(await run({ table: attempts })).toMatchObject([{ action: 'held' }])
-  await holdTable(worker, tester, { ...attempts, held: false })
+  await holdTable(worker, tester, { ...attempts, held: false, reason: 'case 9' })
   expect(await run({ table: attempts })).toMatchObject([
     { partition: 'login_attempts_2025_01', action: 'retired', rows: 40, object: null },
   ])

@@ -8,6 +8,7 @@
  * Terms: docs/glossary.md
  */
 
+import type { PermissionName } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 
 /** How a column's value becomes text in the canonical encoding; docs/ledger.md gives each form. */
@@ -27,6 +28,8 @@ export interface LogDefinition {
   readonly log: string
   readonly schema: string
   readonly table: string
+  /** Required to read its rows, wherever they are shown. */
+  readonly permission: PermissionName
   /** Version of the encoding, part of every entry. */
   readonly version: number
   readonly columns: Readonly<Record<string, ColumnForm>>
@@ -36,6 +39,7 @@ export const auditLogs: LogDefinition = {
   log: 'audit_logs',
   schema: 'akashi_audit',
   table: 'audit_logs',
+  permission: 'audit_logs:read',
   version: 1,
   columns: {
     action: 'text',
@@ -86,6 +90,7 @@ export const securityEvents: LogDefinition = {
   log: 'security_events',
   schema: 'akashi_security',
   table: 'security_events',
+  permission: 'events:read',
   version: 1,
   columns: {
     action_performed: 'text',
@@ -125,6 +130,7 @@ export const loginAttempts: LogDefinition = {
   log: 'login_attempts',
   schema: 'akashi_auth',
   table: 'login_attempts',
+  permission: 'audit_logs:read',
   version: 1,
   columns: {
     counted: 'boolean',

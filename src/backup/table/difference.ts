@@ -77,9 +77,18 @@ export async function compare(live: Session, table: TableName, shape: Shape): Pr
   }
 }
 
-/** Compares values as text: casts and operators of other types may run untrusted code. */
-export async function differ(live: Session, comparison: Comparison): Promise<Difference> {
+/**
+ * Compares values as text: casts and operators of other types may run untrusted code.
+ *
+ * @param withheld columns whose values are compared but not shown
+ */
+export async function differ(
+  live: Session,
+  comparison: Comparison,
+  withheld: readonly string[] = [],
+): Promise<Difference> {
   const { now, values } = comparison
+  const shown = { ...comparison, values: values.filter(({ name }) => !withheld.includes(name)) }
   const join = joinText(comparison)
   const differs = differsText(values)
   const { rows: counts } = await live.query<{ missing: number; changed: number; added: number }>(
@@ -97,7 +106,7 @@ export async function differ(live: Session, comparison: Comparison): Promise<Dif
   ] as const
   const rows: RowDifference[] = []
   for (const [kind, from, where, side] of kinds) {
-    if (count[kind] > 0) rows.push(...(await shownRows(live, comparison, { kind, from, where, side })))
+    if (count[kind] > 0) rows.push(...(await shownRows(live, shown, { kind, from, where, side })))
   }
   return { ...count, rows, uncompared: comparison.uncompared }
 }

@@ -41,6 +41,9 @@ export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'full
   readonly apply?: { readonly reason: string }
 }
 
+/** Of Akashi's own tables, and those that it keeps the keys of persons in. */
+const OWN_SCHEMA = /^akashi_/
+
 export interface TableRestored {
   readonly table: string
   readonly into: string | null
@@ -65,7 +68,7 @@ export interface TableRestored {
  * Restores one table as of a moment: a scratch server recovers only the catalogs and that table, and its rows are
  * copied into the live database in one transaction.
  * @param live of an administrator of the live database
- * @throws conflict (the name is taken, the moment cannot be restored), not_found (no such table then, or now),
+ * @throws unsupported (a table of Akashi's own: old credentials, roles and erased texts would come back), conflict (the name is taken, the moment cannot be restored), not_found (no such table then, or now),
  * integrity naming the damaged object
  */
 export async function restoreTable(
@@ -108,6 +111,11 @@ async function assertPossible(
   session: Session,
   { table, into, diff, apply }: TableRestoreOptions,
 ): Promise<void> {
+  if ([table, into].some((name) => name !== undefined && OWN_SCHEMA.test(name.schema))) {
+    throw new AkashiError('unsupported', 'tables of Akashi itself are not restored one by one', {
+      hint: 'restore the whole cluster to that moment',
+    })
+  }
   if (apply !== undefined && apply.reason.trim() === '') {
     throw new AkashiError('invalid_input', 'applying requires a reason', { hint: 'give it with --reason' })
   }
@@ -176,6 +184,15 @@ async function bring(
     await record(session, scratch, rows, applied, options)
   }
   const owner = await live.direct((session) => liveOwner(session, shape, options))
+  // Committed before anything is compared: of what cannot be recorded nothing is shown.
+  const rules = await asLogin(
+    live,
+    async (session) => {
+      await session.identify(actor)
+      return await readRules(session, options)
+    },
+    signal,
+  )
   const asOwner = <T>(work: (session: Session) => Promise<T>) =>
     withOwnerLogin({ admin: live, url: liveUrl, contextKey, ...owner }, (database) =>
       asLogin(
@@ -194,6 +211,7 @@ async function bring(
       await session.query(COMMON_SETTINGS)
       await createCopy(session, into, shape)
       await copyRows(source, session, table, quoteTable(into), shape, signal)
+      await removeErased(session, quoteTable(into), rules)
       notes = await finishCopy(session, into, shape)
       rows = await countRows(session, quoteTable(into))
       await tell(session, rows, null)
@@ -206,9 +224,10 @@ async function bring(
       await session.query(COMMON_SETTINGS)
       await createThen(session, shape)
       await copyRows(source, session, table, THEN, shape, signal)
+      await removeErased(session, THEN, rules)
       await session.query(`analyze ${THEN}`)
       rows = await countRows(session, THEN)
-      compared = await differences(session, shape, options)
+      compared = await differences(session, shape, options, rules)
       if (compared.applied !== null) await tell(session, rows, compared.applied)
     }
     await (apply === undefined ? asLogin(live, withThen, signal) : asOwner(withThen))
@@ -221,6 +240,39 @@ async function bring(
     sequences: shape.columns.flatMap(({ name, sequence }) =>
       sequence === null ? [] : [{ column: name, last: sequence.isCalled ? sequence.last : null }],
     ),
+  }
+}
+
+/** What the trail and the erasures of now say about the table. */
+interface Rules {
+  /** Columns that the trail holds no values of: not shown. */
+  readonly withheld: readonly string[]
+  /** People who were erased since, by the column that says whose a row is: their rows do not come back. */
+  readonly erased: Readonly<Record<string, readonly string[]>>
+}
+
+async function readRules(session: Session, { table, diff, apply }: TableRestoreOptions): Promise<Rules> {
+  if (diff === true || apply !== undefined) {
+    await session.query('select akashi_audit.record_access($1, $2, $3)', [
+      tableText(table),
+      [],
+      apply?.reason ?? null,
+    ])
+  }
+  const { rows } = await session.query<Rules>(
+    `select akashi_audit.withheld_columns($1, $2) as withheld,
+       coalesce((select jsonb_object_agg(c.person_column, c.people) from (
+         select e.person_column, jsonb_agg(e.user_id) as people from akashi_keys.erased_in($1, $2) e group by 1) c), '{}') as erased`,
+    [table.schema, table.table],
+  )
+  const [rules] = rows
+  if (rules === undefined) throw new Error('a select without a table returned no row')
+  return rules
+}
+
+async function removeErased(session: Session, copy: string, { erased }: Rules): Promise<void> {
+  for (const [column, people] of Object.entries(erased)) {
+    await session.query(`delete from ${copy} where ${quoteName(column)}::text = any ($1)`, [people])
   }
 }
 
@@ -257,12 +309,13 @@ async function differences(
   session: Session,
   shape: Shape,
   { table, apply }: TableRestoreOptions,
+  { withheld }: Rules,
 ): Promise<Pick<TableRestored, 'difference' | 'applied'>> {
   // Locked so that the compared rows are the ones changed, with the types read from the catalog.
   const mode = apply === undefined ? 'access share' : 'share row exclusive'
   await session.query(`lock table ${quoteTable(table)} in ${mode} mode`)
   const comparison = await compare(session, table, shape)
-  const difference = await differ(session, comparison)
+  const difference = await differ(session, comparison, withheld)
   await session.query(TRIGGERS_MAY_RUN)
   return { difference, applied: apply === undefined ? null : await applyDifference(session, comparison) }
 }

@@ -137,7 +137,8 @@ export async function removeDeletedFiles(
   const { rows } = await worker.transaction(actor, (session) =>
     session.query<{ id: string; path: string; thumbnail: string | null }>(
       `select id, file_path as path, thumbnail_path as thumbnail from akashi_chat.file_uploads
-       where is_deleted and removed_at is null order by updated_at limit 100`,
+       where is_deleted and removed_at is null and not akashi_chat.is_held()
+         and not exists (select from akashi_auth.held_users h where h.id = user_id) order by updated_at limit 100`,
     ),
   )
   for (const { id, path, thumbnail } of rows) {

@@ -10,6 +10,7 @@ import type { Log } from '../../foundation/index.ts'
 import { type Actor, type Database, system } from '../../postgres/index.ts'
 import { eventsAfter } from '../events.ts'
 import type { Bus } from './bus.ts'
+import { TypingPauses } from './typing.ts'
 
 /** Milliseconds between two polls for events whose bus message was lost. */
 const POLL_INTERVAL_MS = 1_000
@@ -87,6 +88,7 @@ export function openFeed(options: {
   const rooms = new Map<string, Room>()
   const stopping = new AbortController()
   const inTurn = turns(READS_AT_ONCE)
+  const typing = new TypingPauses()
 
   function remove(room: Room, member: Member): void {
     room.listeners.delete(member)
@@ -309,6 +311,7 @@ export function openFeed(options: {
       bus.announce({ about: 'room', roomId, sequence })
     },
     typing(roomId, userId) {
+      if (!typing.isDue(roomId, userId)) return
       for (const { listener } of rooms.get(roomId)?.listeners ?? []) {
         if (listener.userId !== userId) listener.onTyping(userId)
       }

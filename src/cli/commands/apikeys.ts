@@ -76,7 +76,7 @@ const issue: Group = (group, perform) => {
     .option('--environment <name>', 'part of the key text, such as live or test')
     .action((name: string) =>
       perform(async (cli) => {
-        const { createApiKey, userIdOf } = await import('../../identity/index.ts')
+        const { createApiKey, holderNamed } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { owner, service } = cli.flags
         const days = numberOf(cli, 'days')
@@ -88,7 +88,7 @@ const issue: Group = (group, perform) => {
             scopes: list(cli.flags['scopes']),
             ...tier,
             ...textOf(cli, 'environment'),
-            ...(typeof owner === 'string' ? { owner: await userIdOf(database, actor, owner) } : {}),
+            ...(typeof owner === 'string' ? { owner: (await holderNamed(database, actor, owner)).id } : {}),
             ...(typeof service === 'string' ? { serviceAccount: service } : {}),
             ...(days === undefined ? {} : { expiresAt: new Date(Date.now() + days * DAY_MS) }),
           })
@@ -172,16 +172,13 @@ const services: Group = (group, perform) => {
     .option('--description <text>')
     .action((name: string) =>
       perform(async (cli) => {
-        const { createServiceAccount, grantServiceRole } = await import('../../identity/index.ts')
+        const { createServiceAccount } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const account = { name, ...(await tierOf(cli)), ...textOf(cli, 'description') }
         const roles = list(cli.flags['roles'])
-        const id = await withConnections(cli, async ({ pool, actor }) => {
-          const owner = pool('owner')
-          const made = await createServiceAccount(owner, actor, account)
-          for (const role of roles) await grantServiceRole(owner, actor, { account: name, role })
-          return made
-        })
+        const id = await withConnections(cli, ({ pool, actor }) =>
+          createServiceAccount(pool('owner'), actor, { ...account, roles }),
+        )
         cli.print(
           { id, ...account, roles },
           `created ${name}; create its key with akashi apikeys create --service ${name}`,
@@ -189,6 +186,28 @@ const services: Group = (group, perform) => {
         return 0
       }),
     )
+  for (const granted of [true, false]) {
+    group
+      .command(granted ? 'grant-service' : 'revoke-service')
+      .argument('<account>')
+      .argument('<role>')
+      .description(granted ? 'grant a role to a service account' : 'revoke a role from a service account')
+      .action((account: string, role: string) =>
+        perform(async (cli) => {
+          const { grantServiceRole, revokeServiceRole } = await import('../../identity/index.ts')
+          const { withConnections } = await import('../databases.ts')
+          const changed = await withConnections(cli, async ({ pool, actor }) => {
+            const owner = pool('owner')
+            if (!granted) return await revokeServiceRole(owner, actor, { account, role })
+            await grantServiceRole(owner, actor, { account, role })
+            return true
+          })
+          const state = granted ? 'has' : changed ? 'no longer has' : 'did not have'
+          cli.print({ account, role, granted: granted && changed }, `${account} ${state} the role ${role}`)
+          return 0
+        }),
+      )
+  }
   for (const active of [true, false]) {
     group
       .command(active ? 'resume-service' : 'stop-service')

@@ -180,19 +180,15 @@ function hold(group: Command, perform: Perform): void {
     .argument('<table>', 'schema.table')
     .description('put a table under legal hold, during which none of its data is dropped or deleted')
     .option('--release', 'end the hold')
-    .option('--reason <text>', 'recorded in the audit trail')
+    .requiredOption('--reason <text>', 'recorded in the audit trail')
     .action((name: string) =>
       perform(async (cli) => {
         const { holdTable } = await import('../../lifecycle/index.ts')
         const { withConnections } = await import('../databases.ts')
         const held = cli.flags['release'] !== true
-        const { reason } = cli.flags
+        const reason = String(cli.flags['reason'])
         await withConnections(cli, ({ pool, actor }) =>
-          holdTable(pool('worker'), actor, {
-            ...parseTableName(name),
-            held,
-            ...(typeof reason === 'string' ? { reason } : {}),
-          }),
+          holdTable(pool('worker'), actor, { ...parseTableName(name), held, reason }),
         )
         cli.print(
           { table: name, held },

@@ -57,12 +57,12 @@ const show: Group = (group, perform) => {
     .description('list the roles of a user')
     .action((user: string) =>
       perform(async (cli) => {
-        const { rolesOfUser, userIdOf } = await import('../../identity/index.ts')
+        const { holderNamed, rolesOfUser } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
         const roles = await withConnections(cli, async ({ pool, actor }) => {
           const staff = pool('owner')
-          return await rolesOfUser(staff, actor, await userIdOf(staff, actor, user))
+          return await rolesOfUser(staff, actor, (await holderNamed(staff, actor, user)).id)
         })
         const rows = roles.map((grant) => [
           grant.role,
@@ -88,17 +88,19 @@ const give: Group = (group, perform) => {
     .option('--until <time>', 'when it expires, such as 2026-12-31T00:00:00Z (default: never)')
     .action((user: string, role: string) =>
       perform(async (cli) => {
-        const { grantRole, userIdOf } = await import('../../identity/index.ts')
+        const { grantRole, holderNamed } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const grant = await withConnections(cli, async ({ pool, actor }) => {
+        const { id, holder } = await withConnections(cli, async ({ pool, actor }) => {
           const owner = pool('owner')
-          const userId = await userIdOf(owner, actor, user)
-          return {
-            id: await grantRole(owner, actor, { userId, role, ...momentOf(cli.flags['until']) }),
-            userId,
-          }
+          const holder = await holderNamed(owner, actor, user)
+          cli.note(`user ${holder.username} (${holder.id})`)
+          const given = { userId: holder.id, role, ...momentOf(cli.flags['until']) }
+          return { id: await grantRole(owner, actor, given), holder }
         })
-        cli.print({ ...grant, role }, `${user} has the role ${role}`)
+        cli.print(
+          { id, userId: holder.id, username: holder.username, role },
+          `${holder.username} (${holder.id}) is ${role}`,
+        )
         return 0
       }),
     )
@@ -109,15 +111,18 @@ const give: Group = (group, perform) => {
     .description('revoke a role from a user')
     .action((user: string, role: string) =>
       perform(async (cli) => {
-        const { revokeRole, userIdOf } = await import('../../identity/index.ts')
+        const { holderNamed, revokeRole } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const revoked = await withConnections(cli, async ({ pool, actor }) => {
+        const { revoked, holder } = await withConnections(cli, async ({ pool, actor }) => {
           const owner = pool('owner')
-          return await revokeRole(owner, actor, { userId: await userIdOf(owner, actor, user), role })
+          const holder = await holderNamed(owner, actor, user)
+          cli.note(`user ${holder.username} (${holder.id})`)
+          return { revoked: await revokeRole(owner, actor, { userId: holder.id, role }), holder }
         })
+        const who = `${holder.username} (${holder.id})`
         cli.print(
-          { user, role, revoked },
-          revoked ? `${user} no longer has the role ${role}` : `${user} did not have the role ${role}`,
+          { userId: holder.id, username: holder.username, role, revoked },
+          revoked ? `${who} no longer has the role ${role}` : `${who} did not have the role ${role}`,
         )
         return 0
       }),

@@ -118,6 +118,7 @@ function resetPassword(group: Command, perform: Perform): void {
     .argument('<username>')
     .description('give a local user a one-time password and end all their sessions')
     .option('--second-factor', 'remove authenticators and recovery codes as well')
+    .option('--revoke-api-keys', 'end every API key of the user as well')
     .action((username: string) =>
       perform(async (cli) => {
         const { LOCAL_ISSUER } = await import('@akashi/contract')
@@ -125,6 +126,7 @@ function resetPassword(group: Command, perform: Perform): void {
         const { AkashiError } = await import('../../foundation/index.ts')
         const password = await withAccounts(cli, async (accounts) => {
           const user = await identity.findUserByName(accounts, accounts.actor, username)
+          cli.note(`user ${user.username} (${user.id})`)
           if (user.issuer !== LOCAL_ISSUER) {
             throw new AkashiError(
               'invalid_input',
@@ -133,7 +135,9 @@ function resetPassword(group: Command, perform: Perform): void {
           }
           if (cli.flags['secondFactor'] === true)
             await identity.resetFactors(accounts, accounts.actor, user.id)
-          return identity.resetPassword(accounts, accounts.actor, user.id)
+          return identity.resetPassword(accounts, accounts.actor, user.id, {
+            revokeApiKeys: cli.flags['revokeApiKeys'] === true,
+          })
         })
         cli.print(
           { username, oneTimePassword: password },
@@ -159,9 +163,11 @@ function onUser(
     .action((username: string) =>
       perform(async (cli) => {
         const { findUserByName } = await import('../../identity/index.ts')
-        const { document, text } = await withAccounts(cli, async (accounts) =>
-          work(accounts, await findUserByName(accounts, accounts.actor, username)),
-        )
+        const { document, text } = await withAccounts(cli, async (accounts) => {
+          const user = await findUserByName(accounts, accounts.actor, username)
+          cli.note(`user ${user.username} (${user.id})`)
+          return await work(accounts, user)
+        })
         cli.print({ username, ...document }, text)
         return 0
       }),

@@ -10,11 +10,13 @@ import { type Access, type DeclaredRoute, permissionsOf } from '../access.ts'
 import type { App } from '../schema.ts'
 import type { Identity } from '../services.ts'
 import { authenticate, isDirectlyLocal, requireStepUp, sessionOf, userOf } from './authentication.ts'
+import { type Budget, spending } from './budget.ts'
 import { refuseOtherOrigins } from './same-origin.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     readonly access?: Access
+    readonly budget?: Budget
   }
   interface FastifyInstance {
     /** Every route, filled as routes are added. */
@@ -32,6 +34,7 @@ export function controlAccess(app: App, identity: Identity): void {
   const undeclared: string[] = []
   app.decorate('accessTable', table)
   app.decorate('accessOfPlugin', undefined)
+  const budgets = new Map<Budget, ReturnType<typeof spending>>()
   app.addHook('onRoute', function (route) {
     const { method, url, schema = {} } = route
     const access = route.config?.access ?? this.accessOfPlugin
@@ -40,6 +43,8 @@ export function controlAccess(app: App, identity: Identity): void {
       return
     }
     route.config = { ...route.config, access }
+    const { budget } = route.config
+    if (budget !== undefined) budgets.set(budget, spending(budget))
     const [permission] = permissionsOf(access)
     if (permission !== undefined && route.websocket !== true) {
       route.handler = recordingRefusals(identity, permission, route.handler)
@@ -56,10 +61,13 @@ export function controlAccess(app: App, identity: Identity): void {
   })
   app.after(() => {
     app.addHook('onRequest', async (request) => {
-      if (!request.is404) await admit(identity, request, declaredBy(request))
+      if (request.is404) return
+      await admit(identity, request, declaredBy(request))
+      const { budget } = request.routeOptions.config
+      if (budget !== undefined) budgets.get(budget)?.(request)
     })
     app.addHook('preHandler', async (request) => {
-      if (!request.is404) await checkBody(identity, request, declaredBy(request))
+      if (!request.is404) checkReason(request, declaredBy(request))
     })
   })
 }
@@ -87,8 +95,13 @@ async function admit(identity: Identity, request: FastifyRequest, access: Access
     if (access.scope === 'none') sessionOf(request)
     if (('self' in access ? access.self : access.signedIn) === 'person') userOf(request)
   }
+  if ('permission' in access) {
+    if (access.by === 'session') sessionOf(request)
+    if (access.by !== undefined) userOf(request)
+  }
   if (!mayBeOwner(request, access)) {
-    for (const permission of permissionsOf(access)) {
+    const log = memberOf(request.params, 'log')
+    for (const permission of permissionsOf(access, typeof log === 'string' ? log : undefined)) {
       await requirePermission(identity.login.app, request.actor, permission)
     }
   }
@@ -103,14 +116,10 @@ function mayBeOwner(request: FastifyRequest, access: Access): boolean {
   return owner !== undefined && owner === request.actor.userId
 }
 
-/** Checks the requirements that depend on the validated body. */
-async function checkBody(identity: Identity, request: FastifyRequest, access: Access): Promise<void> {
+/** Once the body was read and validated. */
+function checkReason(request: FastifyRequest, access: Access): void {
   if ('public' in access) return
-  const { stepUp, reason } = access
-  if (typeof stepUp === 'object' && memberOf(request.body, stepUp.with) !== undefined) {
-    sessionOf(request)
-    await requireStepUp(request, identity)
-  }
+  const { reason } = access
   if (reason === undefined) return
   const holder = reason === true ? request.body : memberOf(request.body, reason.with)
   if (reason !== true && holder === undefined) return

@@ -24,7 +24,8 @@ import { cookieNames, readCookie } from './session-cookie.ts'
 type Credential =
   | { readonly kind: 'session'; readonly session: AuthenticatedSession; readonly actor: PersonInSession }
   | { readonly kind: 'api_key' }
-  | { readonly kind: 'jwt' }
+  /** Of somebody who has or needs a second factor: it says when credentials were shown. */
+  | { readonly kind: 'jwt'; readonly factor: boolean; readonly authenticatedAt: Date | null }
 
 const credentials = new WeakMap<FastifyRequest, Credential>()
 const bearer = /^bearer ([\w.~+/=-]{1,8192})$/i
@@ -70,24 +71,36 @@ export function userOf(request: FastifyRequest): Person {
 }
 
 /** Until when the latest confirmation of credentials counts as recent. */
-export function steppedUpUntil(session: AuthenticatedSession, minutes: number): Date {
+export function steppedUpUntil(
+  session: Pick<AuthenticatedSession, 'authenticatedAt'>,
+  minutes: number,
+): Date {
   return new Date(session.authenticatedAt.getTime() + minutes * 60_000)
 }
 
 /**
- * Requires that credentials were recently presented in the session. A key or token cannot confirm; its scopes
- * decide.
+ * Requires that credentials were recently presented in the session, or by the person whose token has proof of a
+ * second factor. A key or another token cannot confirm; its scopes decide.
  */
 export async function requireStepUp(request: FastifyRequest, identity: Identity): Promise<void> {
   const credential = credentials.get(request)
-  if (credential?.kind !== 'session') return
+  const shownAt = confirmationOf(credential)
+  if (shownAt === undefined) return
   const { stepUpMinutes } = await identity.rules()
-  if (identity.login.clock.now() > steppedUpUntil(credential.session, stepUpMinutes)) {
+  if (identity.login.clock.now() > steppedUpUntil({ authenticatedAt: shownAt }, stepUpMinutes)) {
     throw new AkashiError('forbidden', 'recent confirmation is required', {
       hint: 'confirm with POST /v1/session/step-up, then repeat the request',
       detail: { reason: 'step_up' },
     })
   }
+}
+
+/** When credentials were shown; undefined where nobody can be asked. */
+function confirmationOf(credential: Credential | undefined): Date | undefined {
+  if (credential?.kind === 'session') return credential.session.authenticatedAt
+  return credential?.kind === 'jwt' && credential.factor
+    ? (credential.authenticatedAt ?? new Date(0))
+    : undefined
 }
 
 /** The step that a session must complete before anything else. */
@@ -131,9 +144,16 @@ async function bearerCredential(
     findProviderUser(session, identity.login, claimed.issuer, claimed.subject),
   )
   if (user === null || !user.active) return null
-  const { id: userId, tenantId } = user
+  const { id: userId, tenantId, hasFactor, needsFactor } = user
+  const factor = !claimed.isService && (hasFactor || needsFactor)
+  if (factor && !claimed.multiFactor) {
+    throw new AkashiError('forbidden', 'the token does not say that a second factor was shown', {
+      hint: 'sign in with POST /v1/session, or let the provider put amr into the token',
+      detail: { reason: 'second_factor' },
+    })
+  }
   identifyActor(request, person({ userId, tenantId: tenantId ?? undefined }, request.actor.origin))
-  return { kind: 'jwt' }
+  return { kind: 'jwt', factor, authenticatedAt: claimed.authenticatedAt }
 }
 
 function refusePending(session: AuthenticatedSession): void {

@@ -1,5 +1,6 @@
 import rateLimit from '@fastify/rate-limit'
 import { AkashiError } from '../../foundation/index.ts'
+import { networkOf } from '../client-address.ts'
 import type { HttpLimits } from '../limits.ts'
 import type { App } from '../schema.ts'
 
@@ -9,6 +10,7 @@ const MS_PER_S = 1_000
 export function limitRate(app: App, limits: HttpLimits): void {
   app.register(rateLimit, {
     global: false,
+    keyGenerator: networkOf,
     max: limits.rateMax,
     timeWindow: limits.rateWindowMs,
     enableDraftSpec: true,

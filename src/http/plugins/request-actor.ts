@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Actor, anonymous } from '../../postgres/index.ts'
+import { addressOf } from '../client-address.ts'
 import type { App } from '../schema.ts'
 import { correlationIdOf } from './request-id.ts'
 import { traceIdOf } from './trace-context.ts'
@@ -28,7 +29,7 @@ export function describeActor(app: App, applicationVersion: string): void {
     const traceparent = request.headers['traceparent']
     const userAgent = request.headers['user-agent']
     const origin = {
-      clientIp: request.ip.replace(/^::ffff:(?=\d+\.)/i, ''),
+      clientIp: addressOf(request.ip),
       userAgent,
       requestId: request.id,
       correlationId: correlationIdOf(request.headers),

@@ -1,5 +1,7 @@
 /** Bytes buffered for a slow client; beyond them its connection is closed, and it resumes later. */
 export const MAX_WAITING_BYTES = 1_048_576
+/** Sockets of one person on a node: several windows on several devices. */
+export const MAX_SOCKETS = 40
 /** A client that resumes or falls behind gets more once its buffer is down to this many bytes. */
 export const RESUME_WAITING_BYTES = MAX_WAITING_BYTES / 2
 /** Milliseconds that it has for that. */

@@ -6,7 +6,7 @@ import { sessionOf } from '../plugins/authentication.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { Connection } from './connection.ts'
-import { PRESENCE_ROUND_MS, REAUTHORISE_MS } from './limits.ts'
+import { MAX_SOCKETS, PRESENCE_ROUND_MS, REAUTHORISE_MS } from './limits.ts'
 import { socketPresence } from './presence.ts'
 
 const presenceJob = system('chat-presence')
@@ -84,10 +84,15 @@ export function chatSocket(v1: App, services: Services): void {
         websocket: true,
         schema: { summary: 'Events of my rooms in real time (WebSocket)', tags: ['chat'], hide: true },
         // A session can be checked again while its socket is open; a key or token cannot.
-        config: { access: { signedIn: 'person', scope: 'none' } },
+        config: { access: { permission: 'rooms:read', by: 'session' } },
       },
       (socket, request) => {
         const { actor: caller } = sessionOf(request)
+        const others = [...connections].filter(({ userId }) => userId === caller.userId)
+        if (others.length >= MAX_SOCKETS) {
+          socket.close(closeCodes.tooMany, 'too many sockets of one person are open')
+          return
+        }
         const actor = person(caller, { ...caller.origin, apiEndpoint: 'WS /v1/chat/socket' })
         const connection = new Connection({
           socket,

@@ -13,15 +13,13 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
   })
   operation(app, 'POST /v1/api-keys', {
     access: { self: 'caller', others: 'api_keys:write', stepUp: true },
-    handle: async (request, reply) => {
-      reply.header('cache-control', 'no-store')
+    handle: async (request) => {
       return await createApiKey(database, request.actor, given(request.body))
     },
   })
   operation(app, 'POST /v1/api-keys/{id}/rotate', {
     access: { self: 'caller', others: 'api_keys:write', stepUp: true },
-    handle: async (request, reply) => {
-      reply.header('cache-control', 'no-store')
+    handle: async (request) => {
       return await rotateApiKey(database, request.actor, request.params.id, given(request.body ?? {}))
     },
   })

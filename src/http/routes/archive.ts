@@ -32,20 +32,20 @@ export function archiveRoutes(app: App, { securityAdmin, store }: Services): voi
     },
   })
   operation(app, 'PUT /v1/archive/holds/{table}', {
-    access: { permission: 'archive:write', stepUp: true },
+    access: { permission: 'lifecycle:admin', stepUp: true, reason: true },
     handle: async (request) => {
       const { table } = request.params
       const { held, reason } = request.body
-      await holdTable(securityAdmin, request.actor, { ...parseTableName(table), held, ...given({ reason }) })
+      await holdTable(securityAdmin, request.actor, { ...parseTableName(table), held, reason })
       return { table, held }
     },
   })
   operation(app, 'GET /v1/archive/policies', {
-    access: { permission: 'archive:read' },
+    access: { permission: 'lifecycle:read' },
     handle: async ({ actor }) => ({ policies: await listPolicies(securityAdmin, actor) }),
   })
   operation(app, 'PATCH /v1/archive/policies/{table}', {
-    access: { permission: 'archive:write', stepUp: true },
+    access: { permission: 'lifecycle:write', stepUp: true, reason: true },
     handle: async ({ params, body, actor }) => {
       const { reason, ...changes } = body
       return await setPolicy(securityAdmin, actor, parseTableName(params.table), changes, reason)

@@ -36,6 +36,7 @@ export function backupRoutes(app: App, { backups, securityAdmin }: Services): vo
   })
   operation(app, 'GET /v1/restores/plan', {
     access: { permission: 'backup:read' },
+    budget: { requests: 30, seconds: 60 },
     handle: async ({ query, actor }, reply) => {
       const target = parseTarget(query.at)
       const signal = callerSignal(reply)
@@ -49,6 +50,7 @@ export function backupRoutes(app: App, { backups, securityAdmin }: Services): vo
   operation(app, 'POST /v1/restores', {
     access: { permission: 'backup:admin', stepUp: true, reason: { with: 'apply' } },
     handlerTimeout: TABLE_TIMEOUT_MS,
+    budget: { requests: 6, seconds: 60 },
     handle: async ({ body, actor }, reply) => {
       const { table, at, into, diff, apply } = body
       if (into === undefined && !diff && apply === undefined) {

@@ -18,7 +18,7 @@ export function ledgerRecordRoutes(app: App, { securityAdmin }: Services): void 
     handle: ({ actor, params, query }) => listRetentionRecords(securityAdmin, actor, { ...params, ...query }),
   })
   operation(app, 'GET /v1/ledger/{log}/chain', {
-    access: { permission: 'ledger:read' },
+    access: { permission: 'ledger:read', ofLog: true },
     handle: ({ actor, params, query }) => listChain(securityAdmin, actor, { ...params, ...query }),
   })
 }

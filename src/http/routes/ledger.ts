@@ -18,7 +18,8 @@ export function ledgerRoutes(app: App, { securityAdmin }: Services): void {
     }),
   })
   operation(app, 'GET /v1/ledger/{log}/proofs/{row}', {
-    access: { permission: 'ledger:read', reads: '*' },
+    access: { permission: 'ledger:read', ofLog: true, reads: '*' },
+    budget: { requests: 300, seconds: 60 },
     handle: (request) =>
       proveRow(securityAdmin, request.actor, logNamed(request.params.log), request.params.row),
   })

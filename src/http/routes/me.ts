@@ -1,4 +1,3 @@
-import { LOCAL_ISSUER } from '@akashi/contract'
 import { searchOwnTrail } from '../../audit/index.ts'
 import { AkashiError, given } from '../../foundation/index.ts'
 import { changePassword, decideConsent, readConsents, readUser, updateUser } from '../../identity/index.ts'
@@ -16,7 +15,7 @@ export function meRoutes(app: App, services: Services): void {
   const { identity } = services
   const { login } = identity
   operation(app, 'GET /v1/me', {
-    access: { self: 'person', scope: 'any', whilePending: true },
+    access: { self: 'person', scope: 'none', whilePending: true },
     handle: async (request) => {
       const actor = userOf(request)
       const user = await login.app.transaction(actor, (found) => readUser(found, login.vault, actor.userId))
@@ -25,26 +24,18 @@ export function meRoutes(app: App, services: Services): void {
     },
   })
   operation(app, 'PATCH /v1/me', {
-    access: { self: 'person', scope: 'any', stepUp: { with: 'email' } },
+    access: { self: 'person', scope: 'none' },
+    budget: { requests: 30, seconds: 60 },
     handle: async (request) => {
       const actor = userOf(request)
-      const { email, ...shown } = request.body
-      if (email !== undefined) {
-        await login.worker.transaction(actor, async (found) => {
-          const user = await readUser(found, login.vault, actor.userId)
-          if (user?.issuer !== LOCAL_ISSUER) {
-            throw new AkashiError('forbidden', 'the e-mail address is managed by the identity provider')
-          }
-          await updateUser(found, login.vault, actor.userId, { email })
-        })
-      }
       await login.app.transaction(actor, (found) =>
-        updateUser(found, login.vault, actor.userId, given(shown)),
+        updateUser(found, login.vault, actor.userId, given(request.body)),
       )
     },
   })
   operation(app, 'PUT /v1/me/password', {
-    access: { self: 'person', scope: 'none', whilePending: true },
+    access: { self: 'person', scope: 'none', stepUp: true, whilePending: true },
+    budget: { requests: 10, seconds: 300 },
     handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)
       const token = await changePassword(login, actor, request.body, callerSignal(reply))
@@ -52,21 +43,21 @@ export function meRoutes(app: App, services: Services): void {
     },
   })
   operation(app, 'GET /v1/me/consents', {
-    access: { self: 'person', scope: 'any' },
+    access: { self: 'person', scope: 'none' },
     handle: async (request) => {
       const actor = userOf(request)
       return login.app.transaction(actor, (found) => readConsents(found, actor.userId))
     },
   })
   operation(app, 'POST /v1/me/consents', {
-    access: { self: 'person', scope: 'any' },
+    access: { self: 'person', scope: 'none' },
     handle: async (request) => {
       const actor = userOf(request)
       await login.app.transaction(actor, (found) => decideConsent(found, actor, request.body))
     },
   })
   operation(app, 'GET /v1/me/audit', {
-    access: { self: 'person', scope: 'any' },
+    access: { self: 'person', scope: 'none' },
     handle: async (request) => {
       const actor = userOf(request)
       return await searchOwnTrail(login.app, actor, given(request.query))

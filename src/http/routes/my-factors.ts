@@ -27,9 +27,9 @@ export function factorRoutes(app: App, { identity }: Services): void {
   })
   operation(app, 'POST /v1/me/mfa', {
     access: { self: 'person', scope: 'none', stepUp: true, whilePending: true },
-    handle: async (request, reply) => {
+    budget: { requests: 10, seconds: 300 },
+    handle: async (request) => {
       const { actor } = sessionOf(request)
-      reply.header('cache-control', 'no-store')
       return login.app.transaction(actor, async (found) => {
         const user = await readUser(found, login.vault, actor.userId)
         const account = user?.username ?? actor.userId
@@ -84,9 +84,8 @@ export function factorRoutes(app: App, { identity }: Services): void {
   })
   operation(app, 'POST /v1/me/mfa/recovery-codes', {
     access: { self: 'person', scope: 'none', stepUp: true },
-    handle: async (request, reply) => {
+    handle: async (request) => {
       const { actor } = sessionOf(request)
-      reply.header('cache-control', 'no-store')
       const { recoveryCodes: count } = await identity.rules()
       return login.app.transaction(actor, async (found) => {
         const { factors: enrolled } = await listFactors(found, actor.userId)

@@ -3,11 +3,13 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MAX_QUERY_SECONDS } from '@akashi/contract'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
+import { requirePermission } from '../../identity/index.ts'
 import { MAX_AT_ONCE, openQueries, type QueryRequest, writeResult } from '../../lifecycle/index.ts'
 import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
+import { permissionsToRead } from './table-permissions.ts'
 
 const RETRY_AFTER_S = 5
 const MS_PER_S = 1_000
@@ -16,8 +18,8 @@ const GRACE_MS = 5_000
 
 const mediaTypes = { csv: 'text/csv; charset=utf-8', parquet: 'application/vnd.apache.parquet' } as const
 
-/** SQL over PostgreSQL and the archive. The permission allows reading whole tables; each read is recorded. */
-export function queryRoutes(app: App, { securityAdmin, store }: Services): void {
+/** SQL over PostgreSQL and the archive. The permissions allow reading whole tables; each read is recorded. */
+export function queryRoutes(app: App, { app: database, securityAdmin, store }: Services): void {
   const queries = openQueries({ database: securityAdmin, store })
   app.addHook('onClose', async () => queries.close())
   let running = 0
@@ -40,6 +42,11 @@ export function queryRoutes(app: App, { securityAdmin, store }: Services): void 
           ...(reason === undefined ? {} : { reason }),
           timeoutMs: Math.ceil(seconds * MS_PER_S),
           signal: callerSignal(reply),
+          authorize: async (tables) => {
+            for (const permission of permissionsToRead(tables)) {
+              await requirePermission(database, request.actor, permission)
+            }
+          },
         }
         if (format === 'json') {
           return await queries.run(request.actor, query)
@@ -64,7 +71,7 @@ export function queryRoutes(app: App, { securityAdmin, store }: Services): void 
     },
   })
   operation(app, 'POST /v1/query/thaw', {
-    access: { permission: 'query:read' },
+    access: { permission: 'archive:write', stepUp: true },
     handle: async (request) => ({ thawing: await queries.thaw(request.body.objects) }),
   })
 }

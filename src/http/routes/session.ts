@@ -26,7 +26,6 @@ export function sessionRoutes(app: App, { identity }: Services): void {
     handle: async (request, reply) => {
       const { body, actor } = request
       const signal = callerSignal(reply)
-      reply.header('cache-control', 'no-store')
       if ('login' in body)
         return answer(identity, request, reply, await signInWithPassword(login, actor, body, signal))
       const challenge = body.challenge ?? readCookie(request, cookieNames.challenge) ?? ''
@@ -35,8 +34,7 @@ export function sessionRoutes(app: App, { identity }: Services): void {
   })
   operation(app, 'GET /v1/session', {
     access: { self: 'person', scope: 'none', whilePending: true },
-    handle: async (request, reply) => {
-      reply.header('cache-control', 'no-store')
+    handle: async (request) => {
       const { session, actor } = sessionOf(request)
       const { stepUpMinutes } = await identity.rules()
       const { user, permissions } = await login.app.transaction(actor, async (found) => ({
@@ -64,10 +62,13 @@ export function sessionRoutes(app: App, { identity }: Services): void {
       const { actor } = sessionOf(request)
       await login.app.transaction(actor, (found) => revokeSession(found, actor.userId, actor.sessionId))
       clearCookie(reply, cookieNames.session)
+      // Files that the browser kept may still be asked for; they are not the next person's.
+      reply.header('clear-site-data', '"cache"')
     },
   })
   operation(app, 'POST /v1/session/step-up', {
     access: { self: 'person', scope: 'none', whilePending: true },
+    budget: { requests: 20, seconds: 60 },
     handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)
       const token = await stepUp(login, actor, request.body, callerSignal(reply))

@@ -7,7 +7,6 @@ export function statusRoute(app: App, services: Services): void {
   operation(app, 'GET /v1/status', {
     access: { public: 'this machine' },
     handle: async ({ actor }, reply) => {
-      reply.header('cache-control', 'no-store')
       return services.systemStatus(actor, callerSignal(reply))
     },
   })

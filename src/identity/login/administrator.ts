@@ -51,6 +51,9 @@ export async function createFirstAdministrator(
 
 /** A free username, so that an existing user does not become the administrator. */
 async function freeName(session: Session): Promise<string> {
-  const { rows } = await session.query('select from akashi_auth.users where username = $1', [USERNAME])
+  const { rows } = await session.query(
+    'select from akashi_auth.users where akashi_auth.username_key(username) = akashi_auth.username_key($1)',
+    [USERNAME],
+  )
   return rows.length === 0 ? USERNAME : `${USERNAME}-${randomBytes(SUFFIX_BYTES).toString('hex')}`
 }

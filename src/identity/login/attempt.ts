@@ -13,7 +13,7 @@ type Outcome = 'success' | 'partial' | 'failure' | 'denied' | 'locked'
 export interface Account {
   /** Null when nobody has the given name. */
   readonly userId: string | null
-  /** Keyed digest of the name; null when the user is already known. */
+  /** Keyed digest of the name in its canonical form, by which attempts count; null where a user is known already. */
   readonly identifierHash: Uint8Array | null
   readonly issuer: string
 }
@@ -32,16 +32,19 @@ export interface Attempt {
 
 /** The account for a given name or e-mail address. Takes the same work whether it exists or not; decrypts nothing. */
 export async function accountOf(session: Session, parts: LoginParts, login: string): Promise<Account> {
-  const { rows } = await session.query<{ id: string }>(
-    `select id from akashi_auth.users where issuer = $1 and (username = $2 or email_index = any ($3::bytea[]))
-     order by email_index = any ($3::bytea[]) desc limit 1`,
+  const { rows } = await session.query<{ id: string | null; typed: string }>(
+    `select n.typed, (
+       select u.id from akashi_auth.users u
+       where u.issuer = $1 and (akashi_auth.username_key(u.username) = n.typed or u.email_index = any ($3::bytea[]))
+       order by u.email_index = any ($3::bytea[]) desc nulls last limit 1) as id
+     from (select akashi_auth.username_key(btrim($2)) as typed) n`,
     [LOCAL_ISSUER, login, await emailIndexes(parts.vault, login)],
   )
   return {
     userId: rows[0]?.id ?? null,
     identifierHash: await parts.vault.blindIndex(
       'akashi_auth.login_attempts.identifier',
-      login.trim().toLowerCase(),
+      rows[0]?.typed ?? login,
     ),
     issuer: LOCAL_ISSUER,
   }
@@ -67,7 +70,11 @@ export async function beginAttempt(
         password_expired: boolean | null
         account_active: boolean | null
         has_factor: boolean | null
-      }>('select * from akashi_auth.begin_login($1, $2)', [account.userId, account.identifierHash])
+      }>('select * from akashi_auth.begin_login($1, $2, $3)', [
+        account.userId,
+        account.identifierHash,
+        method !== 'password',
+      ])
       const [row] = rows
       if (row === undefined) throw new AkashiError('internal', 'an attempt was not counted')
       if (row.wait_seconds > 0) await settle(session, { account, method }, 'locked', 'too_many_attempts')

@@ -25,7 +25,7 @@ export async function createLocalUser(
 export async function findUserByName(parts: Parts, actor: Actor, username: string): Promise<User> {
   const user = await parts.worker.transaction(actor, async (session) => {
     const { rows } = await session.query<{ id: string }>(
-      'select id from akashi_auth.users where username = $1',
+      'select id from akashi_auth.users where akashi_auth.username_key(username) = akashi_auth.username_key($1)',
       [username],
     )
     return rows[0] === undefined ? null : readUser(session, parts.vault, rows[0].id)

@@ -22,29 +22,33 @@ const faultTexts: Readonly<Record<PasswordFault, string>> = {
 }
 
 /**
- * Changes the password of the actor's own account, ends all other sessions and renews this one.
+ * Changes the password of the actor's own account, ends all other sessions and gives this one a new token,
+ * which it returns. It is no confirmation: who needs a recent one shows the second factor for it.
  *
  * @returns the new token of the session
  * @throws AkashiError unauthenticated when the current password is wrong; invalid_input with every fault of the new one
  */
 export async function changePassword(
-  parts: LoginParts,
+  login: LoginParts,
   actor: PersonInSession,
-  given: { readonly current: string; readonly next: string },
+  given: { readonly current: string; readonly next: string; readonly revokeApiKeys?: boolean },
   signal?: AbortSignal,
 ): Promise<string> {
   const account: Account = { userId: actor.userId, identifierHash: null, issuer: LOCAL_ISSUER }
+  // Whoever is signed in waits for those who sign in.
+  const parts = { ...login, passwords: login.passwords.yielding }
   const attempt = await beginAttempt(parts, actor, 'password', async () => account, signal)
   await checkPassword(parts, actor, attempt, given.current, signal)
-  await settleAttempt(parts, actor, attempt, 'success', { sessionId: actor.sessionId })
+  await settleAttempt(parts, actor, attempt, 'partial', { sessionId: actor.sessionId })
   await refuseFaults(parts, actor, given.next, signal)
   const hash = await parts.passwords.hash(given.next, signal)
   await parts.worker.transaction(actor, async (session) => {
     await setPassword(session, actor.userId, hash, false)
     await revokeSessions(session, actor.userId, actor.sessionId)
+    if (given.revokeApiKeys === true) await revokeApiKeysOf(session, actor.userId, 'password changed')
   })
   return parts.app.transaction(actor, (session) =>
-    renewSession(session, { methods: ['pwd'], secondFactor: false }),
+    renewSession(session, { methods: ['pwd'], secondFactor: false, confirmed: false }),
   )
 }
 
@@ -53,14 +57,20 @@ export async function resetPassword(
   parts: Pick<LoginParts, 'worker' | 'passwords'>,
   actor: Actor,
   userId: string,
+  options: { readonly revokeApiKeys?: boolean } = {},
 ): Promise<string> {
   const password = generatePassword()
   const hash = await parts.passwords.hash(password)
   await parts.worker.transaction(actor, async (session) => {
     await setPassword(session, userId, hash, true)
     await revokeSessions(session, userId)
+    if (options.revokeApiKeys === true) await revokeApiKeysOf(session, userId, 'password reset')
   })
   return password
+}
+
+async function revokeApiKeysOf(session: Session, userId: string, reason: string): Promise<void> {
+  await session.query('select akashi_auth.revoke_api_keys_of($1, $2)', [userId, reason])
 }
 
 export async function setPassword(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { User } from '@akashi/contract'
+import { newUser, type User } from '@akashi/contract'
+import type { z } from 'zod'
 import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
 import type { OidcIdentity } from '../oidc/index.ts'
@@ -13,10 +14,12 @@ export interface ProviderUser {
   readonly issuer: string
   readonly active: boolean
   readonly hasFactor: boolean
+  /** A role of theirs asks for one. */
+  readonly needsFactor: boolean
 }
 
-/** Attempts with another username when the proposed one is taken. */
-const ATTEMPTS = 3
+/** Tries, each with less of what the provider proposes, when something of it is taken or refused. */
+const ATTEMPTS = 4
 
 /**
  * The user of (issuer, subject), created at the first sign-in if the issuer's settings allow it. Users are never
@@ -46,13 +49,13 @@ export async function providerUser(
           issuer: identity.issuer,
           subject: identity.subject,
           username: usernameOf(identity, attempt),
-          displayName: identity.displayName?.slice(0, 100) ?? null,
+          displayName: fitting(newUser.shape.displayName, identity.displayName?.slice(0, 100)) ?? null,
           email: emailOf(identity, attempt),
-          avatarUrl: identity.avatarUrl,
+          avatarUrl: pictureOf(identity),
         }),
       )
     } catch (error) {
-      if (!(error instanceof AkashiError) || error.code !== 'already_exists') throw error
+      if (!(error instanceof AkashiError) || !retried.has(error.code)) throw error
       taken = error
     }
     // Created now, or by a concurrent sign-in.
@@ -73,16 +76,22 @@ export async function findProviderUser(
     id: string
     active: boolean
     has_factor: boolean
+    needs_factor: boolean
     tenant_id: string | null
   }>(
-    `select u.id, u.is_active as active, akashi_auth.has_factor(u.id) as has_factor, u.tenant_id
+    `select u.id, u.is_active as active, akashi_auth.has_factor(u.id) as has_factor,
+       akashi_auth.needs_factor(u.id) as needs_factor, u.tenant_id
      from akashi_auth.users u where u.issuer = $1 and u.subject_index = any ($2::bytea[])`,
     [issuer, await subjectIndexes(parts.vault, subject)],
   )
   const [row] = rows
   if (row === undefined) return null
-  return { id: row.id, issuer, active: row.active, hasFactor: row.has_factor, tenantId: row.tenant_id }
+  const { id, active, has_factor: hasFactor, needs_factor: needsFactor, tenant_id: tenantId } = row
+  return { id, issuer, active, hasFactor, needsFactor, tenantId }
 }
+
+/** What somebody else has, and what only the database refuses. */
+const retried: ReadonlySet<string> = new Set(['already_exists', 'invalid_input'])
 
 const suffixOf = ({ issuer, subject }: OidcIdentity) =>
   createHash('sha256')
@@ -90,14 +99,29 @@ const suffixOf = ({ issuer, subject }: OidcIdentity) =>
     .digest('hex')
     .slice(0, 32)
 
+/** The value where it is one of those that are stored: a claim of the provider must keep nobody out. */
+function fitting<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
+  return schema.safeParse(value).data
+}
+
 function usernameOf(identity: OidcIdentity, attempt: number): string {
-  const proposed = (identity.username ?? identity.email?.split('@')[0] ?? '').trim().slice(0, 40)
+  const proposed = [...(identity.username ?? identity.email?.split('@')[0] ?? '').trim()]
+    .slice(0, 40)
+    .join('')
   const suffix = suffixOf(identity).slice(0, 8)
-  if (proposed.length < 3) return `user-${suffix}`
-  return attempt === 0 ? proposed : `${proposed}-${suffix}`
+  const wanted = attempt === 0 ? proposed : `${proposed}-${suffix}`
+  const username = attempt < ATTEMPTS - 1 ? fitting(newUser.shape.username, wanted) : undefined
+  return username ?? `user-${suffix}`
 }
 
 /** An address is required and unique; without a verified one, a placeholder that nobody can have. */
 function emailOf(identity: OidcIdentity, attempt: number): string {
-  return identity.email !== null && attempt < 2 ? identity.email : `${suffixOf(identity)}@unverified.invalid`
+  const verified = attempt < ATTEMPTS / 2 ? fitting(newUser.shape.email, identity.email) : undefined
+  return verified ?? `${suffixOf(identity)}@unverified.invalid`
+}
+
+function pictureOf({ avatarUrl }: OidcIdentity): string | null {
+  return avatarUrl?.startsWith('https://') === true
+    ? (fitting(newUser.shape.avatarUrl, avatarUrl) ?? null)
+    : null
 }

@@ -21,6 +21,8 @@ const challengeSchema = z.strictObject({
   methods: z.array(z.string()),
   /** When the password was last changed; invalidates older challenges. */
   passwordChangedAt: z.string().nullable(),
+  /** When a provider says that credentials were shown, in ms since 1970; without it, now. */
+  authenticatedAt: z.number().optional(),
 })
 type Challenge = z.output<typeof challengeSchema>
 
@@ -94,7 +96,7 @@ export async function signInWithProvider(
     readonly active: boolean
     readonly hasFactor: boolean
   },
-  provider: { readonly multiFactor: boolean },
+  provider: { readonly multiFactor: boolean; readonly authenticatedAt: Date | null },
 ): Promise<SignedIn> {
   const account: Account = { userId: user.id, identifierHash: null, issuer: user.issuer }
   const attempt = { account, method: 'oidc' } as const
@@ -107,6 +109,8 @@ export async function signInWithProvider(
     issuer: user.issuer,
     methods: ['oidc'],
     passwordChangedAt: null,
+    // Without the provider's word nobody knows how long ago they signed in there.
+    authenticatedAt: provider.authenticatedAt?.getTime() ?? 0,
   }
   if (user.hasFactor && !provider.multiFactor) {
     await settleAttempt(parts, actor, attempt, 'partial')
@@ -205,12 +209,18 @@ async function finish(
   parts: LoginParts,
   actor: Actor,
   attempt: Pick<Attempt, 'account' | 'method'>,
-  { userId, methods }: Challenge,
+  { userId, methods, authenticatedAt }: Challenge,
   secondFactor: boolean,
 ): Promise<SignedIn> {
   const user = person({ userId }, actor.origin)
   const begun = await parts.app.transaction(user, (session) =>
-    beginSession(session, user, { methods, secondFactor }),
+    beginSession(session, user, {
+      methods,
+      secondFactor,
+      // A code that was shown here is shown now.
+      authenticatedAt:
+        authenticatedAt === undefined || methods.includes('otp') ? undefined : new Date(authenticatedAt),
+    }),
   )
   await settleAttempt(parts, actor, attempt, 'success', { sessionId: begun.sessionId })
   return { step: 'done', userId, ...begun }

@@ -33,6 +33,7 @@ export async function stepUp(
   const how =
     'password' in proof ? { methods: ['pwd'], secondFactor: false } : { methods: ['otp'], secondFactor: true }
   const token = await parts.app.transaction(actor, (session) => renewSession(session, how))
-  await settleAttempt(parts, actor, attempt, 'success', { sessionId: actor.sessionId })
+  // No sign-in: it earns no trust for the address, and clears no failures.
+  await settleAttempt(parts, actor, attempt, 'partial', { sessionId: actor.sessionId })
   return token
 }

@@ -23,6 +23,8 @@ export const flowSchema = z.strictObject({
   verifier: z.string(),
   redirectUri: z.string(),
   returnTo: z.string(),
+  /** Credentials must be shown at the provider after this time, in ms since 1970; null where any sign-in will do. */
+  reauthenticateAfter: z.number().nullable(),
 })
 
 export type Flow = Readonly<z.output<typeof flowSchema>>
@@ -37,9 +39,28 @@ export interface OidcIdentity {
   readonly avatarUrl: string | null
   /** Whether the provider reports a second factor (RFC 8176). */
   readonly multiFactor: boolean
+  /** When credentials were shown there; null where the provider does not say. */
+  readonly authenticatedAt: Date | null
 }
 
-const text = z.string().min(1).optional().catch(undefined)
+/** Seconds that the provider's clock may differ. */
+const CLOCK_TOLERANCE_S = 30
+const MS_PER_S = 1_000
+/** Seconds after which a sign-in at the provider no longer counts here: a week. */
+const MAX_SIGN_IN_AGE_S = 7 * 24 * 60 * 60
+
+/** What cannot be stored or shown is left out: a claim of the provider must keep nobody out. */
+const text = z
+  .string()
+  .transform((value) =>
+    value
+      .toWellFormed()
+      .replaceAll(/[\p{Cc}\p{Cs}]/gu, '')
+      .trim(),
+  )
+  .pipe(z.string().min(1))
+  .optional()
+  .catch(undefined)
 const claimsSchema = z.looseObject({
   sub: z.string().min(1).max(255),
   email: text,
@@ -52,9 +73,15 @@ const claimsSchema = z.looseObject({
   name: text,
   picture: text,
   amr: z.array(z.string()).optional().catch(undefined),
+  auth_time: z.number().int().positive().optional().catch(undefined),
 })
 
+/** Methods of RFC 8176 that say a second factor was shown. */
 const secondFactors = new Set(['mfa', 'otp', 'hwk', 'swk', 'sc', 'fpt', 'face', 'iris', 'retina', 'vbm'])
+
+export function hasSecondFactor(methods: readonly string[] | undefined): boolean {
+  return methods?.some((method) => secondFactors.has(method)) ?? false
+}
 
 export async function startFlow(
   issuer: Issuer,
@@ -69,6 +96,7 @@ export async function startFlow(
     verifier,
     redirectUri: places.redirectUri,
     returnTo: places.returnTo,
+    reauthenticateAfter: places.reauthenticate === true ? Date.now() : null,
   }
   const url = buildAuthorizationUrl(configuration, {
     redirect_uri: flow.redirectUri,
@@ -77,7 +105,10 @@ export async function startFlow(
     nonce: flow.nonce,
     code_challenge: await calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
-    ...(places.reauthenticate === true ? { prompt: 'login' } : {}),
+    // max_age also obliges the provider to say when it asked (OpenID Connect Core 3.1.2.1).
+    ...(places.reauthenticate === true
+      ? { prompt: 'login', max_age: '0' }
+      : { max_age: String(MAX_SIGN_IN_AGE_S) }),
   })
   return { url, flow }
 }
@@ -97,7 +128,9 @@ export async function finishFlow(issuer: Issuer, flow: Flow, query: string): Pro
       expectedNonce: flow.nonce,
       idTokenExpected: true,
     })
-    return identityOf(issuer, tokens.claims())
+    const identity = identityOf(issuer, tokens.claims())
+    refuseOld(flow, identity)
+    return identity
   } catch (cause) {
     if (cause instanceof AkashiError) throw cause
     if (cause instanceof TypeError || (cause instanceof ClientError && cause.code === 'OAUTH_TIMEOUT')) {
@@ -106,6 +139,17 @@ export async function finishFlow(issuer: Issuer, flow: Flow, query: string): Pro
     throw new AkashiError('unauthenticated', 'the sign-in at the identity provider did not succeed', {
       hint: 'start again',
       cause,
+    })
+  }
+}
+
+/** The parameters of the redirect are in the browser's hands: only what the provider signed says that it asked. */
+function refuseOld({ reauthenticateAfter }: Flow, { authenticatedAt }: OidcIdentity): void {
+  if (reauthenticateAfter === null) return
+  const earliest = reauthenticateAfter - CLOCK_TOLERANCE_S * MS_PER_S
+  if (authenticatedAt === null || authenticatedAt.getTime() < earliest) {
+    throw new AkashiError('unauthenticated', 'the identity provider did not ask for credentials', {
+      hint: 'begin again, and sign in there',
     })
   }
 }
@@ -119,7 +163,8 @@ function identityOf(issuer: Issuer, payload: unknown): OidcIdentity {
     email: claims.email_verified === true ? (claims.email ?? null) : null,
     username: claims.preferred_username ?? claims['cognito:username'] ?? null,
     displayName: claims.name ?? null,
-    avatarUrl: claims.picture?.startsWith('https://') === true ? claims.picture : null,
-    multiFactor: claims.amr?.some((method) => secondFactors.has(method)) ?? false,
+    avatarUrl: claims.picture ?? null,
+    multiFactor: hasSecondFactor(claims.amr),
+    authenticatedAt: claims.auth_time === undefined ? null : new Date(claims.auth_time * MS_PER_S),
   }
 }

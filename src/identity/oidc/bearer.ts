@@ -5,10 +5,12 @@
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
+import { hasSecondFactor } from './authorization.ts'
 import type { Issuer } from './issuer.ts'
 
 /** Allowed clock difference in seconds. */
 const CLOCK_TOLERANCE_S = 30
+const MS_PER_S = 1_000
 /** Longer tokens are refused without parsing. */
 const MAX_TOKEN_CHARACTERS = 8_192
 
@@ -20,12 +22,24 @@ export interface BearerIdentity {
   /** Groups or roles of the subject at the provider. */
   readonly groups: readonly string[]
   readonly expiresAt: Date
+  /** Issued to a service for itself, not for a person who signed in. */
+  readonly isService: boolean
+  /** The person showed a second factor, as far as the token says so (RFC 8176). */
+  readonly multiFactor: boolean
+  /** When the person showed credentials; null where the token does not say. */
+  readonly authenticatedAt: Date | null
 }
 
 const strings = z.array(z.string()).catch([])
 const text = z.string().min(1)
 
-const common = z.looseObject({ sub: text, exp: z.number(), jti: text.optional() })
+const common = z.looseObject({
+  sub: text,
+  exp: z.number(),
+  jti: text.optional(),
+  amr: strings.optional(),
+  auth_time: z.number().int().positive().optional().catch(undefined),
+})
 const standardClaims = common.extend({
   client_id: text.optional(),
   groups: strings.optional(),
@@ -94,7 +108,10 @@ function identityOf(settings: OidcIssuer, payload: unknown, typ: string | undefi
     subject: claims.sub,
     clientId: clientId ?? null,
     groups,
-    expiresAt: new Date(claims.exp * 1_000),
+    expiresAt: new Date(claims.exp * MS_PER_S),
+    isService: clientId === claims.sub,
+    multiFactor: hasSecondFactor(claims.amr),
+    authenticatedAt: claims.auth_time === undefined ? null : new Date(claims.auth_time * MS_PER_S),
   })
   switch (settings.form) {
     case 'cognito': {

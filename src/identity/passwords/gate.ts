@@ -9,23 +9,28 @@ import { AkashiError } from '../../foundation/index.ts'
 const CONCURRENT_HASHES = Math.max(1, Math.min(2, availableParallelism()))
 /** Maximum waiting calls; at some 60 hashes per second, the last one waits about 4 s. */
 const WAITING_HASHES = 256
+/** Waiting calls that yield to all others, such as changes of passwords. */
+const WAITING_YIELDING = 32
 
 export interface Gate {
   /** Runs `work` when a slot is free. @throws unavailable when too many wait; the reason of `signal` when it aborts first */
   run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>
+  /** The same, after everybody who waits for a place by `run`: who is signed in keeps nobody from signing in. */
+  yield<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>
 }
 
 export function openGate(concurrent: number = CONCURRENT_HASHES, waiting: number = WAITING_HASHES): Gate {
-  const queue = new Set<() => void>()
+  const first = new Set<() => void>()
+  const last = new Set<() => void>()
   let running = 0
 
-  async function place(signal: AbortSignal | undefined): Promise<void> {
+  async function place(queue: Set<() => void>, most: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
     if (running < concurrent) {
       running += 1
       return
     }
-    if (queue.size >= waiting) {
+    if (queue.size >= most) {
       throw new AkashiError('unavailable', 'too many passwords are being checked', {
         hint: 'try again in some seconds',
       })
@@ -44,21 +49,30 @@ export function openGate(concurrent: number = CONCURRENT_HASHES, waiting: number
     }
   }
 
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } finally {
+      const [next] = [...first, ...last]
+      if (next === undefined) {
+        running -= 1
+      } else {
+        // The place goes to the next call, so that a newcomer cannot take it in between.
+        first.delete(next)
+        last.delete(next)
+        next()
+      }
+    }
+  }
+
   return {
     run: async (work, signal) => {
-      await place(signal)
-      try {
-        return await work()
-      } finally {
-        const [next] = queue
-        if (next === undefined) {
-          running -= 1
-        } else {
-          // The slot goes directly to the next call, so that a new one cannot take it.
-          queue.delete(next)
-          next()
-        }
-      }
+      await place(first, waiting, signal)
+      return await inTurn(work)
+    },
+    yield: async (work, signal) => {
+      await place(last, WAITING_YIELDING, signal)
+      return await inTurn(work)
     },
   }
 }

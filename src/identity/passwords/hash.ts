@@ -33,18 +33,14 @@ export interface Passwords {
   hash(password: string, signal?: AbortSignal): Promise<string>
   /** Compares with a stored hash. Null, for a user that does not exist, takes the same work and never matches. */
   verify(stored: string | null, password: string, signal?: AbortSignal): Promise<Verdict>
+  /** The same for callers who are signed in: they wait for those who sign in. */
+  readonly yielding: Passwords
   /** Number of hashes computed so far. */
   readonly evaluated: number
 }
 
 export function openPasswords(gate: Gate = openGate()): Passwords {
   let evaluated = 0
-
-  const compute = <T>(work: () => Promise<T>, signal: AbortSignal | undefined) =>
-    gate.run(() => {
-      evaluated += 1
-      return work()
-    }, signal)
 
   const create = (password: string) =>
     hash(password, {
@@ -63,20 +59,33 @@ export function openPasswords(gate: Gate = openGate()): Passwords {
     }
   }
 
-  return {
-    hash: async (password, signal) => {
-      refuseOverlong(password)
-      return compute(() => create(password), signal)
-    },
-    verify: async (stored, password, signal) => {
-      if (password.length > MAX_PASSWORD_CHARACTERS) return { matches: false, outdated: false }
-      const same = await compute(() => matches(stored ?? DUMMY, password), signal)
-      return { matches: same && stored !== null, outdated: stored !== null && isOutdated(stored) }
-    },
-    get evaluated() {
-      return evaluated
-    },
+  function through(turn: Gate['run']): Passwords {
+    const compute = <T>(work: () => Promise<T>, signal: AbortSignal | undefined) =>
+      turn(() => {
+        evaluated += 1
+        return work()
+      }, signal)
+    return {
+      hash: async (password, signal) => {
+        refuseOverlong(password)
+        return compute(() => create(password), signal)
+      },
+      verify: async (stored, password, signal) => {
+        if (password.length > MAX_PASSWORD_CHARACTERS) return { matches: false, outdated: false }
+        const same = await compute(() => matches(stored ?? DUMMY, password), signal)
+        return { matches: same && stored !== null, outdated: stored !== null && isOutdated(stored) }
+      },
+      get yielding() {
+        return yielding
+      },
+      get evaluated() {
+        return evaluated
+      },
+    }
   }
+
+  const yielding = through(gate.yield)
+  return through(gate.run)
 }
 
 function refuseOverlong(password: string): void {

@@ -1,24 +1,34 @@
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 
+export interface Holder {
+  readonly id: string
+  readonly username: string
+}
+
 /**
- * The id of a user given by username or id, if the caller may see the user.
+ * The user whom an administrator names by id or username, for whoever may see them. What has the form of an id is
+ * one; no username has it.
  *
  * @throws AkashiError not_found
  */
-export async function userIdOf(database: Database, actor: Actor, nameOrId: string): Promise<string> {
+export async function holderNamed(database: Database, actor: Actor, idOrUsername: string): Promise<Holder> {
   const { rows } = await database.transaction(
     actor,
     (session) =>
-      session.query<{ id: string }>(
-        'select id from akashi_auth.users where username = $1 or id = akashi_auth.try_uuid($1) order by username = $1 desc limit 1',
-        [nameOrId],
+      session.query<Holder>(
+        `select id, username from akashi_auth.users
+         where id = akashi_auth.try_uuid($1)
+           or (akashi_auth.try_uuid($1) is null and akashi_auth.username_key(username) = akashi_auth.username_key($1))`,
+        [idOrUsername],
       ),
     { readOnly: true },
   )
   const [user] = rows
   if (user === undefined) {
-    throw new AkashiError('not_found', `user not found: ${nameOrId}`, { hint: 'give a username or an id' })
+    throw new AkashiError('not_found', `user not found: ${idOrUsername}`, {
+      hint: 'give a username or an id',
+    })
   }
-  return user.id
+  return user
 }

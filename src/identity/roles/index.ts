@@ -8,6 +8,6 @@ export {
   revokePermission,
   revokeRole,
 } from './grants.ts'
-export { userIdOf } from './holder.ts'
+export { type Holder, holderNamed } from './holder.ts'
 export { permissionNamed } from './permission.ts'
 export { listPermissions, listRoles, rolesOfUser } from './roles.ts'

@@ -18,17 +18,26 @@ export async function listServiceAccounts(database: Database, actor: Actor): Pro
   return rows
 }
 
-/** Returns the account's id. Requires api_keys:write and at least the account's tier. */
+/**
+ * Returns the account's id. Needs api_keys:write, a tier that the caller has, and for roles what `grantRole` needs;
+ * without one of them there is no account.
+ */
 export async function createServiceAccount(
   database: Database,
   actor: Actor,
-  account: { readonly name: string; readonly tier?: Tier; readonly description?: string },
+  account: {
+    readonly name: string
+    readonly tier?: Tier
+    readonly description?: string
+    readonly roles?: readonly string[]
+  },
 ): Promise<string> {
-  const { name, tier = 'service', description = null } = account
-  return await call(database, actor, 'akashi_auth.create_service_account($1, $2, $3)', [
+  const { name, tier = 'service', description = null, roles = [] } = account
+  return await call(database, actor, 'akashi_auth.create_service_account($1, $2, $3, $4)', [
     name,
     tier,
     description,
+    roles,
   ])
 }
 

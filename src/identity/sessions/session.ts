@@ -77,15 +77,21 @@ export async function authenticateSession(
 export async function beginSession(
   session: Session,
   actor: Person,
-  how: { readonly methods: readonly string[]; readonly secondFactor: boolean },
+  how: {
+    readonly methods: readonly string[]
+    readonly secondFactor: boolean
+    /** When credentials were shown, by a provider's word; now without it. */
+    readonly authenticatedAt?: Date | undefined
+  },
 ): Promise<NewSession> {
   const { token, hash } = newSessionToken()
   const sessionId = randomUUID()
   const { rows } = await session.query<{ expires_at: string }>(
     `insert into akashi_auth.user_sessions (id, user_id, session_token_hash, device_type, user_agent, ip_address, expires_at,
-       security_validated, authentication_methods)
+       security_validated, authentication_methods, authenticated_at)
      values ($1, $2, $3, $4, $5, $6,
-       now() + make_interval(hours => (akashi_auth.policy('session.absolute_hours'))::integer), $7, $8)
+       now() + make_interval(hours => (akashi_auth.policy('session.absolute_hours'))::integer), $7, $8,
+       least(coalesce($9::timestamptz, now()), now()))
      returning expires_at`,
     [
       sessionId,
@@ -96,6 +102,7 @@ export async function beginSession(
       actor.origin.clientIp ?? null,
       how.secondFactor,
       how.methods,
+      how.authenticatedAt ?? null,
     ],
   )
   await session.query(
@@ -110,12 +117,17 @@ export async function beginSession(
 /** Gives the actor's session a new token after credentials were confirmed; the old token becomes invalid. */
 export async function renewSession(
   session: Session,
-  how: { readonly methods: readonly string[]; readonly secondFactor: boolean },
+  how: {
+    readonly methods: readonly string[]
+    readonly secondFactor: boolean
+    /** False: no recent confirmation follows from it. */
+    readonly confirmed?: boolean
+  },
 ): Promise<string> {
   const { token, hash } = newSessionToken()
   const { rows } = await session.query<{ renewed: boolean }>(
-    'select akashi_auth.renew_session($1, $2, $3) as renewed',
-    [hash, how.methods, how.secondFactor],
+    'select akashi_auth.renew_session($1, $2, $3, $4) as renewed',
+    [hash, how.methods, how.secondFactor, how.confirmed ?? true],
   )
   if (rows[0]?.renewed !== true) throw new AkashiError('unauthenticated', 'the session has ended')
   return token

@@ -47,7 +47,7 @@ export async function findUserByLogin(
   return await one(
     session,
     vault,
-    'issuer = $1 and (username = $2 or email_index = any ($3::bytea[])) order by email_index = any ($3::bytea[]) desc limit 1',
+    'issuer = $1 and (akashi_auth.username_key(username) = akashi_auth.username_key($2) or email_index = any ($3::bytea[])) order by email_index = any ($3::bytea[]) desc limit 1',
     [LOCAL_ISSUER, usernameOrEmail, await emailIndexes(vault, usernameOrEmail)],
   )
 }
@@ -74,8 +74,11 @@ async function one(
 export async function resolveUserId(session: Session, vault: PersonVault, named: string): Promise<string> {
   if (uuidPattern.test(named)) return named.toLowerCase()
   const { rows } = await session.query<{ id: string }>(
-    `select id from akashi_auth.users where username = $1
-     union all select id from akashi_auth.users where email_index = any ($2::bytea[]) and not exists (select from akashi_auth.users where username = $1)`,
+    `with named as (
+       select id from akashi_auth.users where akashi_auth.username_key(username) = akashi_auth.username_key($1))
+     select id from named
+     union all
+     select id from akashi_auth.users where email_index = any ($2::bytea[]) and not exists (select from named)`,
     [named, await emailIndexes(vault, named)],
   )
   const [found, another] = rows

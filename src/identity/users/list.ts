@@ -36,7 +36,7 @@ export async function listUsers(
     `select ${userColumns} from akashi_auth.users
      where ($1::text is null or username > $1) and ($2::text is null or account_status = $2)
        and ($3::text is null or issuer = $3) and ($4::text is null or tenant_id = $4)
-       and ($5::text is null or starts_with(username, $5))
+       and ($5::text is null or starts_with(akashi_auth.username_key(username), akashi_auth.username_key($5)))
      order by username limit $6`,
     [
       after,

@@ -6,8 +6,8 @@ import { sealEmail } from './personal.ts'
 import { parseUser } from './user.ts'
 
 /**
- * Names can be changed by the user or with users:write; one's own e-mail address only by the role worker, after the
- * caller has verified it.
+ * Names are changed by the user themselves or with users:write; an e-mail address only by somebody else with
+ * users:write, or by the server itself.
  *
  * @throws AkashiError invalid_input, forbidden, already_exists; not_found also when the person was erased
  */

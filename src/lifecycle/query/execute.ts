@@ -59,6 +59,7 @@ export async function execute(job: Job, actor: Actor, request: QueryRequest): Pr
   const statement = readTree(tree)
   const isOurs = nameTables(known)
   const named = tablesOf(statement, known, isOurs)
+  await request.authorize?.(named)
   const ownDateParts = (name: string) => named.find((table) => nameOf(table) === name)?.ownDateParts ?? []
   const spans = await spansOf(statement, isOurs, ownDateParts, async (expressions) => {
     const { micros } = await engine.ask({ kind: 'times', expressions, limits }, 'times')

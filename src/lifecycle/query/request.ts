@@ -20,6 +20,10 @@ export interface QueryRequest {
   /** Why it is run: kept in the trail. */
   readonly reason?: string
   readonly signal?: AbortSignal
+  /** Throws where the caller may not read one of these tables; called before anything is read. */
+  readonly authorize?: (
+    tables: readonly { readonly schema: string; readonly table: string }[],
+  ) => Promise<void>
   readonly onProgress?: (progress: QueryProgress) => void
   /** Takes the rows as they come, in place of a result that holds them; the engine waits for it. */
   readonly sink?: {

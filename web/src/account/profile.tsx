@@ -48,13 +48,12 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
   const client = useQueryClient()
   const [displayName, setDisplayName] = useState(profile.displayName ?? '')
   const [username, setUsername] = useState(profile.username)
-  const [email, setEmail] = useState(profile.email ?? '')
   const [avatarUrl, setAvatarUrl] = useState(profile.avatarUrl ?? '')
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const avatarField = useRef<HTMLInputElement>(null)
   const local = profile.issuer === 'local'
-  const changes = changesOf(profile, { displayName, username, email, avatarUrl })
+  const changes = changesOf(profile, { displayName, username, avatarUrl })
   const changed = Object.keys(changes).length > 0
   // An address on another server would be saved and never shown.
   const avatarElsewhere = typeof changes.avatarUrl === 'string' && !isHostedHere(changes.avatarUrl)
@@ -76,8 +75,7 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
   const isInvalid = (field: string) =>
     error instanceof Problem && error.errors.some(({ pointer }) => pointer === `/${field}`)
   const taken = error instanceof Problem && error.status === 409
-  const isOther =
-    error !== null && !taken && !['displayName', 'username', 'email', 'avatarUrl'].some(isInvalid)
+  const isOther = error !== null && !taken && !['displayName', 'username', 'avatarUrl'].some(isInvalid)
   return (
     <form onSubmit={(event) => void save(event)}>
       <Stack gap="lg">
@@ -118,13 +116,9 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
           <TextInput
             label={t('profile.email')}
             type="email"
-            maxLength={255}
-            autoComplete="email"
-            value={email}
-            onChange={(event) => setEmail(event.currentTarget.value)}
-            readOnly={!local}
-            {...(local ? {} : { description: t('profile.emailProvider') })}
-            error={isInvalid('email') && t('errors.invalid_input')}
+            value={profile.email ?? ''}
+            readOnly
+            description={t(local ? 'profile.emailLocal' : 'profile.emailProvider')}
           />
         </div>
         <TextInput
@@ -159,16 +153,14 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
 /** The fields that differ from what is saved; an empty name or picture is none. */
 function changesOf(
   profile: Profile,
-  typed: Readonly<Record<'displayName' | 'username' | 'email' | 'avatarUrl', string>>,
+  typed: Readonly<Record<'displayName' | 'username' | 'avatarUrl', string>>,
 ): BodyOf<'PATCH /v1/me'> {
   const displayName = typed.displayName.trim()
   const username = typed.username.trim()
-  const email = typed.email.trim()
   const avatarUrl = typed.avatarUrl.trim()
   return {
     ...(displayName === (profile.displayName ?? '') ? {} : { displayName: displayName || null }),
     ...(username === profile.username ? {} : { username }),
-    ...(email === (profile.email ?? '') ? {} : { email }),
     ...(avatarUrl === (profile.avatarUrl ?? '') ? {} : { avatarUrl: avatarUrl || null }),
   }
 }

@@ -162,6 +162,7 @@ export const en = {
     username: 'Username',
     usernameTaken: 'This username is taken.',
     email: 'E-mail address',
+    emailLocal: 'An administrator can change it.',
     emailProvider: 'Managed by your sign-in provider.',
     avatar: 'Profile picture URL',
     avatarDetail: 'A picture on this server. Without one, your initials are shown.',

@@ -162,6 +162,7 @@ export const ja: Translated<typeof en> = {
     username: 'ユーザー名',
     usernameTaken: 'このユーザー名はすでに使用されています。',
     email: 'メールアドレス',
+    emailLocal: '変更は管理者に依頼してください。',
     emailProvider: '外部アカウントで管理されています。',
     avatar: 'プロフィール画像のURL',
     avatarDetail: 'このサーバー上の画像を指定します。指定しない場合はイニシャルが表示されます。',

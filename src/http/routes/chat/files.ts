@@ -18,7 +18,8 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
     uploads.removeAllContentTypeParsers()
     uploads.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload))
     operation(uploads, 'POST /v1/chat/rooms/{roomId}/files', {
-      access: { signedIn: 'person', scope: 'any' },
+      access: { permission: 'rooms:write', by: 'person' },
+      budget: { requests: 120, seconds: 60 },
       bodyLimit: MAX_FILE_BYTES,
       handlerTimeout: TRANSFER_MS,
       handle: async (request, reply) => {
@@ -43,11 +44,11 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
     done()
   })
   operation(app, 'GET /v1/chat/files/{fileId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async (request) => await chat.readFile(database, request.actor, request.params.fileId),
   })
   operation(app, 'PUT /v1/chat/files/{fileId}/classification', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
     handle: ({ actor, params, body }) =>
       chat.classifyFile(database, actor, params.fileId, body.classification),
   })
@@ -56,7 +57,7 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
     ['thumbnail', true],
   ] as const) {
     operation(app, `GET /v1/chat/files/{fileId}/${part}`, {
-      access: { signedIn: 'person', scope: 'any' },
+      access: { permission: 'rooms:read', by: 'person' },
       handlerTimeout: TRANSFER_MS,
       handle: async (request, reply) => {
         const download = await chat.openDownload(database, store, request.actor, request.params.fileId, {
@@ -94,6 +95,10 @@ async function send(
   thumbnail: boolean,
 ) {
   const { file, size, mimeType } = download
+  const etag = `"${file.id}${thumbnail ? '-thumbnail' : ''}"`
+  if (request.headers['if-none-match'] === etag) {
+    return reply.code(304).header('cache-control', 'private, no-cache').header('etag', etag).send()
+  }
   const range = rangeOf(request.headers.range, size)
   // Only images that were decoded and re-encoded are shown inline; everything else is a download, and the
   // policy below keeps it from running scripts even if a browser displayed it.
@@ -106,7 +111,9 @@ async function send(
     )
     .header('content-security-policy', "default-src 'none'; sandbox")
     .header('x-content-type-options', 'nosniff')
-    .header('cache-control', 'private, max-age=3600, immutable')
+    // Whoever is no longer a member no longer sees what their browser has kept.
+    .header('cache-control', 'private, no-cache')
+    .header('etag', etag)
     .header('accept-ranges', 'bytes')
   if (range === null) {
     return reply.code(416).header('content-range', `bytes */${size}`).send(Readable.from([]))

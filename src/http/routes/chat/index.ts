@@ -5,6 +5,7 @@ import { fileRoutes } from './files.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
 import { peopleRoutes } from './people.ts'
+import { reviewRoutes } from './review.ts'
 import { roomRoutes } from './rooms.ts'
 
 /** Everything under /v1/chat. */
@@ -15,4 +16,5 @@ export function chatRoutes(app: App, services: Services): void {
   memberRoutes(app, services)
   messageRoutes(app, services)
   peopleRoutes(app, services)
+  reviewRoutes(app, services)
 }

@@ -7,13 +7,13 @@ import { notifyOwnDevices } from './own-devices.ts'
 /** Members and invitations of rooms. */
 export function memberRoutes(app: App, { app: database, chat: { bus } }: Services): void {
   operation(app, 'GET /v1/chat/rooms/{roomId}/members', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async (request) => ({
       members: await chat.listMembers(database, request.actor, request.params.roomId),
     }),
   })
   operation(app, 'PATCH /v1/chat/rooms/{roomId}/members/{userId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
     handle: async (request) => {
       const { roomId, userId } = request.params
       await chat.setMemberRole(database, request.actor, roomId, userId, request.body.role)
@@ -21,7 +21,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
     },
   })
   operation(app, 'DELETE /v1/chat/rooms/{roomId}/members/{userId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
     handle: async (request) => {
       const { roomId, userId } = request.params
       await chat.removeMember(database, request.actor, roomId, userId)
@@ -30,13 +30,14 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
     },
   })
   operation(app, 'GET /v1/chat/rooms/{roomId}/invitations', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async (request) => ({
       invitations: await chat.roomInvitations(database, request.actor, request.params.roomId),
     }),
   })
   operation(app, 'POST /v1/chat/rooms/{roomId}/invitations', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
+    budget: { requests: 120, seconds: 60 },
     handle: async (request) => {
       const id = await chat.invite(database, request.actor, request.params.roomId, request.body.userId)
       bus.announce({ about: 'person', userId: request.body.userId })
@@ -44,7 +45,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
     },
   })
   operation(app, 'GET /v1/chat/invitations', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async (request) => ({ invitations: await chat.myInvitations(database, request.actor) }),
   })
   for (const [answer, accept] of [
@@ -52,7 +53,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
     ['decline', false],
   ] as const) {
     operation(app, `POST /v1/chat/invitations/{invitationId}/${answer}`, {
-      access: { signedIn: 'person', scope: 'any' },
+      access: { permission: 'rooms:read', by: 'person' },
       handle: async (request) => {
         const { invitationId } = request.params
         const roomId = await chat.answerInvitation(database, request.actor, invitationId, accept)
@@ -63,7 +64,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
     })
   }
   operation(app, 'DELETE /v1/chat/invitations/{invitationId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
     handle: async (request) => {
       await chat.revokeInvitation(database, request.actor, request.params.invitationId)
     },

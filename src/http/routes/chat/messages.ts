@@ -1,6 +1,7 @@
 import * as chat from '../../../chat/index.ts'
 import { given } from '../../../foundation/index.ts'
 import { operation } from '../../operation.ts'
+import { callerSignal } from '../../plugins/caller-signal.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 import { notifyOwnDevices } from './own-devices.ts'
@@ -8,11 +9,12 @@ import { notifyOwnDevices } from './own-devices.ts'
 /** Messages with edits, reactions and read marks, and the events of a room since a sequence. */
 export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: Services): void {
   operation(app, 'GET /v1/chat/rooms/{roomId}/messages', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: ({ actor, params, query }) => chat.readHistory(database, actor, params.roomId, given(query)),
   })
   operation(app, 'POST /v1/chat/rooms/{roomId}/messages', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
+    budget: { requests: 600, seconds: 60 },
     handle: async (request) => {
       const message = await chat.postMessage(database, request.actor, request.params.roomId, request.body)
       feed.announce(message)
@@ -20,15 +22,15 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
     },
   })
   operation(app, 'GET /v1/chat/rooms/{roomId}/events', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: ({ actor, params, query }) => chat.eventsAfter(database, actor, params.roomId, query.after),
   })
   operation(app, 'GET /v1/chat/messages/{messageId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: ({ actor, params }) => chat.readMessage(database, actor, params.messageId),
   })
   operation(app, 'PATCH /v1/chat/messages/{messageId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
     handle: async (request) => {
       const message = await chat.editMessage(database, request.actor, request.params.messageId, request.body)
       bus.announce({ about: 'room', roomId: message.roomId })
@@ -36,20 +38,20 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
     },
   })
   operation(app, 'DELETE /v1/chat/messages/{messageId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
     handle: async (request) => {
       const roomId = await chat.deleteMessage(database, request.actor, request.params.messageId)
       bus.announce({ about: 'room', roomId })
     },
   })
   operation(app, 'GET /v1/chat/messages/{messageId}/edits', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async ({ actor, params }) => ({
       edits: await chat.listEdits(database, actor, params.messageId),
     }),
   })
   operation(app, 'PUT /v1/chat/messages/{messageId}/classification', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
     handle: ({ actor, params, body }) =>
       chat.classifyMessage(database, actor, params.messageId, body.classification),
   })
@@ -58,7 +60,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
     ['DELETE', false],
   ] as const) {
     operation(app, `${method} /v1/chat/messages/{messageId}/reactions/{emoji}`, {
-      access: { signedIn: 'person', scope: 'any' },
+      access: { permission: 'rooms:write', by: 'person' },
       handle: async ({ actor, params: { messageId, emoji } }) => {
         const roomId = await chat.setReaction(database, actor, messageId, emoji, wanted)
         bus.announce({ about: 'room', roomId })
@@ -66,14 +68,15 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
     })
   }
   operation(app, 'POST /v1/chat/messages/{messageId}/read', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async ({ actor, params }) => {
       await chat.markRead(database, actor, params.messageId)
       notifyOwnDevices(bus, actor)
     },
   })
   operation(app, 'GET /v1/chat/search', {
-    access: { signedIn: 'person', scope: 'any' },
-    handle: ({ actor, query }) => chat.searchMessages(database, actor, query),
+    access: { permission: 'rooms:read', by: 'person' },
+    budget: { requests: 120, seconds: 60 },
+    handle: ({ actor, query }, reply) => chat.searchMessages(database, actor, query, callerSignal(reply)),
   })
 }

@@ -9,20 +9,20 @@ import { notifyOwnDevices } from './own-devices.ts'
 /** People, presence, notifications and preferences. */
 export function peopleRoutes(app: App, { app: database, chat: { bus } }: Services): void {
   operation(app, 'GET /v1/chat/people', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async ({ actor, query: { q, ...rest } }) => ({
       people: await chat.findPeople(database, actor, { matching: q, ...given(rest) }),
     }),
   })
   operation(app, 'GET /v1/chat/presence', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async (request) => ({
       presence: await chat.presenceOf(database, request.actor, request.query.userId),
       activeUsers: await chat.activeUserCount(database, request.actor),
     }),
   })
   operation(app, 'POST /v1/chat/presence', {
-    access: { signedIn: 'person', scope: 'none' },
+    access: { permission: 'rooms:read', by: 'session' },
     handle: async (request) => {
       const { actor } = sessionOf(request)
       if (await chat.setPresence(database, actor, request.body.status))
@@ -30,12 +30,12 @@ export function peopleRoutes(app: App, { app: database, chat: { bus } }: Service
     },
   })
   operation(app, 'GET /v1/chat/notifications', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: ({ actor, query: { cursor, limit } }) =>
       chat.listNotifications(database, actor, { limit, ...given({ before: cursor }) }),
   })
   operation(app, 'POST /v1/chat/notifications/read', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async ({ actor, body }) => {
       const read = await chat.readNotifications(database, actor, body.ids)
       if (read > 0) notifyOwnDevices(bus, actor)
@@ -43,11 +43,11 @@ export function peopleRoutes(app: App, { app: database, chat: { bus } }: Service
     },
   })
   operation(app, 'GET /v1/chat/preferences', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: ({ actor }) => chat.setPreferences(database, actor),
   })
   operation(app, 'PATCH /v1/chat/preferences', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: ({ actor, body }) => chat.setPreferences(database, actor, body),
   })
 }

@@ -7,19 +7,21 @@ import type { Services } from '../../services.ts'
 /** Rooms: the caller's, the directory of public rooms, and operations of members. */
 export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Services): void {
   operation(app, 'GET /v1/chat/rooms', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: async (request) => ({ rooms: await chat.listRooms(database, request.actor) }),
   })
   operation(app, 'POST /v1/chat/rooms', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
+    budget: { requests: 30, seconds: 60 },
     handle: ({ actor, body }) => chat.createRoom(database, actor, body),
   })
   operation(app, 'GET /v1/chat/directory', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: ({ actor, query: { q, ...page } }) => chat.publicRooms(database, actor, { matching: q, ...page }),
   })
   operation(app, 'POST /v1/chat/direct', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
+    budget: { requests: 60, seconds: 60 },
     handle: async (request) => {
       const room = await chat.openDirectRoom(database, request.actor, request.body.userId)
       bus.announce({ about: 'person', userId: request.body.userId })
@@ -27,11 +29,11 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
     },
   })
   operation(app, 'GET /v1/chat/rooms/{roomId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: ({ actor, params }) => chat.readRoom(database, actor, params.roomId),
   })
   operation(app, 'PATCH /v1/chat/rooms/{roomId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
     handle: async (request) => {
       const room = await chat.updateRoom(database, request.actor, request.params.roomId, request.body)
       bus.announce({ about: 'room', roomId: room.id })
@@ -39,7 +41,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
     },
   })
   operation(app, 'DELETE /v1/chat/rooms/{roomId}', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
     handle: async (request) => {
       await chat.deleteRoom(database, request.actor, request.params.roomId)
       bus.announce({ about: 'room', roomId: request.params.roomId })
@@ -50,7 +52,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
     ['leave', chat.leaveRoom],
   ] as const) {
     operation(app, `POST /v1/chat/rooms/{roomId}/${step}`, {
-      access: { signedIn: 'person', scope: 'any' },
+      access: { permission: 'rooms:read', by: 'person' },
       handle: async ({ actor, params: { roomId } }) => {
         await act(database, actor, roomId)
         bus.announce({ about: 'room', roomId })
@@ -58,7 +60,8 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
     })
   }
   operation(app, 'POST /v1/chat/rooms/{roomId}/typing', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:write', by: 'person' },
+    budget: { requests: 120, seconds: 60 },
     handle: async (request) => {
       const { roomId } = request.params
       await chat.requireMember(database, request.actor, roomId)
@@ -66,7 +69,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
     },
   })
   operation(app, 'PUT /v1/chat/rooms/{roomId}/notification-level', {
-    access: { signedIn: 'person', scope: 'any' },
+    access: { permission: 'rooms:read', by: 'person' },
     handle: ({ actor, params, body }) =>
       chat.setNotificationLevel(database, actor, params.roomId, body.level),
   })

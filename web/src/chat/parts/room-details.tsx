@@ -151,6 +151,8 @@ function Settings({ room }: { readonly room: Room }) {
               label={t('newRoomForm.type')}
               value={type}
               allowDeselect={false}
+              // What was said in private stays with the members.
+              disabled={room.type === 'private'}
               data={[
                 { value: 'public', label: t('newRoomForm.public') },
                 { value: 'private', label: t('newRoomForm.private') },
