@@ -37,7 +37,7 @@ interface Row {
 }
 
 /** Properties that hold texts of any length: their digest is compared, whatever a version does about white space. */
-const TEXTS: ReadonlySet<string> = new Set(['source', 'definition'])
+const TEXTS: ReadonlySet<string> = new Set(['source', 'definition', 'printed'])
 
 /** What stands before a column: a relation's name or alias and a dot, which no schema of ours is. */
 const QUALIFIER = /(?<![\w."'])(?!akashi_|pg_)[a-z_]\w*\.(?=[a-z_"])/g
@@ -135,8 +135,9 @@ const queries: Readonly<Record<string, string>> = {
   rule: `${relations}
     select c.relation || ' ' || r.rulename as name, c.relation, c.root, r.xmin::text,
            jsonb_build_object('event', r.ev_type, 'enabled', r.ev_enabled, 'instead', r.is_instead,
-             'definition', case when c.relkind in ('v', 'm') and r.rulename = '_RETURN' then pg_get_viewdef(c.oid) else pg_get_ruledef(r.oid) end) as properties
-    from relations c join pg_rewrite r on r.ev_class = c.oid`,
+             'definition', v.text, 'printed', v.text) as properties
+    from relations c join pg_rewrite r on r.ev_class = c.oid
+    cross join lateral (select case when c.relkind in ('v', 'm') and r.rulename = '_RETURN' then pg_get_viewdef(c.oid) else pg_get_ruledef(r.oid) end) v (text)`,
 
   policy: `${relations}
     select c.relation || ' ' || p.polname as name, c.relation, c.root, p.xmin::text,
@@ -184,14 +185,18 @@ function plain(properties: Row['properties']): Properties {
   return Object.fromEntries(
     Object.entries(properties)
       .filter(([, value]) => value !== null)
-      .map(([name, value]) => [name, TEXTS.has(name) ? digestOf(unqualified(String(value))) : String(value)]),
+      .map(([name, value]) => [
+        name,
+        TEXTS.has(name)
+          ? digestOf(name === 'definition' ? unqualified(String(value)) : String(value))
+          : String(value),
+      ]),
   )
 }
 
 /** Until version 15 columns of a query's only relation are printed with its name, later without. */
 function unqualified(text: string): string {
-  const names = new Set([...text.matchAll(QUALIFIER)].map(([name]) => name))
-  return names.size === 1 ? text.replaceAll(QUALIFIER, '') : text
+  return text.replaceAll(QUALIFIER, '')
 }
 
 /** The first half of the SHA-256 of a text, hexadecimal, each run of white space counted as one space. */

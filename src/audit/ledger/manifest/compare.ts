@@ -20,6 +20,9 @@ const SHOWN_CHARACTERS = 120
 /** PostgreSQL 16, the first that has SYSTEM_USER, as `server_version_num`. */
 const WITH_SYSTEM_USER = 160_000
 
+/** PostgreSQL 18, of which the manifest is. */
+const OF_MANIFEST = 180_000
+
 /**
  * What is different, missing or new.
  *
@@ -38,7 +41,10 @@ export function compareCatalog(
     seen.add(`${kind} ${name}`)
     const expected = manifest[kind]?.[name]
     if (expected !== undefined) {
-      const differing = differences(usual(properties), usual(onVersion(expected, version)))
+      const differing = differences(
+        usual(onVersion(properties, version)),
+        usual(onVersion(expected, version)),
+      )
       if (differing !== '') found.push({ object: `${kind} ${name}`, detail: differing })
     } else if (!isDetached(object)) {
       found.push({ object: `${kind} ${name}`, detail: 'the program knows no such object' })
@@ -73,10 +79,13 @@ function usual(properties: Properties): Properties {
     : properties
 }
 
+/** Versions print a query differently: its exact text is compared where the manifest was written. */
 function onVersion(properties: Properties, version: number): Properties {
-  if (version >= WITH_SYSTEM_USER || properties['default'] !== 'SYSTEM_USER') return properties
-  const { default: _, ...rest } = properties
-  return rest
+  const { printed, ...rest } = properties
+  const comparable = version >= OF_MANIFEST || printed === undefined ? properties : rest
+  if (version >= WITH_SYSTEM_USER || comparable['default'] !== 'SYSTEM_USER') return comparable
+  const { default: _, ...others } = comparable
+  return others
 }
 
 /** Whether it belongs to a partition that waits for the end of its time. */
