@@ -4,7 +4,7 @@ import { beforeAll, expect, it } from 'vitest'
 import { testCallers } from '../http/callers.ts'
 import { testDatabase } from '../support/index.ts'
 
-const { origin, ask, named, send } = testCallers(testDatabase())
+const { origin, ask, idOf, named, send } = testCallers(testDatabase())
 const owner = () => named('a plain user')
 const member = () => named('a foreign session')
 const stranger = () => named('viewer')
@@ -22,6 +22,12 @@ const read = async (path: string): Promise<Record<string, unknown>> =>
   JSON.parse((await send(owner(), 'GET', path)).text)
 
 beforeAll(async () => {
+  for (const name of ['a plain user', 'a foreign session']) {
+    await ask(
+      `insert into akashi_auth.user_roles (user_id, role_id) select $1, id from akashi_auth.roles where name = 'viewer'`,
+      [idOf(name)],
+    )
+  }
   room = (await made(owner(), 'POST', '/v1/chat/rooms', { name: 'labels' })).id
   await send(member(), 'POST', `/v1/chat/rooms/${room}/join`)
   message = (await made(member(), 'POST', `/v1/chat/rooms/${room}/messages`, { content: 'x' })).id
