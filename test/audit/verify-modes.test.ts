@@ -7,6 +7,7 @@ import {
   lastVerification,
   oldestUncheckedSeconds,
   publishCheckpoints,
+  recordCatalog,
   recordVerification,
   scrub,
   type VerifyMode,
@@ -18,14 +19,21 @@ import { verifyAndRecord } from '../../src/operations/index.ts'
 import type { DirectSession } from '../../src/postgres/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
-import { tamperWith } from '../support/tamper.ts'
+import { tamperWith as tamperUnsettled } from '../support/tamper.ts'
 
 /** One full slice of the scrub and the beginning of another. */
 const ROWS = 66_000
 
 const database = testDatabase()
 const worker = database.open('worker')
+const owner = database.open('owner')
 const ledger = testLedger(worker)
+
+/** These cases are about rows: that guards were switched off and on again is settled at once. */
+async function tamperWith(...args: Parameters<typeof tamperUnsettled>): Promise<void> {
+  await tamperUnsettled(...args)
+  await recordCatalog(owner, tester, 'the guards are as they were')
+}
 
 let folder = ''
 let store: ObjectStore
