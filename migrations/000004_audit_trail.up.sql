@@ -95,11 +95,22 @@ begin
   if current_setting('server_version_num')::integer >= 180000 then
     alter table akashi_audit.audit_logs alter column id set default uuidv7();
   end if;
-  if current_setting('server_version_num')::integer >= 160000 then
+end
+$uuid$;
+
+-- Called again by every run of the migrations: a database that was made on an older version lacks it.
+create function akashi_audit.use_system_user() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if current_setting('server_version_num')::integer >= 160000 and not exists (
+    select from pg_attribute a where a.attrelid = 'akashi_audit.audit_logs'::regclass and a.attname = 'db_system_user' and a.atthasdef) then
     alter table akashi_audit.audit_logs alter column db_system_user set default system_user;
   end if;
 end
-$uuid$;
+$$;
+comment on function akashi_audit.use_system_user() is 'Lets the trail keep system_user where the server has it, from PostgreSQL 16.';
+select akashi_audit.use_system_user();
+
 comment on table akashi_audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
 comment on column akashi_audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
 comment on column akashi_audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';

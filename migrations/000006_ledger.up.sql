@@ -80,7 +80,7 @@ create table akashi_audit.ledger_tiles (
   log    text not null,
   level  smallint not null check (level between 0 and 7),
   tile   bigint not null check (tile >= 0),
-  hashes bytea not null check (octet_length(hashes) between 32 and 8192 and octet_length(hashes) % 32 = 0),
+  hashes bytea not null check (octet_length(hashes) >= 32 and octet_length(hashes) <= 8192 and octet_length(hashes) % 32 = 0),
   primary key (log, level, tile)
 );
 comment on table akashi_audit.ledger_tiles is

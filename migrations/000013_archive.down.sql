@@ -4,7 +4,7 @@ drop view akashi_lifecycle.data_lineage, akashi_lifecycle.partition_restores;
 drop function akashi_archive.process_archived_partitions(boolean), akashi_archive.get_archive_status(),
   akashi_lifecycle.drop_retired(text, text, text), akashi_lifecycle.finish_retiring(uuid),
   akashi_lifecycle.begin_retiring(uuid, uuid), akashi_lifecycle.assert_retirable(text, text, timestamptz),
-  akashi_lifecycle.mark_restored(text, text, timestamptz, timestamptz, timestamptz),
+  akashi_lifecycle.mark_restored(text, text, timestamptz, timestamptz, timestamptz, text),
   akashi_lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz),
   akashi_lifecycle.freeze_detached(text), akashi_lifecycle.detach_partition(text, text, text, timestamptz),
   akashi_lifecycle.fence_partition(text, text, text),

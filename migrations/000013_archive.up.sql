@@ -557,7 +557,7 @@ create view akashi_lifecycle.data_lineage with (security_invoker = true) as
          (select jsonb_agg(jsonb_build_object('restored_at', r.restored_at, 'keep_until', r.keep_until, 'by', r.restored_by)
                            order by r.restored_at)
           from akashi_lifecycle.partition_restores r
-          where (r.schema_name, r.table_name) = (n.schema_name, n.table_name)
+          where r.schema_name = n.schema_name and r.table_name = n.table_name
             and r.lower_bound <= n.created_at and n.created_at < r.upper_bound) as restores,
          n.checkpoint_size, n.checkpoint_epoch, n.checkpoint_published_at,
          case when e.state in ('verified', 'detached', 'dropped') then null else n.retention_record_id end as retention_record_id,
@@ -565,7 +565,7 @@ create view akashi_lifecycle.data_lineage with (security_invoker = true) as
   from akashi_audit.sealed_rows n
   join akashi_lifecycle.policies p on (p.schema_name, p.table_name) = (n.schema_name, n.table_name)
   left join akashi_lifecycle.exports e
-    on (e.schema_name, e.table_name) = (n.schema_name, n.table_name) and e.state not in ('exporting', 'superseded')
+    on e.schema_name = n.schema_name and e.table_name = n.table_name and e.state not in ('exporting', 'superseded')
     and e.lower_bound <= n.created_at and n.created_at < e.upper_bound
     and n.position between e.first_position and e.last_position;
 comment on view akashi_lifecycle.data_lineage is

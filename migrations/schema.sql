@@ -431,7 +431,7 @@ create table akashi_audit.ledger_tiles (
   level smallint not null,
   tile bigint not null,
   hashes bytea not null,
-  constraint ledger_tiles_hashes_check CHECK ((((octet_length(hashes) >= 32) AND (octet_length(hashes) <= 8192)) AND ((octet_length(hashes) % 32) = 0))),
+  constraint ledger_tiles_hashes_check CHECK (((octet_length(hashes) >= 32) AND (octet_length(hashes) <= 8192) AND ((octet_length(hashes) % 32) = 0))),
   constraint ledger_tiles_level_check CHECK (((level >= 0) AND (level <= 7))),
   constraint ledger_tiles_pkey PRIMARY KEY (log, level, tile),
   constraint ledger_tiles_tile_check CHECK ((tile >= 0))
@@ -3003,7 +3003,7 @@ create view akashi_lifecycle.data_lineage with (security_invoker=true) as
     e.restored_at,
     ( SELECT jsonb_agg(jsonb_build_object('restored_at', r.restored_at, 'keep_until', r.keep_until, 'by', r.restored_by) ORDER BY r.restored_at) AS jsonb_agg
            FROM akashi_lifecycle.partition_restores r
-          WHERE (((r.schema_name = n.schema_name) AND (r.table_name = n.table_name)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound))) AS restores,
+          WHERE ((r.schema_name = n.schema_name) AND (r.table_name = n.table_name) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound))) AS restores,
     n.checkpoint_size,
     n.checkpoint_epoch,
     n.checkpoint_published_at,
@@ -3017,7 +3017,7 @@ create view akashi_lifecycle.data_lineage with (security_invoker=true) as
         END AS retired_at
    FROM ((akashi_audit.sealed_rows n
      JOIN akashi_lifecycle.policies p ON (((p.schema_name = n.schema_name) AND (p.table_name = n.table_name))))
-     LEFT JOIN akashi_lifecycle.exports e ON ((((e.schema_name = n.schema_name) AND (e.table_name = n.table_name)) AND (e.state <> ALL (ARRAY['exporting'::text, 'superseded'::text])) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))));
+     LEFT JOIN akashi_lifecycle.exports e ON (((e.schema_name = n.schema_name) AND (e.table_name = n.table_name) AND (e.state <> ALL (ARRAY['exporting'::text, 'superseded'::text])) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))));
 alter view akashi_lifecycle.data_lineage owner to akashi_owner;
 comment on view akashi_lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
 grant select on akashi_lifecycle.data_lineage to akashi_security_admin;
@@ -4738,6 +4738,21 @@ end
 $function$;
 alter function akashi_audit.unprotect_missing(schema_name text, table_name text) owner to akashi_owner;
 comment on function akashi_audit.unprotect_missing(schema_name text, table_name text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
+
+CREATE OR REPLACE FUNCTION akashi_audit.use_system_user()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('server_version_num')::integer >= 160000 and not exists (
+    select from pg_attribute a where a.attrelid = 'akashi_audit.audit_logs'::regclass and a.attname = 'db_system_user' and a.atthasdef) then
+    alter table akashi_audit.audit_logs alter column db_system_user set default system_user;
+  end if;
+end
+$function$;
+alter function akashi_audit.use_system_user() owner to akashi_owner;
+comment on function akashi_audit.use_system_user() is 'Lets the trail keep system_user where the server has it, from PostgreSQL 16.';
 
 CREATE OR REPLACE FUNCTION akashi_audit.uuid_v7()
  RETURNS uuid

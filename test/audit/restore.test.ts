@@ -14,6 +14,7 @@ import {
   publishCheckpoints,
   publishedNotes,
   readHead,
+  recordCatalog,
   seal,
   verifierKeys,
   verify,
@@ -133,7 +134,10 @@ describe('a logical restore', () => {
       await expect(sealAll(second)).rejects.toMatchObject({ code: 'conflict' })
       const { opened } = await openEpochsWhereNeeded(second.worker, tester, keyring, store)
       expect(opened.find(({ log }) => log === 'audit_logs')).toMatchObject({ epoch: 2, cause: 'moved' })
+      expect([...new Set((await details(second)).map((detail) => detail.split(':')[0]))]).toEqual(['catalog'])
+      await recordCatalog(second.admin, tester, 'restored from a dump')
       expect(await details(second)).toEqual([])
+      await sealAll(second)
 
       await change(second, 'insert into public.shop select i from generate_series(2, 20) i')
       const before = await head(second)
@@ -168,6 +172,7 @@ async function copyTables(from: Running, to: Running): Promise<void> {
   const tables = [
     'akashi_audit.audit_logs',
     'akashi_security.security_events',
+    'akashi_audit.catalog_records',
     'akashi_audit.ledger_entries',
     'akashi_audit.ledger_tiles',
     'akashi_audit.ledger_heads',

@@ -63,6 +63,7 @@ it('removes what has outlived its time, and nothing else', async () => {
     'deleted messages': 0,
     'failed uploads': 0,
     'uploads given up': 0,
+    'unsent files': 0,
     'room events': 0,
     notifications: 0,
   })

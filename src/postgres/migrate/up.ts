@@ -41,12 +41,17 @@ export async function migrateUp(options: MigrateUpOptions): Promise<string[]> {
   })
 }
 
-/** Verification names changes of the catalog that are not recorded; a migration and a new cluster are. */
+/**
+ * Verification names changes of the catalog that are not recorded; a migration and a new cluster are. What the server's
+ * version offers comes first.
+ */
 async function recordCatalog(session: Session, migrated: boolean): Promise<void> {
   const { rows } = await session.query<{ known: boolean }>(
     "select to_regprocedure('akashi_audit.record_catalog_after(boolean)') is not null as known",
   )
-  if (rows[0]?.known === true) await session.query('select akashi_audit.record_catalog_after($1)', [migrated])
+  if (rows[0]?.known !== true) return
+  await session.query('select akashi_audit.use_system_user()')
+  await session.query('select akashi_audit.record_catalog_after($1)', [migrated])
 }
 
 async function apply(session: Session, migration: Migration): Promise<void> {

@@ -188,9 +188,21 @@ function plain(properties: Row['properties']): Properties {
       .map(([name, value]) => [
         name,
         TEXTS.has(name)
-          ? digestOf(name === 'definition' ? unqualified(String(value)) : String(value))
-          : String(value),
+          ? digestOf(name === 'definition' ? unqualified(restored(String(value))) : restored(String(value)))
+          : restored(String(value)),
       ]),
+  )
+}
+
+/** `in ('a', 'b')` over a varchar, as it is printed before a dump and restore. */
+const VARCHAR_LIST = /\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]/g
+const VARCHAR_ELEMENT = /'(?:[^']|'')*'::character varying/g
+
+/** The text as it is printed after a dump and restore: the server casts each element then, instead of the list. */
+function restored(text: string): string {
+  return text.replaceAll(
+    VARCHAR_LIST,
+    (_, list: string) => `ARRAY[${list.replaceAll(VARCHAR_ELEMENT, (element) => `(${element})::text`)}]`,
   )
 }
 
