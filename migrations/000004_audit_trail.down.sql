@@ -14,7 +14,8 @@ drop function akashi_audit.index_closed_partition(timestamptz), akashi_audit.set
   akashi_audit.row_json(anyelement), akashi_audit.holds_json(oid), akashi_audit.redact(jsonb, text, text[], text[]),
   akashi_audit.digest_salt(text), akashi_audit.long_columns(jsonb), akashi_audit.record_key(jsonb, text[]), akashi_audit.refuse_stale_protection(oid), akashi_audit.request_context(),
   akashi_audit.guard(regclass), akashi_audit.count_about(text), akashi_audit.erase_salt(text), akashi_audit.salted(text[]);
-drop table akashi_audit.losses, akashi_audit.exempt_tables, akashi_audit.protected_tables, akashi_keys.digest_salts, akashi_audit.audit_logs;
+drop function akashi_audit.record_relations(text, regclass[]), akashi_audit.keep_catalog_record(text, jsonb), akashi_audit.catalog_transactions(oid);
+drop table akashi_audit.catalog_records, akashi_audit.losses, akashi_audit.exempt_tables, akashi_audit.protected_tables, akashi_keys.digest_salts, akashi_audit.audit_logs;
 drop function akashi_audit.keep_loss(), akashi_audit.uuid_v7(), akashi_audit.use_system_user(), akashi_audit.seq_offset(integer), akashi_audit.refuse_change();
 drop type akashi_audit.bulk_batch, akashi_audit.request_context;
 drop sequence akashi_audit.audit_logs_seq;

@@ -193,7 +193,11 @@ async function copyTables(from: Running, to: Running): Promise<void> {
           target.copyFrom(`copy ${table} from stdin`),
         )
       }
-      for (const sequence of ['akashi_audit.audit_logs_seq', 'akashi_security.security_events_seq']) {
+      for (const sequence of [
+        'akashi_audit.audit_logs_seq',
+        'akashi_audit.catalog_records_number_seq',
+        'akashi_security.security_events_seq',
+      ]) {
         const { rows } = await source.query<{ last: string }>(
           `select last_value::text as last from ${sequence}`,
         )
