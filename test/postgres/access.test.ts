@@ -8,6 +8,7 @@ import { testDatabase } from '../support/index.ts'
  */
 const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owner'>, string>>>> = {
   'akashi_audit.audit_logs': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_audit.catalog_records': { worker: 'S', security_admin: 'S' },
   'akashi_audit.exempt_tables': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_audit.ledger_checkpoints': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
   'akashi_audit.ledger_cosignatures': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
@@ -64,6 +65,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_lifecycle.schema_migrations': {},
   'akashi_lifecycle.settings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.shortenings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.store_ownership': {},
   'akashi_security.ingest_batches': { worker: 'SI', security_admin: 'S' },
   'akashi_security.remediations': { worker: 'S', security_admin: 'S' },
   'akashi_security.security_event_hook_results': { worker: 'S', security_admin: 'S', reader: 'S' },
@@ -98,14 +100,14 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'app:S': sessionColumns,
     'app:I':
       'id user_id session_token_hash device_type user_agent ip_address status expires_at security_validated ' +
-      'authentication_methods',
+      'authentication_methods authenticated_at',
     'app:U':
       'room_id status last_activity security_validated authentication_methods authenticated_at revoked_at',
     'worker:S': sessionColumns,
     'security_admin:S': sessionColumns,
   },
   'akashi_auth.users': {
-    'app:U': 'avatar_url display_name username',
+    'app:U': 'avatar_url display_name',
     'worker:U': 'email email_encrypted email_index email_masked subject subject_encrypted subject_index',
   },
 }
