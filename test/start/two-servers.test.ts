@@ -219,7 +219,7 @@ describe('akashi users', () => {
 
   it.each([
     [['suspend', 'nobody-here'], /user not found: nobody-here/],
-    [['create', 'x', '--email', 'x@example.com'], /cannot be used/],
+    [['create', 'x', '--email', 'x@example.com'], /^hint: username: has 3 to 50 characters$/m],
     [['create', 'taro', '--email', 'other@example.com'], /exists|taken|already/],
     [['reset-password', 'hanako'], /has no password here/],
     [['list', '--status', 'asleep'], /asleep is not a status/],
