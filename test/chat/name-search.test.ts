@@ -44,6 +44,15 @@ const pick = (limit: number) => {
 const words = (longest: number) =>
   Array.from({ length: 1 + pick(longest) }, () => syllables[pick(syllables.length)]).join('')
 
+/** Of the words, what a username may have. */
+const usernameOf = (text: string) =>
+  text
+    .normalize('NFKC')
+    .replaceAll(/[〜~]/g, '')
+    .replaceAll(/ {2,}/g, ' ')
+    .replace(/^[ -]+/, '')
+    .padStart(3, 'x')
+
 /** What a search without an index would compare. */
 const folded = (text: string) => text.normalize('NFKC').toLowerCase().replaceAll('〜', '~')
 const contains = (query: string, ...names: readonly (string | null)[]) => {
@@ -59,7 +68,7 @@ beforeAll(async () => {
   for (let at = 0; at < NAMES; at += 1) {
     people.push({
       id: crypto.randomUUID(),
-      username: `${words(2)} ${at}`.trim().padStart(3, 'x'),
+      username: usernameOf(`${words(2)} ${at}`),
       displayName: at % 3 === 0 ? null : `a${words(4)}`,
     })
     rooms.push({

@@ -145,7 +145,7 @@ test('an alarm is raised when no test of a whole recovery passed for half a year
   )
   for (let day = 0; day < 2; day += 1) {
     await expect(watchDrills(worker, tester)).rejects.toMatchObject({
-      message: expect.stringContaining('whole recovery'),
+      message: expect.stringContaining('no recovery test has passed'),
     })
   }
   const events = await database.asSuperuser((session) =>

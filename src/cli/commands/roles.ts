@@ -90,12 +90,12 @@ const give: Group = (group, perform) => {
       perform(async (cli) => {
         const { grantRole, holderNamed } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
+        const until = momentOf(cli.flags['until'])
         const { id, holder } = await withConnections(cli, async ({ pool, actor }) => {
           const owner = pool('owner')
           const holder = await holderNamed(owner, actor, user)
           cli.note(`user ${holder.username} (${holder.id})`)
-          const given = { userId: holder.id, role, ...momentOf(cli.flags['until']) }
-          return { id: await grantRole(owner, actor, given), holder }
+          return { id: await grantRole(owner, actor, { userId: holder.id, role, ...until }), holder }
         })
         cli.print(
           { id, userId: holder.id, username: holder.username, role },

@@ -126,13 +126,13 @@ function resetPassword(group: Command, perform: Perform): void {
         const { AkashiError } = await import('../../foundation/index.ts')
         const password = await withAccounts(cli, async (accounts) => {
           const user = await identity.findUserByName(accounts, accounts.actor, username)
-          cli.note(`user ${user.username} (${user.id})`)
           if (user.issuer !== LOCAL_ISSUER) {
             throw new AkashiError(
               'invalid_input',
               `${username} signs in at ${user.issuer} and has no password here`,
             )
           }
+          cli.note(`user ${user.username} (${user.id})`)
           if (cli.flags['secondFactor'] === true)
             await identity.resetFactors(accounts, accounts.actor, user.id)
           return identity.resetPassword(accounts, accounts.actor, user.id, {
@@ -165,7 +165,7 @@ function onUser(
         const { findUserByName } = await import('../../identity/index.ts')
         const { document, text } = await withAccounts(cli, async (accounts) => {
           const user = await findUserByName(accounts, accounts.actor, username)
-          cli.note(`user ${user.username} (${user.id})`)
+          if (verb !== 'list') cli.note(`user ${user.username} (${user.id})`)
           return await work(accounts, user)
         })
         cli.print({ username, ...document }, text)
