@@ -18,7 +18,7 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.roles', 0));
   -- All or none: a role without grants of its own would else vanish from under the other database.
   foreach role in array array['akashi_app', 'akashi_worker', 'akashi_reader', 'akashi_security_admin',
-    'akashi_backup', 'akashi_server', 'akashi_policy', 'akashi_nobody', 'akashi_owner']
+    'akashi_backup', 'akashi_server', 'akashi_policy', 'akashi_nobody', 'akashi_restorer', 'akashi_owner']
   loop
     execute format('drop role if exists %I', role);
   end loop;

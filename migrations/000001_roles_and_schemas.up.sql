@@ -11,6 +11,7 @@ begin
       ('akashi_owner',          'nologin'),
       ('akashi_policy',         'nologin'),
       ('akashi_nobody',         'nologin'),
+      ('akashi_restorer',       'nologin'),
       ('akashi_app',            'login'),
       ('akashi_worker',         'login'),
       ('akashi_reader',         'login'),
@@ -55,6 +56,9 @@ grant usage on schema akashi_auth, akashi_audit, akashi_security, akashi_lifecyc
 grant usage on schema akashi_archive to akashi_worker, akashi_reader, akashi_security_admin;
 grant usage on schema akashi_keys to akashi_app, akashi_worker, akashi_security_admin;
 grant usage on schema akashi_auth, akashi_audit, akashi_keys to akashi_policy;
+-- What the temporary login of a restored table inherits. A grant to the login itself would write the rows of the
+-- functions anew, and verification would report them.
+grant usage on schema akashi_auth, akashi_audit to akashi_restorer;
 comment on table akashi_lifecycle.schema_migrations is 'Applied migrations: version, name, checksum of the file, when and by whom.';
 
 -- A function is callable by whom it is granted to, never by everybody.

@@ -1117,6 +1117,7 @@ create function akashi_audit.record_access(resource text, resource_ids text[], r
 $$;
 comment on function akashi_audit.record_access is 'Records that confidential data was read: asked is the query, resource_ids are the records returned.';
 grant execute on function akashi_audit.record_action, akashi_audit.record_access to akashi_app, akashi_worker, akashi_security_admin;
+grant execute on function akashi_audit.record_action to akashi_restorer;
 
 -- Puts each loss into the trail and raises it as an event, as soon as both can be written. Returns how many.
 create function akashi_audit.report_losses() returns integer

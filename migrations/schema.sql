@@ -15,6 +15,8 @@ create role akashi_policy nologin;
 
 create role akashi_reader login;
 
+create role akashi_restorer nologin;
+
 create role akashi_security_admin login;
 
 create role akashi_server login noinherit;
@@ -38,6 +40,7 @@ comment on schema akashi_audit is 'The audit trail and its ledger.';
 grant usage on schema akashi_audit to akashi_app;
 grant usage on schema akashi_audit to akashi_policy;
 grant usage on schema akashi_audit to akashi_reader;
+grant usage on schema akashi_audit to akashi_restorer;
 grant usage on schema akashi_audit to akashi_security_admin;
 grant usage on schema akashi_audit to akashi_worker;
 
@@ -46,6 +49,7 @@ comment on schema akashi_auth is 'Who may do what: users, sessions, roles, and t
 grant usage on schema akashi_auth to akashi_app;
 grant usage on schema akashi_auth to akashi_policy;
 grant usage on schema akashi_auth to akashi_reader;
+grant usage on schema akashi_auth to akashi_restorer;
 grant usage on schema akashi_auth to akashi_security_admin;
 grant usage on schema akashi_auth to akashi_worker;
 
@@ -4202,6 +4206,7 @@ $function$;
 alter function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) owner to akashi_owner;
 comment on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) is 'Records an action in the audit trail, in the caller''s transaction; returns the row''s id.';
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_app;
+grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_restorer;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
 
@@ -4845,6 +4850,7 @@ comment on function akashi_auth.accept_context() is 'Takes up the signed context
 grant execute on function akashi_auth.accept_context() to akashi_app;
 grant execute on function akashi_auth.accept_context() to akashi_owner;
 grant execute on function akashi_auth.accept_context() to akashi_reader;
+grant execute on function akashi_auth.accept_context() to akashi_restorer;
 grant execute on function akashi_auth.accept_context() to akashi_security_admin;
 grant execute on function akashi_auth.accept_context() to akashi_worker;
 
@@ -5271,6 +5277,7 @@ comment on function akashi_auth.context_audience() is 'Database, login and start
 grant execute on function akashi_auth.context_audience() to akashi_app;
 grant execute on function akashi_auth.context_audience() to akashi_owner;
 grant execute on function akashi_auth.context_audience() to akashi_reader;
+grant execute on function akashi_auth.context_audience() to akashi_restorer;
 grant execute on function akashi_auth.context_audience() to akashi_security_admin;
 grant execute on function akashi_auth.context_audience() to akashi_worker;
 

@@ -90,6 +90,9 @@ beforeAll(async () => {
       language sql security definer as 'insert into akashi_audit.said values ($2, $3, $4, $6)';
     create function akashi_audit.record_access(text, text[], text) returns void
       language sql security definer as $$insert into akashi_audit.said values ('read', $1, null, null)$$;
+    create role akashi_restorer nologin;
+    grant usage on schema akashi_audit to akashi_restorer;
+    grant execute on function akashi_audit.record_action to akashi_restorer;
     create table akashi_audit.protected_tables (schema_name text, table_name text, digest_columns text[], omitted_columns text[]);
     create schema akashi_keys;
     create table akashi_keys.personal_columns (schema_name text, table_name text, person_column text);

@@ -89,6 +89,8 @@ it(
       `select detail ->> 'reason' as reason from akashi_audit.audit_logs where event_type = 'table_restored' and action = 'apply'`,
     )
     expect(trail).toEqual([{ reason: 'deleted by mistake' }])
+    // Nothing of the temporary login is left in the catalog for verification to report.
+    expect((await document<{ ok: boolean }>(['verify'])).ok).toBe(true)
     await sql('drop table public.orders')
     const restored = await document<{ table: string; rows: number; seconds: number; target: string }>([
       ...args,

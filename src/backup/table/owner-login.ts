@@ -40,14 +40,7 @@ export async function withOwnerLogin<T>(
 ): Promise<T> {
   const role = `akashi_restore_${randomBytes(ROLE_BYTES).toString('hex')}`
   const password = randomBytes(PASSWORD_BYTES).toString('base64url')
-  await admin.direct((session) =>
-    makeRole(
-      session,
-      role,
-      password,
-      `${rights(role)}${contextKey === undefined ? '' : mayAcceptContext(role)}`,
-    ),
-  )
+  await admin.direct((session) => makeRole(session, role, password, rights(role)))
   try {
     const own = new URL(url)
     own.username = role
@@ -65,10 +58,6 @@ export async function withOwnerLogin<T>(
   }
 }
 
-const mayAcceptContext = (role: string): string =>
-  `; grant usage on schema akashi_auth to ${role};
-  grant execute on function akashi_auth.accept_context, akashi_auth.context_audience to ${role}`
-
 async function makeRole(session: Session, role: string, password: string, rights: string): Promise<void> {
   const { rows } = await session.query<{ superuser: boolean; database: string }>(
     'select rolsuper as superuser, quote_ident(current_database()) as database from pg_roles where rolname = current_user',
@@ -79,8 +68,7 @@ async function makeRole(session: Session, role: string, password: string, rights
     await session.query(`begin;
       create role ${role} login nosuperuser nocreatedb nocreaterole ${superuser ? 'bypassrls' : ''} password '${scramVerifier(password)}';
       grant connect, temporary on database ${database} to ${role};
-      grant usage on schema akashi_audit to ${role};
-      grant execute on function akashi_audit.record_action to ${role};
+      grant akashi_restorer to ${role};
       ${rights};
       commit`)
   } catch (error) {
