@@ -27,6 +27,10 @@ export async function fillChat(session: Session, count: number): Promise<ChatHis
     [reader],
   )
   await session.query(
+    `insert into akashi_auth.user_roles (user_id, role_id) select $1, id from akashi_auth.roles where name = 'viewer'`,
+    [reader],
+  )
+  await session.query(
     `select akashi_lifecycle.create_partition('akashi_chat.messages', now() - make_interval(months => m)) from generate_series(0, 12) as m`,
   )
   await session.query('alter table akashi_chat.messages disable trigger all')

@@ -22,6 +22,11 @@ export async function makeChatPeople(url: string, count: number, rooms: number):
       )
       const ids = users.rows.map(({ id }) => id)
       await session.query(
+        `insert into akashi_auth.user_roles (user_id, role_id)
+         select u, r.id from unnest($1::uuid[]) u, akashi_auth.roles r where r.name = 'viewer'`,
+        [ids],
+      )
+      await session.query(
         `insert into akashi_auth.user_sessions (user_id, session_token_hash, expires_at)
          select u, h, now() + interval '1 hour' from unnest($1::uuid[], $2::bytea[]) as t (u, h)`,
         [ids, hashes],

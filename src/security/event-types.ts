@@ -58,6 +58,7 @@ export const akashiEventTypes = {
   audit_catalog_changed: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   /** An administrator recorded the catalog: changes that were made before are accepted. */
   catalog_recorded: facts('integrity', 'critical', OCSF.detectionFinding, 'success'),
+  retention_shortened: facts('configuration', 'critical', OCSF.entityManagement, 'success'),
   audit_trigger_disabled: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   ledger_frontier_held: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   /** ClamAV rejected an uploaded file. */
