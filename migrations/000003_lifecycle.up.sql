@@ -129,7 +129,7 @@ grant select on akashi_lifecycle.shortenings to akashi_app, akashi_worker, akash
 -- What would run code of somebody else when a table is read or written: whoever works on it with rights of Akashi's asks
 -- first. Null when nothing would. Superusers are trusted, and so are the owners of what is Akashi's.
 create function akashi_lifecycle.code_of_others(relation oid) returns text
-  language sql stable set search_path = pg_catalog, pg_temp as $$
+  language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with recursive trusted as (
     select oid from pg_roles where rolsuper or rolname in ('akashi_owner', 'akashi_policy')
   ), part (oid) as (

@@ -9219,6 +9219,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.code_of_others(relation oid)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
 AS $function$
   with recursive trusted as (
     select oid from pg_roles where rolsuper or rolname in ('akashi_owner', 'akashi_policy')

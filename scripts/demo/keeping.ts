@@ -38,10 +38,10 @@ export async function restoreTable(stage: Stage): Promise<void> {
     `select coalesce(operation, event_type) as what, record_id as key,
        new_values->'total' as total, db_user as by, detail->>'reason' as why
 from akashi_audit.audit_logs where schema_name = 'shop' or resource = '${TABLE}'
-order by seq desc limit 3`,
+order by seq desc limit 4`,
   )
   const seen = recorded.map(({ what }) => what).toReversed()
-  if (seen.join() !== 'DELETE,INSERT,table_restored')
+  if (seen.join() !== 'DELETE,data_access,INSERT,table_restored')
     throw new Unexpected(`the restore in the audit trail (${seen})`)
   await terminal.good(text.broughtBack)
 }

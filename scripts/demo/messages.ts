@@ -28,7 +28,8 @@ const en = {
   tamper: 'Now a superuser tampers with the record',
   tamperSaid: 'Each attempt uses superuser privileges, then restores the guards to leave no trace.',
   found: (kind: string, name: string) => `Detected: ${kind} ${name}`,
-  undone: 'Reverted; verification is clean again.',
+  undone: 'Reverted and accepted with a reason; verification is clean again.',
+  undoneReason: 'the row is as it was',
   tamperings: {
     change: 'Lower the price of an order in the audit trail',
     remove: 'Remove the record of a deletion',
@@ -76,7 +77,8 @@ const ja: typeof en = {
   tamper: 'スーパーユーザーが改ざんする',
   tamperSaid: 'いずれもスーパーユーザーの権限を使い、痕跡を消すために保護を元に戻します。',
   found: (kind, name) => `検出: ${kind} ${name}`,
-  undone: '元に戻しました。検証は再び異常なしです。',
+  undone: '元に戻し、理由を添えて承認しました。検証は再び異常なしです。',
+  undoneReason: '行は元どおりです',
   tamperings: {
     change: '監査証跡の注文の金額を下げる',
     remove: '削除の記録を消す',

@@ -39,6 +39,8 @@ async function tamper(stage: Stage, session: DirectSession, tampering: Tampering
   if (found === undefined) throw new Unexpected(`${kind} ${names}`)
   await terminal.bad(text.found(kind, names))
   await runShown(stage, session, undoes)
+  // That guards were switched off and on again stays named until an administrator answers for it.
+  await run(['audit', 'record-catalog', '--reason', text.undoneReason])
   await run(['verify'])
   await terminal.good(text.undone)
 }

@@ -71,7 +71,9 @@ it('a table that is held shrinks once it is released, and a lost object is repla
 }, async () => {
   const rows = await rowsOf2016()
   expect(rows).toBeGreaterThan(0)
-  expect((await akashi(['archive', 'hold', TABLE, '--data', data])).status).toBe(0)
+  expect(
+    (await akashi(['archive', 'hold', TABLE, '--reason', 'a court asked for it', '--data', data])).status,
+  ).toBe(0)
   expect((await akashi(['archive', 'run', '--table', TABLE, '--data', data])).status).toBe(0)
   expect(await rowsOf2016()).toBe(rows)
   expect(await follow('A table that does not shrink', 0)).toMatch(/held .*Would keep: .*legal hold/)

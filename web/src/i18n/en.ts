@@ -281,6 +281,7 @@ export const en = {
       keys_personal_columns: 'Personal data column',
       lifecycle_policies: 'Retention policy',
       lifecycle_settings: 'Setting',
+      lifecycle_shortenings: 'Shorter retention to come',
       lifecycle_jobs: 'Job',
       audit_protected_tables: 'Audited table',
     },

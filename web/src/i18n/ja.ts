@@ -279,6 +279,7 @@ export const ja: Translated<typeof en> = {
       keys_personal_columns: '個人データの列',
       lifecycle_policies: '保存ポリシー',
       lifecycle_settings: 'システム設定',
+      lifecycle_shortenings: '保存期間の短縮予定',
       lifecycle_jobs: 'ジョブ',
       audit_protected_tables: '監査対象のテーブル',
     },
