@@ -89,6 +89,8 @@ it('a table that is held shrinks once it is released, and a lost object is repla
   await follow('A table that does not shrink', 1)
   expect(await rowsOf2016()).toBe(0)
   const found = await follow('Athena that sees nothing', 0)
-  expect(found).toMatch(new RegExp(`^ *${rows} *$`, 'm'))
+  // With the events of today, which are still in PostgreSQL.
+  expect(Number(/^ *(\d+) *$/m.exec(found)?.[1])).toBeGreaterThanOrEqual(rows)
+  expect(found).toContain('1 archived object')
   expect(found).toContain("LOCATION 's3://bucket/prefix/archive/akashi_security/security_events/'")
 })
