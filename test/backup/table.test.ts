@@ -317,5 +317,7 @@ it('runs nothing of a table’s owner as anybody who is, or may become, a superu
   expect(await cluster.sql(`select tableowner from pg_tables where tablename = 'goods_then'`)).toEqual([
     { tableowner: 'keeper' },
   ])
-  expect(await cluster.sql(`select rolname from pg_roles where rolname like 'akashi\\_restore%'`)).toEqual([])
+  expect(await cluster.sql(`select rolname from pg_roles where rolname like 'akashi\\_restore\\_%'`)).toEqual(
+    [],
+  )
 }, 120_000)
