@@ -1,7 +1,8 @@
-import { AkashiError, type Config } from '../../foundation/index.ts'
+import type { Config } from '../../foundation/index.ts'
 import { readDataResidency } from '../../lifecycle/index.ts'
-import { findConnections, keysUrl, objectStoreUrl } from '../../start/index.ts'
+import { keysUrl, objectStoreUrl } from '../../start/index.ts'
 import type { Check } from './check.ts'
+import { onDatabase } from './on-database.ts'
 
 /** The host name of an RDS database contains its region. */
 const RDS_HOST = /[.]([a-z]{2}(?:-[a-z]+)+-\d)[.]rds[.]amazonaws[.]com(?:[.]cn)?$/
@@ -9,35 +10,21 @@ const RDS_HOST = /[.]([a-z]{2}(?:-[a-z]+)+-\d)[.]rds[.]amazonaws[.]com(?:[.]cn)?
 /** Whether everything with a known region is in the region where the data must stay. */
 export const dataResidency: Check = {
   name: 'data residency',
-  run: async ({ config, actor }) => {
-    try {
-      const connections = await findConnections(config, null)
-      const database = connections.open('worker', { poolSize: 1 })
-      try {
-        const wanted = await readDataResidency(database, actor)
-        const places = regions(config, connections.adminUrl)
-        const outside = places.filter(({ region }) => region !== wanted)
-        if (outside.length === 0) {
-          const found =
-            places.length === 0
-              ? 'nothing configured names a region'
-              : places.map(({ what }) => what).join(', ')
-          return { ok: true, detail: `${wanted}: ${found}` }
-        }
-        return {
-          ok: false,
-          detail: `data must stay in ${wanted}; ${outside.map(({ what, region }) => `${what} in ${region}`).join('; ')}`,
-          hint: 'move it, or change the setting: akashi settings set organisation.data_residency REGION',
-        }
-      } finally {
-        await database.close()
-      }
-    } catch (error) {
-      // Other checks report whether the database runs and is migrated.
-      if (!(error instanceof AkashiError)) throw error
-      return { ok: true, detail: `not checked: ${error.message}` }
+  run: onDatabase('worker', async (database, { config, actor }, { adminUrl }) => {
+    const wanted = await readDataResidency(database, actor)
+    const places = regions(config, adminUrl)
+    const outside = places.filter(({ region }) => region !== wanted)
+    if (outside.length === 0) {
+      const found =
+        places.length === 0 ? 'nothing configured names a region' : places.map(({ what }) => what).join(', ')
+      return { ok: true, detail: `${wanted}: ${found}` }
     }
-  },
+    return {
+      ok: false,
+      detail: `data must stay in ${wanted}; ${outside.map(({ what, region }) => `${what} in ${region}`).join('; ')}`,
+      hint: 'move it, or change the setting: akashi settings set organisation.data_residency REGION',
+    }
+  }),
 }
 
 interface Place {

@@ -1,36 +1,24 @@
 import { describeHolder, FRONTIER_HELD_ALARM_S, frontierHolders } from '../../audit/index.ts'
-import { AkashiError } from '../../foundation/index.ts'
 import { describeLeaderLock, leaderLockHolders } from '../../operations/index.ts'
-import { findConnections } from '../../start/index.ts'
 import type { Check } from './check.ts'
+import { onDatabase } from './on-database.ts'
 
 /** A long-running transaction in any database of the cluster prevents rows from being sealed. */
 export const frontier: Check = {
   name: 'sealing frontier',
-  run: async ({ config, actor }) => {
-    try {
-      const database = (await findConnections(config, null)).open('worker', { poolSize: 1 })
-      try {
-        const held = (await frontierHolders(database, actor)).filter(
-          ({ ageSeconds }) => (ageSeconds ?? 0) >= FRONTIER_HELD_ALARM_S,
-        )
-        const found = [
-          ...held.map(describeHolder),
-          ...(await leaderLockHolders(database, actor)).map(describeLeaderLock),
-        ]
-        if (found.length === 0) return { ok: true, detail: 'nothing delays the sealer' }
-        return {
-          ok: false,
-          detail: found.join('; '),
-          hint: 'end that session with pg_terminate_backend(pid), or rollback prepared',
-        }
-      } finally {
-        await database.close()
-      }
-    } catch (error) {
-      // Other checks report whether the database runs and is migrated.
-      if (!(error instanceof AkashiError)) throw error
-      return { ok: true, detail: `not checked: ${error.message}` }
+  run: onDatabase('worker', async (database, { actor }) => {
+    const held = (await frontierHolders(database, actor)).filter(
+      ({ ageSeconds }) => (ageSeconds ?? 0) >= FRONTIER_HELD_ALARM_S,
+    )
+    const found = [
+      ...held.map(describeHolder),
+      ...(await leaderLockHolders(database, actor)).map(describeLeaderLock),
+    ]
+    if (found.length === 0) return { ok: true, detail: 'nothing delays the sealer' }
+    return {
+      ok: false,
+      detail: found.join('; '),
+      hint: 'end that session with pg_terminate_backend(pid), or rollback prepared',
     }
-  },
+  }),
 }

@@ -1,7 +1,6 @@
 import { readSlot, type Slot } from '../../backup/index.ts'
-import { AkashiError } from '../../foundation/index.ts'
-import { findConnections } from '../../start/index.ts'
 import type { Check, Finding } from './check.ts'
+import { onDatabase } from './on-database.ts'
 
 const MEBIBYTE = 1024 * 1024
 /** Bytes that may wait while nothing streams, such as during a restart. */
@@ -10,20 +9,7 @@ const IDLE_BYTES = 64 * MEBIBYTE
 /** WAL that the server keeps for backups fills its disk when nothing takes it away. */
 export const keptWal: Check = {
   name: 'WAL for backups',
-  run: async ({ config }) => {
-    try {
-      const database = (await findConnections(config, null)).open('owner', { poolSize: 1 })
-      try {
-        return judge(await readSlot(database))
-      } finally {
-        await database.close()
-      }
-    } catch (error) {
-      // Whether a database runs, other checks say.
-      if (!(error instanceof AkashiError)) throw error
-      return { ok: true, detail: `not examined: ${error.message}` }
-    }
-  },
+  run: onDatabase('owner', async (database) => judge(await readSlot(database))),
 }
 
 function judge(slot: Slot | null): Finding {
