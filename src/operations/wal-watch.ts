@@ -1,7 +1,7 @@
 /** Keeps the WAL that waits for the object store from filling the server's disk, and tells of gaps in what is stored. */
 import { statfs } from 'node:fs/promises'
 import { type BackupSource, dropSlot, readSlot, type Slot, type StreamEvent } from '../backup/index.ts'
-import type { Log } from '../foundation/index.ts'
+import { given, type Log } from '../foundation/index.ts'
 import { type Actor, type Database, formatLsn } from '../postgres/index.ts'
 import { recordEvent } from '../security/index.ts'
 import { readBackupSettings } from './backup-settings.ts'
@@ -51,15 +51,8 @@ export async function watchKeptWal(
   if (reason === undefined) return undefined
   await dropSlot(source.database, { force: true })
   log.error({ keptBytes: slot.keptBytes, reason }, 'the WAL that waits for the object store was given up')
-  await worker.transaction(actor, (session) =>
-    recordEvent(session, {
-      event_type: 'wal_given_up',
-      resource_type: 'backup',
-      action_performed: 'stream',
-      description: reason,
-      event_details: { keptBytes: slot.keptBytes, limitBytes: walLimitBytes },
-    }),
-  )
+  const details = { keptBytes: slot.keptBytes, limitBytes: walLimitBytes }
+  await alarm(worker, actor, 'wal_given_up', details, reason)
   return reason
 }
 
@@ -115,8 +108,9 @@ const PAGES_NAMED = 100
 async function alarm(
   worker: Database,
   actor: Actor,
-  type: 'wal_gap' | 'wal_unreadable' | 'backup_page_damaged',
+  type: 'wal_given_up' | 'wal_gap' | 'wal_unreadable' | 'backup_page_damaged',
   details: Readonly<Record<string, unknown>>,
+  description?: string,
 ): Promise<void> {
   await worker.transaction(actor, (session) =>
     recordEvent(session, {
@@ -124,6 +118,7 @@ async function alarm(
       resource_type: 'backup',
       action_performed: 'stream',
       event_details: details,
+      ...given({ description }),
     }),
   )
 }
