@@ -1,6 +1,6 @@
 /** Replacing a key of the service, each purpose in its way. Each can be interrupted anywhere and run again. */
 import { type Epoch, rotateCheckpointKey } from '../audit/index.ts'
-import { AkashiError, given } from '../foundation/index.ts'
+import { AkashiError, given, requireReason } from '../foundation/index.ts'
 import { activeContextKeys, rotateIndexes, useContextKey } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
@@ -52,9 +52,7 @@ export interface KeyRotation {
 
 export async function rotateKey(parts: RotationParts, options: RotateOptions): Promise<KeyRotation> {
   const { purpose, reason } = options
-  if (reason.trim() === '' || /[\p{Cc}]/u.test(reason)) {
-    throw new AkashiError('invalid_input', 'the reason of a rotation is one line of text')
-  }
+  requireReason(reason, 'the reason of a rotation')
   const rotation = { purpose, ...(await replace(parts, options)) }
   await parts.owner.transaction(parts.actor, (session) =>
     session.query(
@@ -114,6 +112,8 @@ export async function adoptKeyring(
   { keyring, store, owner, worker, actor }: RotationParts,
   { reason, confirm }: { readonly reason: string; readonly confirm: string },
 ): Promise<{ readonly keyId: string; readonly epochs: readonly Epoch[] }> {
+  // Before anything is adopted: the epochs at the end refuse it too.
+  requireReason(reason)
   const { id } = await keyring.ensure('context')
   const secret = await keyring.secret(id)
   await owner.transaction(actor, async (session) => {

@@ -1,6 +1,6 @@
 /** Opening epochs: by order, and where the database does not continue what it published. */
 import { randomBytes } from 'node:crypto'
-import { AkashiError } from '../../../foundation/index.ts'
+import { AkashiError, requireReason } from '../../../foundation/index.ts'
 import { type Keyring, signNote } from '../../../keys/index.ts'
 import type { ObjectStore } from '../../../object-store/index.ts'
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
@@ -36,7 +36,7 @@ export async function openEpoch(
   store: ObjectStore,
   reason: string,
 ): Promise<readonly Epoch[]> {
-  requireReason(reason)
+  requireReason(reason, 'the reason of an epoch')
   return allOpened(
     await openWhere(database, actor, keyring, store, () => Promise.resolve({ cause: 'ordered', reason })),
   )
@@ -80,7 +80,7 @@ export async function rotateCheckpointKey(
   store: ObjectStore,
   reason: string,
 ): Promise<{ readonly keyId: string; readonly resumed: boolean; readonly epochs: readonly Epoch[] }> {
-  requireReason(reason)
+  requireReason(reason, 'the reason of an epoch')
   const heads = await readLogHeads(database, actor)
   const rekeyed = await Promise.all(heads.map((head) => isRekeyed(keyring, head)))
   const resumed = rekeyed.includes(true)
@@ -91,12 +91,6 @@ export async function rotateCheckpointKey(
     ),
   )
   return { keyId: id, resumed, epochs }
-}
-
-function requireReason(reason: string): void {
-  if (reason.trim() === '' || /[\p{Cc}]/u.test(reason)) {
-    throw new AkashiError('invalid_input', 'the reason of an epoch is one line of text')
-  }
 }
 
 export interface Opened {

@@ -2,7 +2,7 @@
  * Transactions that were allowed to change the catalog. Each is recorded in the trail, which is sealed, so that an
  * object that was changed and put back shows by the transaction that wrote its row.
  */
-import { AkashiError } from '../../../foundation/index.ts'
+import { requireReason } from '../../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { FENCE, postgresEntrySql } from '../encoding.ts'
 import { auditLogs } from '../logs.ts'
@@ -25,8 +25,7 @@ interface Row {
  * critical event.
  */
 export async function recordCatalog(owner: Database, actor: Actor, reason: string): Promise<void> {
-  if (reason.trim() === '' || /\p{Cc}/u.test(reason))
-    throw new AkashiError('invalid_input', 'the reason is one line of text')
+  requireReason(reason)
   await owner.transaction(actor, (session) =>
     session.query("select akashi_audit.record_catalog('ordered', $1)", [reason]),
   )
