@@ -1,4 +1,4 @@
--- The roles stay while another database of the cluster still uses them.
+-- Roles are kept while another database of the cluster uses them.
 alter default privileges for role akashi_owner grant execute on functions to public;
 alter default privileges for role akashi_policy grant execute on functions to public;
 alter default privileges for role akashi_nobody grant execute on functions to public;
@@ -16,7 +16,7 @@ declare
   role text;
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.roles', 0));
-  -- All or none: a role without grants of its own would else vanish from under the other database.
+  -- All or none: otherwise the other database would lose a role without grants.
   foreach role in array array['akashi_app', 'akashi_worker', 'akashi_reader', 'akashi_security_admin',
     'akashi_backup', 'akashi_server', 'akashi_policy', 'akashi_nobody', 'akashi_restorer', 'akashi_owner']
   loop

@@ -1,6 +1,6 @@
--- Roles and schemas. Roles belong to the cluster, so several databases of one cluster share them and
--- a second migration finds them there. Passwords are never set here: `akashi up` gives each login role
--- one at start, and on a managed server the operator does.
+-- Roles and schemas. Roles belong to the cluster: databases of one cluster share them, and a second migration finds
+-- them present. Passwords are not set here: `akashi up` sets the password of each login role at start; on a managed
+-- server the operator does.
 do $roles$
 declare
   role record;
@@ -24,13 +24,12 @@ begin
       execute format('create role %I %s nosuperuser nocreatedb nocreaterole nobypassrls', role.name, role.login);
     end if;
   end loop;
-  -- A database administrator may act as any of them; a superuser may without being a member.
+  -- An administrator of the database may act as any of these roles. A superuser may do so without membership.
   if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
     execute format('grant akashi_owner, akashi_policy, akashi_nobody, akashi_app, akashi_worker, akashi_reader, akashi_security_admin,
       akashi_backup to %I', current_user);
   end if;
-  -- The login of a server that has one for everything: it has no right of its own, and each transaction takes
-  -- the role that it acts as.
+  -- For servers with a single login: it has no rights of its own, and each transaction takes the role that it acts as.
   if not pg_has_role('akashi_server', 'akashi_app', 'member') then
     grant akashi_app, akashi_worker, akashi_security_admin, akashi_backup to akashi_server;
   end if;
@@ -56,12 +55,12 @@ grant usage on schema akashi_auth, akashi_audit, akashi_security, akashi_lifecyc
 grant usage on schema akashi_archive to akashi_worker, akashi_reader, akashi_security_admin;
 grant usage on schema akashi_keys to akashi_app, akashi_worker, akashi_security_admin;
 grant usage on schema akashi_auth, akashi_audit, akashi_keys to akashi_policy;
--- What the temporary login of a restored table inherits. A grant to the login itself would write the rows of the
--- functions anew, and verification would report them.
+-- Inherited by the temporary login of a table restore. A grant to that login itself would update the catalog rows of
+-- the functions, which verification would report.
 grant usage on schema akashi_auth, akashi_audit to akashi_restorer;
 comment on table akashi_lifecycle.schema_migrations is 'Applied migrations: version, name, checksum of the file, when and by whom.';
 
--- A function is callable by whom it is granted to, never by everybody.
+-- Functions can be executed only by roles with an explicit grant.
 alter default privileges for role akashi_owner revoke execute on functions from public;
 alter default privileges for role akashi_policy revoke execute on functions from public;
 alter default privileges for role akashi_nobody revoke execute on functions from public;

@@ -1,7 +1,7 @@
--- The signed request context: who a transaction acts for. `app.*` settings can be set by anybody with a
--- connection, so they count only after akashi_auth.accept_context() found `app.context_signature` to be the HMAC of
--- all of them under a key that the application's process holds and that no login role can read here.
--- docs/request-context.md specifies the signed bytes.
+-- The signed request context: on whose behalf a transaction runs. Any connection can set `app.*` settings, so they
+-- count only after akashi_auth.accept_context() has checked that `app.context_signature` is the HMAC of all of them,
+-- under a key that the application's process has and that no login role can read here. docs/request-context.md
+-- specifies the signed bytes.
 set local role akashi_owner;
 
 create table akashi_auth.context_keys (
@@ -46,7 +46,7 @@ begin
 end
 $$;
 
--- A claim that is no valid value is no claim; it must not fail the statement that carries it.
+-- A malformed value is ignored: it must not fail the statement that carries it.
 create function akashi_auth.try_uuid(value text) returns uuid
   language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -56,7 +56,7 @@ exception when invalid_text_representation then
 end
 $$;
 
--- Who acts is named by any text of up to 255 characters without control characters.
+-- An actor is any text of up to 255 characters without control characters.
 create function akashi_auth.try_name(value text) returns text
   language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
   select case when length(value) <= 255 and value !~ '[\x01-\x1f\x7f]' then value end
@@ -77,18 +77,16 @@ set local role akashi_policy;
 
 -- Whom a context is signed for: this database, this login, and this start of the server, so that it counts in no other
 -- database and for no other login, and in no copy. Names are quoted so that a slash in one cannot be mistaken.
-create function akashi_auth.context_audience() returns text
-  language sql stable parallel restricted set search_path = pg_catalog, pg_temp as $$
-  select format('%I/%I/%s', current_database(), session_user, encode(timestamptz_send(pg_postmaster_start_time()), 'hex'))
-$$;
+create function akashi_auth.context_audience() returns text language sql stable parallel restricted
+  return format('%I/%I/%s', current_database(), session_user, encode(timestamptz_send(pg_postmaster_start_time()), 'hex'));
 comment on function akashi_auth.context_audience() is
   'Database, login and start of the server, as a signed context names them: constant for a connection.';
 
 -- HMAC-SHA256 of the app.* settings of this transaction: the signature of a context, or with the transaction the
 -- receipt that it was accepted there. No signed value holds U+001F, so two different lists never join to the same text.
+-- One expression, which becomes part of the statement that names it: it is computed in every audited statement.
 create function akashi_auth.context_hmac(signing akashi_auth.context_keys, purpose text, transaction text) returns text
-  language plpgsql stable parallel restricted set search_path = pg_catalog, pg_temp as $$
-begin
+  language sql stable parallel restricted
   return encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
     purpose,
     coalesce(current_setting('app.current_user_id', true), ''),
@@ -107,22 +105,18 @@ begin
     akashi_auth.context_audience(),
     transaction
   ), 'UTF8'))), 'hex');
-end
-$$;
 
 -- What only this transaction can say of itself.
-create function akashi_auth.transaction_name() returns text
-  language sql stable parallel restricted set search_path = pg_catalog, pg_temp as $$
-  select pg_backend_pid() || '/' || encode(timestamptz_send(now()), 'hex')
-$$;
+create function akashi_auth.transaction_name() returns text language sql stable parallel restricted
+  return pg_backend_pid() || '/' || encode(timestamptz_send(now()), 'hex');
 
--- Takes up the context that the app.* settings carry, when it is signed for here and now, and leaves a receipt that
--- counts in this transaction alone. The clock decides and not the start of the transaction: one that is held open
--- takes up no old context, and one that runs long keeps the context that it began with.
+-- Accepts the context in the app.* settings if it is signed for this audience and time, and sets a receipt that is
+-- valid in this transaction only. The present time counts, not the start of the transaction: a transaction that is
+-- held open cannot accept an old context, and a long one keeps the context that it accepted.
 create function akashi_auth.accept_context() returns text
   language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
-  -- How far ahead the end of a context may lie: the longest that one can be replayed.
+  -- Upper bound of the time during which a signed context can be replayed.
   max_validity constant interval := '60 seconds';
   expires text := current_setting('app.context_expires', true);
   signing akashi_auth.context_keys;
@@ -144,22 +138,32 @@ $$;
 comment on function akashi_auth.accept_context() is
   'Takes up the signed context of the app.* settings for this transaction. The application that signed it; null when it does not count.';
 
+-- For statements that are sent together: what is sent behind it does not run without a context.
+create function akashi_auth.require_context() returns text
+  language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  application constant text := akashi_auth.accept_context();
+begin
+  if application is null then
+    raise exception 'the request context is not accepted' using errcode = 'AK005',
+      hint = 'read akashi_auth.context_audience() and sign again; if that is refused too, the key is revoked or made for another login';
+  end if;
+  return application;
+end
+$$;
+comment on function akashi_auth.require_context() is
+  'Takes up the signed context of the app.* settings for this transaction, or fails with AK005. The application that signed it.';
+
 create function akashi_auth.context_application() returns text
   language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
-declare
-  receipt text := current_setting('app.context_receipt', true);
-  signing akashi_auth.context_keys;
 begin
-  if receipt is null or receipt = '' then
+  if coalesce(current_setting('app.context_receipt', true), '') = '' then
     return null;
   end if;
-  select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
   -- Whoever learned a replaced key can make receipts too, but no transaction that began in time.
-  if found and (signing.expires_at is null or signing.expires_at > now())
-     and receipt = akashi_auth.context_hmac(signing, 'akashi-receipt/1', akashi_auth.transaction_name()) then
-    return signing.application;
-  end if;
-  return null;
+  return (select k.application from akashi_auth.context_keys k
+          where k.id = current_setting('app.context_key', true) and (k.expires_at is null or k.expires_at > now())
+            and current_setting('app.context_receipt', true) = akashi_auth.context_hmac(k, 'akashi-receipt/1', akashi_auth.transaction_name()));
 end
 $$;
 comment on function akashi_auth.context_application() is
@@ -194,7 +198,7 @@ comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessio
 reset role;
 revoke create on schema akashi_auth from akashi_policy;
 grant execute on function akashi_auth.try_uuid(text), akashi_auth.try_name(text), akashi_auth.try_inet(text) to akashi_policy;
-grant execute on function akashi_auth.accept_context(), akashi_auth.context_audience(), akashi_auth.context_application(),
+grant execute on function akashi_auth.accept_context(), akashi_auth.require_context(), akashi_auth.context_audience(), akashi_auth.context_application(),
   akashi_auth.context_verified(), akashi_auth.context_user(), akashi_auth.current_user_id(), akashi_auth.current_session_id(),
   akashi_auth.try_uuid(text), akashi_auth.try_name(text), akashi_auth.try_inet(text)
   to akashi_owner, akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
@@ -202,14 +206,14 @@ grant execute on function akashi_auth.accept_context(), akashi_auth.context_audi
 
 set local role akashi_owner;
 
--- Which role a transaction acts as: the one that it took, else the login's own. A login that may act as several has
--- the rights of the one alone, also in what a definer function decides.
+-- The role that a transaction acts as: the one that it set, otherwise that of the login. A login that is a member of
+-- several roles has only the rights of that one, also in definer functions.
 create function akashi_auth.acting_role() returns name
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name
 $$;
 
--- Every mutable table keeps when and by whom a row last changed.
+-- Sets when and by whom a row was last changed, for every mutable table.
 create function akashi_auth.update_updated_at() returns trigger
   language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin

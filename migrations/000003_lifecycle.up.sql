@@ -1,7 +1,7 @@
--- Settings that belong to the data rather than to a process; how long data is kept, by policy; and the
--- partitions that policies make ahead of time. A partition is created LIKE its parent and attached, which
--- takes only SHARE UPDATE EXCLUSIVE on the parent; CREATE TABLE … PARTITION OF would lock out writers. Gaps are
--- filled whatever stands beside them, and rows of a default partition move out in batches.
+-- Settings of the data (as opposed to those of a process), retention policies, and the partitions that policies create
+-- ahead of time. A partition is created LIKE its parent and then attached, which takes only SHARE UPDATE EXCLUSIVE on
+-- the parent; CREATE TABLE … PARTITION OF would block writers. Gaps between existing partitions are filled, and rows
+-- of a default partition are moved out in batches.
 set local role akashi_owner;
 
 create table akashi_lifecycle.settings (
@@ -14,7 +14,7 @@ create table akashi_lifecycle.settings (
   updated_at       timestamptz not null default now(),
   created_by       text,
   last_modified_by text,
-  -- Readers run unattended: what they could not read is refused when it is set.
+  -- Values are checked when they are set, because their readers run unattended.
   constraint settings_value_check check (value::text ~ ('^(' || pattern || ')$')),
   constraint settings_time_zone_check
     check (key <> 'organisation.time_zone' or timezone(value #>> '{}', timestamptz 'epoch') is not null)
@@ -42,8 +42,10 @@ insert into akashi_lifecycle.settings (key, value, pattern, accepts, description
    'time zone of users who have not chosen one'),
   ('organisation.data_residency', '"ap-northeast-1"', '"[a-z0-9-]{1,50}"', 'the name of a region, such as ap-northeast-1',
    'region that data must stay in: recorded with new users and exported tables, compared by akashi doctor'),
+  ('organisation.holidays', '[]', '\[("\d{4}-\d\d-\d\d"(, (?="))?)*\]', 'dates such as 2026-01-01',
+   'days on which the organisation does not work, besides weekends'),
   ('retention.floor_days', '180', '[1-9]\d{0,4}', 'a whole number of days, 1 or more',
-   'how long rows of a log are kept at least, whatever its policy says'),
+   'minimum time for which rows of a log are kept, regardless of its policy'),
   ('retention.shortening_delay_days', '7', '[1-9]\d{0,3}', 'a whole number of days, 1 or more',
    'how long after the change a shorter retention of a log takes effect');
 
@@ -80,7 +82,10 @@ create table akashi_lifecycle.policies (
   retention_set_by  text,
   retention_set_at  timestamptz,
   primary key (schema_name, table_name),
-  check (total_retention >= hot_retention)
+  check (total_retention >= hot_retention),
+  -- Far enough, and the end of a period with it is still a time: one that is not would stop all plans.
+  check (total_retention <= interval '1000 years'),
+  check (lateness <= interval '1000 years')
 );
 comment on table akashi_lifecycle.policies is
   'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
@@ -104,9 +109,8 @@ grant select on akashi_lifecycle.retention to akashi_app, akashi_worker, akashi_
 create trigger update_updated_at before update on akashi_lifecycle.policies
   for each row execute function akashi_auth.update_updated_at();
 
--- Whoever may change a policy could have the record deleted early: a shorter retention of a log waits here until it takes
--- effect, and is an alarm meanwhile. Changing the policy again replaces or withdraws it. That a second person has to
--- approve would be one more condition of akashi_lifecycle.apply_shortenings().
+-- A shorter retention of a log waits here until it takes effect and raises an alarm meanwhile, so that nobody can have
+-- the record deleted early unnoticed. Setting the policy again replaces or withdraws it.
 create table akashi_lifecycle.shortenings (
   schema_name     text not null,
   table_name      text not null,
@@ -126,8 +130,8 @@ create policy shortenings_read on akashi_lifecycle.shortenings for select
 create policy shortenings_owner on akashi_lifecycle.shortenings to akashi_owner using (true) with check (true);
 grant select on akashi_lifecycle.shortenings to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 
--- What would run code of somebody else when a table is read or written: whoever works on it with rights of Akashi's asks
--- first. Null when nothing would. Superusers are trusted, and so are the owners of what is Akashi's.
+-- Code of other users that would run when the table is read or written; null when there is none. Checked before such
+-- work is done with Akashi's rights. Superusers and the owners of Akashi's objects are trusted.
 create function akashi_lifecycle.code_of_others(relation oid) returns text
   language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   with recursive trusted as (
@@ -167,7 +171,7 @@ create function akashi_lifecycle.code_of_others(relation oid) returns text
   ) found (what)
 $$;
 
--- The table of that name, locked so that it stays the one that was examined.
+-- The table of that name, locked so that it cannot be replaced after it was checked.
 create function akashi_lifecycle.own_table(schema_name text, table_name text) returns regclass
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -177,7 +181,7 @@ begin
   execute format('lock table %s in access share mode', name);
   others := akashi_lifecycle.code_of_others(name::regclass);
   if others is not null then
-    raise exception '% would run code of others: %', name, others using errcode = 'AK003',
+    raise exception '% would run untrusted code: %', name, others using errcode = 'AK003',
       hint = 'Akashi works on tables of akashi_owner whose types, triggers and expressions are of akashi_owner or a superuser';
   end if;
   return name::regclass;
@@ -187,7 +191,7 @@ comment on function akashi_lifecycle.own_table(text, text) is
   'Locks the table against changes of its definition and returns it; fails when reading or writing it would run untrusted code.';
 grant execute on function akashi_lifecycle.code_of_others(oid), akashi_lifecycle.own_table(text, text) to akashi_worker, akashi_security_admin;
 
--- What has to be done to a table before it can be archived, as statements; null when nothing has to be.
+-- Statements that prepare a table for archiving; null when it is ready.
 create function akashi_lifecycle.missing_for_archive(relation regclass) returns text
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select string_agg(statement, '; ' order by place) from (
@@ -223,8 +227,7 @@ begin
 end
 $$;
 
--- The policy as it is to be now: a shorter retention of a log is not shorter than the floor, takes effect after the
--- delay, and is an alarm.
+-- Limits a shorter retention of a log to the minimum and defers it, with an alarm.
 create function akashi_lifecycle.defer_shortening(before akashi_lifecycle.policies, wanted akashi_lifecycle.policies,
   named boolean, acting text, reason text) returns akashi_lifecycle.policies
   language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -243,7 +246,7 @@ begin
     return result;
   end if;
   if wanted.at_expiry <> 'keep' and wanted.total_retention < floor then
-    raise exception 'rows of a log are kept for % days at least', extract(day from floor) using errcode = 'AK003',
+    raise exception 'rows of a log must be kept for at least % days', extract(day from floor) using errcode = 'AK003',
       hint = 'the floor is the setting retention.floor_days, which an administrator of the database sets';
   end if;
   delete from akashi_lifecycle.shortenings s where (s.schema_name, s.table_name) = (wanted.schema_name, wanted.table_name);
@@ -267,7 +270,7 @@ begin
 end
 $$;
 
--- Puts what has waited for its time into effect. Answers how many.
+-- Applies deferred changes that are due. Returns how many.
 create function akashi_lifecycle.apply_shortenings() returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -290,18 +293,18 @@ $$;
 comment on function akashi_lifecycle.apply_shortenings() is 'Puts shorter retentions into effect whose delay is over; answers how many.';
 grant execute on function akashi_lifecycle.apply_shortenings() to akashi_worker;
 
--- Policies are changed by functions that check them, say who changed what and why, and are for those who
--- administer; the trail records the row itself too.
+-- Policies are changed only by functions, which check the values, require a right and record actor and reason. The
+-- trail records the row as well.
 create function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text default null)
   returns akashi_lifecycle.policies language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 #variable_conflict use_column
 declare
   known constant text[] := array['interval', 'premake', 'hot_retention', 'at_expiry', 'total_retention', 'lateness', 'format'];
-  -- The alarm rings below 7 days or 1 month: what is kept ahead is more.
+  -- Alarms are raised below 7 days or 1 month, so more is kept ahead.
   least_days constant integer := 8;
   least_months constant integer := 2;
   most_steps constant integer := 1200;
-  -- By the catalog: a lookup by name fails in a schema that the owner may not enter.
+  -- From the catalog: a lookup by name fails in a schema that the owner may not use.
   target constant regclass := (
     select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where (n.nspname, c.relname) = (set_policy.schema_name, set_policy.table_name));
@@ -314,7 +317,7 @@ begin
     raise exception 'table not found: %.%', set_policy.schema_name, set_policy.table_name using errcode = 'undefined_object';
   end if;
   if jsonb_typeof(changes) is distinct from 'object' or changes = '{}' then
-    raise exception 'nothing is to be changed' using errcode = 'invalid_parameter_value',
+    raise exception 'nothing to change' using errcode = 'invalid_parameter_value',
       hint = 'name one of ' || array_to_string(known, ', ');
   end if;
   select key into wrong from jsonb_each(changes) where key <> all (known) order by key limit 1;
@@ -363,18 +366,27 @@ begin
       using errcode = 'invalid_parameter_value';
   end if;
   if changed.hot_retention < '1 day' then
-    raise exception 'rows stay in PostgreSQL for a day at least' using errcode = 'invalid_parameter_value';
+    raise exception 'rows must stay in PostgreSQL for at least one day' using errcode = 'invalid_parameter_value';
+  end if;
+  if greatest(changed.total_retention, changed.lateness) > interval '1000 years' then
+    raise exception 'a period in a policy is at most 1000 years' using errcode = 'invalid_parameter_value',
+      hint = 'to keep rows for good, let at_expiry be keep';
   end if;
   if changed.total_retention < changed.hot_retention then
     raise exception 'rows are kept at least as long as they stay in PostgreSQL: % is shorter than %',
       changed.total_retention, changed.hot_retention using errcode = 'invalid_parameter_value';
   end if;
   if changed.lateness < '0' or changed.format not in ('parquet', 'parquet+csv') or changed.interval not in ('day', 'month') then
-    raise exception 'the policy is not one' using errcode = 'invalid_parameter_value',
+    raise exception 'the policy is not valid' using errcode = 'invalid_parameter_value',
       hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
   end if;
   if changed.at_expiry = 'archive' then
     perform akashi_lifecycle.assert_archivable(target);
+  end if;
+  if changes ?| array['at_expiry', 'total_retention'] and changed.at_expiry <> 'keep'
+     and (before.at_expiry = 'keep' or changed.total_retention < before.total_retention) then
+    perform akashi_auth.use_approval('shorten_retention', format('%s.%s', changed.schema_name, changed.table_name),
+      jsonb_build_object('total', changed.total_retention, 'at_expiry', changed.at_expiry));
   end if;
   changed := akashi_lifecycle.defer_shortening(before, changed, changes ?| array['at_expiry', 'total_retention'], acting, reason);
   update akashi_lifecycle.policies p
@@ -397,7 +409,7 @@ grant execute on function akashi_lifecycle.set_policy(text, text, jsonb, text) t
 create function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  -- A process without a user has the right by its role.
+  -- A process without a user is authorised by its role.
   if akashi_auth.current_user_id() is not null or akashi_auth.current_session_id() is not null then
     perform akashi_auth.require_permission('lifecycle:admin');
   end if;
@@ -405,8 +417,11 @@ begin
     raise exception 'a legal hold begins and ends with a reason' using errcode = 'invalid_parameter_value', hint = 'state the reason';
   end if;
   update akashi_lifecycle.policies p set legal_hold = held
-  where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name);
-  if not found then
+  where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name) and p.legal_hold <> held;
+  if found and not held then
+    perform akashi_auth.use_approval('release_hold', format('%s.%s', schema_name, table_name));
+  elsif not found and not exists (
+    select from akashi_lifecycle.policies p where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name)) then
     raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object';
   end if;
   perform akashi_audit.record_action('archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
@@ -428,8 +443,8 @@ create function akashi_lifecycle.partition_to(at timestamptz, step text) returns
   select (date_trunc(step, at at time zone 'UTC') + ('1 ' || step)::interval) at time zone 'UTC'
 $$;
 
--- A name of 63 bytes at most, PostgreSQL's limit. What does not fit is cut and gets a digest in place of its end, so that
--- the names of two tables never become the same.
+-- A name of at most 63 bytes, the limit of PostgreSQL. A longer one is cut and ends with a digest, so that names of
+-- different tables stay different.
 create function akashi_lifecycle.fit_name(parent text, suffix text) returns text
   language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case when octet_length(parent || suffix) <= 63 then parent || suffix else (
@@ -446,8 +461,7 @@ $$;
 comment on function akashi_lifecycle.partition_name(text, timestamptz, text, text) is
   'audit_logs_2026_11 for months, security_events_p20261121 for days; long names of tables are cut and get a digest.';
 
--- What one partition's bounds are, read from the catalog; null for a default partition. Bounds that are no
--- times (a table of another kind under a policy) are none.
+-- Bounds of a partition, read from the catalog; null for a default partition and for bounds that are not times.
 create function akashi_lifecycle.partition_bounds(partition regclass, out lower timestamptz, out upper timestamptz)
   language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
@@ -463,13 +477,13 @@ exception when data_exception then
 end
 $$;
 
--- The default partition of a table; null where it has none.
+-- The default partition of a table, or null.
 create function akashi_lifecycle.default_partition(parent regclass) returns regclass
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select nullif(p.partdefid, 0)::regclass from pg_catalog.pg_partitioned_table p where p.partrelid = parent
 $$;
 
--- What of a range has no partition.
+-- The parts of a range that no partition covers.
 create function akashi_lifecycle.uncovered(parent regclass, range_from timestamptz, range_to timestamptz) returns tstzmultirange
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select tstzmultirange(tstzrange(range_from, range_to))
@@ -478,7 +492,7 @@ create function akashi_lifecycle.uncovered(parent regclass, range_from timestamp
                 where i.inhparent = parent and b.lower < b.upper), '{}')
 $$;
 
--- A part of a period is named for its beginning, too.
+-- A part of a period is named after its beginning.
 create function akashi_lifecycle.piece_name(parent text, step text, piece tstzrange) returns text
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select akashi_lifecycle.partition_name(parent, lower(piece), step,
@@ -506,12 +520,12 @@ begin
 end
 $$;
 
--- A partition that is to be made, was made, or could not be; a table that cannot be planned is a row too.
+-- A partition that is to be created, was created or could not be; also a table that cannot be planned.
 create type akashi_lifecycle.partition_action as (
   schema_name text, table_name text, partition_name text, action text, lower timestamptz, upper timestamptz, message text
 );
 
--- A table like its parent, within bounds, not yet attached.
+-- Creates a table like its parent, not yet attached.
 create function akashi_lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
   returns regclass language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
@@ -520,13 +534,13 @@ declare
 begin
   execute format('create table %s (like %s including defaults including constraints including generated including storage)',
     child, parent);
-  -- The constraint lets ATTACH skip its scan and is dropped again as redundant.
+  -- With this constraint ATTACH skips its scan; it is dropped afterwards.
   execute format('alter table %s add constraint bounds check (created_at >= %L and created_at < %L)', child, lower_bound, upper_bound);
   return child::regclass;
 end
 $$;
 
--- Statement triggers are not inherited: a partition that is made for a guarded or protected table gets its own.
+-- Statement triggers are not inherited, so a new partition of a guarded or protected table gets its own.
 create function akashi_lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamptz, upper_bound timestamptz)
   returns void language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
@@ -545,12 +559,20 @@ begin
 end
 $$;
 
--- Creates and attaches a partition of exactly these bounds. Returns null when something of the range is covered.
+-- One change of a table's partitions at a time. The lock that ATTACH takes: an advisory lock could be held by any login.
+create function akashi_lifecycle.lock_partitions(parent regclass) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  execute format('lock table only %s in share update exclusive mode', parent);
+end
+$$;
+
+-- Creates and attaches a partition with exactly these bounds. Returns null when part of the range is covered.
 create function akashi_lifecycle.make_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
   returns text language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 begin
-  -- One maker at a time per table: two would both find the gap and one of them fail.
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  -- Serialised per table: two concurrent callers would find the same gap, and one would fail.
+  perform akashi_lifecycle.lock_partitions(parent);
   if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
     return null;
   end if;
@@ -559,14 +581,14 @@ begin
 end
 $$;
 
--- Creates the partition for `at`, as much of its period as no other partition has. Null when one has it.
+-- Creates the partition for `at`, for the part of its period that is not covered. Null when it is covered.
 create function akashi_lifecycle.create_partition(parent regclass, at timestamptz) returns text
   language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
   policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   piece tstzrange;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  perform akashi_lifecycle.lock_partitions(parent);
   select p into piece
   from unnest(akashi_lifecycle.uncovered(parent, akashi_lifecycle.partition_from(at, policy.interval), akashi_lifecycle.partition_to(at, policy.interval))) p
   where p @> at;
@@ -579,7 +601,7 @@ $$;
 comment on function akashi_lifecycle.create_partition(regclass, timestamptz) is
   'Creates and attaches the partition of a table for a given time, protected like its parent; null when it exists already.';
 
--- What one table is missing between the current partition and the one `premake` steps ahead.
+-- The missing partitions of one table, up to `premake` steps after the current one.
 create function akashi_lifecycle.missing_partitions(parent regclass, as_of timestamptz) returns setof akashi_lifecycle.partition_action
   language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
@@ -603,7 +625,7 @@ begin
       format('about %s rows of the default partition get partitions of their own', greatest(c.reltuples, 0)::bigint)
     from pg_catalog.pg_class c where c.oid = fallback;
   end if;
-  -- With rows left in a default partition those that it has no row of can be made all the same.
+  -- Rows in the default partition block only partitions that would contain them.
   return query
     select policy.schema_name, policy.table_name, akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), 'create',
            lower(piece), upper(piece), null::text
@@ -616,7 +638,7 @@ begin
 end
 $$;
 
--- What is missing of every table between the current partition and the one `premake` steps ahead.
+-- The missing partitions of every table, up to `premake` steps after the current one.
 create function akashi_lifecycle.plan_partitions(as_of timestamptz default now()) returns setof akashi_lifecycle.partition_action
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
@@ -635,7 +657,7 @@ begin
 end
 $$;
 
--- Carries the plan out. One table's failure is its own row with the reason and stops no other.
+-- Creates the planned partitions. A failure is reported in the row of its table and does not affect the others.
 create function akashi_lifecycle.apply_partitions(as_of timestamptz default now()) returns setof akashi_lifecycle.partition_action
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -644,7 +666,7 @@ begin
   for step in select * from akashi_lifecycle.plan_partitions(as_of) loop
     if step.action = 'create' then
       begin
-        -- Another process may have created it meanwhile.
+        -- Another process may have created it in the meantime.
         step.action := case when akashi_lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
           step.partition_name, step.lower, step.upper) is null then 'exists' else 'created' end;
       exception when others then
@@ -657,9 +679,18 @@ begin
 end
 $$;
 
--- Partitions for moments of old or future dates, e.g. before a log of another year is taken in. What is covered is read
--- once: there may be thousands of partitions. Every one that is made holds some ten locks until the transaction ends, so a
--- caller gives few moments at a time. Returns how many partitions were made.
+-- How many partitions a table may have, so that a statement over all of them, as sealing and verification need, takes at
+-- most half of the server's locks: one for each partition and each of its indexes.
+create function akashi_lifecycle.max_partitions(parent regclass) returns integer
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (current_setting('max_locks_per_transaction')::bigint
+      * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
+      / 2 / (1 + (select count(*) from pg_index i where i.indrelid = parent)))::integer
+$$;
+
+-- Creates partitions for given times, e.g. before an old log is loaded. Existing partitions are read once, since there
+-- may be thousands. Each new partition holds some ten locks until the transaction ends, so callers pass few times at
+-- once. Returns how many partitions were created.
 create function akashi_lifecycle.create_partitions(parent regclass, moments timestamptz[]) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
@@ -668,10 +699,11 @@ declare
   piece tstzrange;
   made integer := 0;
 begin
-  if exists (select from unnest(moments) m where m is null or not isfinite(m)) then
-    raise exception 'a partition is for a moment in time' using errcode = 'invalid_parameter_value';
+  -- Other years are written in ways that not every reader of the record knows.
+  if exists (select from unnest(moments) m where m is null or not isfinite(m) or m < '0001-01-01' or m >= '10000-01-01') then
+    raise exception 'a partition is for a moment from year 1 to 9999' using errcode = 'invalid_parameter_value';
   end if;
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  perform akashi_lifecycle.lock_partitions(parent);
   missing := akashi_lifecycle.uncovered(parent,
     (select akashi_lifecycle.partition_from(min(m), policy.interval) from unnest(moments) m),
     (select akashi_lifecycle.partition_to(max(m), policy.interval) from unnest(moments) m));
@@ -686,11 +718,15 @@ begin
       akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece)), lower(piece), upper(piece));
     made := made + 1;
   end loop;
+  if made > 0 and (select count(*) from pg_inherits i where i.inhparent = parent) > akashi_lifecycle.max_partitions(parent) then
+    raise exception '% would have more than % partitions, for which the server has too few locks', parent, akashi_lifecycle.max_partitions(parent)
+      using errcode = 'AK003', hint = 'raise max_locks_per_transaction, e.g. to 512, and restart PostgreSQL; or take in fewer periods and archive them first';
+  end if;
   return made;
 end
 $$;
 
--- The same over a range.
+-- The same for a range.
 create function akashi_lifecycle.create_partitions(parent regclass, range_from timestamptz, range_to timestamptz)
   returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
@@ -706,7 +742,7 @@ begin
       using errcode = 'undefined_object', hint = 'add a row to akashi_lifecycle.policies first';
   end if;
   if not (isfinite(range_from) and isfinite(range_to) and range_from <= range_to) then
-    raise exception 'the range % to % is not a range of time', range_from, range_to using errcode = 'invalid_parameter_value';
+    raise exception '% to % is not a valid time range', range_from, range_to using errcode = 'invalid_parameter_value';
   end if;
   at := akashi_lifecycle.partition_from(range_from, step);
   while at <= range_to loop
@@ -721,9 +757,9 @@ begin
 end
 $$;
 
--- Gives the oldest rows of a default partition a partition of their own: a whole period, or as much of one as
--- has no more than `batch` rows, so that a lock is held only as long as these take. They move in one
--- transaction, so that every snapshot has each row once. Without rows the default partition is detached.
+-- Moves the oldest rows of a default partition into a partition of their own: a whole period, or a part with at most
+-- `batch` rows, so that the lock is held only briefly. The rows move in one transaction, so every snapshot sees each
+-- row once. An empty default partition is detached.
 create function akashi_lifecycle.drain_default(parent regclass, batch integer, out action text, out partition_name text,
   out lower timestamptz, out upper timestamptz, out moved bigint)
   language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
@@ -744,11 +780,11 @@ begin
     return;
   end if;
   if batch < 1 then
-    raise exception 'a batch has a row at least' using errcode = 'invalid_parameter_value';
+    raise exception 'a batch has at least one row' using errcode = 'invalid_parameter_value';
   end if;
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  perform akashi_lifecycle.lock_partitions(parent);
   partition_name := (select c.relname from pg_catalog.pg_class c where c.oid = fallback);
-  -- A reader that waits for the default partition alone has already listed the partitions, and would miss the new one.
+  -- A reader that waits for the default partition only has already listed the partitions and would miss the new one.
   execute format('lock table only %s in access exclusive mode', parent);
   execute format('lock table only %s in access exclusive mode', fallback);
   hidden := row_security_active(fallback);
@@ -772,7 +808,7 @@ begin
     raise exception '% has rows at %, which no partition can hold', fallback, oldest
       using errcode = 'AK003', hint = 'give them a time, or remove them';
   end if;
-  -- Whatever is in the default partition is in no other, so the piece that holds its oldest row is uncovered.
+  -- A row in the default partition is in no other partition, so the part with its oldest row is not covered.
   select p into piece
   from unnest(akashi_lifecycle.uncovered(parent, akashi_lifecycle.partition_from(oldest, policy.interval), akashi_lifecycle.partition_to(oldest, policy.interval))) p
   where p @> oldest;
@@ -789,7 +825,7 @@ begin
   execute format('insert into %s (%s) select %s from only %s where created_at >= %L and created_at < %L',
     child, list, list, fallback, lower(piece), upper(piece));
   get diagnostics moved = row_count;
-  -- The rows do not change, so nothing is to be recorded or refused.
+  -- The rows do not change, so nothing must be recorded or refused.
   for own in select t.tgname, t.tgenabled from pg_catalog.pg_trigger t where t.tgrelid = fallback and not t.tgisinternal loop
     modes := modes || jsonb_build_object(own.tgname, own.tgenabled);
     execute format('alter table %s disable trigger %I', fallback, own.tgname);

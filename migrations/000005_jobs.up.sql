@@ -1,10 +1,10 @@
--- The timetable as rows, and the history of what ran. graphile-worker keeps its queue in a schema of its
--- own, which it migrates itself as akashi_worker.
+-- The timetable as rows, and the history of runs. graphile-worker keeps its queue in a schema of its own, which it
+-- migrates itself as akashi_worker.
 create schema akashi_jobs authorization akashi_worker;
 comment on schema akashi_jobs is 'The job queue, managed by graphile-worker.';
 
 set local role akashi_worker;
--- graphile-worker creates its schema where this table is missing, which takes a right on the whole database.
+-- With this table graphile-worker does not create its schema, which would need a right on the whole database.
 create table akashi_jobs.migrations (
   id       integer primary key,
   ts       timestamptz not null default now(),
@@ -21,6 +21,8 @@ create table akashi_lifecycle.jobs (
   task             text not null check (task ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
   description      text not null,
   paused           boolean not null default false,
+  zone             text not null default 'UTC' check (zone in ('UTC', 'organisation')),
+  working_day      boolean not null default false,
   timeout          interval not null default '1 hour' check (timeout >= interval '1 second'),
   requested_at     timestamptz,
   created_at       timestamptz not null default now(),
@@ -29,7 +31,10 @@ create table akashi_lifecycle.jobs (
   last_modified_by text
 );
 comment on table akashi_lifecycle.jobs is 'What runs when, without anybody asking.';
-comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in UTC.';
+comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in the time zone.';
+comment on column akashi_lifecycle.jobs.zone is 'Whose clock the schedule follows: UTC, or organisation.time_zone.';
+comment on column akashi_lifecycle.jobs.working_day is
+  'A run that falls on a weekend or a day of organisation.holidays takes place on the next working day.';
 comment on column akashi_lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
 comment on column akashi_lifecycle.jobs.timeout is 'A run is cancelled after this long.';
 comment on column akashi_lifecycle.jobs.requested_at is 'When an immediate run was last requested; any run started since fulfils it.';
@@ -40,7 +45,7 @@ grant select on akashi_lifecycle.jobs to akashi_worker, akashi_security_admin, a
 create trigger update_updated_at before update on akashi_lifecycle.jobs
   for each row execute function akashi_auth.update_updated_at();
 
--- Workers listen, so that a change or a request takes effect at once.
+-- Workers listen, so changes and requests take effect at once.
 create function akashi_lifecycle.announce_jobs() returns trigger
   language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
@@ -64,12 +69,14 @@ create table akashi_lifecycle.job_runs (
   message     text,
   result      jsonb,
   cut_short   boolean not null default false,
+  progress    jsonb check (jsonb_typeof(progress) = 'object'),
   check ((finished_at is null) = (state = 'running'))
 );
 comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept for 90 days, also of deleted jobs.';
 comment on column akashi_lifecycle.job_runs.due_at is 'When the run was scheduled or requested.';
 comment on column akashi_lifecycle.job_runs.worker is
   'The worker process, which holds the advisory lock of akashi_lifecycle.worker_lock(worker) while it runs.';
+comment on column akashi_lifecycle.job_runs.progress is 'What a running task last said of how far it is.';
 comment on column akashi_lifecycle.job_runs.cut_short is
   'The worker stopped or died before the end: the run stays owed, for as long as begin_run allows.';
 create unique index job_runs_running_idx on akashi_lifecycle.job_runs (job) where state = 'running';
@@ -114,7 +121,7 @@ create function akashi_lifecycle.worker_lock(worker text) returns bigint
   select hashtextextended('akashi.worker/' || worker, 0)
 $$;
 
--- A worker that lives holds its lock; one that was killed has lost it with its connection.
+-- A live worker holds its lock; a killed one has lost it with its connection.
 create function akashi_lifecycle.close_stale_runs() returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -123,7 +130,12 @@ declare
   step integer;
 begin
   for candidate in select distinct worker from akashi_lifecycle.job_runs where state = 'running' loop
-    if pg_try_advisory_xact_lock(akashi_lifecycle.worker_lock(candidate)) then
+    -- Any login can hold an advisory lock: only those of workers count.
+    if not exists (
+      select from pg_locks l join pg_stat_activity a on a.pid = l.pid
+      where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and pg_has_role(a.usename, 'akashi_worker', 'member')
+        and l.database = (select d.oid from pg_database d where d.datname = current_database())
+        and (l.classid::bigint << 32 | l.objid::bigint) = akashi_lifecycle.worker_lock(candidate)) then
       update akashi_lifecycle.job_runs
       set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection', cut_short = true
       where worker = candidate and state = 'running';
@@ -135,15 +147,15 @@ begin
 end
 $$;
 
--- Whether a run counts for its moment: one that was cut short does not, until the third for the same moment.
+-- Whether a run settles its scheduled time: an interrupted run does so only as the third attempt.
 create function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select not run.cut_short or (
     select count(*) >= 3 from akashi_lifecycle.job_runs r where r.job = run.job and r.due_at = run.due_at and r.cut_short)
 $$;
 
--- Begins the run that became due at a moment, unless one runs, one was begun for that moment or later and not cut
--- short, or the job is paused. Returns null when there is nothing to do: several workers may ask for the same run.
+-- Begins the run that is due at a time. Returns null when a run is active, one for that time or later was begun and
+-- not interrupted, or the job is paused: several workers may ask for the same run.
 create function akashi_lifecycle.begin_run(job text, worker text, due timestamptz) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -166,7 +178,7 @@ begin
 end
 $$;
 
--- Returns whether the run was still this worker's.
+-- Returns whether the run still belonged to this worker.
 create function akashi_lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -176,6 +188,12 @@ begin
   where r.id = run and r.worker = finish_run.worker and r.state = 'running';
   return found;
 end
+$$;
+
+create function akashi_lifecycle.report_progress(run uuid, worker text, progress jsonb) returns void
+  language sql security definer set search_path = pg_catalog, pg_temp as $$
+  update akashi_lifecycle.job_runs r set progress = report_progress.progress
+  where r.id = run and r.worker = report_progress.worker and r.state = 'running'
 $$;
 
 create function akashi_lifecycle.prune_job_runs(keep interval default '90 days') returns integer
@@ -194,12 +212,13 @@ $$;
 
 grant execute on function akashi_lifecycle.pause_job(text, boolean), akashi_lifecycle.request_job(text)
   to akashi_worker, akashi_security_admin;
-grant execute on function akashi_lifecycle.worker_lock(text), akashi_lifecycle.settles(akashi_lifecycle.job_runs), akashi_lifecycle.close_stale_runs(),
+grant execute on function akashi_lifecycle.settles(akashi_lifecycle.job_runs) to akashi_worker, akashi_security_admin, akashi_reader;
+grant execute on function akashi_lifecycle.worker_lock(text), akashi_lifecycle.close_stale_runs(),
   akashi_lifecycle.begin_run(text, text, timestamptz), akashi_lifecycle.finish_run(uuid, text, text, text, jsonb),
-  akashi_lifecycle.prune_job_runs(interval)
+  akashi_lifecycle.report_progress(uuid, text, jsonb), akashi_lifecycle.prune_job_runs(interval)
   to akashi_worker;
 
--- The timetable of the contexts before this one; each later one adds its own.
+-- Jobs of the contexts above; later contexts add their own.
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('partitions',          '0 1 * * *',   'partitions.apply',    '10 minutes', 'make partitions ahead of time'),
   ('partition-headroom',  '15 * * * *',  'partitions.check',    '1 minute',   'fail when a table is about to run out of partitions'),
@@ -208,3 +227,17 @@ insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) v
   ('audit-losses',        '*/5 * * * *', 'audit.losses',        '1 minute',
    'put changes that could not be recorded into the trail as losses, and fail while any is not settled'),
   ('prune-job-runs',      '30 4 * * *',  'jobs.prune',          '10 minutes', 'remove runs older than 90 days from the history');
+
+-- Figures of the compliance report: counts of the time from since to until, and the state as of now.
+create function akashi_lifecycle.job_evidence(since timestamptz, until timestamptz,
+  out jobs bigint, out runs bigint, out failed_runs bigint, out failing bigint, out paused bigint)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (select count(*) from akashi_lifecycle.jobs),
+         count(*), count(*) filter (where r.state = 'failed'),
+         (select count(*) from akashi_lifecycle.jobs j cross join lateral (
+            select l.state from akashi_lifecycle.job_runs l where l.job = j.name and l.state in ('done', 'failed')
+            order by l.started_at desc limit 1) last where last.state = 'failed' and not j.paused),
+         (select count(*) from akashi_lifecycle.jobs j where j.paused)
+  from akashi_lifecycle.job_runs r where r.started_at >= since and r.started_at < until
+$$;
+grant execute on function akashi_lifecycle.job_evidence(timestamptz, timestamptz) to akashi_security_admin;

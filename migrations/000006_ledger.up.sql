@@ -38,7 +38,7 @@ create policy ledger_heads_owner on akashi_audit.ledger_heads to akashi_owner us
 grant select on akashi_audit.ledger_heads to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 grant insert, update on akashi_audit.ledger_heads to akashi_worker;
 
--- A head never shrinks, and is not removed.
+-- A head never shrinks and cannot be removed.
 create function akashi_audit.keep_head() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
@@ -66,7 +66,22 @@ create table akashi_audit.ledger_entries (
 comment on table akashi_audit.ledger_entries is
   'One row for each sealed row of a log, at its position in the tree. Append-only.';
 create index ledger_entries_row_idx on akashi_audit.ledger_entries (row_id);
--- Entries of one partition are counted by time; a B-tree would cost the sealer more than this.
+-- For readers that take the rows of a log in its order, and none twice: what is sealed at and after a position.
+create function akashi_audit.rows_from(log text, first bigint, up_to integer)
+  returns table (ledger_position bigint, row_id uuid, created_at timestamptz)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.position, e.row_id, e.created_at from akashi_audit.ledger_entries e
+  where e.log = rows_from.log and e.position >= first and e.position < first + up_to order by e.position
+$$;
+comment on function akashi_audit.rows_from(text, bigint, integer) is 'The sealed rows of a log from a position on, at most so many, in their order.';
+grant execute on function akashi_audit.rows_from(text, bigint, integer) to akashi_worker, akashi_security_admin;
+create function akashi_audit.sealed_size(log text) returns bigint
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce((select h.size from akashi_audit.ledger_heads h where h.log = sealed_size.log), 0)
+$$;
+comment on function akashi_audit.sealed_size(text) is 'How many rows of a log are sealed.';
+grant execute on function akashi_audit.sealed_size(text) to akashi_worker, akashi_security_admin;
+-- For counting the entries of one partition by time; a B-tree would slow the sealer down more.
 create index ledger_entries_created_at_idx on akashi_audit.ledger_entries using brin (created_at) with (pages_per_range = 32, autosummarize = on);
 alter table akashi_audit.ledger_entries enable row level security, force row level security;
 create policy ledger_entries_worker on akashi_audit.ledger_entries to akashi_worker using (true) with check (true);
@@ -92,7 +107,7 @@ create policy ledger_tiles_owner on akashi_audit.ledger_tiles to akashi_owner us
 grant select on akashi_audit.ledger_tiles to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 grant insert, update on akashi_audit.ledger_tiles to akashi_worker;
 
--- A tile never changes what it holds, it only gains hashes, and is not removed.
+-- A tile only gains hashes; present ones never change, and it cannot be removed.
 create function akashi_audit.keep_tile() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
@@ -144,6 +159,7 @@ create table akashi_audit.ledger_epochs (
   given_up        text[] not null,
   size            bigint not null check (size >= common_size),
   root            bytea not null check (octet_length(root) = 32),
+  retention_digest bytea not null check (octet_length(retention_digest) = 32),
   note            text not null,
   opened_at       timestamptz not null default now(),
   primary key (log, epoch)
@@ -155,6 +171,8 @@ comment on column akashi_audit.ledger_epochs.cause is
 comment on column akashi_audit.ledger_epochs.common_size is
   'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
 
+comment on column akashi_audit.ledger_epochs.retention_digest is
+  'Of the retention records that existed when the epoch began: SHA-256 over the SHA-256 of each note, in ascending order of these.';
 comment on column akashi_audit.ledger_epochs.given_up is
   'Origins of epochs published by a database that no longer exists; this database was copied before them.';
 
@@ -166,7 +184,7 @@ grant select on akashi_audit.ledger_epochs to akashi_app, akashi_worker, akashi_
 grant insert on akashi_audit.ledger_epochs to akashi_worker;
 select akashi_audit.guard('akashi_audit.ledger_epochs');
 
--- Whom the heads of the logs are submitted to after they were published.
+-- Witnesses to which the heads of the logs are submitted after publication.
 create table akashi_audit.witnesses (
   name             text primary key check (name <> ''),
   url              text not null check (url ~ '^https?://'),
@@ -229,7 +247,7 @@ create table akashi_audit.verified_heads (
   last_xid    xid8 not null,
   last_seq    bigint not null,
   verified_at timestamptz not null,
-  -- Rows up to here, in the order of the ledger, were looked at by the scrub for entries that they lack.
+  -- The scrub's cursor: rows up to here were checked for missing entries.
   scrub_xid   xid8 not null default '0',
   scrub_seq   bigint not null default 0
 );
@@ -287,8 +305,8 @@ create policy retention_records_owner on akashi_audit.retention_records to akash
 grant select on akashi_audit.retention_records to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 select akashi_audit.guard('akashi_audit.retention_records');
 
--- Whoever removes rows records it here first. A legal hold refuses it, and so do a policy that keeps them longer, and a
--- range whose entries are not as many as are told.
+-- Must be called before rows are removed. Refused under a legal hold, when a policy keeps the rows longer, and when
+-- the number of entries differs from the given one.
 create function akashi_audit.record_retention(log text, partition_name text, lower_bound timestamptz, upper_bound timestamptz,
   first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -324,7 +342,7 @@ $$;
 grant execute on function akashi_audit.record_retention(text, text, timestamptz, timestamptz, bigint, bigint, bigint, bytea, text, text)
   to akashi_worker;
 
--- Whether a retention record names every entry of a range up to a position.
+-- Whether a retention record covers every entry of a range up to a position.
 create function akashi_audit.retention_covers(record uuid, log text, lower_bound timestamptz, upper_bound timestamptz, last_position bigint)
   returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select exists (
@@ -333,8 +351,8 @@ create function akashi_audit.retention_covers(record uuid, log text, lower_bound
       and retention_covers.upper_bound <= r.upper_bound and retention_covers.last_position <= r.last_position)
 $$;
 
--- Whether rows of a partition would go unnamed: each must be sealed, and the records reach to the last entry of the
--- period. The caller holds the partition's lock.
+-- Whether rows of a partition would be removed without a record: each must be sealed, and the records must cover the
+-- last entry of the period. The caller holds the partition's lock.
 create function akashi_audit.has_unrecorded_rows(log text, part regclass, row_count bigint, lower_bound timestamptz, upper_bound timestamptz)
   returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -396,7 +414,7 @@ select akashi_audit.exempt('akashi_audit.ledger_heads', 'part of the ledger'), a
        akashi_audit.exempt('akashi_audit.standing_alarms', 'each alarm is a security event'),
        akashi_audit.exempt('akashi_audit.catalog_records', 'append-only itself; each record is a row of the trail');
 
--- Bulk readers see every row or none: row security filters silently, so they ask first.
+-- Row security filters silently, so readers of whole tables check first that it does not apply to them.
 create function akashi_audit.assert_unfiltered(target regclass) returns void
   language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -420,9 +438,8 @@ $$;
 comment on function akashi_audit.assert_unfiltered(regclass) is 'Fails unless the caller sees every row of the table.';
 grant execute on function akashi_audit.assert_unfiltered(regclass) to akashi_worker, akashi_security_admin;
 
--- Triggers that record or guard and are not as they should be, for one log: the guards of its table and
--- of the ledger; for audit_logs also the triggers of every protected table and partition.
--- Guards are watched whatever the policies say.
+-- Missing or disabled triggers of one log: the guards of its table and of the ledger; for audit_logs also the triggers
+-- of every protected table and partition. Guards are checked independently of policies.
 create function akashi_audit.trigger_problems(log text) returns table ("table" text, problem text)
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with guarded as (
@@ -430,11 +447,11 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
            'akashi_audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
     from akashi_lifecycle.retention p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
-    -- With the trail go the append-only tables that have no log of their own.
+    -- The trail also covers append-only tables without a log of their own.
     where p.append_only and trigger_problems.log = 'audit_logs'
       and (p.schema_name, p.table_name) not in (select l.schema_name, l.table_name from akashi_audit.logs l)
     union all
-    -- Tables with a log are looked at whether or not a policy still names them.
+    -- Tables of logs are checked even when no policy lists them.
     select part.relid::oid, format('%I.%I', l.schema_name, l.table_name), 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
     from akashi_audit.logs l
     left join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', l.schema_name, l.table_name))) part on true
@@ -452,16 +469,19 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
                  ('akashi_audit.ledger_heads', 'keep_head', 'akashi_audit.keep_head'),
                  ('akashi_audit.ledger_heads', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.losses', 'keep_loss', 'akashi_audit.keep_loss'),
+                 ('akashi_audit.crosscheck_discrepancies', 'keep_crosscheck', 'akashi_audit.keep_crosscheck'),
+                 ('akashi_audit.crosscheck_discrepancies', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.crosscheck_gaps', 'keep_crosscheck', 'akashi_audit.keep_crosscheck'),
+                 ('akashi_audit.crosscheck_gaps', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.catalog_records', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.losses', 'refuse_change', 'akashi_audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (
     select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event,
            case p.on_failure when 'record_loss' then 'akashi_audit.log_changes_or_loss' else 'akashi_audit.log_changes' end::regproc,
            (select string_agg(convert_to(argument, 'UTF8') || '\x00'::bytea, ''::bytea order by place)
-            from unnest(array[p.classification, p.key_columns::text, coalesce(p.subject_column, ''), p.ignored_columns::text,
-                              p.digest_columns::text, p.omitted_columns::text]) with ordinality as a (argument, place))
+            from unnest(akashi_audit.trigger_arguments(p)) with ordinality as a (argument, place))
     from akashi_audit.protected_tables p
-    -- By the catalog: to_regclass refuses names in schemas that this function's owner may not use.
+    -- From the catalog: to_regclass fails for schemas that this function's owner may not use.
     left join lateral (
       select c.oid as named from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       where n.nspname = p.schema_name and c.relname = p.table_name
@@ -514,7 +534,7 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
 $$;
 grant execute on function akashi_audit.trigger_problems(text) to akashi_worker, akashi_security_admin;
 
--- Which cluster this is, and which branch of its history.
+-- The cluster and the timeline.
 create function akashi_audit.system_identity(out system_identifier bigint, out timeline integer)
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select s.system_identifier,
@@ -524,25 +544,37 @@ create function akashi_audit.system_identity(out system_identifier bigint, out t
 $$;
 grant execute on function akashi_audit.system_identity() to akashi_worker, akashi_security_admin;
 
--- Records the whole catalog as it is. Before it, the one of this cluster that came last counts no more.
+-- Transactions that wrote the rows of the catalog which verification compares, 32 bits each.
+create function akashi_audit.whole_catalog_transactions() returns text[]
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  with wanted as (
+    select n.oid from pg_namespace n
+    where n.nspname in ('akashi_archive', 'akashi_audit', 'akashi_auth', 'akashi_keys', 'akashi_lifecycle', 'akashi_security')
+  )
+  select array_agg(distinct t.xmin order by t.xmin) from (
+    select p.xmin::text from pg_proc p join wanted n on n.oid = p.pronamespace
+    union
+    select unnest(akashi_audit.catalog_transactions(c.oid)) from pg_class c join wanted n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'c', 'f')
+    union
+    select t.xmin::text from pg_trigger t where t.tgname ^@ 'akashi_audit_' and not t.tgisinternal
+    union
+    select p.xmin::text from pg_publication p where p.pubname = 'akashi_crosscheck'
+    union
+    select r.xmin::text from pg_publication_rel r join pg_publication p on p.oid = r.prpubid where p.pubname = 'akashi_crosscheck'
+  ) t (xmin)
+$$;
+
+-- Records the whole catalog. Earlier records of this cluster no longer count.
 create function akashi_audit.record_catalog(action text, reason text default null) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  wanted constant text[] := array['akashi_archive', 'akashi_audit', 'akashi_auth', 'akashi_keys', 'akashi_lifecycle', 'akashi_security'];
-  written text[];
+  -- The first record of a new database accepts nothing that anybody could have changed.
+  recorded constant boolean := exists (select from akashi_audit.catalog_records c where c.row -> 'detail' ? 'transactions');
 begin
-  select array_agg(distinct t.xmin order by t.xmin) into written from (
-    select p.xmin::text from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = any (wanted)
-    union
-    select unnest(akashi_audit.catalog_transactions(c.oid))
-    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = any (wanted) and c.relkind in ('r', 'p', 'v', 'm', 'c', 'f')
-    union
-    select t.xmin::text from pg_catalog.pg_trigger t where t.tgname ^@ 'akashi_audit_' and not t.tgisinternal
-  ) t;
-  perform akashi_audit.keep_catalog_record(action, jsonb_strip_nulls(jsonb_build_object('transactions', written, 'reason', reason,
+  perform akashi_audit.keep_catalog_record(action, jsonb_strip_nulls(jsonb_build_object('transactions', akashi_audit.whole_catalog_transactions(), 'reason', reason,
     'system_identifier', (select s.system_identifier::text from akashi_audit.system_identity() s))));
-  if action <> 'migrate' then
+  if recorded then
     perform akashi_security.record_event(event_type => 'catalog_recorded', event_category => 'integrity', severity => 'critical',
       source_service => 'akashi', action_performed => action, result => 'success', ocsf_class_uid => 2004,
       event_details => jsonb_strip_nulls(jsonb_build_object('reason', reason)));
@@ -552,26 +584,53 @@ $$;
 comment on function akashi_audit.record_catalog(text, text) is
   'Records which transactions wrote the catalog: after a migration, an upgrade, a logical restore, or a change that an administrator made. Changes that were not recorded before are accepted, and that is an alarm.';
 
--- After a migration, and in a cluster in which the catalog was never recorded: there every row is new.
-create function akashi_audit.record_catalog_after(migrated boolean) returns void
+-- Records what the caller's transaction, a migration, changed, and nothing else: what differed before stays reported.
+-- Called at its end. Does nothing before the first record of the whole catalog; later it is an event.
+create function akashi_audit.record_migration() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  applied jsonb;
+begin
+  if not exists (select from akashi_audit.catalog_records c where c.row -> 'detail' ? 'transactions') then
+    return;
+  end if;
+  select jsonb_agg(format('%s_%s', m.version, m.name) order by m.version) into applied
+  from akashi_lifecycle.schema_migrations m where akashi_audit.is_own_transaction(m.xmin);
+  if applied is null then
+    raise exception 'this transaction applied no migration' using errcode = 'AK003', hint = 'record other changes with akashi audit record-catalog';
+  end if;
+  perform akashi_audit.keep_catalog_record('migrate', jsonb_build_object('migrations', applied, 'added', array(
+    select t.written from unnest(akashi_audit.whole_catalog_transactions()) t (written) where akashi_audit.is_own_transaction(t.written::xid))));
+  perform akashi_security.record_event(event_type => 'catalog_recorded', event_category => 'integrity', severity => 'high',
+    source_service => 'akashi', action_performed => 'migrate', result => 'success', ocsf_class_uid => 2004,
+    event_details => jsonb_build_object('reason', 'a migration changed the catalog', 'migrations', applied));
+end
+$$;
+
+-- Records the whole catalog of a new database, and in a cluster whose catalog was never recorded: there every catalog
+-- row is new.
+create function akashi_audit.record_new_catalog() returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   here constant text := (select s.system_identifier::text from akashi_audit.system_identity() s);
   last constant text := (select c.row -> 'detail' ->> 'system_identifier' from akashi_audit.catalog_records c
                          where c.row -> 'detail' ? 'system_identifier' order by c.number desc limit 1);
 begin
-  if migrated then
+  if last is null then
     perform akashi_audit.record_catalog('migrate');
-  elsif last is distinct from here then
+  elsif last <> here then
     perform akashi_audit.record_catalog('moved', format('the catalog was last recorded in cluster %s', last));
+    -- Tables that were loaded have other oids and files.
+    perform akashi_audit.keep_traces(c.oid) from akashi_audit.protected_tables p
+    join pg_namespace n on n.nspname = p.schema_name join pg_class c on c.relnamespace = n.oid and c.relname = p.table_name;
   end if;
 end
 $$;
 
--- Between two epochs of a log: every row numbered up to `floor` is committed or will never be, and whoever writes later
--- has a transaction at or after `xmin`. A statement numbers its rows from the one that it took of the sequence, up to the
--- next. The lock that shows this is released at once, with the subtransaction, and is waited for no longer than writers may
--- wait behind it: fails with lock_not_available while a transaction that wrote is open.
+-- The boundary between two epochs of a log: every row numbered up to `floor` is committed or never will be, and later
+-- writers have a transaction at or after `xmin`. A statement numbers its rows from its sequence value up to the next.
+-- The lock that proves this is released at once, with the subtransaction, and is not waited for longer than writers
+-- may queue behind it: fails with lock_not_available while a transaction that wrote is open.
 create function akashi_audit.fence_log(log text, out floor bigint, out xmin xid8)
   language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
 declare
@@ -593,8 +652,8 @@ end
 $$;
 grant execute on function akashi_audit.fence_log(text) to akashi_worker;
 
--- Whoever listens on the channel learns of tampering in the moment it is found, and the event stays in the
--- record, with the class of the Open Cybersecurity Schema Framework for a detection finding.
+-- Notifies listeners as soon as tampering is found, and records an event with the class of the Open Cybersecurity
+-- Schema Framework for a detection finding.
 create function akashi_audit.alert_audit_log_tampering(report jsonb) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -618,13 +677,14 @@ end
 $$;
 grant execute on function akashi_audit.alert_ledger_epoch(jsonb) to akashi_worker;
 
--- What is wrong now, of one kind: an array of {subject, detail}. Returns how many alarms began.
+-- Sets the present alarms of one kind: an array of {subject, detail}. Returns how many are new.
 create function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   begun integer;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('akashi.alarms/' || kind, 0));
+  -- Not an advisory lock, which any login could hold.
+  lock table akashi_audit.standing_alarms in share row exclusive mode;
   delete from akashi_audit.standing_alarms a
   where a.kind = watch_alarms.kind and not exists (
     select from jsonb_to_recordset(problems) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
@@ -647,9 +707,8 @@ end
 $$;
 grant execute on function akashi_audit.watch_alarms(text, text, jsonb) to akashi_worker;
 
--- Whoever holds the frontier: the oldest transaction with an xid, in any database of the cluster, or one that was
--- prepared. pg_stat_activity shows another role's xact_start only to pg_read_all_stats: it is asked with the
--- owner's right, so no login needs it.
+-- What holds the frontier back: the oldest transaction with an xid in any database of the cluster, or a prepared one.
+-- pg_stat_activity shows xact_start of other roles only to pg_read_all_stats, so this runs with the owner's rights.
 create function akashi_audit.frontier_holders()
   returns table (pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -673,7 +732,7 @@ end
 $stats$;
 set local role akashi_owner;
 
--- Each entry's hash beside that of the one before. The tree, not this chain, is what is signed.
+-- Each entry's hash with that of the previous entry. The signature covers the tree, not this chain.
 create view akashi_audit.audit_log_chain with (security_invoker = true) as
   select e.log, e.position, e.row_id as id, e.created_at as recorded_at,
          encode(e.entry_hash, 'hex') as hash, encode(p.entry_hash, 'hex') as previous_hash
@@ -682,12 +741,12 @@ create view akashi_audit.audit_log_chain with (security_invoker = true) as
 comment on view akashi_audit.audit_log_chain is 'Each entry with its hash and that of the entry before, which is null for the first.';
 grant select on akashi_audit.audit_log_chain to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 
--- The first part of every log's origin (C2SP tlog-checkpoint); unlike any other installation's.
+-- The first part of every log's origin (C2SP tlog-checkpoint), unique to the installation.
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description)
 values ('ledger.origin', to_jsonb('akashi.local/' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 12)),
         '"[^"\\]+"', 'a name without spaces', 'name that this installation signs its logs under; it never changes');
 
--- Daily the tail, on Sunday everything, in between a part of what was hashed longest ago.
+-- Incremental daily and full on Sundays; in between, the parts that were hashed longest ago.
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('verify-incremental',  '0 7 * * 1,2,3,4,5,6', 'ledger.verify_incremental', '4 hours',
    'verify what was sealed since the last good verification, and the state of the triggers'),
@@ -699,3 +758,33 @@ insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) v
    'publish signed checkpoints to the object store'),
   ('watch-ledger',        '* * * * *',           'ledger.watch',              '50 seconds',
    'alarm when a trigger of the record is disabled or gone, or a transaction holds the sealer up');
+
+-- How many rows of each log were sealed on each day, as the published checkpoints say it.
+create function akashi_audit.sealed_per_day(since timestamptz, until timestamptz, zone text)
+  returns table (day date, log text, rows numeric)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  with daily as (
+    select (c.published_at at time zone zone)::date as day, c.log, max(c.size) as size
+    from akashi_audit.ledger_checkpoints c where c.published_at >= since and c.published_at < until group by 1, 2
+  )
+  select d.day, d.log, (d.size - coalesce(lag(d.size) over (partition by d.log order by d.day),
+           (select max(c.size) from akashi_audit.ledger_checkpoints c where c.log = d.log and c.published_at < since), 0))::numeric
+  from daily d order by 1, 2
+$$;
+grant execute on function akashi_audit.sealed_per_day(timestamptz, timestamptz, text) to akashi_security_admin;
+
+-- Figures of the compliance report: counts of the time from since to until, and the state as of now.
+create function akashi_audit.verification_evidence(since timestamptz, until timestamptz,
+  out runs bigint, out failed_runs bigint, out full_runs bigint, out hours_since_good numeric, out standing_alarms bigint, out sealed numeric, out checkpoints bigint, out witnesses bigint, out cosignatures bigint)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select count(*), count(*) filter (where not v.ok),
+         count(*) filter (where v.ok and v.mode = 'full'),
+         (select round(extract(epoch from now() - max(g.finished_at)) / 3600, 1) from akashi_audit.verifications g where g.ok and g.mode <> 'scrub'),
+         (select count(*) from akashi_audit.standing_alarms),
+         (select sum(d.rows) from akashi_audit.sealed_per_day(since, until, 'UTC') d),
+         (select count(*) from akashi_audit.ledger_checkpoints c where c.published_at >= since and c.published_at < until),
+         (select count(*) from akashi_audit.witnesses),
+         (select count(*) from akashi_audit.ledger_cosignatures s where s.cosigned_at >= since and s.cosigned_at < until)
+  from akashi_audit.verifications v where v.started_at >= since and v.started_at < until
+$$;
+grant execute on function akashi_audit.verification_evidence(timestamptz, timestamptz) to akashi_security_admin;

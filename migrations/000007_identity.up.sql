@@ -1,16 +1,16 @@
--- Who there is, what they may do, and how they show who they are. No login role writes roles, grants or keys:
--- functions of the owner do, and they decide (access rules, sign-in).
+-- Users, their permissions and their credentials. Login roles do not write roles, grants or keys: only functions of
+-- the owner do, after checking the caller's rights (access rules, sign-in).
 --
---   users                  one row a person and identity provider; e-mail and subject are ciphertext
+--   users                  one row per person and identity provider; e-mail and subject are ciphertext
 --   roles                  name, tier (system > business > service)
---   permissions            resource, action, tier: the lowest tier of a role that may hold it; written resource:action
+--   permissions            resource, action, tier: the lowest tier of a role that may have it; written resource:action
 --   role_permissions       role_id, permission_id
 --   user_roles             user_id, role_id, assigned_by, expires_at
 --   service_accounts       name, tier, is_active; service_account_roles like user_roles
 --   api_keys               key_hash (SHA-256, hex), key_prefix, permissions (scopes), exactly one owner: user_id or service_account_id
 --   user_sessions          session_token_hash (SHA-256, bytes), device, address, room_id, status, expires_at, revoked_at
 --   security_policies      key, value, value_type, default_value, minimum, maximum
---   privacy_consents       one row a decision; current_consents shows the latest
+--   privacy_consents       one row per decision; current_consents shows the latest
 set local role akashi_owner;
 
 create function akashi_auth.tier_rank(tier text) returns integer
@@ -20,18 +20,18 @@ $$;
 comment on function akashi_auth.tier_rank(text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
 grant execute on function akashi_auth.tier_rank(text) to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 
--- Usernames are identities: one person has one, whatever width, case or look-alike letter it is typed with.
+-- Usernames are identities: one person has one name, whatever width, case or look-alike letters it is typed with.
 create function akashi_auth.username_key(username text) returns text
   language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
-  select translate(lower(normalize(username, nfkc)),
+  select translate(normalize(regexp_replace(normalize(lower(normalize(username, nfkc)), nfd), '[\u0300-\u036f]', '', 'g'), nfc),
     'аеорсухіјѕһԁԛԝѵӏвкмнтьαβγεηικμνορτυχζςօսոցհıɑɡɩʏᴏᴠニロカエタトハヘベペー―‐‑–−',
     'aeopcyxijshdqwvlbkmhtbabyehikmvoptyxzσounghiagiyov二口力工夕卜八へべぺ一一----')
 $$;
 comment on function akashi_auth.username_key(text) is
-  'The form in which usernames are unique, looked up and counted: NFKC, lowercase, look-alike letters of other scripts as one.';
+  'The form in which usernames are unique, looked up and counted: NFKC, lowercase, without accents, look-alike letters of other scripts as one.';
 
--- What reads as something else than a name is none: an id, a name that an erasure gives, one that addresses everybody,
--- and what cannot be seen. Only letters, digits, spaces and . _ - '' + @ are allowed of ASCII.
+-- Rejects names that could be mistaken for something else: an id, the name of an erased account, a mention of
+-- everyone, invisible characters. ASCII is limited to letters, digits, spaces and . _ - '' + @.
 create function akashi_auth.username_fits(username text, account_status text) returns boolean
   language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   select length(username) between 3 and 50
@@ -47,13 +47,13 @@ comment on function akashi_auth.username_fits(text, text) is 'Whether a username
 grant execute on function akashi_auth.username_key(text), akashi_auth.username_fits(text, text)
   to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 
--- Search for parts of names and texts, of one character and more, in Japanese and English. An index holds every
--- character and every pair of characters; a term of any length is found by its pairs and then compared with the text.
--- Needs no extension and no locale of the database. Row-level security keeps the planner from using such an index, so
--- a search is a function that runs as its owner and returns only what its caller may see.
+-- Search for parts of names and texts, from one character on, in Japanese and English. An index contains every
+-- character and every pair of characters; a term is found by its pairs and then compared with the text. Needs no
+-- extension and no locale of the database. Row-level security keeps the planner from using such an index, so a search
+-- is a function that runs as its owner and returns only what its caller may see.
 
--- Full and half width, ligatures, composition and case make no difference to a search. Nor do the wave dash, minus,
--- double bar and dash, for which Windows and other systems type different characters.
+-- A search ignores full and half width, ligatures, composition and case, and treats the wave dash, minus, double bar
+-- and dash like the other characters that Windows and other systems type for them.
 create function akashi_auth.fold_text(content text) returns text
   language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
   select translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―')
@@ -83,7 +83,7 @@ end
 $$;
 comment on function akashi_auth.search_terms(text) is 'The words of a query, folded.';
 
--- The pairs of each term, or the one character that it is.
+-- The pairs of each term, or its only character.
 create function akashi_auth.term_ngrams(terms text[]) returns text[]
   language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
   select array(
@@ -93,7 +93,7 @@ create function akashi_auth.term_ngrams(terms text[]) returns text[]
 $$;
 comment on function akashi_auth.term_ngrams(text[]) is 'What a text that contains all terms has in the index.';
 
--- Written in plpgsql and folding in place, which costs two calls a row and no plan.
+-- In plpgsql and with folding inline: two calls per row and no planning.
 create function akashi_auth.contains_terms(content text, terms text[]) returns boolean
   language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
@@ -107,13 +107,13 @@ begin
 end
 $$;
 comment on function akashi_auth.contains_terms(text, text[]) is 'Whether the text, once folded, contains every term.';
--- Whoever changes an indexed row computes what the index holds.
+-- Roles that change an indexed row compute its index entries.
 grant execute on function akashi_auth.fold_text(text), akashi_auth.ngrams(text) to akashi_app, akashi_worker, akashi_policy;
 grant execute on function akashi_auth.search_terms(text), akashi_auth.term_ngrams(text[]), akashi_auth.contains_terms(text, text[]) to akashi_policy;
 
--- The key to a person at an identity provider is (issuer, subject). E-mail and subject are encrypted by the
--- application under the person's key (src/keys), which SQL does not hold. A row that SQL alone writes with plain
--- columns stays plain until `akashi keys convert` or the next start has encrypted it; then these are null.
+-- A person is identified by (issuer, subject) of an identity provider. E-mail and subject are encrypted by the
+-- application with the person's key (src/keys), which SQL does not have. A row written by SQL alone with plain columns
+-- stays plain until `akashi keys convert` or the next start encrypts it and sets these columns to null.
 create table akashi_auth.users (
   id                      uuid primary key default gen_random_uuid(),
   issuer                  varchar(255) not null default 'local' check (issuer <> ''),
@@ -140,6 +140,7 @@ create table akashi_auth.users (
   email_index             bytea,
   email_masked            varchar(255),
   legal_hold              text check (legal_hold <> ''),
+  credentials_replaced_at timestamptz,
   constraint users_issuer_subject_key unique (issuer, subject),
   constraint users_issuer_email_key unique (issuer, email),
   constraint users_username_check check (akashi_auth.username_fits(username, account_status)),
@@ -167,6 +168,7 @@ comment on column akashi_auth.users.subject_index is 'Blind index of the subject
 comment on column akashi_auth.users.email_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
 comment on column akashi_auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
 comment on column akashi_auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
+comment on column akashi_auth.users.credentials_replaced_at is 'When somebody else last gave the person a password, or removed their second factors.';
 comment on column akashi_auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
 create unique index users_username_key_idx on akashi_auth.users (akashi_auth.username_key(username));
 create unique index users_issuer_subject_index_key on akashi_auth.users (issuer, subject_index);
@@ -177,10 +179,10 @@ create index users_last_login_at_idx on akashi_auth.users (last_login_at);
 create index users_last_modified_by_idx on akashi_auth.users (last_modified_by, updated_at);
 create index users_security_classification_idx on akashi_auth.users (security_classification);
 create index users_compliance_tags_idx on akashi_auth.users using gin (compliance_tags);
--- A term is in one of the names; none reaches across the line break.
+-- A term must be in one of the names; the line break keeps it from spanning both.
 create index users_names_idx on akashi_auth.users
   using gin (akashi_auth.ngrams(akashi_auth.fold_text(username || E'\n' || coalesce(display_name, '')))) where is_active;
--- Few rows, those that are still plain: the conversion asks again and again.
+-- Contains only the few plain rows, which the conversion queries repeatedly.
 create index users_plain_idx on akashi_auth.users (id) where subject is not null or email is not null;
 
 create trigger update_updated_at before update on akashi_auth.users
@@ -194,23 +196,22 @@ create policy users_self_update on akashi_auth.users for update to akashi_app
 create policy users_staff_read on akashi_auth.users for select to akashi_worker, akashi_security_admin using (true);
 create policy users_policy_read on akashi_auth.users for select to akashi_policy using (true);
 create policy users_owner on akashi_auth.users to akashi_owner using (true) with check (true);
--- The worker encrypts what is plain. Everything else that happens to users goes through functions, which ask
--- whether the caller may.
+-- The worker encrypts plain values. Every other change of users goes through functions that check the caller's rights.
 create policy users_convert on akashi_auth.users for update to akashi_worker using (true) with check (true);
 
--- What a user may change of themselves; state and classification are not among it.
+-- What users may change about themselves; status and classification are not included.
 grant select on akashi_auth.users to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 grant update (display_name, avatar_url) on akashi_auth.users to akashi_app;
 grant update (subject, subject_encrypted, subject_index, email, email_encrypted, email_index, email_masked) on akashi_auth.users
   to akashi_worker;
--- Ciphertext may stand in the trail, since it goes with its key. Names stay plain in the row, because other
--- people see them, and are digests in the trail. Indexes and masks would outlive the key: they stay out.
+-- The trail may contain ciphertext, which becomes unreadable with its key. Names are plain in the row, because others
+-- see them, and digests in the trail. Indexes and masked values would outlive the key, so they are omitted.
 select akashi_audit.protect('akashi_auth.users', 'confidential', 'id',
   '{"subject": "digest", "email": "digest", "username": "digest", "display_name": "digest", "avatar_url": "digest",
     "subject_index": "omit", "email_index": "omit", "email_masked": "omit"}',
   array['updated_at', 'last_modified_by']);
 
--- Somebody must be able to administer, whoever suspends or erases whom. One at a time, by the role's lock.
+-- There must always be an active administrator. Serialised by a lock on the role.
 create function akashi_auth.keep_last_administrator() returns trigger
   language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
@@ -233,7 +234,7 @@ create trigger keep_last_administrator before update on akashi_auth.users for ea
   execute function akashi_auth.keep_last_administrator();
 alter table akashi_auth.users enable always trigger keep_last_administrator;
 
--- A plain view over one table, so that other contexts may join it as if it were the table.
+-- A simple view of one table, so that other contexts can join it.
 create view akashi_auth.active_users with (security_invoker = true) as
   select id from akashi_auth.users where is_active;
 comment on view akashi_auth.active_users is 'Who may use an account now.';
@@ -248,7 +249,7 @@ grant create on schema akashi_auth to akashi_policy;
 reset role;
 set local role akashi_policy;
 
--- The public part, for showing names beside what people wrote. A definer view, so it needs no row policy.
+-- The public columns, for showing names next to messages. A definer view, so it needs no row policy.
 create view akashi_auth.profiles with (security_barrier = true) as
   select id, username, coalesce(display_name, username) as display_name, avatar_url, is_active
   from akashi_auth.users where not is_deleted;
@@ -281,7 +282,7 @@ comment on function akashi_auth.search_people is
   'Profiles of active users whose names contain every word of the query, those first whose name begins with it; among: only these.';
 grant execute on function akashi_auth.search_people to akashi_app;
 
--- How a reader sees people: enough to tell them apart and to see that an address is there.
+-- What readers see of people: enough to tell them apart and to know that an address exists.
 create view akashi_auth.masked_users with (security_barrier = true) as
   select id, issuer, '***'::text as subject, left(username, 1) || '***' as username, left(display_name, 1) || '***' as display_name,
          coalesce(email_masked, regexp_replace(email, '^(.).*(@.*)$', '\1***\2')) as email,
@@ -295,7 +296,7 @@ reset role;
 revoke create on schema akashi_auth from akashi_policy;
 set local role akashi_owner;
 
--- A tier never changes, for the owner neither: what was given under it would change with it.
+-- A tier never changes, not even by the owner: existing grants would change with it.
 create function akashi_auth.keep_tier() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if new.tier is distinct from old.tier then
@@ -323,7 +324,7 @@ create trigger update_updated_at before update on akashi_auth.roles for each row
 alter table akashi_auth.roles enable row level security, force row level security;
 create policy roles_owner on akashi_auth.roles to akashi_owner using (true) with check (true);
 create policy roles_policy on akashi_auth.roles for select to akashi_policy using (true);
--- Definitions: any signed-in caller reads what roles there are.
+-- Every signed-in caller may read role definitions.
 create policy roles_signed_in on akashi_auth.roles for select to akashi_app
   using ((select akashi_auth.current_user_id()) is not null or (select akashi_auth.current_session_id()) is not null);
 create policy roles_staff on akashi_auth.roles for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
@@ -383,7 +384,7 @@ create policy role_permissions_staff on akashi_auth.role_permissions for select 
 grant select on akashi_auth.role_permissions to akashi_app, akashi_worker, akashi_reader, akashi_security_admin, akashi_policy;
 select akashi_audit.protect('akashi_auth.role_permissions');
 
--- A permission stands only in roles of its tier or above it.
+-- A role contains only permissions of its tier or lower.
 create function akashi_auth.check_role_permission() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   role akashi_auth.roles;
@@ -477,7 +478,7 @@ create policy service_account_roles_staff on akashi_auth.service_account_roles f
 grant select on akashi_auth.service_account_roles to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 select akashi_audit.protect('akashi_auth.service_account_roles');
 
--- A service account has only roles of its tier or below it.
+-- A service account has only roles of its tier or lower.
 create function akashi_auth.check_service_role() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   role akashi_auth.roles;
@@ -538,7 +539,7 @@ create policy api_keys_owner on akashi_auth.api_keys to akashi_owner using (true
 create policy api_keys_policy on akashi_auth.api_keys for select to akashi_policy using (true);
 create policy api_keys_staff on akashi_auth.api_keys for select to akashi_worker, akashi_security_admin using (true);
 grant select on akashi_auth.api_keys to akashi_policy;
--- Keys, without their hashes.
+-- Columns of keys other than their hashes.
 grant select (id, name, key_prefix, service_name, tier, permissions, user_id, service_account_id, replaces, expires_at,
   last_used_at, is_active, revoked_at, created_by, created_at, updated_at, last_modified_by)
   on akashi_auth.api_keys to akashi_app, akashi_worker, akashi_security_admin;
@@ -592,7 +593,8 @@ create policy user_sessions_change on akashi_auth.user_sessions for update to ak
 create policy user_sessions_staff on akashi_auth.user_sessions for select to akashi_worker, akashi_security_admin using (true);
 create policy user_sessions_expired on akashi_auth.user_sessions for delete to akashi_worker using (expires_at < (select now()));
 grant select on akashi_auth.user_sessions to akashi_policy;
--- Sessions, without their token hashes. A revoked one never changes again; maintenance deletes old ones.
+-- Columns of sessions other than their token hashes. A revoked session never changes again; maintenance deletes old
+-- ones.
 grant select (id, user_id, room_id, device_type, user_agent, ip_address, status, last_activity, expires_at, security_validated,
   authentication_methods, authenticated_at, revoked_at, created_at, updated_at, created_by, last_modified_by)
   on akashi_auth.user_sessions to akashi_app, akashi_worker, akashi_security_admin;
@@ -604,13 +606,13 @@ grant delete on akashi_auth.user_sessions to akashi_worker;
 select akashi_audit.protect('akashi_auth.user_sessions', 'confidential', 'user_id', '{"session_token_hash": "omit"}',
   array['status', 'room_id', 'last_activity', 'updated_at', 'last_modified_by']);
 
--- The one decision. Functions of akashi_policy, which reads every row of the tables that they need.
+-- The authorisation decision. Owned by akashi_policy, which reads every row of the tables that it needs.
 grant create on schema akashi_auth to akashi_policy;
 reset role;
 set local role akashi_policy;
 
--- Whether one of these roles holds a permission. Both sides are arrays, so that a denial is one walk along
--- the index however many roles there are: a join probes it once for each role that somebody has.
+-- Whether one of these roles has a permission. Both sides are arrays, so a denial is one index scan whatever the
+-- number of roles; a join would probe the index once per role.
 create function akashi_auth.roles_hold(roles uuid[], permission text) returns boolean
   language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -649,7 +651,7 @@ begin
 end
 $$;
 
--- What a key's scopes and tier leave of a permission, whatever its owner has.
+-- Whether a key's scopes and tier include a permission, independently of its owner.
 create function akashi_auth.key_allows(key akashi_auth.api_keys, permission text) returns boolean
   language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
   select key.is_active and (key.expires_at is null or key.expires_at > now())
@@ -660,9 +662,9 @@ create function akashi_auth.key_allows(key akashi_auth.api_keys, permission text
         and akashi_auth.tier_rank(p.tier) <= akashi_auth.tier_rank(key.tier))
 $$;
 
--- Decides for a context that Akashi itself signed: users of other applications have no permissions here. current_session_id names what the caller showed: a session that lives,
--- or an API key, which narrows its owner to its scopes. Anything else named there is refused; without one
--- the context is the process's own.
+-- Decides only for contexts that Akashi itself signed: users of other applications have no permissions here.
+-- current_session_id is the credential: an active session, or an API key, which limits its owner to its scopes. Any
+-- other value is refused. Without one, the context is that of a process.
 create function akashi_auth.has_permission(permission text) returns boolean
   language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
@@ -693,7 +695,7 @@ $$;
 comment on function akashi_auth.has_permission(text) is
   'Whether the caller of the verified context may: resource:action. Policies call it as (select akashi_auth.has_permission(''…'')).';
 
--- What reads in a page of many rows ask: a session and a token narrow nothing, and its route has asked for the rest.
+-- For reads of pages with many rows: only a key limits what its owner may read; the route has checked the rest.
 create function akashi_auth.key_permits(permission text) returns boolean
   language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
@@ -710,7 +712,7 @@ $$;
 comment on function akashi_auth.key_permits(text) is
   'False when the caller shows an API key whose scopes or tier do not include the permission.';
 
--- A transaction of the server for a user shows nothing: its route has decided.
+-- A transaction of the server on behalf of a user has no credential: its route has decided.
 create function akashi_auth.shown_permits(permission text) returns boolean
   language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select akashi_auth.current_session_id() is null or akashi_auth.has_permission(permission)
@@ -728,7 +730,7 @@ grant execute on function akashi_auth.user_has_permission(uuid, text), akashi_au
 grant execute on function akashi_auth.key_allows(akashi_auth.api_keys, text) to akashi_owner;
 set local role akashi_owner;
 
--- What the application sees of the tables above: one's own rows, and what a permission opens.
+-- What the application may read of the tables above: the user's own rows, and those that a permission allows.
 create policy users_app_read on akashi_auth.users for select to akashi_app using ((select akashi_auth.has_permission('users:read')));
 create policy user_roles_app on akashi_auth.user_roles for select to akashi_app
   using (user_id = (select akashi_auth.current_user_id()) or (select akashi_auth.has_permission('roles:read')));
@@ -741,7 +743,7 @@ create policy api_keys_app on akashi_auth.api_keys for select to akashi_app
 create policy user_sessions_self on akashi_auth.user_sessions for select to akashi_app
   using (user_id = (select akashi_auth.current_user_id()) or (select akashi_auth.has_permission('sessions:read')));
 
--- Whether a value is one that a policy may have. minimum and maximum bound integers; allowed bounds texts.
+-- Whether a value is allowed by a policy: minimum and maximum for integers, allowed values for texts.
 create function akashi_auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
   returns boolean language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   select case value_type
@@ -806,6 +808,7 @@ from (values
   ('session.idle_minutes',           '720',   'integer', 5, 43200, null, 'minutes', 'a session ends after so long without activity (ASVS 7.3.1)'),
   ('session.absolute_hours',         '168',   'integer', 1, 720, null, 'hours', 'a session ends after so long in all (ASVS 7.3.2)'),
   ('session.max_per_user',           '20',    'integer', 1, 1000, null, 'sessions', 'sessions that one user may have; the oldest ends first'),
+  ('session.watched_count',          '5',     'integer', 1, 1000, null, 'sessions', 'more sessions of one user at once are a security event'),
   ('session.step_up_minutes',        '15',    'integer', 1, 1440, null, 'minutes', 'dangerous actions need credentials that were shown within'),
   ('mfa.required_tiers',             '["system"]', 'text[]', null, null, '{system,business,service}', null, 'holders of a role of these tiers need a second factor (ASVS 6.3.3)'),
   ('mfa.totp_skew_steps',            '1',     'integer', 0, 2, null, 'steps of 30 s', 'how far a clock may be off'),
@@ -817,7 +820,7 @@ from (values
   ('account.default_role',           '"viewer"', 'text', null, null, null, null, 'role of the service tier that every new user gets; empty for none')
 ) as rule (key, value, value_type, minimum, maximum, allowed, unit, description);
 
--- The value of a policy; an unknown key is a mistake of the caller.
+-- The value of a policy. An unknown key is an error of the caller.
 create function akashi_auth.policy(key text) returns jsonb
   language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,4 +1,4 @@
--- Only what up added; granting a role of these to somebody goes with the role.
+-- Only rows added by up; grants of these roles are removed with them.
 delete from akashi_auth.roles where name in ('sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer');
 delete from akashi_auth.permissions where (resource, action) in (
   ('users', 'read'), ('users', 'write'), ('users', 'delete'), ('users', 'admin'),
@@ -8,4 +8,4 @@ delete from akashi_auth.permissions where (resource, action) in (
   ('vault_secrets', 'read'), ('vault_secrets', 'write'), ('vault_secrets', 'delete'), ('vault_secrets', 'admin'),
   ('monitoring', 'read'), ('monitoring', 'write'), ('monitoring', 'delete'), ('monitoring', 'admin'))
   or resource in ('roles', 'api_keys', 'sessions', 'ledger', 'events', 'lifecycle', 'archive', 'query', 'backup', 'jobs',
-    'keys', 'reports', 'messages', 'rooms');
+    'keys', 'reports', 'approvals', 'messages', 'rooms');

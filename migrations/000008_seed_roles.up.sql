@@ -1,5 +1,5 @@
--- The roles and permissions that every installation has. First those that applications of the sources bring:
--- three roles, 21 permissions, and who has which (21, 8 and 5).
+-- Roles and permissions of every installation. First those of the source applications: three roles, 21 permissions,
+-- and their assignment (21, 8 and 5).
 set local role akashi_owner;
 
 insert into akashi_auth.roles (name, description, tier) values
@@ -43,8 +43,8 @@ where r.name = 'sys_admin'
    or (r.name = 'sys_auditor' and p.action = 'read' and p.resource <> 'vault_secrets')
 on conflict (role_id, permission_id) do nothing;
 
--- Akashi's own permissions and roles, beside those above. roles read and write are of the business tier, so
--- that a business may administer itself; what no tier above service needs is for everybody.
+-- Akashi's own permissions and roles. roles:read and roles:write are of the business tier, so that a business can
+-- administer itself; permissions of the service tier are for everyone.
 insert into akashi_auth.permissions (resource, action, tier, description) values
   ('roles',     'read',   'business', 'ロールとその割り当ての閲覧'),
   ('roles',     'write',  'business', 'ロールの割り当てと解除'),
@@ -58,7 +58,6 @@ insert into akashi_auth.permissions (resource, action, tier, description) values
   ('sessions',  'delete', 'system',   '他者のセッションの失効'),
   ('sessions',  'admin',  'system',   'セッション管理の全権限'),
   ('ledger',    'read',   'system',   '台帳・証明・検証結果の閲覧'),
-  ('ledger',    'write',  'system',   '台帳の検証とチェックポイントの公開'),
   ('ledger',    'admin',  'system',   '監査対象と証人の管理'),
   ('events',    'read',   'system',   'セキュリティイベントの閲覧'),
   ('events',    'write',  'system',   'セキュリティイベントの記録と対応'),
@@ -74,12 +73,13 @@ insert into akashi_auth.permissions (resource, action, tier, description) values
   ('backup',    'write',  'system',   'バックアップと復元訓練の実行'),
   ('backup',    'admin',  'system',   '復元とバックアップの削除を含む全権限'),
   ('jobs',      'read',   'system',   'ジョブと実行履歴の閲覧'),
-  ('jobs',      'write',  'system',   'ジョブの停止・再開・実行'),
+  ('jobs',      'write',  'system',   'ジョブの停止・再開'),
   ('keys',      'read',   'system',   '鍵の状態の閲覧'),
-  ('keys',      'write',  'system',   '鍵のローテーション'),
   ('keys',      'admin',  'system',   '個人の鍵の消去を含む全権限'),
   ('reports',   'read',   'system',   'コンプライアンスレポートの閲覧'),
   ('reports',   'write',  'system',   'コンプライアンスレポートの作成'),
+  ('approvals', 'read',   'system',   '承認の依頼と状況の閲覧'),
+  ('approvals', 'write',  'system',   '承認の依頼・承認・取り下げ'),
   ('messages',  'admin',  'system',   '理由を記録した上での全メッセージの閲覧'),
   ('rooms',     'read',   'service',  '公開ルームの閲覧と参加'),
   ('rooms',     'write',  'service',  'ルームの作成'),
@@ -94,16 +94,15 @@ select r.id, p.id
 from akashi_auth.roles r
 cross join akashi_auth.permissions p
 where (p.resource in ('roles', 'api_keys', 'sessions', 'ledger', 'events', 'lifecycle', 'archive', 'query', 'backup', 'jobs',
-                      'keys', 'reports', 'messages', 'rooms') and (
+                      'keys', 'reports', 'approvals', 'messages', 'rooms') and (
         r.name = 'sys_admin'
      or (r.name = 'sys_operator' and (p.resource, p.action) in (
-          ('roles', 'read'), ('sessions', 'read'), ('ledger', 'read'), ('ledger', 'write'), ('events', 'read'),
+          ('roles', 'read'), ('sessions', 'read'), ('ledger', 'read'), ('events', 'read'),
           ('lifecycle', 'read'), ('lifecycle', 'write'), ('archive', 'read'), ('archive', 'write'), ('backup', 'read'),
-          ('backup', 'write'), ('jobs', 'read'), ('jobs', 'write'), ('keys', 'read'), ('reports', 'read')))
+          ('backup', 'write'), ('jobs', 'read'), ('jobs', 'write'), ('keys', 'read'), ('reports', 'read'), ('reports', 'write')))
      or (r.name = 'sys_auditor' and p.action = 'read' and p.resource <> 'rooms')
      or (r.name = 'viewer' and (p.resource, p.action) in (('rooms', 'read'), ('rooms', 'write')))))
    or (r.name = 'security_admin' and (
         p.resource in ('events', 'sessions', 'api_keys', 'messages')
-     or (p.resource, p.action) in (('users', 'read'), ('auth_config', 'read'), ('auth_config', 'write'), ('audit_logs', 'read'),
-          ('monitoring', 'read'), ('roles', 'read'), ('ledger', 'read'), ('ledger', 'write'), ('query', 'read'), ('keys', 'read'),
-          ('reports', 'read'), ('reports', 'write'))));
+     or (p.resource, p.action) in (('users', 'read'), ('approvals', 'read'), ('approvals', 'write'), ('auth_config', 'read'), ('auth_config', 'write'), ('audit_logs', 'read'),
+          ('monitoring', 'read'), ('roles', 'read'), ('ledger', 'read'), ('query', 'read'), ('keys', 'read'), ('reports', 'read'), ('reports', 'write'))));

@@ -1,13 +1,13 @@
--- Who may give what to whom. Login roles write none of these tables; these functions do, after asking
--- akashi_auth.has_permission of the caller. Nothing crosses to a higher tier:
+-- Granting of roles and permissions. Login roles do not write these tables: these functions do, after checking the
+-- caller with akashi_auth.has_permission. Nobody gains a higher tier:
 --
---   a permission stands only in roles of its tier or above it     (trigger, binds the owner too)
+--   a role contains only permissions of its tier or lower         (trigger, also for the owner)
 --   a tier never changes                                          (trigger)
---   a caller gives only roles of their own tier or below it, and only permissions that they have themselves
+--   a caller grants only roles of their own tier or lower, and only permissions that they have themselves
 --   users cannot grant anything to themselves
---   an API key's scopes and tier are within its owner's, and its maker's
+--   an API key's scopes and tier are within those of its owner and its creator
 --
--- A database administrator without a signed context may do all of it.
+-- A database administrator without a signed context may do all of this.
 set local role akashi_owner;
 
 create function akashi_auth.is_administrator() returns boolean
@@ -29,7 +29,7 @@ end
 $$;
 comment on function akashi_auth.require_permission(text) is 'Fails unless the caller has the permission, or administers the database.';
 
--- The highest tier of the roles in force: 3 system, 2 business, 1 service, 0 none.
+-- The highest tier of the active roles: 3 system, 2 business, 1 service, 0 none.
 create function akashi_auth.user_rank(user_id uuid) returns integer
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(max(akashi_auth.tier_rank(r.tier)), 0)
@@ -79,7 +79,7 @@ begin
 end
 $$;
 
--- The role of that name, which the caller may hand out. Locked, so that it gains nothing meanwhile.
+-- The role of that name if the caller may grant it. Locked, so that it gains no permissions meanwhile.
 create function akashi_auth.role_to_grant(role_name text) returns akashi_auth.roles
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -120,12 +120,12 @@ begin
 end
 $$;
 
--- Nothing that is given lasts longer than what the giver has: somebody who administers until Friday gives
--- roles until Friday, and puts nothing into roles, since those have no end. What counts is the end of every
--- right that the gift takes at the moment of giving; a key acts with the ends of its owner's roles.
+-- A grant never lasts longer than the rights of the grantor: an administrator whose role ends on Friday grants roles
+-- until Friday, and adds nothing to roles, since those have no end. The earliest end of the rights that the grant
+-- requires counts; a key ends with its owner's roles.
 
--- Until when the caller has every one of these permissions and a role of the tier; infinity is for good,
--- -infinity not at all.
+-- Until when the caller has all of these permissions and a role of the tier; infinity without an end, -infinity if not
+-- at all.
 create function akashi_auth.caller_until(permissions text[], tier text) returns timestamptz
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -164,7 +164,7 @@ begin
 end
 $$;
 
--- Fails when what is given, until null for good, would last longer than the caller's own.
+-- Fails when a grant (until null without an end) would outlast the caller's own rights.
 create function akashi_auth.refuse_longer(until timestamptz, permissions text[], tier text) returns void
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -215,14 +215,14 @@ $$;
 comment on function akashi_auth.grant_role(uuid, text, timestamptz) is
   'Gives a user a role of the caller''s tier or below it, holding only what the caller has; never to oneself.';
 
--- Takes a role from a user; false when they did not have it. The last administrator stays.
+-- Revokes a role from a user; false when they did not have it. The last administrator is kept.
 create function akashi_auth.revoke_role(user_id uuid, role_name text) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
 begin
   perform akashi_auth.require_permission('roles:write');
-  -- One at a time for each role, so that two callers cannot take the last two away together.
+  -- Serialised per role, so that two callers cannot revoke the last two together.
   select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
     raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
@@ -243,7 +243,7 @@ begin
 end
 $$;
 
--- The role that every new user gets, by policy; called by whatever makes users, never by a login role.
+-- The default role of new users, by policy. Called by functions that create users, never by a login role.
 create function akashi_auth.assign_default_role(user_id uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -274,7 +274,7 @@ begin
 end
 $$;
 
--- Deletes a role and every grant of it. Those that Akashi and its sources bring stay.
+-- Deletes a role and its grants. Built-in roles cannot be deleted.
 create function akashi_auth.delete_role(role_name text) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -309,7 +309,7 @@ begin
 end
 $$;
 
--- Puts a permission into a role.
+-- Adds a permission to a role.
 create function akashi_auth.grant_permission(role_name text, permission text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -331,7 +331,7 @@ begin
 end
 $$;
 
--- Takes a permission out of a role; false when it was not there.
+-- Removes a permission from a role; false when it was not there.
 create function akashi_auth.revoke_permission(role_name text, permission text) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -351,7 +351,7 @@ begin
 end
 $$;
 
--- What the caller may do, as resource:action: their roles', narrowed by an API key.
+-- The caller's permissions as resource:action: those of their roles, limited by an API key.
 create function akashi_auth.current_permissions() returns setof text
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select p.resource || ':' || p.action from akashi_auth.permissions p
@@ -370,6 +370,9 @@ begin
   end if;
   if before = set_policy.value then
     return;
+  end if;
+  if set_policy.key in ('approval.people', 'approval.settling_hours') and set_policy.value < before then
+    perform akashi_auth.use_approval('lower_approval', '');
   end if;
   -- It is given to whoever comes, for good.
   if set_policy.key = 'account.default_role' and set_policy.value #>> '{}' <> '' then
@@ -401,7 +404,7 @@ begin
 end
 $$;
 
--- The account of that name, which the caller may manage.
+-- The service account of that name if the caller may manage it.
 create function akashi_auth.service_account_named(account_name text) returns akashi_auth.service_accounts
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -472,15 +475,15 @@ begin
 end
 $$;
 
--- API keys. The key is made by the application and never comes here: its SHA-256 and its prefix do. A key
--- is made for oneself, or for a service account; one for another person would act in their name.
+-- API keys. The application creates the key and stores only its SHA-256 and prefix. A key is created for oneself or
+-- for a service account; a key for another person would act in their name.
 create function akashi_auth.key_owner_has(key akashi_auth.api_keys, permission text) returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select case when key.user_id is null then akashi_auth.service_account_has_permission(key.service_account_id, permission)
               else akashi_auth.user_has_permission(key.user_id, permission) end
 $$;
 
--- Fails unless owner and caller both have every scope and the tier. `key` need not be stored yet.
+-- Fails unless both owner and caller have every scope and the tier. `key` need not be stored yet.
 create function akashi_auth.check_key(key akashi_auth.api_keys) returns void
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -513,7 +516,7 @@ begin
 end
 $$;
 
--- Whether the caller is the key's owner by a session, not by another key of theirs.
+-- Whether the caller is the key's owner, using a session and not another key.
 create function akashi_auth.owns_key(key akashi_auth.api_keys) returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(key.user_id = akashi_auth.current_user_id(), false)
@@ -553,7 +556,7 @@ begin
     if not akashi_auth.is_administrator() and not akashi_auth.owns_key(key) then
       perform akashi_auth.require_permission('api_keys:write');
     end if;
-    -- Locked, so that a limit holds among parallel callers.
+    -- Locked, so that the limit also holds for concurrent callers.
     perform from akashi_auth.users u where u.id = key.user_id and u.is_active for no key update;
     if not found then
       raise exception 'active user not found: %', key.user_id using errcode = 'no_data_found';
@@ -588,8 +591,8 @@ $$;
 comment on function akashi_auth.create_api_key is
   'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
 
--- Makes the successor of a key: same owner, scopes and length of life. The old one works on for a while. A key that
--- rotates itself keeps its end: whoever has it could prolong it for ever.
+-- Creates the successor of a key with the same owner, scopes and lifetime. The old key remains valid for an overlap. A
+-- key that rotates itself keeps its end; otherwise its holder could prolong it forever.
 create function akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval default null) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -632,7 +635,8 @@ begin
 end
 $$;
 
--- Revokes a key and its successors immediately; false when they were already revoked or expired. Owner, the key itself, or api_keys:delete.
+-- Revokes a key and its successors immediately; false when they were already revoked or expired. Allowed for the
+-- owner, the key itself and api_keys:delete.
 create function akashi_auth.revoke_api_key(key_id uuid, reason text default null) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -658,7 +662,7 @@ begin
 end
 $$;
 
--- Ends every key of a user; returns how many. Whoever calls it has decided that it may.
+-- Revokes every key of a user; returns how many. The caller has checked the right to do so.
 create function akashi_auth.revoke_api_keys_of(user_id uuid, reason text) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -676,7 +680,7 @@ end
 $$;
 grant execute on function akashi_auth.revoke_api_keys_of(uuid, text) to akashi_worker;
 
--- Writes when keys were used, many at once; never moves a time back.
+-- Stores times of use, many at once; never moves a time back.
 create function akashi_auth.touch_api_keys(key_ids uuid[], used_at timestamptz[]) returns void
   language sql security definer set search_path = pg_catalog, pg_temp as $$
   update akashi_auth.api_keys k set last_used_at = used.at
@@ -688,8 +692,8 @@ grant create on schema akashi_auth to akashi_policy;
 reset role;
 set local role akashi_policy;
 
--- Whose keys these are, by their hashes: one read for any number of callers. state is valid, revoked, expired
--- or owner_inactive; an unknown hash has no row.
+-- The owners of keys, by hash: one read for any number of callers. state is valid, revoked, expired or owner_inactive;
+-- an unknown hash has no row.
 create function akashi_auth.verify_api_keys(hashes text[])
   returns table (key_hash text, id uuid, name text, service_name text, tier text, permissions jsonb, user_id uuid,
                  service_account_id uuid, expires_at timestamptz, state text)
@@ -717,7 +721,7 @@ grant execute on function akashi_auth.require_permission(text), akashi_auth.curr
   akashi_auth.revoke_api_key(uuid, text), akashi_auth.touch_api_keys(uuid[], timestamptz[])
   to akashi_app;
 
--- The caller is the server itself: it acts as the worker, which signs people in, and the context names nobody.
+-- Whether the caller is the server itself: it acts as the worker, which signs people in, and the context has no user.
 create function akashi_auth.is_server() returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(akashi_auth.context_application(), 'akashi') = 'akashi'
@@ -725,8 +729,8 @@ create function akashi_auth.is_server() returns boolean
     and pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')
 $$;
 
--- Makes a user, with the role that policy gives to every new one. The server may, users:write may; a
--- classification other than internal takes users:admin.
+-- Creates a user with the default role. For the server and users:write; a classification other than internal requires
+-- users:admin.
 create function akashi_auth.create_user(
   id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea,
   email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text,
@@ -750,11 +754,13 @@ begin
 end
 $$;
 
--- The row of somebody else whom the caller may manage: there, not erased, and of no higher tier. Locked.
+-- The row of another user whom the caller may manage: existing, not erased, of no higher tier, and with no permission
+-- above the service tier that the caller lacks. Locked.
 create function akashi_auth.managed_user(user_id uuid, permission text) returns akashi_auth.users
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   person akashi_auth.users;
+  missing text;
 begin
   if not akashi_auth.is_server() then
     perform akashi_auth.require_permission(permission);
@@ -771,20 +777,30 @@ begin
     raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
       hint = 'somebody of that tier has to do it';
   end if;
+  if not akashi_auth.is_server() and not akashi_auth.is_administrator() then
+    select p.resource || ':' || p.action into missing from akashi_auth.permissions p
+    where p.tier <> 'service' and akashi_auth.user_has_permission(person.id, p.resource || ':' || p.action)
+      and not akashi_auth.has_permission(p.resource || ':' || p.action)
+    order by 1 limit 1;
+    if found then
+      raise exception 'the user has %, which the caller does not have', missing using errcode = 'insufficient_privilege',
+        hint = 'somebody who has it has to do it';
+    end if;
+  end if;
   return person;
 end
 $$;
 
--- changes: username, display_name, avatar_url; what is not named stays. Without an e-mail, that stays too.
+-- changes: username, display_name, avatar_url; others stay unchanged. A missing e-mail stays unchanged, too.
 create function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
   returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  -- Of themselves people change names. An e-mail address signs in and is where others are told things: whoever has
-  -- verified it gives it to them.
+  -- Users change only names of their own. An e-mail address is used for signing in and for notifications, so it is set
+  -- by whoever has verified it.
   if user_id is distinct from akashi_auth.current_user_id() or change_user.email_index is not null then
     perform akashi_auth.managed_user(user_id, 'users:write');
   end if;
-  -- It would read as somebody's address, where they sign in.
+  -- At sign-in it would be taken for an e-mail address.
   if user_id = akashi_auth.current_user_id() and changes ->> 'username' like '%@%' then
     raise exception 'a username that people choose themselves has no @' using errcode = 'invalid_parameter_value',
       hint = 'leave it out';
@@ -827,21 +843,21 @@ $$;
 grant execute on function akashi_auth.create_user, akashi_auth.change_user, akashi_auth.set_account_status(uuid, text), akashi_auth.set_classification(uuid, text)
   to akashi_app, akashi_worker;
 
--- Keys of contexts. The ids of those that Akashi signs with now, by which a process knows whether it has the keyring
--- of this database.
+-- Keys of contexts. Returns the ids of the present signing keys, by which a process checks that it has the keyring of
+-- this database.
 create function akashi_auth.active_context_keys() returns setof text
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select id from akashi_auth.context_keys where application = 'akashi' and expires_at is null
 $$;
 grant execute on function akashi_auth.active_context_keys() to akashi_app, akashi_worker, akashi_security_admin;
 
--- From now on Akashi signs with this key. What the former ones signed is accepted for the overlap, which is as long as a
--- transaction takes to learn of it, and transactions that began with them go on.
+-- Makes this key the one that Akashi signs with. Signatures of the former keys remain valid for the overlap, until
+-- every transaction has learned of the change; transactions that began with them continue.
 create function akashi_auth.use_context_key(key_id text, secret bytea) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   overlap constant interval := '10 seconds';
-  -- So long a replaced key is kept for transactions that began with it.
+  -- How long a replaced key remains for transactions that began with it.
   longest_transaction constant interval := '1 day';
   replaced text[];
 begin
@@ -864,7 +880,8 @@ begin
 end
 $$;
 
--- A key for the contexts of an application. The secret is made here and returned once: it stands in no statement.
+-- Creates a key for the contexts of an application. The secret is generated here and returned once, so that it appears
+-- in no statement.
 create function akashi_auth.create_context_key(application text, login text) returns table (key_id text, secret bytea)
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -890,7 +907,7 @@ begin
 end
 $$;
 
--- At once, also for transactions that began with it: what comes now is recorded as claimed.
+-- Takes effect immediately, also for transactions that began with the key: further changes are recorded as claimed.
 create function akashi_auth.revoke_context_key(key_id text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,5 +1,5 @@
--- Security events of every service in one immutable table. What was done about an event is kept beside it,
--- never in it: remediations, and what hooks answered. The views join them under the sources' names.
+-- Security events of every service in one immutable table. Remediations and responses of hooks are stored separately.
+-- Views join them under the names that the source applications use.
 set local role akashi_owner;
 
 create sequence akashi_security.security_events_seq;
@@ -43,7 +43,8 @@ create table akashi_security.security_events (
   constraint security_events_user_check check (length(user_id) <= 255),
   constraint security_events_session_check check (length(session_id) <= 255),
   constraint security_events_result_check check (result in ('success', 'failure')),
-  -- What cannot be printed cannot be sealed. Short values, of which 2 KiB print as 26 MB at most, are not measured.
+  -- An event that is too long to be printed could not be sealed. Short values are not measured: 2 KiB print as at most
+  -- 26 MB.
   constraint security_events_size_check check (octet_length(description) <= 1048576 and
     (pg_column_compression(event_details) is null and pg_column_size(event_details) <= 2048 or octet_length(event_details::text) <= 33554432))
 ) partition by range (created_at);
@@ -61,12 +62,11 @@ comment on column akashi_security.security_events.created_at is 'When it happene
 comment on column akashi_security.security_events.received_at is 'When it arrived here; live detectors count by it.';
 
 create index security_events_order_idx on akashi_security.security_events (xid, seq);
--- The newest first, whatever is asked for: pages and timelines follow it.
+-- Pages and timelines are read newest first.
 create index security_events_created_idx on akashi_security.security_events (created_at desc, id desc);
--- An index by type and one by address took a third of what taking in an event costs the server, and more the larger
--- the day grew. Events of one address or user stand near each other, so it is enough to know for each block of pages
--- what it cannot hold: a Bloom filter for each column, made by autovacuum when the block is full. The INSERT pays
--- nothing for it. A block that is not full yet is read through.
+-- Indexes by type and by address took a third of the server's time per event, and more as the day grew. Events of one
+-- address or user are close together, so a Bloom filter per column and block of pages suffices. Autovacuum creates it
+-- when the block is full, at no cost for the INSERT. Blocks that are not full are scanned.
 create index security_events_blocks_idx on akashi_security.security_events using brin (
   event_type text_bloom_ops (n_distinct_per_range = 50),
   source_ip inet_bloom_ops (n_distinct_per_range = 400),
@@ -75,38 +75,38 @@ create index security_events_blocks_idx on akashi_security.security_events using
 ) with (pages_per_range = 64, autosummarize = on);
 
 alter table akashi_security.security_events enable row level security, force row level security;
--- Who may write security events, and as whom: everybody but the intake of logs goes through functions that take
--- the actor from the signed context, so that nobody writes an event in another's name.
+-- Everything except the ingestion of logs writes security events through functions that take the actor from the signed
+-- context, so that nobody can write an event in another's name.
 create policy security_events_record on akashi_security.security_events for insert to akashi_worker, akashi_owner with check (true);
 create policy security_events_self on akashi_security.security_events for select to akashi_app
   using (user_id = (select akashi_auth.current_user_id())::text and coalesce(signed_by, 'akashi') = 'akashi');
 create policy security_events_staff on akashi_security.security_events for select to akashi_worker, akashi_security_admin using (true);
--- For submit_events, which tells what it stored from what was there.
+-- For submit_events, which distinguishes new events from known ones.
 create policy security_events_owner on akashi_security.security_events for select to akashi_owner using (true);
--- The auditor sees every event without what may name a person or hold what they typed.
+-- Auditors see every event without columns that may contain names or input of persons.
 create policy security_events_auditor on akashi_security.security_events for select to akashi_reader using (true);
 grant select (id, created_at, received_at, seq, xid, event_type, event_category, severity, source_service, signed_by, user_id, session_id,
   source_ip, resource_type, resource_id, action_performed, result, tenant_id, tenant_name, client_id, client_name,
   request_id, trace_id, ocsf_class_uid) on akashi_security.security_events to akashi_reader;
 grant select on akashi_security.security_events to akashi_app, akashi_worker, akashi_security_admin;
--- When it arrived, its place in the ledger and its salt are never the writer's to say.
+-- Time of arrival, place in the ledger and salt cannot be set by the writer.
 grant insert (id, created_at, event_type, event_category, severity, source_service, description, user_id, user_name,
   external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed, result, tenant_id,
   tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
   on akashi_security.security_events to akashi_worker;
 grant usage on sequence akashi_security.security_events_seq to akashi_worker;
 select akashi_audit.guard('akashi_security.security_events');
--- Events are taken in over HTTP up to seven days late.
+-- Events are accepted over HTTP up to seven days late.
 insert into akashi_lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only, lateness)
 values ('akashi_security', 'security_events', 'day', 30, '90 days', 'archive', '2555 days', true, '7 days');
 select akashi_lifecycle.apply_partitions();
 select akashi_audit.exempt('akashi_security.security_events', 'append-only and sealed itself');
 
--- One event, now, in the caller's transaction; returns its id.
+-- Records an event at the present time, in the caller's transaction; returns its id.
 --
--- What the context says wins. What it leaves open may be given where the context is signed, or by the
--- worker: a login is recorded before its session exists, a detector writes about others. Of an unsigned
--- context nothing is believed; it stands in event_details.claimed.
+-- Values of the context take precedence. Others may be passed with a signed context or by the worker: a login is
+-- recorded before its session exists, and a detector writes about others. Values of an unsigned context are only
+-- stored as event_details.claimed.
 create function akashi_security.record_event(
   event_type       text,
   event_category   text,
@@ -143,7 +143,7 @@ begin
   if jsonb_typeof(event_details) is distinct from 'object' then
     raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
   end if;
-  -- It is printed in one piece when it is sealed.
+  -- Sealing prints it in one piece.
   if octet_length(concat(event_details, description)) > 1048576 then
     raise exception 'an event has at most 1 MiB of description and details' using errcode = 'program_limit_exceeded';
   end if;
@@ -173,10 +173,10 @@ comment on function akashi_security.record_event is
   'Records a security event in the caller''s transaction, with the actor of the signed context; returns its id.';
 grant execute on function akashi_security.record_event to akashi_app, akashi_worker, akashi_security_admin;
 
--- Events that services send over HTTP, in one transaction; the caller has checked their shape. Who sent them
--- is taken from the signed context and kept beside what they say. Returns, for each, what became of it:
--- stored; known, when the same id is there; or why it is not taken. The window keeps a sender from
--- writing history, and what it holds is never archived yet.
+-- Events sent by services over HTTP, in one transaction; the caller has checked their shape. The sender is taken from
+-- the signed context and stored in addition to what the event says. Returns the result for each: stored; known, when
+-- the id exists; or the reason for refusing it. The time window keeps a sender from writing history, and is never
+-- archived yet.
 create function akashi_security.submit_events(events jsonb) returns table (place integer, state text)
   language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
@@ -238,8 +238,63 @@ comment on function akashi_security.submit_events(jsonb) is
   'Stores an array of events of services, 7 days old to 5 minutes ahead, each once; returns the outcome of each by position.';
 grant execute on function akashi_security.submit_events(jsonb) to akashi_app, akashi_worker;
 
--- A user's classification or the state of their account changed. Whoever did it is the actor of the
--- context; whom it happened to is the resource.
+-- Records brute force and unusual access that are under way: one event for each address, account and user in the time that
+-- is counted. The rules of detection find the same, and more, at any time.
+create function akashi_security.detect_security_anomalies() returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  found record;
+begin
+  -- Two runs at the same moment may both record what they find. A lock that prevents it could be held by any login.
+  for found in
+    select 'source_ip' as kind, host(e.source_ip) as subject, count(*) as attempts
+    from akashi_security.security_events e
+    where e.event_type = 'authentication_failure' and e.received_at > now() - interval '5 minutes'
+      and e.created_at > now() - interval '1 day' and e.source_ip is not null
+    group by e.source_ip having count(*) > 5
+    union all
+    select 'user_name', e.user_name, count(*)
+    from akashi_security.security_events e
+    where e.event_type = 'authentication_failure' and e.received_at > now() - interval '5 minutes'
+      and e.created_at > now() - interval '1 day' and e.user_name is not null
+    group by e.user_name having count(*) > 5
+  loop
+    continue when exists (
+      select from akashi_security.security_events e
+      where e.event_type = 'brute_force_detected' and e.created_at > now() - interval '5 minutes'
+        and e.event_details @> jsonb_build_object('kind', found.kind, 'subject', found.subject));
+    perform akashi_security.record_event(event_type => 'brute_force_detected', event_category => 'authentication', severity => 'high',
+      source_service => 'security_monitor', action_performed => 'anomaly_detection', result => 'failure', ocsf_class_uid => 2004,
+      source_ip => case found.kind when 'source_ip' then found.subject::inet end,
+      user_name => case found.kind when 'user_name' then found.subject end,
+      event_details => jsonb_build_object('kind', found.kind, 'subject', found.subject, 'failed_attempts', found.attempts,
+        'time_window', '5 minutes'));
+  end loop;
+  for found in
+    select e.user_id as subject, count(*) as accesses, array_agg(distinct e.resource_type) as resources
+    from akashi_security.security_events e
+    where e.event_category = 'data_access' and e.received_at > now() - interval '1 hour'
+      and e.created_at > now() - interval '1 day' and e.user_id is not null and e.source_service <> 'security_monitor'
+    group by e.user_id having count(*) > 100
+  loop
+    continue when exists (
+      select from akashi_security.security_events e
+      where e.event_type = 'unusual_access_pattern' and e.created_at > now() - interval '1 hour'
+        and e.event_details @> jsonb_build_object('subject', found.subject));
+    perform akashi_security.record_event(event_type => 'unusual_access_pattern', event_category => 'data_access', severity => 'medium',
+      source_service => 'security_monitor', action_performed => 'anomaly_detection', result => 'failure', ocsf_class_uid => 2004,
+      user_id => found.subject,
+      event_details => jsonb_build_object('subject', found.subject, 'access_count', found.accesses,
+        'resources_accessed', found.resources, 'time_window', '1 hour'));
+  end loop;
+end
+$$;
+comment on function akashi_security.detect_security_anomalies() is
+  'Records brute_force_detected for each address and account with more than 5 failed sign-ins in 5 minutes, and unusual_access_pattern for each user with more than 100 accesses to data in 1 hour, once in that time.';
+grant execute on function akashi_security.detect_security_anomalies() to akashi_worker, akashi_security_admin;
+
+-- Records changes of a user's classification or account status. The actor is that of the context; the resource is the
+-- user.
 create function akashi_security.log_security_event() returns trigger
   language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
@@ -291,7 +346,7 @@ create index remediations_status_idx on akashi_security.remediations (remediatio
 create index remediations_hub_id_idx on akashi_security.remediations (security_hub_id) where security_hub_id is not null;
 create index remediations_assignee_idx on akashi_security.remediations (assignee) where assignee is not null;
 
--- Runs with the writer's rights, so nobody remedies an event that they may not see.
+-- Runs with the writer's rights, so that only visible events can be remediated.
 create function akashi_security.keep_remediation() returns trigger
   language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
@@ -328,7 +383,7 @@ grant insert (event_id, event_created_at, remediation_status, remediation_notes,
   on akashi_security.remediations to akashi_worker, akashi_security_admin;
 select akashi_audit.protect('akashi_security.remediations', 'confidential', null, '{}', array['updated_at', 'last_modified_by']);
 
--- One row for each time that an event was handed to a hook: a webhook, a notification, an export.
+-- One row for each delivery of an event to a hook: a webhook, a notification, an export.
 create table akashi_security.security_event_hook_results (
   id               uuid not null default akashi_audit.uuid_v7(),
   created_at       timestamptz not null default clock_timestamp(),
@@ -396,8 +451,7 @@ create view akashi_security.v_security_events_masked with (security_invoker = tr
 comment on view akashi_security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
 grant select on akashi_security.v_security_events_masked to akashi_reader, akashi_worker, akashi_security_admin;
 
--- Which inputs were taken in, so that a file that is read again is known even after its events have left
--- PostgreSQL for the archive.
+-- Inputs that were ingested, so that a file that is read again is recognised even after its events were archived.
 create table akashi_security.ingest_batches (
   digest      bytea primary key check (octet_length(digest) = 32),
   source      text not null,
@@ -415,4 +469,37 @@ create policy ingest_batches_read on akashi_security.ingest_batches for select t
 create policy ingest_batches_owner on akashi_security.ingest_batches to akashi_owner using (true) with check (true);
 grant select, insert on akashi_security.ingest_batches to akashi_worker;
 grant select on akashi_security.ingest_batches to akashi_security_admin;
+-- What the intake did not understand, to be read again by a later version. Lines are evidence of nothing until then.
+create table akashi_security.ingest_quarantine (
+  digest      bytea primary key check (octet_length(digest) = 32),
+  source      text not null,
+  format      text not null,
+  options     jsonb not null check (jsonb_typeof(options) = 'object'),
+  line        bigint not null check (line > 0),
+  content     text not null,
+  reason      text not null,
+  received_at timestamptz not null default clock_timestamp()
+);
+create index ingest_quarantine_received_idx on akashi_security.ingest_quarantine (received_at);
+comment on table akashi_security.ingest_quarantine is
+  'Lines of logs that were rejected, by the SHA-256 of format, options and line, for 90 days; removed when they are accepted.';
+alter table akashi_security.ingest_quarantine enable row level security, force row level security;
+create policy ingest_quarantine_worker on akashi_security.ingest_quarantine to akashi_worker using (true) with check (true);
+create policy ingest_quarantine_read on akashi_security.ingest_quarantine for select to akashi_security_admin using (true);
+create policy ingest_quarantine_owner on akashi_security.ingest_quarantine to akashi_owner using (true) with check (true);
+grant select, insert, delete, update (reason) on akashi_security.ingest_quarantine to akashi_worker;
+grant select on akashi_security.ingest_quarantine to akashi_security_admin;
+select akashi_audit.exempt('akashi_security.ingest_quarantine', 'lines of logs on their way to becoming events');
+
 select akashi_audit.guard('akashi_security.ingest_batches'), akashi_audit.exempt('akashi_security.ingest_batches', 'append-only itself');
+
+-- Figures of the compliance report: counts of the time from since to until, and the state as of now.
+create function akashi_security.event_evidence(since timestamptz, until timestamptz,
+  out events bigint, out critical bigint, out high bigint, out unresolved bigint, out rejected_lines bigint)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select count(*), count(*) filter (where e.severity = 'critical'), count(*) filter (where e.severity = 'high'),
+         count(*) filter (where e.severity = 'critical' and e.remediation_status in ('open', 'in_progress')),
+         (select count(*) from akashi_security.ingest_quarantine q where q.received_at >= since and q.received_at < until)
+  from akashi_security.v_security_events e where e.created_at >= since and e.created_at < until
+$$;
+grant execute on function akashi_security.event_evidence(timestamptz, timestamptz) to akashi_security_admin;

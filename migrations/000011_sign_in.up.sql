@@ -1,12 +1,12 @@
--- Signing in: credentials that no login role reads from a table, counting guesses, and sessions looked up by
--- the hash of their token. What these functions decide is decided under row locks, whatever runs beside them.
+-- Signing in: credentials that no login role can read from a table, counting of guesses, and sessions, found by the
+-- hash of their token. These functions decide under row locks, so that concurrent calls cannot interfere.
 --
---   local_credentials      password_hash (argon2id or bcrypt), must_change; password_history the hashes before
+--   local_credentials      password_hash (argon2id or bcrypt), must_change; password_history former hashes
 --   mfa_factors            secret (ciphertext), last_used_step; recovery_codes code_hash, used_at
 --   login_attempts         append-only, sealed, by month, kept 6 months
---   login_throttles        counters that live for minutes
+--   login_throttles        counters kept for minutes
 --
--- Only functions reach hashes; staff see that there is a credential, and how old it is.
+-- Only functions read hashes; staff see that a credential exists and how old it is.
 set local role akashi_owner;
 
 create table akashi_auth.local_credentials (
@@ -86,7 +86,7 @@ grant select (id, user_id, factor_type, label, confirmed_at, last_used_at, creat
 select akashi_audit.protect('akashi_auth.mfa_factors', 'restricted', 'user_id', '{"secret": "omit"}',
   array['last_used_step', 'last_used_at', 'updated_at', 'last_modified_by']);
 
--- A code of a step that was used, or one before it, is refused by the table itself.
+-- The table itself refuses a code of a used or earlier step.
 create function akashi_auth.keep_step() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if new.last_used_step < old.last_used_step
@@ -97,6 +97,58 @@ begin
 end
 $$;
 create trigger keep_step before update on akashi_auth.mfa_factors for each row execute function akashi_auth.keep_step();
+
+-- Passkeys (WebAuthn): the private key stays with its owner, so nothing here opens anything.
+create table akashi_auth.passkeys (
+  id               uuid primary key default gen_random_uuid(),
+  user_id          uuid not null references akashi_auth.users (id) on delete cascade,
+  credential_id    bytea not null unique check (octet_length(credential_id) between 1 and 1023),
+  public_key       bytea not null check (octet_length(public_key) between 1 and 4096),
+  sign_count       bigint not null default 0 check (sign_count >= 0),
+  label            varchar(100),
+  backed_up        boolean not null,
+  last_used_at     timestamptz,
+  created_at       timestamptz not null default now(),
+  updated_at       timestamptz not null default now(),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
+  last_modified_by text
+);
+comment on table akashi_auth.passkeys is 'WebAuthn credentials of a user: a second factor, and for local accounts a sign-in of their own.';
+comment on column akashi_auth.passkeys.credential_id is 'As the authenticator named it.';
+comment on column akashi_auth.passkeys.public_key is 'COSE key.';
+comment on column akashi_auth.passkeys.sign_count is 'Of the authenticator; 0 where it counts nothing. It only grows.';
+comment on column akashi_auth.passkeys.backed_up is 'Whether it is copied to other devices of its owner.';
+create index passkeys_user_idx on akashi_auth.passkeys (user_id);
+create trigger update_updated_at before update on akashi_auth.passkeys for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.passkeys enable row level security, force row level security;
+create policy passkeys_owner on akashi_auth.passkeys to akashi_owner using (true) with check (true);
+create policy passkeys_self on akashi_auth.passkeys to akashi_app
+  using (user_id = (select akashi_auth.current_user_id())) with check (user_id = (select akashi_auth.current_user_id()));
+create policy passkeys_staff on akashi_auth.passkeys for select to akashi_security_admin using (true);
+grant select, insert, delete on akashi_auth.passkeys to akashi_app;
+grant select (id, user_id, label, backed_up, last_used_at, created_at, updated_at) on akashi_auth.passkeys to akashi_security_admin;
+select akashi_audit.protect('akashi_auth.passkeys', 'restricted', 'user_id', '{"public_key": "omit", "credential_id": "omit"}',
+  array['sign_count', 'last_used_at', 'updated_at', 'last_modified_by']);
+
+-- What it takes to check an assertion; no row for an unknown credential.
+create function akashi_auth.passkey_named(credential bytea)
+  returns table (id uuid, user_id uuid, issuer text, public_key bytea, sign_count bigint)
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select k.id, k.user_id, u.issuer::text, k.public_key, k.sign_count
+  from akashi_auth.passkeys k join akashi_auth.users u on u.id = k.user_id where k.credential_id = credential
+$$;
+
+-- Takes up an assertion that was verified. False when its challenge is older than the last use, so that none counts
+-- twice, or when the counter did not grow, since then a copy of the authenticator is about.
+create function akashi_auth.use_passkey(passkey uuid, counter bigint, challenged_at timestamptz) returns boolean
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  update akashi_auth.passkeys k set sign_count = counter, last_used_at = clock_timestamp()
+  where k.id = passkey and (k.last_used_at is null or k.last_used_at < challenged_at)
+    and (k.sign_count < counter or (k.sign_count = 0 and counter = 0));
+  return found;
+end
+$$;
 
 create table akashi_auth.recovery_codes (
   id         uuid primary key default gen_random_uuid(),
@@ -125,8 +177,8 @@ grant select, insert, delete on akashi_auth.recovery_codes to akashi_app;
 grant update (used_at) on akashi_auth.recovery_codes to akashi_app;
 select akashi_audit.protect('akashi_auth.recovery_codes', 'restricted', 'user_id', '{"code_hash": "omit"}');
 
--- Attempts are written by akashi_auth.settle_login alone: with its own insert the application could make up a success,
--- and a place with one is spared by the lockout of the account.
+-- Only akashi_auth.settle_login writes attempts: with an insert of its own the application could forge a success, and
+-- a place with a success is exempt from the lockout of the account.
 create sequence akashi_auth.login_attempts_seq;
 create table akashi_auth.login_attempts (
   id              uuid not null default akashi_audit.uuid_v7(),
@@ -149,7 +201,7 @@ create table akashi_auth.login_attempts (
   tenant_id       text,
   primary key (id, created_at),
   constraint login_attempts_finite check (isfinite(created_at)),
-  constraint login_attempts_method_check check (method in ('password', 'totp', 'recovery_code', 'oidc', 'bearer')),
+  constraint login_attempts_method_check check (method in ('password', 'totp', 'recovery_code', 'passkey', 'oidc', 'bearer')),
   constraint login_attempts_result_check check (result in ('success', 'partial', 'failure', 'denied'))
 ) partition by range (created_at);
 do $uuid$
@@ -180,9 +232,9 @@ values ('akashi_auth', 'login_attempts', 'month', 3, '6 months', 'retire', '6 mo
 select akashi_lifecycle.apply_partitions();
 select akashi_audit.exempt('akashi_auth.login_attempts', 'append-only and sealed itself');
 
--- Guesses under way and failed, by account and address, by address, and by account. An attempt is counted
--- before its password is checked and given back when it was right, so that guesses in parallel cannot all
--- pass before the first has failed.
+-- Pending and failed guesses by account and address, by address, and by account. An attempt is counted before its
+-- password is checked, and uncounted when it was right, so that parallel guesses cannot all pass before the first one
+-- fails.
 create table akashi_auth.login_throttles (
   key            bytea primary key check (octet_length(key) = 32),
   failures       integer not null default 0 check (failures >= 0),
@@ -199,7 +251,7 @@ alter table akashi_auth.login_throttles enable row level security, force row lev
 create policy login_throttles_owner on akashi_auth.login_throttles to akashi_owner using (true) with check (true);
 select akashi_audit.exempt('akashi_auth.login_throttles', 'counters that live for minutes; each attempt is a row of akashi_auth.login_attempts');
 
--- One network of IPv6 (/64) is one place: whoever has one has all its addresses.
+-- An IPv6 network (/64) counts as one place, because its holder has all of its addresses.
 create function akashi_auth.place_of(address inet) returns text
   language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   select case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end
@@ -215,7 +267,7 @@ create function akashi_auth.policy_minutes(key text) returns interval
   select make_interval(mins => (akashi_auth.policy(policy_minutes.key))::integer)
 $$;
 
--- Counts one attempt. Returns the seconds to wait, 0 when the attempt may go on.
+-- Counts one attempt. Returns the seconds to wait, 0 when the attempt may proceed.
 create function akashi_auth.reserve_attempt(throttle bytea, threshold integer) returns integer
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -227,7 +279,7 @@ begin
   insert into akashi_auth.login_throttles as t (key, expires_at) values (throttle, clock_timestamp() + counting)
   on conflict (key) do update set expires_at = greatest(t.expires_at, excluded.expires_at)
   returning * into counted;
-  -- The row is locked from here on; the time is asked after the wait for it.
+  -- The row is locked from here on; the time is read after waiting for the lock.
   moment := clock_timestamp();
   if counted.locked_until > moment then
     return ceil(extract(epoch from counted.locked_until - moment));
@@ -247,24 +299,24 @@ begin
 end
 $$;
 
--- Gives an attempt back. The lock of an account over all addresses stays: the owner, who is served where they
--- signed in before, must not reopen it for others.
+-- Uncounts an attempt. A lock of the account across all addresses stays: the owner, who is exempt at known places,
+-- must not lift it for others.
 create function akashi_auth.release_attempt(throttle bytea, unlock boolean default true) returns void
   language sql set search_path = pg_catalog, pg_temp as $$
   update akashi_auth.login_throttles set failures = greatest(failures - 1, 0), locked_until = case when not unlock then locked_until end
   where key = throttle
 $$;
 
--- The account as it is counted: the name that was typed, whether somebody has it or not, so that a lockout says nothing
--- about who there is; the user where nothing was typed.
+-- The account for counting: the name that was typed, whether or not it exists, so that a lockout does not reveal
+-- accounts; the user when no name was typed.
 create function akashi_auth.throttled_account(user_id uuid, identifier_hash bytea) returns bytea
   language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   select coalesce(identifier_hash, uuid_send(user_id))
 $$;
 
--- Counts an attempt to sign in and returns what it takes to check it. wait_seconds above 0: refused, and
--- nothing else is returned. The address is the one of the signed context. Whoever tries a second factor knows the
--- password: these failures are counted by account over all addresses, and nobody is spared.
+-- Counts a sign-in attempt and returns what is needed to check it. With wait_seconds above 0 it is refused and nothing
+-- else is returned. The address is that of the signed context. Anyone who tries a second factor knows the password, so
+-- these failures are counted by account across all addresses, without exemption.
 create function akashi_auth.begin_login(user_id uuid, identifier_hash bytea, second_factor boolean default false)
   returns table (wait_seconds integer, password_hash text, password_changed_at timestamptz, must_change boolean,
     password_expired boolean, account_active boolean, has_factor boolean)
@@ -286,7 +338,7 @@ begin
   end if;
   delete from akashi_auth.login_throttles where key in (
     select key from akashi_auth.login_throttles where expires_at < clock_timestamp() limit 20 for update skip locked);
-  -- Always in this order, so that two attempts cannot wait for each other.
+  -- Always in this order, so that two attempts cannot deadlock.
   seconds := akashi_auth.reserve_attempt(pair, (akashi_auth.policy('lockout.threshold'))::integer);
   if seconds = 0 then
     seconds := akashi_auth.reserve_attempt(place, (akashi_auth.policy('lockout.address_threshold'))::integer);
@@ -294,7 +346,7 @@ begin
       perform akashi_auth.release_attempt(pair);
     else
       seconds := akashi_auth.reserve_attempt(everywhere, threshold);
-      -- Guesses from everywhere must not lock the owner out: where they signed in before, they still may.
+      -- Guesses from many addresses must not lock out the owner, who may still sign in at known places.
       if seconds > 0 and not second_factor and exists (
         select from akashi_auth.login_attempts a
         where a.user_id = begin_login.user_id and a.result = 'success' and a.session_id is not null
@@ -321,12 +373,34 @@ begin
 end
 $$;
 
--- Whether a password must be changed before anything else: it was given by somebody else, or policy says so.
+-- Whether a password must be changed first: it was set by somebody else, or a policy requires it.
 create function akashi_auth.password_due(credential akashi_auth.local_credentials) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select credential.must_change
     or ((akashi_auth.policy('password.max_age_days'))::integer > 0
         and credential.changed_at + make_interval(days => (akashi_auth.policy('password.max_age_days'))::integer) <= now())
+$$;
+
+-- Records a sign-in from a place where the person has not signed in before, and more sessions at once than policy expects.
+create function akashi_auth.watch_sign_in(person uuid, session uuid, address inet) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  known boolean;
+  active bigint;
+begin
+  select bool_or(akashi_auth.place_of(a.ip_address) is not distinct from akashi_auth.place_of(address)) into known
+  from akashi_auth.login_attempts a where a.user_id = person and a.result = 'success' and a.session_id is not null;
+  -- The first sign-in of all is from no new place.
+  if not known then
+    perform akashi_auth.record_authentication('sign_in_from_new_place', 'medium', person, session, '{}');
+  end if;
+  select count(*) into active from akashi_auth.user_sessions s
+  where s.user_id = person and s.revoked_at is null and s.expires_at > now()
+    and s.last_activity > now() - akashi_auth.policy_minutes('session.idle_minutes');
+  if active > (akashi_auth.policy('session.watched_count'))::integer then
+    perform akashi_auth.record_authentication('concurrent_sessions', 'medium', person, session, jsonb_build_object('sessions', active));
+  end if;
+end
 $$;
 
 -- Ends what begin_login began, and records it. Outcomes:
@@ -336,7 +410,7 @@ $$;
 --   failure  wrong: stays counted
 --   denied   right, but policy refuses (suspended, expired): given back, never counts
 --   locked   begin_login refused; nothing was counted
--- Methods oidc and bearer are not guesses and count nothing.
+-- Methods oidc and bearer are not guesses and are not counted.
 create function akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text,
   reason text default null, session_id uuid default null) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -345,7 +419,7 @@ declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
   account constant bytea := akashi_auth.throttled_account(settle_login.user_id, settle_login.identifier_hash);
   pair constant bytea := akashi_auth.throttle_key('pair', account, who.ip_address);
-  guess constant boolean := settle_login.method in ('password', 'totp', 'recovery_code');
+  guess constant boolean := settle_login.method in ('password', 'totp', 'recovery_code', 'passkey');
   everywhere constant bytea := akashi_auth.throttle_key(
     case when settle_login.method = 'password' then 'account' else 'factor' end, account, null);
   locked boolean := false;
@@ -372,6 +446,9 @@ begin
       factor_locked := found;
     end if;
   end if;
+  if outcome = 'success' and settle_login.session_id is not null then
+    perform akashi_auth.watch_sign_in(settle_login.user_id, settle_login.session_id, who.ip_address);
+  end if;
   insert into akashi_auth.login_attempts (user_id, issuer, identifier_hash, method, result, failure_reason, counted, ip_address,
     user_agent, session_id, request_id, trace_id, tenant_id)
   values (settle_login.user_id, settle_login.issuer, settle_login.identifier_hash, settle_login.method,
@@ -397,7 +474,8 @@ begin
 end
 $$;
 
--- A security event about somebody's credentials, from the signed context. No names: the record cannot forget.
+-- Records a security event about credentials, from the signed context. Without names, which could not be erased from
+-- the record.
 create function akashi_auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
   returns void language sql set search_path = pg_catalog, pg_temp as $$
   select akashi_security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
@@ -408,9 +486,9 @@ create function akashi_auth.record_authentication(event_type text, severity text
     event_details => details)
 $$;
 
--- Passwords. What is a good one is the application's to say; these keep it.
+-- Passwords. The application decides whether a password is acceptable; these functions store it.
 
--- Hashes of a user's password and of those before it, newest first, as many as policy refuses again.
+-- Hashes of a user's present and former passwords, newest first, as many as policy forbids to reuse.
 create function akashi_auth.password_hashes(user_id uuid) returns table (password_hash text)
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select c.password_hash from akashi_auth.local_credentials c where c.user_id = password_hashes.user_id
@@ -419,7 +497,7 @@ create function akashi_auth.password_hashes(user_id uuid) returns table (passwor
    order by h.created_at desc limit (akashi_auth.policy('password.history'))::integer)
 $$;
 
--- Gives a user a password, chosen by them or a one-time one, and keeps the former hash as history.
+-- Sets a user's password, their own choice or a one-time password, and keeps the former hash as history.
 create function akashi_auth.set_password(user_id uuid, password_hash text, one_time boolean) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -435,7 +513,42 @@ begin
     case when one_time then now() + make_interval(hours => (akashi_auth.policy('password.one_time_hours'))::integer) end)
   on conflict (user_id) do update set password_hash = excluded.password_hash, must_change = excluded.must_change,
     expires_at = excluded.expires_at, changed_at = now();
+  if one_time then
+    update akashi_auth.users u set credentials_replaced_at = now() where u.id = set_password.user_id;
+  end if;
   perform akashi_auth.record_authentication('password_changed', 'info', set_password.user_id, null, jsonb_build_object('one_time', one_time));
+end
+$$;
+
+-- Gives somebody a one-time password in place of theirs and ends their sessions. False for who has no password here.
+create function akashi_auth.replace_password(user_id uuid, password_hash text) returns boolean
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform akashi_auth.managed_user(replace_password.user_id, 'users:admin');
+  if not exists (select from akashi_auth.users u where u.id = replace_password.user_id and u.issuer = 'local') then
+    return false;
+  end if;
+  perform akashi_auth.set_password(replace_password.user_id, replace_password.password_hash, true);
+  perform akashi_auth.revoke_sessions(replace_password.user_id);
+  return true;
+end
+$$;
+
+-- Ends one session of somebody else, or all; returns how many.
+create function akashi_auth.end_sessions_of(user_id uuid, session uuid default null) returns integer
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  ended integer;
+begin
+  perform akashi_auth.managed_user(end_sessions_of.user_id, 'sessions:delete');
+  update akashi_auth.user_sessions s set revoked_at = now(), status = 'offline'
+  where s.user_id = end_sessions_of.user_id and s.revoked_at is null and (session is null or s.id = session);
+  get diagnostics ended = row_count;
+  if ended > 0 then
+    perform akashi_auth.record_authentication('session_revoked', 'info', end_sessions_of.user_id, session,
+      jsonb_build_object('sessions', ended, 'reason', 'administrator'));
+  end if;
+  return ended;
 end
 $$;
 
@@ -448,7 +561,7 @@ $$;
 
 -- Sessions.
 
--- Whether a user's roles ask for a second factor.
+-- Whether a user's roles require a second factor.
 create function akashi_auth.needs_factor(user_id uuid) returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (
@@ -457,8 +570,8 @@ create function akashi_auth.needs_factor(user_id uuid) returns boolean
       and akashi_auth.policy('mfa.required_tiers') ? r.tier)
 $$;
 
--- The session of a token, when it lives and its user may act; no row otherwise. One read by a unique index;
--- the time of the last activity is written at most once a minute.
+-- The session of a token if it is active and its user may act; otherwise no row. One read by a unique index; the time
+-- of the last activity is written at most once a minute.
 create function akashi_auth.authenticate_session(token_hash bytea)
   returns table (session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean,
     authenticated_at timestamptz, expires_at timestamptz)
@@ -491,8 +604,8 @@ begin
 end
 $$;
 
--- Gives the session of the signed context a new token after credentials were shown again; the old one ends. Only a
--- confirmation counts as shown lately.
+-- Replaces the token of the session in the signed context after re-authentication. Only a confirmation counts as
+-- recent authentication.
 create function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean, confirmed boolean default true) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -505,7 +618,7 @@ begin
 end
 $$;
 
--- Ends all sessions of a user but one; returns how many.
+-- Ends all sessions of a user except one; returns how many.
 create function akashi_auth.revoke_sessions(user_id uuid, kept uuid default null) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -518,29 +631,66 @@ begin
 end
 $$;
 
+-- What detection does about a user, for the worker alone. Returns what became of it: done; unknown, when there is no such
+-- active user; or refused, when nobody could administer afterwards. Whoever calls it records it.
+create function akashi_auth.respond(user_id text, action text) returns text
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  person uuid;
+begin
+  select u.id into person from akashi_auth.users u where u.id::text = respond.user_id and u.is_active;
+  if not found then
+    return 'unknown';
+  end if;
+  case action
+    when 'suspend_account' then
+      update akashi_auth.users u set account_status = 'suspended' where u.id = person;
+      perform akashi_auth.revoke_sessions(person);
+      perform akashi_auth.revoke_api_keys_of(person, 'detection');
+    when 'end_sessions' then
+      perform akashi_auth.revoke_sessions(person);
+    when 'revoke_keys' then
+      perform akashi_auth.revoke_api_keys_of(person, 'detection');
+    else
+      raise exception '% is not a response', action using errcode = 'invalid_parameter_value';
+  end case;
+  return 'done';
+exception when sqlstate 'AK003' then
+  -- The last administrator stays, and so do their sessions.
+  return 'refused';
+end
+$$;
+comment on function akashi_auth.respond(text, text) is
+  'Suspends a user, ends their sessions or revokes their API keys because of a finding; never suspends the last administrator.';
+grant execute on function akashi_auth.respond(text, text) to akashi_worker;
+
 create function akashi_auth.has_factor(user_id uuid) returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (select from akashi_auth.mfa_factors f where f.user_id = has_factor.user_id and f.confirmed_at is not null)
+    or exists (select from akashi_auth.passkeys k where k.user_id = has_factor.user_id)
 $$;
 
--- Ends every second factor of a user and the codes in their place: for whoever has lost both.
+-- Removes all second factors and recovery codes of a user, for users who have lost both.
 create function akashi_auth.remove_factors(user_id uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  perform akashi_auth.managed_user(remove_factors.user_id, 'users:admin');
   delete from akashi_auth.mfa_factors f where f.user_id = remove_factors.user_id;
+  delete from akashi_auth.passkeys k where k.user_id = remove_factors.user_id;
   delete from akashi_auth.recovery_codes c where c.user_id = remove_factors.user_id;
+  update akashi_auth.users u set credentials_replaced_at = now() where u.id = remove_factors.user_id;
   perform akashi_auth.record_authentication('mfa_removed', 'medium', remove_factors.user_id, null, '{}');
 end
 $$;
 
--- Whether there is an administrator, one who could sign in or not.
+-- Whether there is an administrator, even one who cannot sign in.
 create function akashi_auth.has_administrator() returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id where r.name = 'sys_admin')
 $$;
 
--- Makes a user the first administrator. False when there is one: nobody rises this way afterwards.
+-- Makes a user the first administrator. False when there is one already, so that this works only once.
 create function akashi_auth.make_first_administrator(user_id uuid) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -557,17 +707,19 @@ begin
 end
 $$;
 
--- Signing in is the work of the server before it knows for whom: akashi_worker, never a user's own queries.
+-- The server signs people in before a user is known: akashi_worker, never the queries of a user.
 grant execute on function akashi_auth.begin_login(uuid, bytea, boolean), akashi_auth.settle_login(text, text, uuid, bytea, text, text, uuid),
   akashi_auth.password_hashes(uuid), akashi_auth.set_password(uuid, text, boolean), akashi_auth.upgrade_password_hash(uuid, text, text),
+  akashi_auth.passkey_named(bytea), akashi_auth.use_passkey(uuid, bigint, timestamptz),
+  akashi_auth.replace_password(uuid, text), akashi_auth.end_sessions_of(uuid, uuid),
   akashi_auth.revoke_sessions(uuid, uuid), akashi_auth.remove_factors(uuid), akashi_auth.has_administrator(), akashi_auth.make_first_administrator(uuid),
   akashi_auth.needs_factor(uuid), akashi_auth.has_factor(uuid)
   to akashi_worker;
 grant execute on function akashi_auth.authenticate_session(bytea) to akashi_worker;
 grant execute on function akashi_auth.renew_session(bytea, text[], boolean, boolean) to akashi_app;
 
--- Sets the presence of the session. Written only when something changes or a minute has
--- passed, so that a busy client costs one write a minute.
+-- Sets the presence of the session. Written only after a change or a minute, so that a busy client causes one write
+-- per minute.
 create function akashi_auth.set_session_status(new_status text, room uuid default null) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -584,7 +736,7 @@ end
 $$;
 comment on function akashi_auth.set_session_status(text, uuid) is 'Returns whether anything was written.';
 
--- Joined like a table: the person's own sessions are all that it reads.
+-- Can be joined like a table; reads only the sessions of the person.
 create view akashi_auth.presence with (security_invoker = true) as
   select s.user_id, case when bool_or(s.status = 'online') then 'online' when bool_or(s.status = 'away') then 'away'
                          else 'offline' end as status
@@ -600,7 +752,7 @@ create function akashi_auth.active_user_count() returns bigint
   where s.status in ('online', 'away') and s.revoked_at is null and s.last_activity > now() - interval '30 minutes'
 $$;
 
--- Which of these sessions still hold: sockets outlive the request that opened them.
+-- Which of these sessions are still valid: sockets outlive the request that opened them.
 create function akashi_auth.valid_sessions(sessions uuid[]) returns uuid[]
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(s.id), '{}') from akashi_auth.user_sessions s join akashi_auth.active_users u on u.id = s.user_id
@@ -608,12 +760,12 @@ create function akashi_auth.valid_sessions(sessions uuid[]) returns uuid[]
     and s.last_activity > now() - akashi_auth.policy_minutes('session.idle_minutes')
 $$;
 
--- Sockets that came and went in a round are one statement: a node to which thousands come back at once would
--- otherwise write a transaction for each, before any of them hears a message.
+-- Sockets opened and closed since the last round, in one statement: otherwise thousands of reconnecting clients would
+-- cause a transaction each before any of them receives a message.
 create function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) returns setof uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  -- One order for all nodes, so that none waits for another in a circle.
+  -- The same order on all nodes, so that they cannot deadlock.
   perform from akashi_auth.user_sessions s where s.id = any (opened || closed) order by s.id for no key update;
   return query update akashi_auth.user_sessions s set status = 'online', last_activity = now()
     where s.id = any (opened) and s.revoked_at is null and s.expires_at > now() returning s.user_id;
@@ -630,9 +782,8 @@ grant execute on function akashi_auth.set_session_status(text, uuid), akashi_aut
 grant execute on function akashi_auth.valid_sessions(uuid[]), akashi_auth.active_user_count(),
   akashi_auth.sockets_changed(uuid[], uuid[], integer[]) to akashi_worker;
 
--- Expired sessions, and one-time things that nobody used, are removed after the time that the settings say. Each
--- removed row is a row of the trail.
--- Removes at most `batch` rows of each kind; returns how many. Rows that somebody works on wait for the next run.
+-- Removes expired sessions and unused one-time credentials after the configured time. Each removal is recorded in the
+-- trail. Removes at most `batch` rows of each kind and returns how many; locked rows are left for the next run.
 create function akashi_auth.purge_expired(batch integer default 5000) returns table (what text, removed bigint)
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -647,7 +798,7 @@ begin
     where s.expires_at < sessions_before and s.user_id not in (select h.id from akashi_auth.held_users h) limit batch for update skip locked);
   get diagnostics removed = row_count;
   return next;
-  -- It opens nothing since it ended; without it the account waits for a new one.
+  -- An expired one-time password cannot be used; the account needs a new one.
   what := 'one_time_passwords';
   delete from akashi_auth.local_credentials where user_id in (
     select c.user_id from akashi_auth.local_credentials c where c.expires_at < unused_before limit batch for update skip locked);
@@ -672,3 +823,36 @@ grant execute on function akashi_auth.purge_expired(integer) to akashi_worker;
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('identity-purge', '0 18 * * *', 'identity.purge', '1 hour',
    'remove sessions that expired long ago, and one-time passwords and second factors that nobody took up');
+
+-- Figures of the compliance report: counts of the time from since to until, and the state as of now.
+-- A second factor of a person of another issuer is that issuer's affair.
+create function akashi_auth.access_evidence(since timestamptz, until timestamptz,
+  out people bigint, out services bigint, out privileged bigint, out privileged_without_factor bigint, out dormant_privileged bigint, out keys bigint, out unused_keys bigint, out endless_keys bigint, out sign_ins bigint, out failed_sign_ins bigint)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  with privileged as (
+    select distinct u.id, u.issuer, u.last_login_at, u.created_at
+    from akashi_auth.users u
+    join akashi_auth.user_roles g on g.user_id = u.id and (g.expires_at is null or g.expires_at > now())
+    join akashi_auth.roles r on r.id = g.role_id and r.tier = 'system'
+    where u.is_active
+  ), valid as (
+    select k.created_at, k.last_used_at, k.expires_at from akashi_auth.api_keys k
+    where k.is_active and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+  ), attempts as (
+    select count(*) filter (where a.result = 'success') as good, count(*) filter (where a.result <> 'success') as bad
+    from akashi_auth.login_attempts a where a.created_at >= since and a.created_at < until
+  )
+  select (select count(*) from akashi_auth.users u where u.is_active),
+         (select count(*) from akashi_auth.service_accounts s where s.is_active),
+         (select count(*) from privileged),
+         (select count(*) from privileged p where p.issuer = 'local'
+            and not exists (select from akashi_auth.mfa_factors f where f.user_id = p.id and f.confirmed_at is not null)
+            and not exists (select from akashi_auth.passkeys k where k.user_id = p.id)),
+         (select count(*) from privileged p where coalesce(p.last_login_at, p.created_at) < now() - interval '90 days'),
+         (select count(*) from valid),
+         (select count(*) from valid v where coalesce(v.last_used_at, v.created_at) < now() - interval '90 days'),
+         (select count(*) from valid v where v.expires_at is null),
+         a.good, a.bad
+  from attempts a
+$$;
+grant execute on function akashi_auth.access_evidence(timestamptz, timestamptz) to akashi_security_admin;

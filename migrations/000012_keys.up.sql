@@ -1,11 +1,11 @@
--- Which columns hold values of persons, and how a person is erased: what is plain is cleared, and the key that
--- opens the rest is destroyed. A database that was restored to before an erasure erases the person again when it
--- starts. Servers and workers do that with their own login: it may, as long as it acts for nobody, what managing
--- people is to it already (akashi_auth.managed_user). Whoever acts for somebody needs keys:admin.
+-- Columns with personal values, and the erasure of persons: plain values are cleared, and the key for the encrypted
+-- ones is destroyed. A database restored to a time before an erasure repeats it when it starts. Servers and workers do
+-- that with their own login: without a user in the context it may do what managing users allows
+-- (akashi_auth.managed_user). On behalf of a user it requires keys:admin.
 set local role akashi_owner;
 
--- Where values of persons stand, in which form, and what becomes of them when a person is erased. Contexts
--- name their own columns in the migration that makes them.
+-- Where personal values are, in which form, and what an erasure does with them. Contexts register their columns in
+-- their own migrations.
 create table akashi_keys.personal_columns (
   schema_name   text not null,
   table_name    text not null,
@@ -40,6 +40,7 @@ insert into akashi_keys.personal_columns (schema_name, table_name, column_name, 
   ('akashi_auth',  'local_credentials', 'password_hash',     'user_id',      'plain',     'deleted', null),
   ('akashi_auth',  'password_history',  'password_hash',     'user_id',      'plain',     'deleted', null),
   ('akashi_auth',  'mfa_factors',       'secret',            'user_id',      'encrypted', 'deleted', null),
+  ('akashi_auth',  'passkeys',          'credential_id',     'user_id',      'plain',     'deleted', null),
   ('akashi_auth',  'recovery_codes',    'code_hash',         'user_id',      'plain',     'deleted', null),
   ('akashi_auth',  'user_sessions',     'ip_address',        'user_id',      'plain',     'cleared', null),
   ('akashi_auth',  'user_sessions',     'user_agent',        'user_id',      'plain',     'cleared', null),
@@ -56,7 +57,7 @@ insert into akashi_keys.personal_columns (schema_name, table_name, column_name, 
   ('akashi_security', 'security_events', 'source_ip',        'user_id',      'plain',     'kept', 'the retention of security events'),
   ('akashi_security', 'security_events', 'user_agent',       'user_id',      'plain',     'kept', 'the retention of security events');
 
--- One row a person who was erased, or is being: what was begun is continued from here.
+-- One row per erased person; unfinished erasures are resumed from here.
 create table akashi_keys.erasures (
   user_id          uuid primary key,
   key_id           text not null,
@@ -86,8 +87,8 @@ $$;
 comment on function akashi_keys.is_erased(uuid) is 'Whether an erasure of the person was started.';
 select akashi_audit.protect('akashi_keys.erasures', 'confidential', 'user_id');
 
--- Values of a person by personal column, as [{schema, table, column, form, atErasure, until, values}]. What is
--- kept is not counted: those tables are large, and their rows stay.
+-- Personal values of a person by column, as [{schema, table, column, form, atErasure, until, values}]. Values that are
+-- kept are not counted, since their tables are large.
 create function akashi_keys.count_personal(person uuid) returns jsonb
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -108,7 +109,7 @@ begin
 end
 $$;
 
--- Sets to null what is to be cleared and deletes what is to go, in every table but akashi_auth.users.
+-- Clears columns and deletes rows as registered, in every table except akashi_auth.users.
 create function akashi_keys.clear_personal(person uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -141,8 +142,8 @@ begin
 end
 $$;
 
--- First half of an erasure: everything but the key, in one transaction. Returns when it began; again, for one
--- that has begun, also when the account has come back with a restored database.
+-- First half of an erasure: everything except the key, in one transaction. Returns when it began. Can be repeated,
+-- also when a restored database brought the account back.
 create function akashi_keys.begin_erasure(person uuid, key_id text, reason text) returns timestamptz
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -167,6 +168,9 @@ begin
   if held is not null then
     raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase when the hold is lifted';
   end if;
+  if begun.user_id is null then
+    perform akashi_auth.use_approval('erase_person', person::text);
+  end if;
   insert into akashi_keys.erasures as e (user_id, key_id, reason, columns)
   values (person, begin_erasure.key_id, begin_erasure.reason, akashi_keys.count_personal(person))
   on conflict (user_id) do update set completed_at = null, certificate = null, columns = excluded.columns
@@ -188,7 +192,7 @@ $$;
 comment on function akashi_keys.begin_erasure(uuid, text, text) is
   'Deletes the account with its sessions, keys and roles and clears plain values; the caller then destroys the person''s key.';
 
--- Second half, once the key is destroyed: without their salt the digests of the person say nothing.
+-- Second half, after the key was destroyed: without the salt the person's digests reveal nothing.
 create function akashi_keys.erase_salts(person uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -203,7 +207,7 @@ begin
 end
 $$;
 
--- Again for persons who were erased: a transaction that had begun before may have made a salt since. Answers how many.
+-- Erases salts of erased persons that a concurrent transaction created afterwards. Returns how many.
 create function akashi_keys.erase_left_salts() returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -243,6 +247,30 @@ grant execute on function akashi_keys.begin_erasure(uuid, text, text), akashi_ke
   akashi_keys.finish_erasure(uuid, text)
   to akashi_app, akashi_worker, akashi_security_admin;
 
+-- A person of an application, who has no account here: of values that the trail keeps as digests nothing can be found
+-- any more. The application deletes what its own tables hold. Returns how many salts were destroyed.
+create function akashi_keys.forget_person(person text, reason text) returns integer
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  destroyed integer;
+begin
+  perform akashi_keys.require_erasing();
+  if coalesce(person, '') = '' or coalesce(reason, '') = '' or length(reason) > 1000 then
+    raise exception 'a person is forgotten by name, for a reason of up to 1,000 characters' using errcode = 'invalid_parameter_value';
+  end if;
+  if exists (select from akashi_auth.users u where u.id = akashi_auth.try_uuid(person)) then
+    raise exception '% has an account', person using errcode = 'AK003', hint = 'erase them with it: akashi keys shred';
+  end if;
+  destroyed := akashi_audit.erase_salt(person);
+  perform akashi_audit.record_action('person_forgotten', 'forget', 'person', person, 'SUCCESS',
+    jsonb_build_object('salts', destroyed, 'reason', reason), data_subject => person);
+  return destroyed;
+end
+$$;
+comment on function akashi_keys.forget_person(text, text) is
+  'Destroys the salt of a person of an application, as --subject names them: their digests in the trail say nothing any more.';
+grant execute on function akashi_keys.forget_person(text, text) to akashi_app, akashi_worker, akashi_security_admin;
+
 create function akashi_keys.erased_in(schema_name text, table_name text) returns table (person_column text, user_id uuid)
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select distinct c.person_column::text, e.user_id from akashi_keys.personal_columns c cross join akashi_keys.erasures e
@@ -251,7 +279,7 @@ $$;
 comment on function akashi_keys.erased_in(text, text) is
   'Whose rows of a table must not come back from a backup: people who were erased, by the column that says whose a row is.';
 
--- When keys are rotated, and that somebody is told where they are not.
+-- Intervals of key rotation and of its reminders.
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('keys.wrapping.rotation_days', '365', '\d{1,6}', 'a whole number of days, or 0 for never',
    'age at which the wrapping key is rotated'),
@@ -262,3 +290,16 @@ insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) v
   ('key-age',            '50 6 * * *',  'keys.check',     '5 minutes', 'fail when a key is a week older than its policy'),
   ('reconcile-erasures', '20 * * * *',  'keys.reconcile', '2 hours',
    'complete erasures that were cut short, and erase again who came back with a restored database');
+
+-- Figures of the compliance report: counts of the time from since to until, and the state as of now.
+create function akashi_keys.erasure_evidence(since timestamptz, until timestamptz,
+  out requested bigint, out completed bigint, out unfinished bigint, out overdue bigint, out longest_days numeric)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select count(*) filter (where e.requested_at >= since and e.requested_at < until),
+         count(*) filter (where e.completed_at >= since and e.completed_at < until),
+         count(*) filter (where e.completed_at is null),
+         count(*) filter (where e.completed_at is null and e.requested_at < now() - interval '30 days'),
+         round(max(extract(epoch from e.completed_at - e.requested_at)) filter (where e.completed_at >= since and e.completed_at < until) / 86400, 1)
+  from akashi_keys.erasures e
+$$;
+grant execute on function akashi_keys.erasure_evidence(timestamptz, timestamptz) to akashi_security_admin;

@@ -1,6 +1,6 @@
--- Chat: rooms and who is in them. Reads are decided by row policies; every write goes
--- through a function of this schema, since order, member limits and the last owner need locks that a
--- policy cannot take. The application has no INSERT, UPDATE or DELETE on what others can see.
+-- Chat: rooms and their members. Row policies decide about reads; every write goes through a function of this schema,
+-- since order, member limits and the last owner require locks, which a policy cannot take. The application has no
+-- INSERT, UPDATE or DELETE on rows that others can see.
 create schema akashi_chat authorization akashi_owner;
 comment on schema akashi_chat is 'The chat application: rooms, messages, files, notifications.';
 grant usage on schema akashi_chat to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
@@ -15,6 +15,8 @@ create table akashi_chat.rooms (
   max_members             integer not null default 100 constraint rooms_max_members_check check (max_members between 1 and 1000),
   direct_key              text unique check ((room_type = 'direct') = (direct_key is not null)),
   created_by              uuid references akashi_auth.users (id) on delete set null,
+  is_encrypted            boolean not null default false check (not is_encrypted or room_type = 'private'),
+  key_destroyed_at        timestamptz check (key_destroyed_at is null or is_encrypted and is_deleted),
   is_active               boolean not null default true,
   is_deleted              boolean not null default false,
   security_classification varchar(50) not null default 'internal'
@@ -22,8 +24,12 @@ create table akashi_chat.rooms (
   compliance_tags         jsonb not null default '{}' check (jsonb_typeof(compliance_tags) = 'object'),
   created_at              timestamptz not null default now(),
   updated_at              timestamptz not null default now(),
-  last_modified_by        varchar(255)
+  last_modified_by        varchar(255),
+  unique (id, is_encrypted)
 );
+comment on column akashi_chat.rooms.is_encrypted is
+  'Its messages are stored as ciphertext under a key of the room; decided when the room is created.';
+comment on column akashi_chat.rooms.key_destroyed_at is 'When the key of a deleted encrypted room was destroyed in the keyring.';
 comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
 comment on column akashi_chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
 comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
@@ -51,6 +57,7 @@ create table akashi_chat.room_members (
   joined_at          timestamptz not null default now(),
   left_at            timestamptz,
   removed_at         timestamptz,
+  banned_at          timestamptz,
   is_active          boolean not null default true,
   created_at         timestamptz not null default now(),
   updated_at         timestamptz not null default now(),
@@ -58,9 +65,11 @@ create table akashi_chat.room_members (
   last_modified_by   varchar(255),
   unique (room_id, user_id),
   check (is_active = (left_at is null)),
-  check (removed_at is null or not is_active)
+  check (removed_at is null or not is_active),
+  check (banned_at is null or not is_active)
 );
 comment on column akashi_chat.room_members.removed_at is 'Removed by somebody else: comes back only by a new invitation.';
+comment on column akashi_chat.room_members.banned_at is 'Comes back by no invitation either, until the ban is lifted.';
 comment on table akashi_chat.room_members is 'Who is or was in a room, and with which power.';
 
 create index room_members_room_idx on akashi_chat.room_members (room_id, is_active);
@@ -73,6 +82,23 @@ create policy room_members_policy_read on akashi_chat.room_members for select to
 create policy room_members_staff on akashi_chat.room_members for select to akashi_worker, akashi_security_admin using (true);
 grant select on akashi_chat.room_members to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 select akashi_audit.protect('akashi_chat.room_members', subject => 'user_id', ignore => array['updated_at', 'last_modified_by']);
+
+create table akashi_chat.room_keys (
+  room_id      uuid not null,
+  user_id      uuid not null references akashi_auth.users (id) on delete cascade,
+  is_encrypted boolean not null default true check (is_encrypted),
+  wrapped      bytea not null check (octet_length(wrapped) = 88),
+  created_at   timestamptz not null default now(),
+  primary key (room_id, user_id),
+  foreign key (room_id, is_encrypted) references akashi_chat.rooms (id, is_encrypted) on delete cascade
+);
+comment on table akashi_chat.room_keys is
+  'The key of an encrypted room, a copy for each member and invited person. It opens with the keys of the room and of the person, which are in the keyring.';
+create index room_keys_user_idx on akashi_chat.room_keys (user_id);
+alter table akashi_chat.room_keys enable row level security, force row level security;
+create policy room_keys_owner on akashi_chat.room_keys to akashi_owner using (true) with check (true);
+grant select on akashi_chat.room_keys to akashi_app;
+select akashi_audit.protect('akashi_chat.room_keys', 'restricted', 'user_id', '{"wrapped": "omit"}');
 
 create table akashi_chat.room_invitations (
   id               uuid primary key default gen_random_uuid(),
@@ -138,7 +164,7 @@ grant create on schema akashi_chat to akashi_policy;
 reset role;
 set local role akashi_policy;
 
--- One array a statement: `room_id = any ((select akashi_chat.my_rooms())::uuid[])` is an index condition, where a
+-- One array per statement: `room_id = any ((select akashi_chat.my_rooms())::uuid[])` is an index condition, whereas a
 -- correlated EXISTS is evaluated for every row.
 create function akashi_chat.my_rooms() returns uuid[]
   language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
@@ -170,7 +196,7 @@ create function akashi_chat.my_invited_rooms() returns uuid[]
 $$;
 comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
 
--- The active account of the verified context; whoever is not signed in, or may not do it, stops here.
+-- The active account of the verified context; fails when the caller is not signed in or lacks the permission.
 create function akashi_chat.require_user(permission text default 'rooms:write') returns uuid
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -194,7 +220,7 @@ grant execute on function akashi_chat.my_rooms(), akashi_chat.my_managed_rooms()
 grant execute on function akashi_chat.require_user(text) to akashi_owner;
 set local role akashi_owner;
 
--- Who sees what of the tables above.
+-- Who may read which rows of the tables above.
 create policy rooms_visible on akashi_chat.rooms for select to akashi_app using (
   not is_deleted and (
     id = any ((select akashi_chat.my_rooms())::uuid[])
@@ -207,11 +233,14 @@ create policy room_invitations_mine on akashi_chat.room_invitations for select t
   using (invited_user_id = (select akashi_auth.current_user_id()) or room_id = any ((select akashi_chat.my_managed_rooms())::uuid[]));
 create policy room_sequences_of_mine on akashi_chat.room_sequences for select to akashi_app
   using (room_id = any ((select akashi_chat.my_rooms())::uuid[]));
+-- Whoever is only invited has a copy and cannot read it yet.
+create policy room_keys_mine on akashi_chat.room_keys for select to akashi_app
+  using (user_id = (select akashi_auth.current_user_id()) and room_id = any ((select akashi_chat.my_rooms())::uuid[]));
 create policy room_events_of_mine on akashi_chat.room_events for select to akashi_app
   using (room_id = any ((select akashi_chat.my_rooms())::uuid[]));
 
--- Takes the room's turn and writes what happens in it. Whoever holds the row is alone in the room until
--- the end of the transaction, so the order of sequences is the order of commits.
+-- Appends an event to the room. The holder of the row lock is the only writer in the room until the transaction ends,
+-- so the order of sequences is the order of commits.
 create function akashi_chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb default '{}') returns bigint
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -224,9 +253,9 @@ begin
 end
 $$;
 
--- Locks a room for a change of its members and returns the caller's membership. A room that the caller may not see
--- does not exist for them. Who administers all rooms acts as an owner of each but the direct ones, without a
--- membership: mine.id is null then.
+-- Locks a room for a change of its members and returns the caller's membership. A room that the caller may not see is
+-- reported as not found. Administrators of all rooms act as owners of every room except direct ones, without a
+-- membership: mine.id is then null.
 create function akashi_chat.lock_room(room uuid, permission text default 'rooms:write', out target akashi_chat.rooms, out mine akashi_chat.room_members)
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -264,11 +293,37 @@ begin
 end
 $$;
 
--- An invitation that was not accepted while its time was is no way back later.
-create function akashi_chat.end_invitations(room uuid, person uuid) returns void
+-- Copies of the key of an encrypted room belong to its members and to whom they invited.
+create function akashi_chat.drop_unused_keys(room uuid default null) returns bigint
   language sql set search_path = pg_catalog, pg_temp as $$
+  with gone as (
+    delete from akashi_chat.room_keys k
+    where (drop_unused_keys.room is null or k.room_id = drop_unused_keys.room)
+      and not exists (select from akashi_chat.room_members m where m.room_id = k.room_id and m.user_id = k.user_id and m.is_active)
+      and not exists (select from akashi_chat.room_invitations i where i.room_id = k.room_id and i.invited_user_id = k.user_id
+                      and i.status = 'pending' and i.expires_at > now())
+    returning 1)
+  select count(*) from gone
+$$;
+
+-- An expired invitation cannot be used to return later.
+create function akashi_chat.end_invitations(room uuid, person uuid) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
   update akashi_chat.room_invitations i set status = 'revoked', responded_at = now()
-  where i.room_id = end_invitations.room and (i.invited_user_id = person or i.invited_by = person) and i.status = 'pending'
+  where i.room_id = end_invitations.room and (i.invited_user_id = person or i.invited_by = person) and i.status = 'pending';
+  perform akashi_chat.drop_unused_keys(room);
+end
+$$;
+
+create function akashi_chat.refuse_banned(room uuid, person uuid) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.banned_at is not null) then
+    raise exception 'this person is banned from the room' using errcode = 'insufficient_privilege',
+      hint = 'an owner or admin of the room can lift the ban';
+  end if;
+end
 $$;
 
 -- The room's row is locked by the caller, so the count cannot change until the end of the transaction.
@@ -278,6 +333,11 @@ begin
   if (select count(*) from akashi_chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
     raise exception 'the room is full: % members', room.max_members using errcode = 'AK003', hint = 'an owner can raise max_members, to at most 1000';
   end if;
+  perform akashi_chat.refuse_banned(room.id, person);
+  if room.is_encrypted and not exists (select from akashi_chat.room_keys k where k.room_id = room.id and k.user_id = person) then
+    raise exception 'this person has no copy of the key of the room' using errcode = 'AK003',
+      hint = 'an owner or admin who is a member invites them';
+  end if;
   insert into akashi_chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
   on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, removed_at = null,
     joined_at = now();
@@ -286,8 +346,10 @@ begin
 end
 $$;
 
-create function akashi_chat.create_room(name text, room_type text default 'public', description text default null, max_members integer default 100)
-  returns akashi_chat.rooms language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+create function akashi_chat.create_room(
+  name text, room_type text default 'public', description text default null, max_members integer default 100,
+  encrypted_as uuid default null, key_copy bytea default null
+) returns akashi_chat.rooms language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_chat.require_user();
   room akashi_chat.rooms;
@@ -295,15 +357,23 @@ begin
   if create_room.room_type not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value', hint = 'a direct room is opened with a person';
   end if;
-  insert into akashi_chat.rooms (name, room_type, description, max_members, created_by)
-  values (btrim(create_room.name), create_room.room_type, nullif(btrim(create_room.description), ''), create_room.max_members, me)
+  if encrypted_as is not null and create_room.room_type <> 'private' then
+    raise exception 'an encrypted room is private' using errcode = 'invalid_parameter_value';
+  end if;
+  insert into akashi_chat.rooms (id, name, room_type, description, max_members, is_encrypted, created_by)
+  values (coalesce(encrypted_as, gen_random_uuid()), btrim(create_room.name), create_room.room_type,
+    nullif(btrim(create_room.description), ''), create_room.max_members, encrypted_as is not null, me)
   returning * into room;
   insert into akashi_chat.room_sequences (room_id) values (room.id);
+  if room.is_encrypted then
+    insert into akashi_chat.room_keys (room_id, user_id, wrapped) values (room.id, me, key_copy);
+  end if;
   perform akashi_chat.add_member(room, me, 'owner');
   return room;
 end
 $$;
-comment on function akashi_chat.create_room(text, text, text, integer) is 'The caller becomes the owner.';
+comment on function akashi_chat.create_room(text, text, text, integer, uuid, bytea) is
+  'The caller becomes the owner. encrypted_as: the id of an encrypted room, for which its key was made; key_copy: the caller''s copy.';
 
 create function akashi_chat.open_direct_room(with_user uuid) returns akashi_chat.rooms
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -418,6 +488,83 @@ $$;
 comment on function akashi_chat.remove_member(uuid, uuid) is
   'Owners remove anybody, admins only members. Whoever was removed comes back only by a new invitation.';
 
+-- Bans somebody from a room, member or not, or lifts the ban. Owners ban anybody, admins only members.
+create function akashi_chat.ban_member(room uuid, person uuid, banned boolean) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  held record;
+  member akashi_chat.room_members;
+begin
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin'), akashi_chat.refuse_direct(held.target);
+  select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person;
+  if not banned then
+    update akashi_chat.room_members m set banned_at = null where m.id = member.id and m.banned_at is not null;
+    if not found then
+      raise exception 'this person is not banned' using errcode = 'no_data_found';
+    end if;
+    return;
+  end if;
+  if person = (held.mine).user_id then
+    raise exception 'members cannot ban themselves' using errcode = 'AK003', hint = 'leave the room instead';
+  end if;
+  if member.id is null then
+    if not exists (select from akashi_auth.active_users u where u.id = person) then
+      raise exception 'user not found' using errcode = 'no_data_found';
+    end if;
+    insert into akashi_chat.room_members (room_id, user_id, is_active, left_at, removed_at, banned_at)
+    values (room, person, false, now(), now(), now());
+    perform akashi_chat.end_invitations(room, person);
+    return;
+  end if;
+  if member.is_active then
+    if member.role <> 'member' then
+      perform akashi_chat.refuse_unless_role(held.mine, 'owner');
+    end if;
+    if member.role = 'owner' and not exists (
+      select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
+      raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
+    end if;
+    perform akashi_chat.end_membership(member);
+  end if;
+  update akashi_chat.room_members m set removed_at = now(), banned_at = now() where m.id = member.id;
+end
+$$;
+comment on function akashi_chat.ban_member(uuid, uuid, boolean) is 'Whoever is banned joins no more, by an invitation either.';
+
+-- Makes somebody the only owner of a room, member or not: for rooms whose owner is gone. Former owners become admins.
+create function akashi_chat.transfer_room(room uuid, person uuid, reason text) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  held record;
+  former uuid;
+begin
+  perform akashi_auth.require_permission('rooms:admin');
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_direct(held.target);
+  if not exists (select from akashi_auth.active_users u where u.id = person) then
+    raise exception 'user not found' using errcode = 'no_data_found';
+  end if;
+  if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
+    update akashi_chat.room_members m set role = 'owner' where m.room_id = room and m.user_id = person and m.role <> 'owner';
+    if found then
+      perform akashi_chat.append_event(room, 'member_changed', null, person, '{"role": "owner"}');
+    end if;
+  else
+    perform akashi_chat.add_member(held.target, person, 'owner');
+  end if;
+  for former in
+    update akashi_chat.room_members m set role = 'admin'
+    where m.room_id = room and m.role = 'owner' and m.is_active and m.user_id <> person returning m.user_id
+  loop
+    perform akashi_chat.append_event(room, 'member_changed', null, former, '{"role": "admin"}');
+  end loop;
+  perform akashi_audit.record_action('room_transferred', 'transfer', 'room', room::text, 'SUCCESS',
+    jsonb_build_object('reason', reason), data_subject => person::text);
+end
+$$;
+comment on function akashi_chat.transfer_room(uuid, uuid, text) is 'For rooms:admin.';
+
 create function akashi_chat.set_member_role(room uuid, person uuid, new_role text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -466,7 +613,7 @@ begin
   if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
   end if;
-  -- What was said in private was said to the members of then.
+  -- Private messages were written for the members of that time.
   if (held.target).room_type = 'private' and changes ->> 'room_type' = 'public' then
     raise exception 'a private room does not become public' using errcode = 'AK003', hint = 'create a public room';
   end if;
@@ -482,7 +629,7 @@ begin
     security_classification = coalesce(changes ->> 'security_classification', r.security_classification),
     compliance_tags = coalesce(changes -> 'compliance_tags', r.compliance_tags)
   where r.id = room returning * into changed;
-  -- Members invite to a public room, only its owners and admins to a private one.
+  -- Members may invite to a public room, only owners and admins to a private one.
   if (held.target).room_type = 'public' and changed.room_type = 'private' then
     update akashi_chat.room_invitations i set status = 'revoked', responded_at = now()
     where i.room_id = room and i.status = 'pending' and not exists (
@@ -503,18 +650,39 @@ declare
 begin
   select * into held from akashi_chat.lock_room(room);
   perform akashi_chat.refuse_unless_role(held.mine, 'owner'), akashi_chat.refuse_direct(held.target);
+  -- Its messages cannot be read again.
+  if (held.target).is_encrypted then
+    if akashi_chat.is_held() or exists (
+      select from akashi_auth.held_users h where h.id in (select m.user_id from akashi_chat.room_members m where m.room_id = room)) then
+      raise exception 'the room is under legal hold' using errcode = 'AK003', hint = 'archive it, and delete it when the hold is lifted';
+    end if;
+    delete from akashi_chat.room_keys k where k.room_id = room;
+    perform akashi_audit.record_action('room_key_erased', 'erase', 'room', room::text, 'SUCCESS', '{}', 'restricted');
+  end if;
   perform akashi_chat.append_event(room, 'room_deleted', null, (held.mine).user_id);
   update akashi_chat.rooms r set is_deleted = true, is_active = false where r.id = room;
 end
 $$;
+comment on function akashi_chat.delete_room(uuid) is 'The key of an encrypted room is destroyed after it.';
 
-create function akashi_chat.invite(room uuid, person uuid, valid_for interval default '7 days') returns akashi_chat.room_invitations
+create function akashi_chat.rooms_to_forget() returns setof uuid
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select r.id from akashi_chat.rooms r where r.is_encrypted and r.is_deleted and r.key_destroyed_at is null
+$$;
+comment on function akashi_chat.rooms_to_forget() is 'Deleted encrypted rooms whose key is to be destroyed in the keyring.';
+
+create function akashi_chat.room_key_destroyed(room uuid) returns void
+  language sql security definer set search_path = pg_catalog, pg_temp as $$
+  update akashi_chat.rooms r set key_destroyed_at = now() where r.id = room and r.is_encrypted and r.is_deleted and r.key_destroyed_at is null
+$$;
+
+create function akashi_chat.invite(room uuid, person uuid, valid_for interval default '7 days', key_copy bytea default null) returns akashi_chat.room_invitations
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
   invitation akashi_chat.room_invitations;
   renewed boolean;
-  -- Invitations of one person by another to one room within 7 days, and of anybody within an hour.
+  -- Limits of invitations: one person to one room within 7 days, and all of a sender within an hour.
   most_of_one constant integer := 5;
   most_an_hour constant integer := 100;
 begin
@@ -534,6 +702,7 @@ begin
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
     raise exception 'this person is a member already' using errcode = 'AK003';
   end if;
+  perform akashi_chat.refuse_banned(room, person);
   renewed := exists (select from akashi_chat.room_invitations i
                      where i.room_id = invite.room and i.invited_user_id = person and i.status = 'pending');
   if not renewed and (select count(*) from akashi_chat.room_invitations i where i.room_id = invite.room
@@ -542,12 +711,20 @@ begin
          where i.invited_by = (held.mine).user_id and i.created_at > now() - interval '1 hour') >= most_an_hour then
     raise exception 'too many invitations' using errcode = 'AK004', hint = 'invite again later';
   end if;
+  if (held.target).is_encrypted then
+    if (held.mine).id is null or key_copy is null then
+      raise exception 'only a member can pass the key of an encrypted room on' using errcode = 'insufficient_privilege',
+        hint = 'ask an owner or admin who is a member';
+    end if;
+    insert into akashi_chat.room_keys as k (room_id, user_id, wrapped) values (room, person, key_copy)
+    on conflict on constraint room_keys_pkey do update set wrapped = excluded.wrapped;
+  end if;
   insert into akashi_chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
   values (room, person, (held.mine).user_id, now() + valid_for)
   on conflict (room_id, invited_user_id) where status = 'pending'
   do update set expires_at = excluded.expires_at, invited_by = excluded.invited_by
   returning * into invitation;
-  -- Renewing tells nobody again.
+  -- A renewal does not notify again.
   if not renewed then
     perform akashi_chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
   end if;
@@ -566,7 +743,7 @@ begin
   if not found then
     raise exception 'invitation not found' using errcode = 'no_data_found';
   end if;
-  -- The room first, then the invitation: the order in which akashi_chat.invite takes them.
+  -- Locks the room before the invitation, in the same order as akashi_chat.invite.
   perform from akashi_chat.room_sequences s where s.room_id = answered.room_id for update;
   update akashi_chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
   where i.id = invitation and i.status = 'pending' and i.expires_at > now() returning * into answered;
@@ -582,6 +759,8 @@ begin
     if not exists (select from akashi_chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
       perform akashi_chat.add_member(room, me, 'member');
     end if;
+  else
+    perform akashi_chat.drop_unused_keys(answered.room_id);
   end if;
   return answered;
 end
@@ -602,10 +781,11 @@ begin
     perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   end if;
   update akashi_chat.room_invitations i set status = 'revoked', responded_at = now() where i.id = invitation and i.status = 'pending';
+  perform akashi_chat.drop_unused_keys(wanted.room_id);
 end
 $$;
 
--- Public rooms with what a directory shows; who is inside stays with the members.
+-- Public rooms as a directory shows them; only members see the members.
 create function akashi_chat.public_rooms(matching text default '', after_name text default null, after_id uuid default null, page_size integer default 50)
   returns table (id uuid, name varchar, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamptz)
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
@@ -632,8 +812,9 @@ comment on function akashi_chat.public_rooms(text, text, uuid, integer) is
   'Public rooms by name, of which name and description contain every word of matching; after_name and after_id begin the next page.';
 
 grant execute on function
-  akashi_chat.create_room(text, text, text, integer), akashi_chat.open_direct_room(uuid), akashi_chat.join_room(uuid), akashi_chat.leave_room(uuid),
-  akashi_chat.remove_member(uuid, uuid), akashi_chat.set_member_role(uuid, uuid, text), akashi_chat.set_notification_level(uuid, text),
-  akashi_chat.update_room(uuid, jsonb), akashi_chat.delete_room(uuid), akashi_chat.invite(uuid, uuid, interval), akashi_chat.answer_invitation(uuid, boolean),
+  akashi_chat.create_room(text, text, text, integer, uuid, bytea), akashi_chat.open_direct_room(uuid), akashi_chat.join_room(uuid), akashi_chat.leave_room(uuid),
+  akashi_chat.remove_member(uuid, uuid), akashi_chat.ban_member(uuid, uuid, boolean), akashi_chat.transfer_room(uuid, uuid, text), akashi_chat.set_member_role(uuid, uuid, text), akashi_chat.set_notification_level(uuid, text),
+  akashi_chat.update_room(uuid, jsonb), akashi_chat.delete_room(uuid), akashi_chat.invite(uuid, uuid, interval, bytea), akashi_chat.answer_invitation(uuid, boolean),
   akashi_chat.revoke_invitation(uuid), akashi_chat.public_rooms(text, text, uuid, integer)
   to akashi_app;
+grant execute on function akashi_chat.rooms_to_forget(), akashi_chat.room_key_destroyed(uuid) to akashi_worker;

@@ -10,7 +10,7 @@ drop function akashi_chat.hand_over(akashi_chat.room_members), akashi_chat.erase
   akashi_chat.is_held(), akashi_chat.read_as_security_admin(uuid, text, timestamptz, integer),
   akashi_chat.read_edits_as_security_admin(uuid, text), akashi_chat.record_review(uuid, text), akashi_chat.file_removed(uuid),
   akashi_chat.finish_upload(uuid, jsonb), akashi_chat.receive_upload(uuid, bigint, text), akashi_chat.begin_upload(uuid, text, bigint, text),
-  akashi_chat.refuse_unsent(uuid, bigint),
+  akashi_chat.refuse_unsent(uuid, bigint), akashi_chat.give_up_upload(uuid), akashi_chat.refuse_file(akashi_chat.rooms),
   akashi_chat.mark_read(uuid), akashi_chat.remove_reaction(uuid, text), akashi_chat.add_reaction(uuid, text), akashi_chat.classify_file(uuid, text),
   akashi_chat.classify_message(uuid, text), akashi_chat.refuse_classification(akashi_chat.room_members, uuid, text, text),
   akashi_chat.delete_message(uuid),

@@ -1,5 +1,5 @@
--- Chat: messages and what hangs on them. A message's id is a UUID version 7 whose time is its created_at, so an
--- id alone names its partition.
+-- Chat: messages, reactions, files and notifications. A message's id is a UUID version 7 with the time of its
+-- created_at, so the id alone determines its partition.
 set local role akashi_owner;
 
 create table akashi_chat.file_uploads (
@@ -42,6 +42,7 @@ create index file_uploads_waiting_idx on akashi_chat.file_uploads (received_at) 
 create index file_uploads_deleted_idx on akashi_chat.file_uploads (updated_at) where is_deleted and removed_at is null;
 create index file_uploads_mime_idx on akashi_chat.file_uploads (mime_type);
 create index file_uploads_created_idx on akashi_chat.file_uploads (created_at);
+create index file_uploads_room_idx on akashi_chat.file_uploads (room_id, created_at desc, id desc) where message_id is not null;
 create trigger update_updated_at before update on akashi_chat.file_uploads for each row execute function akashi_auth.update_updated_at();
 alter table akashi_chat.file_uploads enable row level security, force row level security;
 create policy file_uploads_owner on akashi_chat.file_uploads to akashi_owner using (true) with check (true);
@@ -55,7 +56,7 @@ select akashi_audit.protect('akashi_chat.file_uploads', 'internal', 'user_id', '
 
 create table akashi_chat.messages (
   id                      uuid not null,
-  room_id                 uuid not null references akashi_chat.rooms (id) on delete cascade,
+  room_id                 uuid not null,
   user_id                 uuid references akashi_auth.users (id) on delete set null,
   sequence                bigint not null,
   content                 text not null,
@@ -74,11 +75,20 @@ create table akashi_chat.messages (
   created_by              varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by        varchar(255),
   primary key (id, created_at),
-  constraint messages_content_check check (is_deleted or length(content) <= 4000 and (length(content) >= 1 or message_type in ('image', 'file')))
+  constraint messages_room_fkey foreign key (room_id, content_encrypted) references akashi_chat.rooms (id, is_encrypted) on delete cascade,
+  constraint messages_content_check check (
+    is_deleted or content_encrypted or length(content) <= 4000 and (length(content) >= 1 or message_type in ('image', 'file'))),
+  -- Ciphertext bound to its row, of at most 16,000 bytes of text.
+  constraint messages_sealed_check check (
+    not content_encrypted or is_deleted and content = ''
+    or client_id is not null and length(content) between 84 and 21500
+       and content ~ ('^room1\.' || client_id::text || '\.[A-Za-z0-9+/]+={0,2}$'))
 ) partition by range (created_at);
 comment on table akashi_chat.messages is 'What was said in rooms; a deleted message stays in its place without its words.';
 comment on column akashi_chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
-comment on column akashi_chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
+comment on column akashi_chat.messages.content is
+  'Empty once deleted; 1 to 4,000 characters otherwise, none with a file. In an encrypted room their ciphertext, in base64.';
+comment on column akashi_chat.messages.content_encrypted is 'As its room is.';
 create index messages_room_created_idx on akashi_chat.messages (room_id, created_at desc);
 create index messages_user_idx on akashi_chat.messages (user_id, created_at desc);
 create index messages_reply_idx on akashi_chat.messages (reply_to_id) where reply_to_id is not null;
@@ -95,8 +105,8 @@ insert into akashi_lifecycle.policies (schema_name, table_name, interval, premak
 values ('akashi_chat', 'messages', 'month', 3, '24 months', 'keep', '2555 days', false);
 select akashi_lifecycle.apply_partitions();
 
--- The time inside a UUID version 7, which is the message's created_at to the millisecond. Plain SQL that the
--- planner writes into the statement that calls it, which it does only for a function without settings of its own.
+-- The time in a UUID version 7, which is the message's created_at in milliseconds. Plain SQL without settings, so that
+-- the planner can inline it.
 create function akashi_chat.message_time(id uuid) returns timestamptz
   language sql immutable strict parallel safe
   return pg_catalog.to_timestamp(
@@ -105,11 +115,14 @@ create function akashi_chat.message_time(id uuid) returns timestamptz
 create table akashi_chat.message_edits (
   id               uuid primary key default gen_random_uuid(),
   message_id       uuid not null,
-  room_id          uuid not null references akashi_chat.rooms (id) on delete cascade,
+  room_id          uuid not null,
   edited_by        uuid references akashi_auth.users (id) on delete set null,
   kind             varchar(10) not null check (kind in ('edit', 'delete')),
   previous_content text not null,
-  created_at       timestamptz not null default now()
+  content_encrypted boolean not null default false,
+  created_at       timestamptz not null default now(),
+  foreign key (room_id, content_encrypted) references akashi_chat.rooms (id, is_encrypted) on delete cascade,
+  check (not content_encrypted or length(previous_content) >= 84 and previous_content ~ '^room1\.[0-9a-f-]{36}\.[A-Za-z0-9+/]+={0,2}$')
 );
 comment on column akashi_chat.message_edits.kind is 'edit: members see it; delete: the message was deleted since, or by this.';
 comment on table akashi_chat.message_edits is
@@ -184,14 +197,14 @@ create policy notifications_read on akashi_chat.notifications for update to akas
 create policy notifications_worker on akashi_chat.notifications for select to akashi_worker using (true);
 create policy notifications_deliver on akashi_chat.notifications for update to akashi_worker using (true) with check (true);
 grant select on akashi_chat.notifications to akashi_app, akashi_worker;
--- A notification is delivered once a client of its reader has it: listing it says so.
+-- A notification counts as delivered when a client of the reader lists it.
 grant update (read_at, delivery_status, delivered_at) on akashi_chat.notifications to akashi_app;
 grant update (delivery_status, delivered_at) on akashi_chat.notifications to akashi_worker;
 select akashi_audit.exempt('akashi_chat.notifications', 'derived from messages and invitations, which are in the trail; kept for 90 days');
 
 create table akashi_chat.user_preferences (
   user_id            uuid primary key references akashi_auth.users (id) on delete cascade,
-  -- Null: not chosen, so that each device uses its own.
+  -- Null: not set, so each device uses its own.
   locale             varchar(10) check (locale in ('ja', 'en')),
   time_zone          varchar(64) not null default (akashi_lifecycle.setting('organisation.time_zone') #>> '{}'),
   theme              varchar(10) not null default 'auto' check (theme in ('auto', 'light', 'dark')),
@@ -244,7 +257,7 @@ create function akashi_chat.notify_person(person uuid, kind text, room uuid, mes
     from akashi_chat.user_preferences p where p.user_id = person), true)
 $$;
 
--- What runs for every message is written in plpgsql, whose plans are kept.
+-- In plpgsql, whose plans are cached, because it runs for every message.
 create function akashi_chat.notify_members(message akashi_chat.messages, replied_to uuid) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -273,8 +286,17 @@ begin
 end
 $$;
 
--- The one way a message comes into being. Holding the room's turn, it takes a time later than that of
--- every message before it, so that order by created_at is the room's order.
+create function akashi_chat.refuse_file(room akashi_chat.rooms) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if room.is_encrypted then
+    raise exception 'an encrypted room takes no files' using errcode = 'AK003', hint = 'send it in another room';
+  end if;
+end
+$$;
+
+-- The only function that creates messages. Under the room's lock, each message gets a later time than all before it,
+-- so that created_at is the order of the room.
 create function akashi_chat.post_message(
   room uuid, content text, message_type text default 'text', file_upload uuid default null,
   reply_to uuid default null, mentions uuid[] default '{}', client uuid default null
@@ -307,6 +329,7 @@ begin
   if message_type not in ('text', 'image', 'file') then
     raise exception 'a message is text, image or file' using errcode = 'invalid_parameter_value';
   end if;
+  perform akashi_chat.refuse_file(target) where file_upload is not null;
   if (message_type = 'text') = (file_upload is not null) then
     raise exception 'a file belongs to a message of type image or file, and every such message has one'
       using errcode = 'invalid_parameter_value';
@@ -320,11 +343,11 @@ begin
   end if;
   at := greatest(date_trunc('milliseconds', clock_timestamp()), previous + interval '1 millisecond');
   insert into akashi_chat.messages (id, room_id, user_id, sequence, content, message_type, file_upload_id, reply_to_id,
-    mentioned_user_ids, client_id, security_classification, created_at, updated_at)
+    mentioned_user_ids, client_id, security_classification, content_encrypted, created_at, updated_at)
   values (akashi_chat.message_id(at), room, me, akashi_chat.take_turn(room, at), post_message.content, post_message.message_type,
     file_upload, reply_to, array(select m.user_id from akashi_chat.room_members m
       where m.room_id = room and m.is_active and m.user_id = any (mentions) order by 1),
-    client, target.security_classification, at, at)
+    client, target.security_classification, target.is_encrypted, at, at)
   returning * into message;
   if file_upload is not null then
     update akashi_chat.file_uploads f set message_id = message.id
@@ -344,7 +367,7 @@ $$;
 comment on function akashi_chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid) is
   'Sent again with the same client id it answers the message that is there, and writes nothing.';
 
--- A message that the caller may see, with its room locked; otherwise there is no such message.
+-- A message that the caller may see, with its room locked; otherwise not found.
 create function akashi_chat.lock_message(message uuid, out target akashi_chat.messages, out mine akashi_chat.room_members)
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -378,8 +401,8 @@ begin
   if (held.target).content = new_content then
     return held.target;
   end if;
-  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
-  values (message, (held.target).room_id, (held.mine).user_id, 'edit', (held.target).content);
+  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content, content_encrypted)
+  values (message, (held.target).room_id, (held.mine).user_id, 'edit', (held.target).content, (held.target).content_encrypted);
   update akashi_chat.messages m set content = new_content, is_edited = true, mentioned_user_ids = array(
     select p.user_id from akashi_chat.room_members p where p.room_id = m.room_id and p.is_active and p.user_id = any (mentions) order by 1)
   where m.id = message and m.created_at = akashi_chat.message_time(message) returning * into edited;
@@ -397,8 +420,8 @@ begin
   if (held.target).user_id is distinct from (held.mine).user_id then
     perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   end if;
-  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
-  values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content);
+  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content, content_encrypted)
+  values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content, (held.target).content_encrypted);
   update akashi_chat.message_edits e set kind = 'delete' where e.message_id = message and e.kind = 'edit';
   update akashi_chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
   where m.id = message and m.created_at = akashi_chat.message_time(message);
@@ -410,7 +433,7 @@ end
 $$;
 comment on function akashi_chat.delete_message(uuid) is 'By its author, or by an owner or admin of the room.';
 
--- Who wrote it may raise its classification; an owner or admin of the room sets any.
+-- Authors may raise the classification; owners and admins of the room may set any.
 create function akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -449,7 +472,7 @@ declare
 begin
   select * into target from akashi_chat.file_uploads f where f.id = file and not f.is_deleted for update;
   select * into mine from akashi_chat.room_members m where m.room_id = target.room_id and m.user_id = me and m.is_active;
-  -- A file that no message shows is its uploader's alone.
+  -- Only the uploader sees a file that is in no message.
   if mine.id is null or not target.room_id = any (akashi_chat.my_rooms())
      or (target.user_id <> me and (target.message_id is null or target.upload_status <> 'completed')) then
     raise exception 'file not found' using errcode = 'no_data_found';
@@ -466,7 +489,7 @@ declare
   held record;
 begin
   select * into held from akashi_chat.lock_message(message);
-  -- Distinct reactions on one message; enough for every use, and few enough to show.
+  -- Limit of distinct reactions to one message.
   if (select count(distinct r.emoji) from akashi_chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
     raise exception 'a message takes 20 different reactions' using errcode = 'AK003';
   end if;
@@ -510,8 +533,8 @@ end
 $$;
 comment on function akashi_chat.mark_read(uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
 
--- Files: announced by the application, finished by the worker that scanned them.
--- What somebody uploaded and did not send yet: at most so much, counted alone under a lock of theirs.
+-- Files: announced by the application, completed by the worker that scanned them. Limits what a person has uploaded
+-- but not sent yet, one upload of that person at a time.
 create function akashi_chat.refuse_unsent(person uuid, more bigint) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -519,9 +542,12 @@ declare
   most_files constant integer := 100;
   unsent record;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('akashi_chat.unsent ' || person, 0));
+  -- Not an advisory lock, which any login could hold.
+  perform from akashi_chat.room_members m where m.user_id = person order by m.id limit 1 for no key update;
   select count(*) as files, coalesce(sum(f.file_size), 0) as bytes into unsent from akashi_chat.file_uploads f
-  where f.user_id = person and f.message_id is null and not f.is_deleted and f.upload_status <> 'failed';
+  where f.user_id = person and f.message_id is null and not f.is_deleted and f.upload_status <> 'failed'
+    -- A server that stopped meanwhile leaves uploads that never end.
+    and (f.received_at is not null or f.created_at > now() - interval '15 minutes');
   if unsent.files > most_files or unsent.bytes + more > most_bytes then
     raise exception 'too many files were uploaded and not sent' using errcode = 'AK004',
       hint = 'send them; those that are not sent are removed after a while';
@@ -539,7 +565,7 @@ begin
   if (held.mine).id is null then
     raise exception 'only members send files' using errcode = 'insufficient_privilege', hint = 'join the room first';
   end if;
-  perform akashi_chat.refuse_if_inactive(held.target);
+  perform akashi_chat.refuse_if_inactive(held.target), akashi_chat.refuse_file(held.target);
   perform akashi_chat.refuse_unsent((held.mine).user_id, begin_upload.file_size);
   upload.id := gen_random_uuid();
   insert into akashi_chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
@@ -550,18 +576,28 @@ begin
 end
 $$;
 
+create function akashi_chat.give_up_upload(upload uuid) returns void
+  language sql security definer set search_path = pg_catalog, pg_temp as $$
+  update akashi_chat.file_uploads f set upload_status = 'failed', failure_reason = 'incomplete'
+  where f.id = upload and f.user_id = akashi_auth.current_user_id() and f.upload_status = 'processing' and f.received_at is null
+$$;
+comment on function akashi_chat.give_up_upload(uuid) is 'Its bytes did not arrive or are not kept: they no longer count for its sender.';
+
 create function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) returns akashi_chat.file_uploads
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   received akashi_chat.file_uploads;
 begin
-  perform akashi_chat.refuse_unsent(akashi_chat.require_user(), receive_upload.file_size);
+  -- What it was expected to have is counted already.
+  perform akashi_chat.refuse_unsent(f.user_id, receive_upload.file_size - f.file_size)
+  from akashi_chat.file_uploads f where f.id = upload and f.user_id = akashi_chat.require_user();
   update akashi_chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
   where f.id = upload and f.user_id = akashi_chat.require_user() and f.upload_status = 'processing' and f.received_at is null
   returning * into received;
   if not found then
     raise exception 'upload not found, or already finished' using errcode = 'no_data_found';
   end if;
+  perform pg_notify('akashi_uploads', '');
   return received;
 end
 $$;
@@ -603,12 +639,12 @@ create function akashi_chat.file_removed(upload uuid) returns void
   update akashi_chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
 $$;
 
--- A security administrator reads a room's messages with a reason, and the reading is in the trail.
--- Letters and digits count: a reason of blanks or punctuation states nothing.
+-- A security administrator reads a room's messages with a reason, which is recorded in the trail. Only letters and
+-- digits count towards its length.
 create function akashi_chat.record_review(room uuid, reason text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  -- A process without a user has the right by its role.
+  -- A process without a user is authorised by its role.
   if akashi_auth.current_user_id() is not null or akashi_auth.current_session_id() is not null then
     perform akashi_auth.require_permission('messages:admin');
   end if;
@@ -644,14 +680,14 @@ $$;
 comment on function akashi_chat.read_edits_as_security_admin(uuid, text) is
   'Earlier texts of a message, also of a deleted one: the reading is in the trail.';
 
--- Messages are under legal hold: neither they nor their files are removed.
+-- Under legal hold neither messages nor their files are removed.
 create function akashi_chat.is_held() returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from akashi_lifecycle.retention r where r.schema_name = 'akashi_chat' and r.table_name = 'messages' and r.legal_hold)
 $$;
 
--- What goes by itself, in pieces that a job repeats until nothing is left.
+-- Removes expired data in batches; a job repeats it until nothing is left.
 create function akashi_chat.purge_expired(batch integer default 1000) returns table (what text, removed bigint)
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -693,6 +729,9 @@ begin
                    and not u.is_deleted and u.created_at < failed_before limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
+  what := 'copies of keys of rooms';
+  removed := akashi_chat.drop_unused_keys();
+  return next;
   what := 'room events';
   with gone as (
     delete from akashi_chat.room_events e using (
@@ -709,15 +748,15 @@ begin
 end
 $$;
 
--- Erasing a person: what they wrote, in every room, and everything that only they would have seen. It is seen
--- where they talked: their messages leave the pages of those who look at them, and no room is left without an owner.
+-- Erases a person's messages in every room, and everything that only they could see. Clients with the room open remove
+-- the messages, and every room keeps an owner.
 create function akashi_chat.erase_person(person uuid, batch integer default 1000) returns bigint
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   erased bigint;
   member akashi_chat.room_members;
 begin
-  -- Every room that this changes, in one order, before any row of it.
+  -- Locks every affected room, in one order, before any of its rows.
   perform from akashi_chat.room_sequences s where s.room_id in (
     select m.room_id from akashi_chat.messages m where m.user_id = person
     union select r.room_id from akashi_chat.message_reactions r where r.user_id = person
@@ -768,7 +807,7 @@ end
 $$;
 comment on function akashi_chat.erase_person(uuid, integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
 
--- The room of an owner who is no more goes to an admin, or to whoever has been in it longest.
+-- Passes the room of an erased owner to an admin, otherwise to the longest-standing member.
 create function akashi_chat.hand_over(owner akashi_chat.room_members) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -788,7 +827,7 @@ begin
 end
 $$;
 
--- Also for one who came back by rows that were brought back into a database that knows of the erasure.
+-- Also for persons restored by rows of a time before their erasure.
 create function akashi_chat.erase_with_person() returns trigger
   language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
@@ -801,16 +840,17 @@ $$;
 create trigger erase_chat after insert or update of columns on akashi_keys.erasures for each row
   when (new.completed_at is null) execute function akashi_chat.erase_with_person();
 
--- A message stays in its place without its words, so none of the generic ways fits it.
+-- A message keeps its place without its text, which none of the generic ways does.
 insert into akashi_keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure, until) values
   ('akashi_chat', 'messages',          'content',          'user_id',   'plain', 'replaced', null),
   ('akashi_chat', 'message_edits',     'previous_content', 'edited_by', 'plain', 'replaced', null),
   ('akashi_chat', 'message_reactions', 'emoji',            'user_id',   'plain', 'replaced', null),
+  ('akashi_chat', 'room_keys',         'wrapped',          'user_id',   'encrypted', 'deleted', null),
   ('akashi_chat', 'file_uploads',      'original_name',    'user_id',   'plain', 'replaced', null);
 
 grant execute on function
   akashi_chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid), akashi_chat.edit_message(uuid, text, uuid[]), akashi_chat.delete_message(uuid),
-  akashi_chat.add_reaction(uuid, text), akashi_chat.remove_reaction(uuid, text), akashi_chat.mark_read(uuid), akashi_chat.begin_upload(uuid, text, bigint, text),
+  akashi_chat.add_reaction(uuid, text), akashi_chat.remove_reaction(uuid, text), akashi_chat.mark_read(uuid), akashi_chat.begin_upload(uuid, text, bigint, text), akashi_chat.give_up_upload(uuid),
   akashi_chat.receive_upload(uuid, bigint, text), akashi_chat.message_time(uuid), akashi_chat.classify_message(uuid, text),
   akashi_chat.classify_file(uuid, text)
   to akashi_app;

@@ -1,4 +1,4 @@
--- Presence comes from sessions: akashi_auth.presence says how present a person is, here is who may know it.
+-- Presence is derived from sessions (akashi_auth.presence). These functions decide who may see it.
 set local role akashi_owner;
 
 create function akashi_chat.status_of(person uuid) returns text
@@ -8,7 +8,7 @@ create function akashi_chat.status_of(person uuid) returns text
     else coalesce((select s.status from akashi_auth.presence s where s.user_id = person), 'offline') end
 $$;
 
--- Of those that share a room with the caller; whoever hides theirs is offline to everybody.
+-- Presence of people who share a room with the caller. Those who hide it are offline to everyone.
 create function akashi_chat.presence(people uuid[]) returns table (user_id uuid, status text)
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select m.user_id, akashi_chat.status_of(m.user_id)
@@ -16,14 +16,14 @@ create function akashi_chat.presence(people uuid[]) returns table (user_id uuid,
         where x.room_id = any ((select akashi_chat.my_rooms())::uuid[]) and x.is_active and x.user_id = any (people)) m
 $$;
 
--- For a node that spreads a change: the status, and the rooms whose members may know it.
+-- For publishing a change: the status, and the rooms whose members may see it.
 create function akashi_chat.presence_to_spread(person uuid) returns table (status text, room_ids uuid[])
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select akashi_chat.status_of(person), coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m where m.user_id = person and m.is_active
 $$;
 
--- The same for many people at once: presence is spread in rounds.
+-- The same for many people, because presence is published in rounds.
 create function akashi_chat.presence_to_spread(people uuid[]) returns table (user_id uuid, status text, room_ids uuid[])
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select p.person, akashi_chat.status_of(p.person), array(

@@ -1,13 +1,14 @@
--- Chat search: substrings of one character and more, in Japanese and English, by the n-grams of 000007_identity.
+-- Chat search: substrings from one character on, in Japanese and English, by the n-grams of 000007_identity.
 set local role akashi_owner;
 
 create index messages_grams_idx on akashi_chat.messages using gin (akashi_auth.ngrams(akashi_auth.fold_text(content)))
-  where not is_deleted and message_type <> 'system';
+  where not is_deleted and message_type <> 'system' and not content_encrypted;
 
--- The newest messages of all rooms; ids order the same, and this one also stops at the newest partition.
+-- The newest messages of all rooms. ids have the same order, but this index lets the scan stop at the newest
+-- partition.
 create index messages_created_idx on akashi_chat.messages (created_at desc);
 
--- Case is folded by LC_CTYPE, and C knows no letters beyond ASCII: a search there would miss words without a sign.
+-- Case is folded by LC_CTYPE. The locale C knows only ASCII letters, so a search would silently miss words.
 create function akashi_chat.searchable(words text) returns text
   language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -21,11 +22,10 @@ $$;
 comment on function akashi_chat.searchable(text) is 'The query, where it can be searched for.';
 grant execute on function akashi_chat.searchable(text) to akashi_app;
 
--- Newest first, a page at a time. Row security keeps the planner from an index behind a condition that is
--- not leakproof, so this looks as its owner and asks for the caller's rooms itself. A word that is common is
--- found among the newest messages; one that is rare, by the index, month by month.
--- Pages follow the ids, which carry the time: rooms may have messages of the same millisecond, and of those a page
--- that ended between them left the rest out.
+-- Newest first, by page. Row security keeps the planner from using an index for conditions that are not leakproof, so
+-- this runs as its owner and filters by the caller's rooms itself. Common words are found among the newest messages,
+-- rare ones by the index, month by month. Pages follow the ids, which contain the time: rooms may have messages of the
+-- same millisecond, and a page by time would skip some of them.
 create function akashi_chat.search_messages(
   query text, room uuid default null, sender uuid default null, from_time timestamptz default '-infinity',
   to_time timestamptz default 'infinity', has_file boolean default null, before_message uuid default null, page_size integer default 20,
@@ -49,6 +49,9 @@ begin
   end if;
   if room is not null then
     rooms := array(select r from unnest(rooms) as r where r = room);
+    if exists (select from akashi_chat.rooms r where r.id = any (rooms) and r.is_encrypted) then
+      raise exception 'an encrypted room cannot be searched' using errcode = 'AK003', hint = 'its messages are stored as ciphertext only';
+    end if;
   end if;
   if cardinality(rooms) = 0 then
     return;
@@ -56,13 +59,13 @@ begin
   select least(to_time, max(s.last_message_at) + interval '1 millisecond', akashi_chat.message_time(before_message) + interval '1 millisecond')
   into upper_time from akashi_chat.room_sequences s where s.room_id = any (rooms);
   for got, looked in
-    select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
+    select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system' and not r.content_encrypted
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
              and akashi_auth.contains_terms(r.content, terms) then r.id end, r.id
     from (select * from akashi_chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
     union all
-    select case when not r.is_deleted and r.message_type <> 'system'
+    select case when not r.is_deleted and r.message_type <> 'system' and not r.content_encrypted
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
              and akashi_auth.contains_terms(r.content, terms) then r.id end, r.id
     from (select * from akashi_chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
@@ -74,7 +77,7 @@ begin
       if wanted = 0 then return; end if;
     end if;
   end loop;
-  -- Null when there was none to look at, and then there is none further down.
+  -- Null when no message was left to examine.
   below := looked;
   upper_time := least(upper_time, akashi_chat.message_time(below) + interval '1 millisecond');
   for part in
@@ -86,7 +89,7 @@ begin
     for got in
       select m.id from akashi_chat.messages m
       where m.created_at >= part.lower and m.created_at < part.upper and m.id < below and m.room_id = any (rooms)
-        and not m.is_deleted and m.message_type <> 'system'
+        and not m.is_deleted and m.message_type <> 'system' and not m.content_encrypted
         and akashi_auth.ngrams(akashi_auth.fold_text(m.content)) @> grams and akashi_auth.contains_terms(m.content, terms)
         and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))
       order by m.created_at desc, m.id desc limit wanted

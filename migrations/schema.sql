@@ -180,6 +180,9 @@ alter table akashi_audit.audit_logs enable always trigger refuse_change;
 alter table akashi_audit.audit_logs enable row level security;
 alter table akashi_audit.audit_logs force row level security;
 create policy audit_logs_auditor on akashi_audit.audit_logs for select to akashi_reader using (true);
+create policy audit_logs_history on akashi_audit.audit_logs for select to akashi_app using (((schema_name, table_name) IN ( SELECT t.schema_name,
+    t.table_name
+   FROM akashi_audit.history_tables() t(schema_name, table_name))));
 create policy audit_logs_own_transaction on akashi_audit.audit_logs for select to akashi_owner using ((xid = ( SELECT pg_current_xact_id_if_assigned() AS pg_current_xact_id_if_assigned)));
 create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_policy using (true);
 create policy audit_logs_record on akashi_audit.audit_logs for insert to akashi_owner with check (true);
@@ -230,6 +233,121 @@ create policy catalog_records_owner on akashi_audit.catalog_records for all to a
 create policy catalog_records_read on akashi_audit.catalog_records for select to akashi_security_admin, akashi_worker using (true);
 grant select on akashi_audit.catalog_records to akashi_security_admin;
 grant select on akashi_audit.catalog_records to akashi_worker;
+
+create table akashi_audit.crosscheck_discrepancies (
+  id uuid default akashi_audit.uuid_v7() not null,
+  found_at timestamp with time zone default clock_timestamp() not null,
+  kind text not null,
+  place text not null,
+  xid bigint,
+  commit_lsn pg_lsn,
+  committed_at timestamp with time zone,
+  schema_name text,
+  table_name text,
+  operation text,
+  record_id text,
+  login text,
+  detail text not null,
+  settled_at timestamp with time zone,
+  settled_by text,
+  explanation text,
+  constraint crosscheck_discrepancies_check CHECK ((((settled_at IS NULL) = (explanation IS NULL)) AND ((settled_at IS NULL) = (settled_by IS NULL)))),
+  constraint crosscheck_discrepancies_kind_check CHECK ((kind = ANY (ARRAY['unrecorded'::text, 'unmatched'::text, 'different'::text, 'trail_changed'::text, 'state'::text, 'unwatched'::text]))),
+  constraint crosscheck_discrepancies_pkey PRIMARY KEY (id),
+  constraint crosscheck_discrepancies_place_key UNIQUE (place)
+);
+alter table akashi_audit.crosscheck_discrepancies owner to akashi_owner;
+comment on table akashi_audit.crosscheck_discrepancies is 'Where the trail and the tables or the write-ahead log disagree.';
+comment on column akashi_audit.crosscheck_discrepancies.kind is 'unrecorded: a change without an audit row; unmatched: an audit row without a change; different: their values differ; trail_changed: the trail itself was changed; state: the content of a table differs from the trail; unwatched: changes of a table could not be read.';
+comment on column akashi_audit.crosscheck_discrepancies.place is 'Identifies a discrepancy, so that it is stored once: the position in the log and a number, or the table and what differs in it.';
+comment on column akashi_audit.crosscheck_discrepancies.xid is 'The id of the transaction: 32 bits, as in the write-ahead log.';
+comment on column akashi_audit.crosscheck_discrepancies.login is 'The login that ran the transaction, if the trail names it; the write-ahead log does not.';
+CREATE INDEX crosscheck_discrepancies_open_idx ON akashi_audit.crosscheck_discrepancies USING btree (found_at) WHERE (settled_at IS NULL);
+CREATE TRIGGER keep_crosscheck BEFORE UPDATE ON akashi_audit.crosscheck_discrepancies FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_crosscheck();
+alter table akashi_audit.crosscheck_discrepancies enable always trigger keep_crosscheck;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON akashi_audit.crosscheck_discrepancies FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.crosscheck_discrepancies enable always trigger refuse_change;
+alter table akashi_audit.crosscheck_discrepancies enable row level security;
+alter table akashi_audit.crosscheck_discrepancies force row level security;
+create policy crosscheck_discrepancies_owner on akashi_audit.crosscheck_discrepancies for all to akashi_owner using (true) with check (true);
+create policy crosscheck_discrepancies_read on akashi_audit.crosscheck_discrepancies for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.crosscheck_discrepancies to akashi_security_admin;
+grant select on akashi_audit.crosscheck_discrepancies to akashi_worker;
+
+create table akashi_audit.crosscheck_gaps (
+  id uuid default akashi_audit.uuid_v7() not null,
+  started_at timestamp with time zone default clock_timestamp() not null,
+  ended_at timestamp with time zone,
+  cause text not null,
+  start_lsn pg_lsn,
+  end_lsn pg_lsn,
+  detail text not null,
+  settled_at timestamp with time zone,
+  settled_by text,
+  explanation text,
+  constraint crosscheck_gaps_cause_check CHECK ((cause = ANY (ARRAY['off'::text, 'no_logical_wal'::text, 'slot_lost'::text, 'wal_given_up'::text, 'moved'::text, 'too_large'::text, 'publication_altered'::text]))),
+  constraint crosscheck_gaps_check CHECK (((ended_at IS NULL) OR (ended_at >= started_at))),
+  constraint crosscheck_gaps_check1 CHECK ((((settled_at IS NULL) = (explanation IS NULL)) AND ((settled_at IS NULL) = (settled_by IS NULL)))),
+  constraint crosscheck_gaps_pkey PRIMARY KEY (id)
+);
+alter table akashi_audit.crosscheck_gaps owner to akashi_owner;
+comment on table akashi_audit.crosscheck_gaps is 'Ranges of the write-ahead log that were not compared with the trail.';
+comment on column akashi_audit.crosscheck_gaps.ended_at is 'Null while it lasts.';
+comment on column akashi_audit.crosscheck_gaps.cause is 'off: switched off; no_logical_wal: the server has no logical WAL or lets no login read it; slot_lost: the slot was dropped or invalidated; wal_given_up: too much WAL waited; moved: another cluster or timeline; too_large: one transaction had more changes than are kept; publication_altered: the publication was dropped or altered, and repaired.';
+CREATE UNIQUE INDEX crosscheck_gaps_open_idx ON akashi_audit.crosscheck_gaps USING btree (((ended_at IS NULL))) WHERE (ended_at IS NULL);
+CREATE TRIGGER keep_crosscheck BEFORE UPDATE ON akashi_audit.crosscheck_gaps FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_crosscheck();
+alter table akashi_audit.crosscheck_gaps enable always trigger keep_crosscheck;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON akashi_audit.crosscheck_gaps FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.crosscheck_gaps enable always trigger refuse_change;
+alter table akashi_audit.crosscheck_gaps enable row level security;
+alter table akashi_audit.crosscheck_gaps force row level security;
+create policy crosscheck_gaps_owner on akashi_audit.crosscheck_gaps for all to akashi_owner using (true) with check (true);
+create policy crosscheck_gaps_read on akashi_audit.crosscheck_gaps for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.crosscheck_gaps to akashi_security_admin;
+grant select on akashi_audit.crosscheck_gaps to akashi_worker;
+
+create table akashi_audit.crosscheck_state (
+  one_row boolean default true not null,
+  slot_name text not null,
+  system_identifier bigint not null,
+  timeline integer not null,
+  compared_lsn pg_lsn not null,
+  compared_at timestamp with time zone default clock_timestamp() not null,
+  sealed_lsn pg_lsn not null,
+  protections jsonb not null,
+  transactions bigint default 0 not null,
+  changes bigint default 0 not null,
+  constraint crosscheck_state_one_row_check CHECK (one_row),
+  constraint crosscheck_state_pkey PRIMARY KEY (one_row)
+);
+alter table akashi_audit.crosscheck_state owner to akashi_owner;
+comment on table akashi_audit.crosscheck_state is 'How far the write-ahead log is compared with the trail.';
+comment on column akashi_audit.crosscheck_state.compared_lsn is 'The end of the last compared transaction. Later ones changed no protected table, or are not complete yet.';
+comment on column akashi_audit.crosscheck_state.sealed_lsn is 'Up to here a sealed row of the trail (crosscheck_compared) records that the log was compared.';
+comment on column akashi_audit.crosscheck_state.protections is 'The protected tables as of compared_lsn, by which later changes are judged.';
+alter table akashi_audit.crosscheck_state enable row level security;
+alter table akashi_audit.crosscheck_state force row level security;
+create policy crosscheck_state_owner on akashi_audit.crosscheck_state for all to akashi_owner using (true) with check (true);
+create policy crosscheck_state_read on akashi_audit.crosscheck_state for select to akashi_security_admin using (true);
+create policy crosscheck_state_worker on akashi_audit.crosscheck_state for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.crosscheck_state to akashi_security_admin;
+grant insert, select, update on akashi_audit.crosscheck_state to akashi_worker;
+
+create table akashi_audit.crosscheck_traces (
+  schema_name text not null,
+  table_name text not null,
+  traces jsonb not null,
+  seen_at timestamp with time zone default clock_timestamp() not null,
+  constraint crosscheck_traces_pkey PRIMARY KEY (schema_name, table_name)
+);
+alter table akashi_audit.crosscheck_traces owner to akashi_owner;
+comment on table akashi_audit.crosscheck_traces is 'Of each protected table, what in the catalog changes when its rows change and the write-ahead log does not tell how.';
+alter table akashi_audit.crosscheck_traces enable row level security;
+alter table akashi_audit.crosscheck_traces force row level security;
+create policy crosscheck_traces_owner on akashi_audit.crosscheck_traces for all to akashi_owner using (true) with check (true);
+create policy crosscheck_traces_read on akashi_audit.crosscheck_traces for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.crosscheck_traces to akashi_security_admin;
+grant select on akashi_audit.crosscheck_traces to akashi_worker;
 
 create table akashi_audit.exempt_tables (
   schema_name text not null,
@@ -343,6 +461,7 @@ create table akashi_audit.ledger_epochs (
   given_up text[] not null,
   size bigint not null,
   root bytea not null,
+  retention_digest bytea not null,
   note text not null,
   opened_at timestamp with time zone default now() not null,
   constraint ledger_epochs_cause_check CHECK ((cause = ANY (ARRAY['ordered'::text, 'conflict'::text, 'older'::text, 'moved'::text, 'rekeyed'::text]))),
@@ -353,6 +472,7 @@ create table akashi_audit.ledger_epochs (
   constraint ledger_epochs_pkey PRIMARY KEY (log, epoch),
   constraint ledger_epochs_previous_root_check CHECK ((octet_length(previous_root) = 32)),
   constraint ledger_epochs_previous_size_check CHECK ((previous_size >= 0)),
+  constraint ledger_epochs_retention_digest_check CHECK ((octet_length(retention_digest) = 32)),
   constraint ledger_epochs_root_check CHECK ((octet_length(root) = 32))
 );
 alter table akashi_audit.ledger_epochs owner to akashi_owner;
@@ -360,6 +480,7 @@ comment on table akashi_audit.ledger_epochs is 'Epochs: after a restore, or when
 comment on column akashi_audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
 comment on column akashi_audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
 comment on column akashi_audit.ledger_epochs.given_up is 'Origins of epochs published by a database that no longer exists; this database was copied before them.';
+comment on column akashi_audit.ledger_epochs.retention_digest is 'Of the retention records that existed when the epoch began: SHA-256 over the SHA-256 of each note, in ascending order of these.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_epochs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.ledger_epochs enable always trigger refuse_change;
 alter table akashi_audit.ledger_epochs enable row level security;
@@ -495,6 +616,21 @@ create policy losses_read on akashi_audit.losses for select to akashi_security_a
 grant select on akashi_audit.losses to akashi_security_admin;
 grant select on akashi_audit.losses to akashi_worker;
 
+create unlogged table akashi_audit.moving_rows (
+  number bigint generated always as identity not null,
+  xid xid8 default pg_current_xact_id() not null,
+  depth integer not null,
+  at timestamp with time zone default clock_timestamp() not null,
+  removed jsonb,
+  added jsonb,
+  constraint moving_rows_pkey PRIMARY KEY (number)
+);
+alter table akashi_audit.moving_rows owner to akashi_owner;
+comment on table akashi_audit.moving_rows is 'Rows that move between partitions, for the length of a statement.';
+alter table akashi_audit.moving_rows enable row level security;
+alter table akashi_audit.moving_rows force row level security;
+create policy moving_rows_owner on akashi_audit.moving_rows for all to akashi_owner using (true) with check (true);
+
 create table akashi_audit.protected_tables (
   schema_name text not null,
   table_name text not null,
@@ -509,6 +645,12 @@ create table akashi_audit.protected_tables (
   created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   on_failure text default 'fail'::text not null,
+  replica_identity jsonb default '{}'::jsonb not null,
+  baseline_at timestamp with time zone,
+  require_context boolean default false not null,
+  context_exempt text[] default '{}'::text[] not null,
+  history_readers text[] default '{}'::text[] not null,
+  constraint protected_tables_check CHECK ((require_context OR (context_exempt = '{}'::text[]))),
   constraint protected_tables_classification_check CHECK ((classification = ANY (ARRAY['public'::text, 'internal'::text, 'confidential'::text, 'restricted'::text]))),
   constraint protected_tables_key_columns_check CHECK ((cardinality(key_columns) > 0)),
   constraint protected_tables_on_failure_check CHECK ((on_failure = ANY (ARRAY['fail'::text, 'record_loss'::text]))),
@@ -517,6 +659,10 @@ create table akashi_audit.protected_tables (
 alter table akashi_audit.protected_tables owner to akashi_owner;
 comment on table akashi_audit.protected_tables is 'Which tables are under audit, and how. Triggers are made from it; `verify` compares them.';
 comment on column akashi_audit.protected_tables.on_failure is 'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in akashi_audit.losses.';
+comment on column akashi_audit.protected_tables.replica_identity is 'Relations whose replica identity the protection set to FULL, each with the one that it had (pg_class.relreplident); unprotect restores it.';
+comment on column akashi_audit.protected_tables.baseline_at is 'Since when the trail has a version of every row: it was empty when it was protected, or a baseline was recorded; null when rows may be older than the protection.';
+comment on column akashi_audit.protected_tables.require_context is 'Changes without a signed request context are refused, but those of the logins in context_exempt.';
+comment on column akashi_audit.protected_tables.history_readers is 'Logins that may read the whole history of the table in the trail, whoever made it.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_audit.protected_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
 alter table akashi_audit.protected_tables enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_audit.protected_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
@@ -657,6 +803,100 @@ create policy witnesses_read on akashi_audit.witnesses for select to akashi_secu
 grant select on akashi_audit.witnesses to akashi_security_admin;
 grant select on akashi_audit.witnesses to akashi_worker;
 
+create table akashi_auth.access_review_decisions (
+  item_id uuid not null,
+  decision text not null,
+  reason text not null,
+  decided_at timestamp with time zone not null,
+  decided_by uuid not null,
+  gave_it boolean not null,
+  seen jsonb not null,
+  constraint access_review_decisions_decision_check CHECK ((decision = ANY (ARRAY['keep'::text, 'revoke'::text]))),
+  constraint access_review_decisions_item_id_fkey FOREIGN KEY (item_id) REFERENCES akashi_auth.access_review_items(id),
+  constraint access_review_decisions_pkey PRIMARY KEY (item_id),
+  constraint access_review_decisions_reason_check CHECK (((reason ~ '\S'::text) AND (reason !~ '[\x01-\x1f\x7f]'::text) AND (length(reason) <= 1000))),
+  constraint access_review_decisions_seen_check CHECK ((jsonb_typeof(seen) = 'object'::text))
+);
+alter table akashi_auth.access_review_decisions owner to akashi_owner;
+comment on table akashi_auth.access_review_decisions is 'What a person decided about a right. The trail records it, and the ledger seals that.';
+comment on column akashi_auth.access_review_decisions.gave_it is 'Whether it was this person who had given the right.';
+comment on column akashi_auth.access_review_decisions.seen is 'The right as it was then: since, expires_at, last_used_at, given_by.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.access_review_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{item_id}', 'decided_by', '{}', '{}', '{}');
+alter table akashi_auth.access_review_decisions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.access_review_decisions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{item_id}', 'decided_by', '{}', '{}', '{}');
+alter table akashi_auth.access_review_decisions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.access_review_decisions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{item_id}', 'decided_by', '{}', '{}', '{}');
+alter table akashi_auth.access_review_decisions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.access_review_decisions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{item_id}', 'decided_by', '{}', '{}', '{}');
+alter table akashi_auth.access_review_decisions enable always trigger akashi_audit_update;
+CREATE TRIGGER check_access_decision BEFORE INSERT ON akashi_auth.access_review_decisions FOR EACH ROW EXECUTE FUNCTION akashi_auth.check_access_decision();
+alter table akashi_auth.access_review_decisions enable always trigger check_access_decision;
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_auth.access_review_decisions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_auth.access_review_decisions enable always trigger refuse_change;
+alter table akashi_auth.access_review_decisions enable row level security;
+alter table akashi_auth.access_review_decisions force row level security;
+create policy access_review_decisions_owner on akashi_auth.access_review_decisions for all to akashi_owner using (true) with check (true);
+
+create table akashi_auth.access_review_items (
+  id uuid default gen_random_uuid() not null,
+  review_id uuid not null,
+  kind text not null,
+  right_id uuid not null,
+  user_id uuid,
+  account_id uuid,
+  title text not null,
+  tier text not null,
+  granted_at timestamp with time zone not null,
+  constraint access_review_items_kind_check CHECK ((kind = ANY (ARRAY['user_role'::text, 'service_role'::text, 'api_key'::text]))),
+  constraint access_review_items_pkey PRIMARY KEY (id),
+  constraint access_review_items_review_id_fkey FOREIGN KEY (review_id) REFERENCES akashi_auth.access_reviews(id),
+  constraint access_review_items_review_id_right_id_key UNIQUE (review_id, right_id),
+  constraint access_review_items_tier_check CHECK ((tier = ANY (ARRAY['system'::text, 'business'::text, 'service'::text])))
+);
+alter table akashi_auth.access_review_items owner to akashi_owner;
+comment on table akashi_auth.access_review_items is 'The rights that a review is about. No foreign keys to people: the record outlives the account.';
+comment on column akashi_auth.access_review_items.right_id is 'The id in user_roles, service_account_roles or api_keys.';
+comment on column akashi_auth.access_review_items.user_id is 'Who holds it; null for a service account.';
+comment on column akashi_auth.access_review_items.title is 'The role, or the beginning of the key.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.access_review_items REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.access_review_items enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.access_review_items REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.access_review_items enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.access_review_items FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.access_review_items enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.access_review_items REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.access_review_items enable always trigger akashi_audit_update;
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_auth.access_review_items FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_auth.access_review_items enable always trigger refuse_change;
+alter table akashi_auth.access_review_items enable row level security;
+alter table akashi_auth.access_review_items force row level security;
+create policy access_review_items_owner on akashi_auth.access_review_items for all to akashi_owner using (true) with check (true);
+
+create table akashi_auth.access_reviews (
+  id uuid default gen_random_uuid() not null,
+  opened_at timestamp with time zone default clock_timestamp() not null,
+  opened_by text not null,
+  due_at timestamp with time zone not null,
+  constraint access_reviews_check CHECK ((due_at > opened_at)),
+  constraint access_reviews_pkey PRIMARY KEY (id)
+);
+alter table akashi_auth.access_reviews owner to akashi_owner;
+comment on table akashi_auth.access_reviews is 'Reviews of who holds which role and key.';
+comment on column akashi_auth.access_reviews.opened_by is 'The id of a user, or system:, operator: or the login of whoever opened it.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.access_reviews REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_auth.access_reviews enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.access_reviews REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_auth.access_reviews enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.access_reviews FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_auth.access_reviews enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.access_reviews REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_auth.access_reviews enable always trigger akashi_audit_update;
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_auth.access_reviews FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_auth.access_reviews enable always trigger refuse_change;
+alter table akashi_auth.access_reviews enable row level security;
+alter table akashi_auth.access_reviews force row level security;
+create policy access_reviews_owner on akashi_auth.access_reviews for all to akashi_owner using (true) with check (true);
+
 create table akashi_auth.api_keys (
   id uuid default gen_random_uuid() not null,
   name character varying(255) not null,
@@ -775,6 +1015,76 @@ grant select (last_modified_by) on akashi_auth.api_keys to akashi_app;
 grant select (last_modified_by) on akashi_auth.api_keys to akashi_security_admin;
 grant select (last_modified_by) on akashi_auth.api_keys to akashi_worker;
 
+create table akashi_auth.approval_confirmations (
+  approval_id uuid not null,
+  user_id uuid not null,
+  confirmed_at timestamp with time zone default clock_timestamp() not null,
+  constraint approval_confirmations_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES akashi_auth.approvals(id) ON DELETE CASCADE,
+  constraint approval_confirmations_pkey PRIMARY KEY (approval_id, user_id)
+);
+alter table akashi_auth.approval_confirmations owner to akashi_owner;
+comment on table akashi_auth.approval_confirmations is 'Who approved a request. No foreign key to the person: the record outlives the account.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.approval_confirmations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{approval_id,user_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.approval_confirmations enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.approval_confirmations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{approval_id,user_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.approval_confirmations enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.approval_confirmations FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{approval_id,user_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.approval_confirmations enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.approval_confirmations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{approval_id,user_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.approval_confirmations enable always trigger akashi_audit_update;
+alter table akashi_auth.approval_confirmations enable row level security;
+alter table akashi_auth.approval_confirmations force row level security;
+create policy approval_confirmations_app on akashi_auth.approval_confirmations for select to akashi_app using (( SELECT akashi_auth.has_permission('approvals:read'::text) AS has_permission));
+create policy approval_confirmations_owner on akashi_auth.approval_confirmations for all to akashi_owner using (true) with check (true);
+create policy approval_confirmations_staff on akashi_auth.approval_confirmations for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.approval_confirmations to akashi_app;
+grant select on akashi_auth.approval_confirmations to akashi_security_admin;
+grant select on akashi_auth.approval_confirmations to akashi_worker;
+
+create table akashi_auth.approvals (
+  id uuid default gen_random_uuid() not null,
+  action text not null,
+  target text default ''::text not null,
+  detail jsonb default '{}'::jsonb not null,
+  reason text not null,
+  requested_by text not null,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  expires_at timestamp with time zone not null,
+  used_at timestamp with time zone,
+  used_by text,
+  withdrawn_at timestamp with time zone,
+  withdrawn_by text,
+  constraint approvals_action_check CHECK ((action = ANY (ARRAY['release_hold'::text, 'shorten_retention'::text, 'retire_rows'::text, 'prune_backups'::text, 'erase_person'::text, 'lower_approval'::text]))),
+  constraint approvals_check CHECK (((used_at IS NULL) OR (withdrawn_at IS NULL))),
+  constraint approvals_detail_check CHECK ((jsonb_typeof(detail) = 'object'::text)),
+  constraint approvals_pkey PRIMARY KEY (id),
+  constraint approvals_reason_check CHECK (((reason ~ '\S'::text) AND (reason !~ '[\x01-\x1f\x7f]'::text) AND (length(reason) <= 1000))),
+  constraint approvals_target_check CHECK ((length(target) <= 255))
+);
+alter table akashi_auth.approvals owner to akashi_owner;
+comment on table akashi_auth.approvals is 'Requests to approve an irreversible operation.';
+comment on column akashi_auth.approvals.target is 'schema.table, the id of a user, or empty.';
+comment on column akashi_auth.approvals.detail is 'For shorten_retention: total and at_expiry, as in a policy; empty for all others.';
+comment on column akashi_auth.approvals.requested_by is 'The requester: the id of a user, service:NAME, operator:NAME, or a database login.';
+comment on column akashi_auth.approvals.used_at is 'When the operation was carried out. Null for deletions of rows and backups, which continue until the approval expires.';
+CREATE INDEX approvals_open_idx ON akashi_auth.approvals USING btree (action, target) WHERE ((used_at IS NULL) AND (withdrawn_at IS NULL));
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.approvals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', 'id');
+alter table akashi_auth.approvals enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.approvals REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', 'id');
+alter table akashi_auth.approvals enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.approvals FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', 'id');
+alter table akashi_auth.approvals enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.approvals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', 'id');
+alter table akashi_auth.approvals enable always trigger akashi_audit_update;
+alter table akashi_auth.approvals enable row level security;
+alter table akashi_auth.approvals force row level security;
+create policy approvals_app on akashi_auth.approvals for select to akashi_app using (( SELECT akashi_auth.has_permission('approvals:read'::text) AS has_permission));
+create policy approvals_owner on akashi_auth.approvals for all to akashi_owner using (true) with check (true);
+create policy approvals_staff on akashi_auth.approvals for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.approvals to akashi_app;
+grant select on akashi_auth.approvals to akashi_security_admin;
+grant select on akashi_auth.approvals to akashi_worker;
+
 create table akashi_auth.context_keys (
   id text not null,
   inner_key bytea not null,
@@ -868,7 +1178,7 @@ create table akashi_auth.login_attempts (
   trace_id text,
   tenant_id text,
   constraint login_attempts_finite CHECK (isfinite(created_at)),
-  constraint login_attempts_method_check CHECK (((method)::text = ANY ((ARRAY['password'::character varying, 'totp'::character varying, 'recovery_code'::character varying, 'oidc'::character varying, 'bearer'::character varying])::text[]))),
+  constraint login_attempts_method_check CHECK (((method)::text = ANY ((ARRAY['password'::character varying, 'totp'::character varying, 'recovery_code'::character varying, 'passkey'::character varying, 'oidc'::character varying, 'bearer'::character varying])::text[]))),
   constraint login_attempts_pkey PRIMARY KEY (id, created_at),
   constraint login_attempts_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'partial'::character varying, 'failure'::character varying, 'denied'::character varying])::text[])))
 ) partition by RANGE (created_at);
@@ -969,6 +1279,56 @@ grant select (last_used_at) on akashi_auth.mfa_factors to akashi_security_admin;
 grant select (created_at) on akashi_auth.mfa_factors to akashi_security_admin;
 grant select (updated_at) on akashi_auth.mfa_factors to akashi_security_admin;
 
+create table akashi_auth.passkeys (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  credential_id bytea not null,
+  public_key bytea not null,
+  sign_count bigint default 0 not null,
+  label character varying(100),
+  backed_up boolean not null,
+  last_used_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint passkeys_credential_id_check CHECK (((octet_length(credential_id) >= 1) AND (octet_length(credential_id) <= 1023))),
+  constraint passkeys_credential_id_key UNIQUE (credential_id),
+  constraint passkeys_pkey PRIMARY KEY (id),
+  constraint passkeys_public_key_check CHECK (((octet_length(public_key) >= 1) AND (octet_length(public_key) <= 4096))),
+  constraint passkeys_sign_count_check CHECK ((sign_count >= 0)),
+  constraint passkeys_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
+);
+alter table akashi_auth.passkeys owner to akashi_owner;
+comment on table akashi_auth.passkeys is 'WebAuthn credentials of a user: a second factor, and for local accounts a sign-in of their own.';
+comment on column akashi_auth.passkeys.credential_id is 'As the authenticator named it.';
+comment on column akashi_auth.passkeys.public_key is 'COSE key.';
+comment on column akashi_auth.passkeys.sign_count is 'Of the authenticator; 0 where it counts nothing. It only grows.';
+comment on column akashi_auth.passkeys.backed_up is 'Whether it is copied to other devices of its owner.';
+CREATE INDEX passkeys_user_idx ON akashi_auth.passkeys USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.passkeys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{sign_count,last_used_at,updated_at,last_modified_by}', '{}', '{credential_id,public_key}');
+alter table akashi_auth.passkeys enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.passkeys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{sign_count,last_used_at,updated_at,last_modified_by}', '{}', '{credential_id,public_key}');
+alter table akashi_auth.passkeys enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.passkeys FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{sign_count,last_used_at,updated_at,last_modified_by}', '{}', '{credential_id,public_key}');
+alter table akashi_auth.passkeys enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.passkeys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{sign_count,last_used_at,updated_at,last_modified_by}', '{}', '{credential_id,public_key}');
+alter table akashi_auth.passkeys enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.passkeys FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.passkeys enable row level security;
+alter table akashi_auth.passkeys force row level security;
+create policy passkeys_owner on akashi_auth.passkeys for all to akashi_owner using (true) with check (true);
+create policy passkeys_self on akashi_auth.passkeys for all to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy passkeys_staff on akashi_auth.passkeys for select to akashi_security_admin using (true);
+grant delete, insert, select on akashi_auth.passkeys to akashi_app;
+grant select (id) on akashi_auth.passkeys to akashi_security_admin;
+grant select (user_id) on akashi_auth.passkeys to akashi_security_admin;
+grant select (label) on akashi_auth.passkeys to akashi_security_admin;
+grant select (backed_up) on akashi_auth.passkeys to akashi_security_admin;
+grant select (last_used_at) on akashi_auth.passkeys to akashi_security_admin;
+grant select (created_at) on akashi_auth.passkeys to akashi_security_admin;
+grant select (updated_at) on akashi_auth.passkeys to akashi_security_admin;
+
 create table akashi_auth.password_history (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
@@ -1015,13 +1375,13 @@ create table akashi_auth.permissions (
 alter table akashi_auth.permissions owner to akashi_owner;
 comment on table akashi_auth.permissions is 'Written resource:action; the action admin includes read, write and delete of its resource.';
 comment on column akashi_auth.permissions.tier is 'The lowest tier of a role that may hold it.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.permissions enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.permissions enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.permissions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.permissions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.permissions enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.permissions enable always trigger akashi_audit_update;
 CREATE TRIGGER keep_tier BEFORE UPDATE ON akashi_auth.permissions FOR EACH ROW EXECUTE FUNCTION akashi_auth.keep_tier();
 alter table akashi_auth.permissions enable always trigger keep_tier;
@@ -1133,13 +1493,13 @@ create table akashi_auth.role_permissions (
 alter table akashi_auth.role_permissions owner to akashi_owner;
 comment on table akashi_auth.role_permissions is 'Which permissions a role has.';
 CREATE INDEX role_permissions_permission_id_idx ON akashi_auth.role_permissions USING btree (permission_id, role_id);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.role_permissions enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.role_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.role_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.role_permissions enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.role_permissions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.role_permissions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.role_permissions enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.role_permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.role_permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.role_permissions enable always trigger akashi_audit_update;
 CREATE TRIGGER check_role_permission BEFORE INSERT OR UPDATE ON akashi_auth.role_permissions FOR EACH ROW EXECUTE FUNCTION akashi_auth.check_role_permission();
 alter table akashi_auth.role_permissions enable always trigger check_role_permission;
@@ -1173,13 +1533,13 @@ create table akashi_auth.roles (
 alter table akashi_auth.roles owner to akashi_owner;
 comment on table akashi_auth.roles is 'Roles that users and service accounts may hold; the seeded ones are system roles.';
 CREATE INDEX roles_tier_idx ON akashi_auth.roles USING btree (tier);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.roles enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.roles enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.roles FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.roles FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.roles enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.roles enable always trigger akashi_audit_update;
 CREATE TRIGGER keep_tier BEFORE UPDATE ON akashi_auth.roles FOR EACH ROW EXECUTE FUNCTION akashi_auth.keep_tier();
 alter table akashi_auth.roles enable always trigger keep_tier;
@@ -1219,13 +1579,13 @@ create table akashi_auth.security_policies (
 );
 alter table akashi_auth.security_policies owner to akashi_owner;
 comment on table akashi_auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.security_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.security_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
 alter table akashi_auth.security_policies enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.security_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.security_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
 alter table akashi_auth.security_policies enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.security_policies FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.security_policies FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
 alter table akashi_auth.security_policies enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.security_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.security_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
 alter table akashi_auth.security_policies enable always trigger akashi_audit_update;
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.security_policies FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
 alter table akashi_auth.security_policies enable row level security;
@@ -1260,13 +1620,13 @@ alter table akashi_auth.service_account_roles owner to akashi_owner;
 comment on table akashi_auth.service_account_roles is 'Roles of service accounts.';
 CREATE INDEX service_account_roles_assigned_by_idx ON akashi_auth.service_account_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
 CREATE INDEX service_account_roles_role_id_idx ON akashi_auth.service_account_roles USING btree (role_id);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_account_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_account_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.service_account_roles enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.service_account_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.service_account_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.service_account_roles enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.service_account_roles FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.service_account_roles FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.service_account_roles enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.service_account_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.service_account_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.service_account_roles enable always trigger akashi_audit_update;
 CREATE TRIGGER check_service_role BEFORE INSERT OR UPDATE ON akashi_auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION akashi_auth.check_service_role();
 alter table akashi_auth.service_account_roles enable always trigger check_service_role;
@@ -1301,13 +1661,13 @@ create table akashi_auth.service_accounts (
 alter table akashi_auth.service_accounts owner to akashi_owner;
 comment on table akashi_auth.service_accounts is 'Accounts of programs, with API keys only: no password and no sessions.';
 comment on column akashi_auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.service_accounts enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.service_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.service_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.service_accounts enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.service_accounts FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.service_accounts FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.service_accounts enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.service_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.service_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.service_accounts enable always trigger akashi_audit_update;
 CREATE TRIGGER keep_tier BEFORE UPDATE ON akashi_auth.service_accounts FOR EACH ROW EXECUTE FUNCTION akashi_auth.keep_tier();
 alter table akashi_auth.service_accounts enable always trigger keep_tier;
@@ -1501,6 +1861,7 @@ create table akashi_auth.users (
   email_index bytea,
   email_masked character varying(255),
   legal_hold text,
+  credentials_replaced_at timestamp with time zone,
   constraint users_account_status_check CHECK (((account_status)::text = ANY ((ARRAY['active'::character varying, 'inactive'::character varying, 'suspended'::character varying, 'deleted'::character varying])::text[]))),
   constraint users_avatar_url_check CHECK ((length(avatar_url) <= 2048)),
   constraint users_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
@@ -1531,6 +1892,7 @@ comment on column akashi_auth.users.email_encrypted is 'AES-256-GCM under the pe
 comment on column akashi_auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
 comment on column akashi_auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
 comment on column akashi_auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
+comment on column akashi_auth.users.credentials_replaced_at is 'When somebody else last gave the person a password, or removed their second factors.';
 CREATE INDEX users_account_status_idx ON akashi_auth.users USING btree (account_status);
 CREATE INDEX users_compliance_tags_idx ON akashi_auth.users USING gin (compliance_tags);
 CREATE INDEX users_created_at_idx ON akashi_auth.users USING btree (created_at);
@@ -1579,6 +1941,22 @@ grant update (email_encrypted) on akashi_auth.users to akashi_worker;
 grant update (email_index) on akashi_auth.users to akashi_worker;
 grant update (email_masked) on akashi_auth.users to akashi_worker;
 
+create table akashi_chat.favourite_rooms (
+  user_id uuid not null,
+  room_id uuid not null,
+  created_at timestamp with time zone default now() not null,
+  constraint favourite_rooms_pkey PRIMARY KEY (user_id, room_id),
+  constraint favourite_rooms_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
+  constraint favourite_rooms_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
+);
+alter table akashi_chat.favourite_rooms owner to akashi_owner;
+comment on table akashi_chat.favourite_rooms is 'Rooms at the top of a person''s list.';
+alter table akashi_chat.favourite_rooms enable row level security;
+alter table akashi_chat.favourite_rooms force row level security;
+create policy favourite_rooms_mine on akashi_chat.favourite_rooms for select to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy favourite_rooms_owner on akashi_chat.favourite_rooms for all to akashi_owner using (true) with check (true);
+grant select on akashi_chat.favourite_rooms to akashi_app;
+
 create table akashi_chat.file_uploads (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
@@ -1626,6 +2004,7 @@ comment on column akashi_chat.file_uploads.removed_at is 'When the bytes of a de
 CREATE INDEX file_uploads_created_idx ON akashi_chat.file_uploads USING btree (created_at);
 CREATE INDEX file_uploads_deleted_idx ON akashi_chat.file_uploads USING btree (updated_at) WHERE (is_deleted AND (removed_at IS NULL));
 CREATE INDEX file_uploads_mime_idx ON akashi_chat.file_uploads USING btree (mime_type);
+CREATE INDEX file_uploads_room_idx ON akashi_chat.file_uploads USING btree (room_id, created_at DESC, id DESC) WHERE (message_id IS NOT NULL);
 CREATE INDEX file_uploads_status_idx ON akashi_chat.file_uploads USING btree (upload_status, created_at);
 CREATE INDEX file_uploads_user_idx ON akashi_chat.file_uploads USING btree (user_id, created_at DESC);
 CREATE INDEX file_uploads_waiting_idx ON akashi_chat.file_uploads USING btree (received_at) WHERE ((upload_status)::text = 'processing'::text);
@@ -1655,11 +2034,13 @@ create table akashi_chat.message_edits (
   edited_by uuid,
   kind character varying(10) not null,
   previous_content text not null,
+  content_encrypted boolean default false not null,
   created_at timestamp with time zone default now() not null,
+  constraint message_edits_check CHECK (((NOT content_encrypted) OR ((length(previous_content) >= 84) AND (previous_content ~ '^room1\.[0-9a-f-]{36}\.[A-Za-z0-9+/]+={0,2}$'::text)))),
   constraint message_edits_edited_by_fkey FOREIGN KEY (edited_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
   constraint message_edits_kind_check CHECK (((kind)::text = ANY ((ARRAY['edit'::character varying, 'delete'::character varying])::text[]))),
   constraint message_edits_pkey PRIMARY KEY (id),
-  constraint message_edits_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
+  constraint message_edits_room_id_content_encrypted_fkey FOREIGN KEY (room_id, content_encrypted) REFERENCES akashi_chat.rooms(id, is_encrypted) ON DELETE CASCADE
 );
 alter table akashi_chat.message_edits owner to akashi_owner;
 comment on table akashi_chat.message_edits is 'What a message said before. Members see edits until the message is deleted; from then on only a security administrator does, with a reason.';
@@ -1728,22 +2109,24 @@ create table akashi_chat.messages (
   updated_at timestamp with time zone default now() not null,
   created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
-  constraint messages_content_check CHECK ((is_deleted OR ((length(content) <= 4000) AND ((length(content) >= 1) OR ((message_type)::text = ANY ((ARRAY['image'::character varying, 'file'::character varying])::text[])))))),
+  constraint messages_content_check CHECK ((is_deleted OR content_encrypted OR ((length(content) <= 4000) AND ((length(content) >= 1) OR ((message_type)::text = ANY ((ARRAY['image'::character varying, 'file'::character varying])::text[])))))),
   constraint messages_file_upload_id_fkey FOREIGN KEY (file_upload_id) REFERENCES akashi_chat.file_uploads(id) ON DELETE SET NULL,
   constraint messages_message_type_check CHECK (((message_type)::text = ANY ((ARRAY['text'::character varying, 'image'::character varying, 'file'::character varying, 'system'::character varying])::text[]))),
   constraint messages_pkey PRIMARY KEY (id, created_at),
-  constraint messages_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
+  constraint messages_room_fkey FOREIGN KEY (room_id, content_encrypted) REFERENCES akashi_chat.rooms(id, is_encrypted) ON DELETE CASCADE,
+  constraint messages_sealed_check CHECK (((NOT content_encrypted) OR (is_deleted AND (content = ''::text)) OR ((client_id IS NOT NULL) AND ((length(content) >= 84) AND (length(content) <= 21500)) AND (content ~ (('^room1\.'::text || (client_id)::text) || '\.[A-Za-z0-9+/]+={0,2}$'::text))))),
   constraint messages_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
   constraint messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE SET NULL
 ) partition by RANGE (created_at);
 alter table akashi_chat.messages owner to akashi_owner;
 comment on table akashi_chat.messages is 'What was said in rooms; a deleted message stays in its place without its words.';
-comment on column akashi_chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
+comment on column akashi_chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file. In an encrypted room their ciphertext, in base64.';
 comment on column akashi_chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
+comment on column akashi_chat.messages.content_encrypted is 'As its room is.';
 CREATE INDEX messages_client_idx ON ONLY akashi_chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
 CREATE INDEX messages_created_idx ON ONLY akashi_chat.messages USING btree (created_at DESC);
 CREATE INDEX messages_file_idx ON ONLY akashi_chat.messages USING btree (file_upload_id) WHERE (file_upload_id IS NOT NULL);
-CREATE INDEX messages_grams_idx ON ONLY akashi_chat.messages USING gin (akashi_auth.ngrams(akashi_auth.fold_text(content))) WHERE ((NOT is_deleted) AND ((message_type)::text <> 'system'::text));
+CREATE INDEX messages_grams_idx ON ONLY akashi_chat.messages USING gin (akashi_auth.ngrams(akashi_auth.fold_text(content))) WHERE ((NOT is_deleted) AND ((message_type)::text <> 'system'::text) AND (NOT content_encrypted));
 CREATE INDEX messages_reply_idx ON ONLY akashi_chat.messages USING btree (reply_to_id) WHERE (reply_to_id IS NOT NULL);
 CREATE INDEX messages_room_created_idx ON ONLY akashi_chat.messages USING btree (room_id, created_at DESC);
 CREATE INDEX messages_user_idx ON ONLY akashi_chat.messages USING btree (user_id, created_at DESC);
@@ -1803,6 +2186,31 @@ grant update (delivery_status) on akashi_chat.notifications to akashi_worker;
 grant update (delivered_at) on akashi_chat.notifications to akashi_app;
 grant update (delivered_at) on akashi_chat.notifications to akashi_worker;
 grant update (read_at) on akashi_chat.notifications to akashi_app;
+
+create table akashi_chat.pinned_messages (
+  room_id uuid not null,
+  message_id uuid not null,
+  pinned_by uuid,
+  created_at timestamp with time zone default now() not null,
+  constraint pinned_messages_pinned_by_fkey FOREIGN KEY (pinned_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
+  constraint pinned_messages_pkey PRIMARY KEY (room_id, message_id),
+  constraint pinned_messages_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
+);
+alter table akashi_chat.pinned_messages owner to akashi_owner;
+comment on table akashi_chat.pinned_messages is 'Messages pinned to a room by its members.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.pinned_messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{room_id,message_id}', 'pinned_by', '{}', '{}', '{}');
+alter table akashi_chat.pinned_messages enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.pinned_messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{room_id,message_id}', 'pinned_by', '{}', '{}', '{}');
+alter table akashi_chat.pinned_messages enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.pinned_messages FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{room_id,message_id}', 'pinned_by', '{}', '{}', '{}');
+alter table akashi_chat.pinned_messages enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.pinned_messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{room_id,message_id}', 'pinned_by', '{}', '{}', '{}');
+alter table akashi_chat.pinned_messages enable always trigger akashi_audit_update;
+alter table akashi_chat.pinned_messages enable row level security;
+alter table akashi_chat.pinned_messages force row level security;
+create policy pinned_messages_of_my_rooms on akashi_chat.pinned_messages for select to akashi_app using ((room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])));
+create policy pinned_messages_owner on akashi_chat.pinned_messages for all to akashi_owner using (true) with check (true);
+grant select on akashi_chat.pinned_messages to akashi_app;
 
 create table akashi_chat.read_positions (
   room_id uuid not null,
@@ -1888,6 +2296,35 @@ grant select on akashi_chat.room_invitations to akashi_app;
 grant select on akashi_chat.room_invitations to akashi_policy;
 grant select on akashi_chat.room_invitations to akashi_security_admin;
 
+create table akashi_chat.room_keys (
+  room_id uuid not null,
+  user_id uuid not null,
+  is_encrypted boolean default true not null,
+  wrapped bytea not null,
+  created_at timestamp with time zone default now() not null,
+  constraint room_keys_is_encrypted_check CHECK (is_encrypted),
+  constraint room_keys_pkey PRIMARY KEY (room_id, user_id),
+  constraint room_keys_room_id_is_encrypted_fkey FOREIGN KEY (room_id, is_encrypted) REFERENCES akashi_chat.rooms(id, is_encrypted) ON DELETE CASCADE,
+  constraint room_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE,
+  constraint room_keys_wrapped_check CHECK ((octet_length(wrapped) = 88))
+);
+alter table akashi_chat.room_keys owner to akashi_owner;
+comment on table akashi_chat.room_keys is 'The key of an encrypted room, a copy for each member and invited person. It opens with the keys of the room and of the person, which are in the keyring.';
+CREATE INDEX room_keys_user_idx ON akashi_chat.room_keys USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.room_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{room_id,user_id}', 'user_id', '{}', '{}', '{wrapped}');
+alter table akashi_chat.room_keys enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.room_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{room_id,user_id}', 'user_id', '{}', '{}', '{wrapped}');
+alter table akashi_chat.room_keys enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.room_keys FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{room_id,user_id}', 'user_id', '{}', '{}', '{wrapped}');
+alter table akashi_chat.room_keys enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.room_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{room_id,user_id}', 'user_id', '{}', '{}', '{wrapped}');
+alter table akashi_chat.room_keys enable always trigger akashi_audit_update;
+alter table akashi_chat.room_keys enable row level security;
+alter table akashi_chat.room_keys force row level security;
+create policy room_keys_mine on akashi_chat.room_keys for select to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) AND (room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[]))));
+create policy room_keys_owner on akashi_chat.room_keys for all to akashi_owner using (true) with check (true);
+grant select on akashi_chat.room_keys to akashi_app;
+
 create table akashi_chat.room_members (
   id uuid default gen_random_uuid() not null,
   room_id uuid not null,
@@ -1897,6 +2334,7 @@ create table akashi_chat.room_members (
   joined_at timestamp with time zone default now() not null,
   left_at timestamp with time zone,
   removed_at timestamp with time zone,
+  banned_at timestamp with time zone,
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
@@ -1904,6 +2342,7 @@ create table akashi_chat.room_members (
   last_modified_by character varying(255),
   constraint room_members_check CHECK ((is_active = (left_at IS NULL))),
   constraint room_members_check1 CHECK (((removed_at IS NULL) OR (NOT is_active))),
+  constraint room_members_check2 CHECK (((banned_at IS NULL) OR (NOT is_active))),
   constraint room_members_notification_level_check CHECK (((notification_level)::text = ANY ((ARRAY['all'::character varying, 'mentions'::character varying, 'none'::character varying])::text[]))),
   constraint room_members_pkey PRIMARY KEY (id),
   constraint room_members_role_check CHECK (((role)::text = ANY ((ARRAY['owner'::character varying, 'admin'::character varying, 'member'::character varying])::text[]))),
@@ -1914,6 +2353,7 @@ create table akashi_chat.room_members (
 alter table akashi_chat.room_members owner to akashi_owner;
 comment on table akashi_chat.room_members is 'Who is or was in a room, and with which power.';
 comment on column akashi_chat.room_members.removed_at is 'Removed by somebody else: comes back only by a new invitation.';
+comment on column akashi_chat.room_members.banned_at is 'Comes back by no invitation either, until the ban is lifted.';
 CREATE INDEX room_members_role_idx ON akashi_chat.room_members USING btree (room_id, role);
 CREATE INDEX room_members_room_idx ON akashi_chat.room_members USING btree (room_id, is_active);
 CREATE INDEX room_members_user_idx ON akashi_chat.room_members USING btree (user_id, is_active);
@@ -1962,6 +2402,8 @@ create table akashi_chat.rooms (
   max_members integer default 100 not null,
   direct_key text,
   created_by uuid,
+  is_encrypted boolean default false not null,
+  key_destroyed_at timestamp with time zone,
   is_active boolean default true not null,
   is_deleted boolean default false not null,
   security_classification character varying(50) default 'internal'::character varying not null,
@@ -1970,10 +2412,13 @@ create table akashi_chat.rooms (
   updated_at timestamp with time zone default now() not null,
   last_modified_by character varying(255),
   constraint rooms_check CHECK ((((room_type)::text = 'direct'::text) = (direct_key IS NOT NULL))),
+  constraint rooms_check1 CHECK (((NOT is_encrypted) OR ((room_type)::text = 'private'::text))),
+  constraint rooms_check2 CHECK (((key_destroyed_at IS NULL) OR (is_encrypted AND is_deleted))),
   constraint rooms_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
   constraint rooms_created_by_fkey FOREIGN KEY (created_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
   constraint rooms_description_check CHECK (((length(description) >= 1) AND (length(description) <= 2000))),
   constraint rooms_direct_key_key UNIQUE (direct_key),
+  constraint rooms_id_is_encrypted_key UNIQUE (id, is_encrypted),
   constraint rooms_max_members_check CHECK (((max_members >= 1) AND (max_members <= 1000))),
   constraint rooms_name_check CHECK (((length((name)::text) >= 1) AND (length((name)::text) <= 100))),
   constraint rooms_pkey PRIMARY KEY (id),
@@ -1983,6 +2428,8 @@ create table akashi_chat.rooms (
 alter table akashi_chat.rooms owner to akashi_owner;
 comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
 comment on column akashi_chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
+comment on column akashi_chat.rooms.is_encrypted is 'Its messages are stored as ciphertext under a key of the room; decided when the room is created.';
+comment on column akashi_chat.rooms.key_destroyed_at is 'When the key of a deleted encrypted room was destroyed in the keyring.';
 comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
 CREATE INDEX rooms_created_at_idx ON akashi_chat.rooms USING btree (created_at);
 CREATE INDEX rooms_created_by_idx ON akashi_chat.rooms USING btree (created_by);
@@ -2008,6 +2455,32 @@ grant select on akashi_chat.rooms to akashi_app;
 grant select on akashi_chat.rooms to akashi_policy;
 grant select on akashi_chat.rooms to akashi_security_admin;
 grant select on akashi_chat.rooms to akashi_worker;
+
+create table akashi_chat.saved_messages (
+  user_id uuid not null,
+  message_id uuid not null,
+  room_id uuid not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint saved_messages_pkey PRIMARY KEY (user_id, message_id),
+  constraint saved_messages_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
+  constraint saved_messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
+);
+alter table akashi_chat.saved_messages owner to akashi_owner;
+comment on table akashi_chat.saved_messages is 'Messages that a person saved for later. Shown only while the person is a member of the room.';
+CREATE INDEX saved_messages_newest_idx ON akashi_chat.saved_messages USING btree (user_id, created_at DESC, message_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.saved_messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id,message_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_chat.saved_messages enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.saved_messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id,message_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_chat.saved_messages enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.saved_messages FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id,message_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_chat.saved_messages enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.saved_messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id,message_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_chat.saved_messages enable always trigger akashi_audit_update;
+alter table akashi_chat.saved_messages enable row level security;
+alter table akashi_chat.saved_messages force row level security;
+create policy saved_messages_mine on akashi_chat.saved_messages for select to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) AND (room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[]))));
+create policy saved_messages_owner on akashi_chat.saved_messages for all to akashi_owner using (true) with check (true);
+grant select on akashi_chat.saved_messages to akashi_app;
 
 create table akashi_chat.user_preferences (
   user_id uuid not null,
@@ -2137,6 +2610,196 @@ alter table akashi_keys.personal_columns enable row level security;
 alter table akashi_keys.personal_columns force row level security;
 create policy personal_columns_owner on akashi_keys.personal_columns for all to akashi_owner using (true) with check (true);
 
+create table akashi_lifecycle.alarm_counters (
+  name text not null,
+  value double precision not null,
+  risen_at timestamp with time zone,
+  constraint alarm_counters_pkey PRIMARY KEY (name)
+);
+alter table akashi_lifecycle.alarm_counters owner to akashi_owner;
+comment on table akashi_lifecycle.alarm_counters is 'The last value of each counter that alarms use, and when it last increased.';
+alter table akashi_lifecycle.alarm_counters enable row level security;
+alter table akashi_lifecycle.alarm_counters force row level security;
+create policy alarm_counters_owner on akashi_lifecycle.alarm_counters for all to akashi_owner using (true) with check (true);
+
+create table akashi_lifecycle.alarm_silences (
+  id uuid default akashi_audit.uuid_v7() not null,
+  condition text not null,
+  subject text,
+  reason text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  created_by text not null,
+  until timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  ended_by text,
+  constraint alarm_silences_check CHECK (((until > created_at) AND (until <= (created_at + 'P90D'::interval)))),
+  constraint alarm_silences_check1 CHECK (((ended_at IS NULL) = (ended_by IS NULL))),
+  constraint alarm_silences_condition_check CHECK ((condition ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+  constraint alarm_silences_pkey PRIMARY KEY (id),
+  constraint alarm_silences_reason_check CHECK (((reason ~ '\S'::text) AND (length(reason) <= 1000))),
+  constraint alarm_silences_subject_check CHECK ((length(subject) <= 255))
+);
+alter table akashi_lifecycle.alarm_silences owner to akashi_owner;
+comment on table akashi_lifecycle.alarm_silences is 'During a silence its alarms open and clear without a security event.';
+comment on column akashi_lifecycle.alarm_silences.subject is 'Null silences every alarm of the condition.';
+comment on column akashi_lifecycle.alarm_silences.ended_at is 'When it was ended early.';
+CREATE INDEX alarm_silences_condition_idx ON akashi_lifecycle.alarm_silences USING btree (condition, until DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.alarm_silences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.alarm_silences enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.alarm_silences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.alarm_silences enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.alarm_silences FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.alarm_silences enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.alarm_silences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.alarm_silences enable always trigger akashi_audit_update;
+alter table akashi_lifecycle.alarm_silences enable row level security;
+alter table akashi_lifecycle.alarm_silences force row level security;
+create policy alarm_silences_owner on akashi_lifecycle.alarm_silences for all to akashi_owner using (true) with check (true);
+create policy alarm_silences_read on akashi_lifecycle.alarm_silences for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.alarm_silences to akashi_reader;
+grant select on akashi_lifecycle.alarm_silences to akashi_security_admin;
+grant select on akashi_lifecycle.alarm_silences to akashi_worker;
+
+create table akashi_lifecycle.alarms (
+  id uuid default akashi_audit.uuid_v7() not null,
+  condition text not null,
+  subject text default ''::text not null,
+  severity text not null,
+  detail text not null,
+  value double precision,
+  began_at timestamp with time zone default clock_timestamp() not null,
+  opened_at timestamp with time zone,
+  announced_at timestamp with time zone,
+  acknowledged_at timestamp with time zone,
+  acknowledged_by text,
+  note text,
+  seen_at timestamp with time zone default clock_timestamp() not null,
+  cleared_at timestamp with time zone,
+  constraint alarms_check CHECK (((announced_at IS NULL) OR (opened_at IS NOT NULL))),
+  constraint alarms_check1 CHECK (((acknowledged_at IS NULL) OR (opened_at IS NOT NULL))),
+  constraint alarms_check2 CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
+  constraint alarms_check3 CHECK (((cleared_at IS NULL) OR (opened_at IS NOT NULL))),
+  constraint alarms_condition_check CHECK ((condition ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+  constraint alarms_detail_check CHECK ((length(detail) <= 2000)),
+  constraint alarms_note_check CHECK ((length(note) <= 1000)),
+  constraint alarms_pkey PRIMARY KEY (id),
+  constraint alarms_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
+  constraint alarms_subject_check CHECK ((length(subject) <= 255))
+);
+alter table akashi_lifecycle.alarms owner to akashi_owner;
+comment on table akashi_lifecycle.alarms is 'Alarms, kept for 400 days after they cleared, and pending ones whose condition has not held for long enough.';
+comment on column akashi_lifecycle.alarms.subject is 'What the condition is about, such as a job, a table or a process; empty if there is only one.';
+comment on column akashi_lifecycle.alarms.began_at is 'When the condition began to hold.';
+comment on column akashi_lifecycle.alarms.opened_at is 'When the alarm opened: the condition had held for its minimum time. Null while pending.';
+comment on column akashi_lifecycle.alarms.announced_at is 'When its security event was recorded. Null while it is silenced.';
+comment on column akashi_lifecycle.alarms.note is 'The note of the acknowledgement.';
+comment on column akashi_lifecycle.alarms.seen_at is 'When the condition was last seen to hold.';
+CREATE INDEX alarms_opened_idx ON akashi_lifecycle.alarms USING btree (opened_at DESC, id DESC) WHERE (opened_at IS NOT NULL);
+CREATE UNIQUE INDEX alarms_standing_idx ON akashi_lifecycle.alarms USING btree (condition, subject) WHERE (cleared_at IS NULL);
+alter table akashi_lifecycle.alarms enable row level security;
+alter table akashi_lifecycle.alarms force row level security;
+create policy alarms_owner on akashi_lifecycle.alarms for all to akashi_owner using (true) with check (true);
+create policy alarms_read on akashi_lifecycle.alarms for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.alarms to akashi_reader;
+grant select on akashi_lifecycle.alarms to akashi_security_admin;
+grant select on akashi_lifecycle.alarms to akashi_worker;
+
+create table akashi_lifecycle.copies (
+  id uuid default akashi_audit.uuid_v7() not null,
+  policy uuid not null,
+  export uuid not null,
+  state text default 'copying'::text not null,
+  manifest text not null,
+  manifest_sha256 text,
+  row_count bigint,
+  objects integer,
+  bytes bigint,
+  keep_until timestamp with time zone not null,
+  message text,
+  verified_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
+  created_by text default SESSION_USER,
+  last_modified_by text,
+  constraint copies_bytes_check CHECK ((bytes >= 0)),
+  constraint copies_check CHECK (((state <> 'verified'::text) OR ((row_count IS NOT NULL) AND (objects IS NOT NULL) AND (bytes IS NOT NULL) AND (verified_at IS NOT NULL)))),
+  constraint copies_export_fkey FOREIGN KEY (export) REFERENCES akashi_lifecycle.exports(id),
+  constraint copies_manifest_sha256_check CHECK ((manifest_sha256 ~ '^[0-9a-f]{64}$'::text)),
+  constraint copies_objects_check CHECK ((objects >= 0)),
+  constraint copies_pkey PRIMARY KEY (id),
+  constraint copies_policy_export_key UNIQUE (policy, export),
+  constraint copies_policy_fkey FOREIGN KEY (policy) REFERENCES akashi_lifecycle.copy_policies(id),
+  constraint copies_row_count_check CHECK ((row_count >= 0)),
+  constraint copies_state_check CHECK ((state = ANY (ARRAY['copying'::text, 'verified'::text, 'deleting'::text, 'deleted'::text])))
+);
+alter table akashi_lifecycle.copies owner to akashi_owner;
+comment on table akashi_lifecycle.copies is 'One row for each copy of an export, or of a part of it.';
+comment on column akashi_lifecycle.copies.manifest is 'Key of the manifest at the destination; an export without such rows has none.';
+comment on column akashi_lifecycle.copies.keep_until is 'Promised when it was copied: a shorter policy does not change it, a longer one does.';
+CREATE INDEX copies_export_idx ON akashi_lifecycle.copies USING btree (export);
+CREATE TRIGGER keep_copy BEFORE UPDATE ON akashi_lifecycle.copies FOR EACH ROW EXECUTE FUNCTION akashi_lifecycle.keep_copy();
+alter table akashi_lifecycle.copies enable always trigger keep_copy;
+alter table akashi_lifecycle.copies enable row level security;
+alter table akashi_lifecycle.copies force row level security;
+create policy copies_owner on akashi_lifecycle.copies for all to akashi_owner using (true) with check (true);
+create policy copies_read on akashi_lifecycle.copies for select to akashi_reader, akashi_security_admin using (true);
+create policy copies_worker on akashi_lifecycle.copies for all to akashi_worker using (true) with check (true);
+grant select on akashi_lifecycle.copies to akashi_reader;
+grant select on akashi_lifecycle.copies to akashi_security_admin;
+grant select on akashi_lifecycle.copies to akashi_worker;
+grant update (state) on akashi_lifecycle.copies to akashi_worker;
+grant update (manifest_sha256) on akashi_lifecycle.copies to akashi_worker;
+grant update (row_count) on akashi_lifecycle.copies to akashi_worker;
+grant update (objects) on akashi_lifecycle.copies to akashi_worker;
+grant update (bytes) on akashi_lifecycle.copies to akashi_worker;
+grant update (message) on akashi_lifecycle.copies to akashi_worker;
+
+create table akashi_lifecycle.copy_policies (
+  id uuid default akashi_audit.uuid_v7() not null,
+  schema_name text not null,
+  table_name text not null,
+  tenant text,
+  class text,
+  destination text not null,
+  total_retention interval not null,
+  ended_at timestamp with time zone,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
+  created_by text,
+  last_modified_by text,
+  constraint copy_policies_class_check CHECK (((class ~ '\S'::text) AND (length(class) <= 255))),
+  constraint copy_policies_destination_check CHECK ((destination ~ '^[a-z][a-z0-9-]{0,30}$'::text)),
+  constraint copy_policies_pkey PRIMARY KEY (id),
+  constraint copy_policies_schema_name_table_name_fkey FOREIGN KEY (schema_name, table_name) REFERENCES akashi_lifecycle.policies(schema_name, table_name),
+  constraint copy_policies_schema_name_table_name_tenant_class_destinati_key UNIQUE NULLS NOT DISTINCT (schema_name, table_name, tenant, class, destination),
+  constraint copy_policies_tenant_check CHECK (((tenant ~ '\S'::text) AND (length(tenant) <= 255))),
+  constraint copy_policies_total_retention_check CHECK (((total_retention >= 'P1D'::interval) AND (total_retention <= 'P1000Y'::interval)))
+);
+alter table akashi_lifecycle.copy_policies owner to akashi_owner;
+comment on table akashi_lifecycle.copy_policies is 'One row for each part of a table that is copied from the archive to another destination.';
+comment on column akashi_lifecycle.copy_policies.tenant is 'Rows of this tenant; null for rows of all.';
+comment on column akashi_lifecycle.copy_policies.class is 'Rows of this class; null for rows of all.';
+comment on column akashi_lifecycle.copy_policies.destination is 'Name of a store in the configuration of the processes; the row can name no other store.';
+comment on column akashi_lifecycle.copy_policies.total_retention is 'How long a copy is kept, from the end of its period.';
+comment on column akashi_lifecycle.copy_policies.ended_at is 'Nothing is copied any more; what was copied stays as long as it was promised.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.copy_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.copy_policies enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.copy_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.copy_policies enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.copy_policies FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.copy_policies enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.copy_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.copy_policies enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_lifecycle.copy_policies FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_lifecycle.copy_policies enable row level security;
+alter table akashi_lifecycle.copy_policies force row level security;
+create policy copy_policies_owner on akashi_lifecycle.copy_policies for all to akashi_owner using (true) with check (true);
+create policy copy_policies_read on akashi_lifecycle.copy_policies for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.copy_policies to akashi_reader;
+grant select on akashi_lifecycle.copy_policies to akashi_security_admin;
+grant select on akashi_lifecycle.copy_policies to akashi_worker;
+
 create table akashi_lifecycle.drills (
   id uuid default akashi_audit.uuid_v7() not null,
   system_id text not null,
@@ -2189,6 +2852,37 @@ grant insert (problems) on akashi_lifecycle.drills to akashi_worker;
 grant insert (object) on akashi_lifecycle.drills to akashi_worker;
 grant insert (note) on akashi_lifecycle.drills to akashi_worker;
 grant insert (kind) on akashi_lifecycle.drills to akashi_worker;
+
+create table akashi_lifecycle.export_groups (
+  export uuid not null,
+  tenant text,
+  class text,
+  row_count bigint not null,
+  oldest timestamp with time zone,
+  newest timestamp with time zone,
+  gathered boolean default false not null,
+  constraint export_groups_export_fkey FOREIGN KEY (export) REFERENCES akashi_lifecycle.exports(id),
+  constraint export_groups_export_tenant_class_gathered_key UNIQUE NULLS NOT DISTINCT (export, tenant, class, gathered),
+  constraint export_groups_row_count_check CHECK ((row_count > 0))
+);
+alter table akashi_lifecycle.export_groups owner to akashi_owner;
+comment on table akashi_lifecycle.export_groups is 'Rows of an export by tenant and class; both null where the table has no such column.';
+comment on column akashi_lifecycle.export_groups.gathered is 'The rows of all groups beyond the largest that are counted by name.';
+alter table akashi_lifecycle.export_groups enable row level security;
+alter table akashi_lifecycle.export_groups force row level security;
+create policy export_groups_owner on akashi_lifecycle.export_groups for all to akashi_owner using (true) with check (true);
+create policy export_groups_read on akashi_lifecycle.export_groups for select to akashi_reader, akashi_security_admin using (true);
+create policy export_groups_worker on akashi_lifecycle.export_groups for all to akashi_worker using (true) with check (true);
+grant select on akashi_lifecycle.export_groups to akashi_reader;
+grant select on akashi_lifecycle.export_groups to akashi_security_admin;
+grant select on akashi_lifecycle.export_groups to akashi_worker;
+grant insert (export) on akashi_lifecycle.export_groups to akashi_worker;
+grant insert (tenant) on akashi_lifecycle.export_groups to akashi_worker;
+grant insert (class) on akashi_lifecycle.export_groups to akashi_worker;
+grant insert (row_count) on akashi_lifecycle.export_groups to akashi_worker;
+grant insert (oldest) on akashi_lifecycle.export_groups to akashi_worker;
+grant insert (newest) on akashi_lifecycle.export_groups to akashi_worker;
+grant insert (gathered) on akashi_lifecycle.export_groups to akashi_worker;
 
 create table akashi_lifecycle.exports (
   id uuid default akashi_audit.uuid_v7() not null,
@@ -2284,8 +2978,10 @@ create table akashi_lifecycle.job_runs (
   message text,
   result jsonb,
   cut_short boolean default false not null,
+  progress jsonb,
   constraint job_runs_check CHECK (((finished_at IS NULL) = (state = 'running'::text))),
   constraint job_runs_pkey PRIMARY KEY (id),
+  constraint job_runs_progress_check CHECK ((jsonb_typeof(progress) = 'object'::text)),
   constraint job_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
 );
 alter table akashi_lifecycle.job_runs owner to akashi_owner;
@@ -2293,6 +2989,7 @@ comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept for 90 d
 comment on column akashi_lifecycle.job_runs.due_at is 'When the run was scheduled or requested.';
 comment on column akashi_lifecycle.job_runs.worker is 'The worker process, which holds the advisory lock of akashi_lifecycle.worker_lock(worker) while it runs.';
 comment on column akashi_lifecycle.job_runs.cut_short is 'The worker stopped or died before the end: the run stays owed, for as long as begin_run allows.';
+comment on column akashi_lifecycle.job_runs.progress is 'What a running task last said of how far it is.';
 CREATE INDEX job_runs_job_idx ON akashi_lifecycle.job_runs USING btree (job, started_at DESC);
 CREATE UNIQUE INDEX job_runs_running_idx ON akashi_lifecycle.job_runs USING btree (job) WHERE (state = 'running'::text);
 CREATE INDEX job_runs_started_idx ON akashi_lifecycle.job_runs USING btree (started_at);
@@ -2310,6 +3007,8 @@ create table akashi_lifecycle.jobs (
   task text not null,
   description text not null,
   paused boolean default false not null,
+  zone text default 'UTC'::text not null,
+  working_day boolean default false not null,
   timeout interval default 'PT1H'::interval not null,
   requested_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
@@ -2320,21 +3019,24 @@ create table akashi_lifecycle.jobs (
   constraint jobs_pkey PRIMARY KEY (name),
   constraint jobs_schedule_check CHECK ((schedule ~ '^[0-9*/,-]+( [0-9*/,-]+){4}$'::text)),
   constraint jobs_task_check CHECK ((task ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'::text)),
-  constraint jobs_timeout_check CHECK ((timeout >= 'PT1S'::interval))
+  constraint jobs_timeout_check CHECK ((timeout >= 'PT1S'::interval)),
+  constraint jobs_zone_check CHECK ((zone = ANY (ARRAY['UTC'::text, 'organisation'::text])))
 );
 alter table akashi_lifecycle.jobs owner to akashi_owner;
 comment on table akashi_lifecycle.jobs is 'What runs when, without anybody asking.';
-comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in UTC.';
+comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in the time zone.';
 comment on column akashi_lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
+comment on column akashi_lifecycle.jobs.zone is 'Whose clock the schedule follows: UTC, or organisation.time_zone.';
+comment on column akashi_lifecycle.jobs.working_day is 'A run that falls on a weekend or a day of organisation.holidays takes place on the next working day.';
 comment on column akashi_lifecycle.jobs.timeout is 'A run is cancelled after this long.';
 comment on column akashi_lifecycle.jobs.requested_at is 'When an immediate run was last requested; any run started since fulfils it.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'name');
 alter table akashi_lifecycle.jobs enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'name');
 alter table akashi_lifecycle.jobs enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.jobs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.jobs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'name');
 alter table akashi_lifecycle.jobs enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.jobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.jobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'name');
 alter table akashi_lifecycle.jobs enable always trigger akashi_audit_update;
 CREATE TRIGGER announce_jobs AFTER INSERT OR DELETE OR UPDATE ON akashi_lifecycle.jobs FOR EACH STATEMENT EXECUTE FUNCTION akashi_lifecycle.announce_jobs();
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_lifecycle.jobs FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
@@ -2370,8 +3072,10 @@ create table akashi_lifecycle.policies (
   constraint policies_hot_retention_check CHECK ((hot_retention > 'PT0S'::interval)),
   constraint policies_interval_check CHECK (("interval" = ANY (ARRAY['day'::text, 'month'::text]))),
   constraint policies_lateness_check CHECK ((lateness >= 'PT0S'::interval)),
+  constraint policies_lateness_check1 CHECK ((lateness <= 'P1000Y'::interval)),
   constraint policies_pkey PRIMARY KEY (schema_name, table_name),
-  constraint policies_premake_check CHECK (((premake >= 1) AND (premake <= 1200)))
+  constraint policies_premake_check CHECK (((premake >= 1) AND (premake <= 1200))),
+  constraint policies_total_retention_check CHECK ((total_retention <= 'P1000Y'::interval))
 );
 alter table akashi_lifecycle.policies owner to akashi_owner;
 comment on table akashi_lifecycle.policies is 'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
@@ -2398,6 +3102,121 @@ grant select on akashi_lifecycle.policies to akashi_reader;
 grant select on akashi_lifecycle.policies to akashi_security_admin;
 grant select on akashi_lifecycle.policies to akashi_worker;
 
+create table akashi_lifecycle.restore_points (
+  id uuid default gen_random_uuid() not null,
+  name text not null,
+  lsn pg_lsn not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text) not null,
+  constraint restore_points_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 63))),
+  constraint restore_points_pkey PRIMARY KEY (id)
+);
+alter table akashi_lifecycle.restore_points owner to akashi_owner;
+comment on table akashi_lifecycle.restore_points is 'Restore points that were created, newest of a name last; they end with the backups.';
+CREATE INDEX restore_points_created_idx ON akashi_lifecycle.restore_points USING btree (created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.restore_points REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.restore_points enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.restore_points REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.restore_points enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.restore_points FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.restore_points enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.restore_points REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.restore_points enable always trigger akashi_audit_update;
+alter table akashi_lifecycle.restore_points enable row level security;
+alter table akashi_lifecycle.restore_points force row level security;
+create policy restore_points_add on akashi_lifecycle.restore_points for insert to akashi_security_admin, akashi_worker with check (true);
+create policy restore_points_owner on akashi_lifecycle.restore_points for all to akashi_owner using (true) with check (true);
+create policy restore_points_read on akashi_lifecycle.restore_points for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.restore_points to akashi_reader;
+grant select on akashi_lifecycle.restore_points to akashi_security_admin;
+grant select on akashi_lifecycle.restore_points to akashi_worker;
+grant insert (name) on akashi_lifecycle.restore_points to akashi_security_admin;
+grant insert (name) on akashi_lifecycle.restore_points to akashi_worker;
+grant insert (lsn) on akashi_lifecycle.restore_points to akashi_security_admin;
+grant insert (lsn) on akashi_lifecycle.restore_points to akashi_worker;
+
+create table akashi_lifecycle.restores (
+  id uuid default akashi_audit.uuid_v7() not null,
+  table_name text not null,
+  target text not null,
+  into_table text,
+  diff boolean not null,
+  apply_reason text,
+  requested_by text not null,
+  process text not null,
+  started_at timestamp with time zone default clock_timestamp() not null,
+  seen_at timestamp with time zone default clock_timestamp() not null,
+  finished_at timestamp with time zone,
+  cancelled_by text,
+  state text default 'running'::text not null,
+  phase text default 'waiting'::text not null,
+  message text,
+  result jsonb,
+  constraint restores_check CHECK (((finished_at IS NULL) = (state = 'running'::text))),
+  constraint restores_pkey PRIMARY KEY (id),
+  constraint restores_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
+);
+alter table akashi_lifecycle.restores owner to akashi_owner;
+comment on table akashi_lifecycle.restores is 'Every restore of one table that was requested over HTTP, kept for 400 days.';
+comment on column akashi_lifecycle.restores.process is 'The process that carries it out.';
+comment on column akashi_lifecycle.restores.seen_at is 'When that process last wrote: one that is silent for a minute has died.';
+comment on column akashi_lifecycle.restores.cancelled_by is 'Who asked for it to be cancelled.';
+CREATE INDEX restores_started_idx ON akashi_lifecycle.restores USING btree (started_at DESC, id DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.restores REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{phase,seen_at}', '{}', '{}');
+alter table akashi_lifecycle.restores enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.restores REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{phase,seen_at}', '{}', '{}');
+alter table akashi_lifecycle.restores enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.restores FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{phase,seen_at}', '{}', '{}');
+alter table akashi_lifecycle.restores enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.restores REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{phase,seen_at}', '{}', '{}');
+alter table akashi_lifecycle.restores enable always trigger akashi_audit_update;
+alter table akashi_lifecycle.restores enable row level security;
+alter table akashi_lifecycle.restores force row level security;
+create policy restores_owner on akashi_lifecycle.restores for all to akashi_owner using (true) with check (true);
+create policy restores_read on akashi_lifecycle.restores for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.restores to akashi_security_admin;
+grant select on akashi_lifecycle.restores to akashi_worker;
+
+create table akashi_lifecycle.saved_queries (
+  id uuid default gen_random_uuid() not null,
+  owner_id uuid default akashi_auth.current_user_id() not null,
+  name text not null,
+  description text,
+  sql text not null,
+  shared boolean default false not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  last_modified_by text,
+  constraint saved_queries_description_check CHECK ((length(description) <= 1000)),
+  constraint saved_queries_name_check CHECK (((name ~ '\S'::text) AND (length(name) <= 100))),
+  constraint saved_queries_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE,
+  constraint saved_queries_owner_id_name_key UNIQUE (owner_id, name),
+  constraint saved_queries_pkey PRIMARY KEY (id),
+  constraint saved_queries_sql_check CHECK (((sql ~ '\S'::text) AND (length(sql) <= 100000)))
+);
+alter table akashi_lifecycle.saved_queries owner to akashi_owner;
+comment on table akashi_lifecycle.saved_queries is 'Queries over PostgreSQL and the archive that people keep.';
+comment on column akashi_lifecycle.saved_queries.shared is 'Whoever may query sees it too.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.saved_queries REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.saved_queries enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.saved_queries REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.saved_queries enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.saved_queries FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.saved_queries enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.saved_queries REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_lifecycle.saved_queries enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_lifecycle.saved_queries FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_lifecycle.saved_queries enable row level security;
+alter table akashi_lifecycle.saved_queries force row level security;
+create policy saved_queries_own on akashi_lifecycle.saved_queries for all to akashi_app using ((owner_id = ( SELECT akashi_auth.current_user_id() AS current_user_id))) with check ((owner_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy saved_queries_owner on akashi_lifecycle.saved_queries for all to akashi_owner using (true) with check (true);
+create policy saved_queries_read on akashi_lifecycle.saved_queries for select to akashi_app using (((owner_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) OR (shared AND ( SELECT akashi_auth.has_permission('query:read'::text) AS has_permission))));
+grant delete, select on akashi_lifecycle.saved_queries to akashi_app;
+grant insert, update (name) on akashi_lifecycle.saved_queries to akashi_app;
+grant insert, update (description) on akashi_lifecycle.saved_queries to akashi_app;
+grant insert, update (sql) on akashi_lifecycle.saved_queries to akashi_app;
+grant insert, update (shared) on akashi_lifecycle.saved_queries to akashi_app;
+
 create table akashi_lifecycle.settings (
   key text not null,
   value jsonb not null,
@@ -2417,14 +3236,15 @@ alter table akashi_lifecycle.settings owner to akashi_owner;
 comment on table akashi_lifecycle.settings is 'One row per setting; changed by administrators, read by everybody.';
 comment on column akashi_lifecycle.settings.pattern is 'Regular expression that the text of the JSON value matches as a whole.';
 comment on column akashi_lifecycle.settings.accepts is 'The same for people, completing "must be".';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.settings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.settings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
 alter table akashi_lifecycle.settings enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.settings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.settings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
 alter table akashi_lifecycle.settings enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.settings FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.settings FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
 alter table akashi_lifecycle.settings enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.settings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.settings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
 alter table akashi_lifecycle.settings enable always trigger akashi_audit_update;
+CREATE TRIGGER approve_setting BEFORE UPDATE ON akashi_lifecycle.settings FOR EACH ROW EXECUTE FUNCTION akashi_auth.approve_setting();
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_lifecycle.settings FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
 alter table akashi_lifecycle.settings enable row level security;
 alter table akashi_lifecycle.settings force row level security;
@@ -2486,6 +3306,365 @@ alter table akashi_lifecycle.store_ownership enable row level security;
 alter table akashi_lifecycle.store_ownership force row level security;
 create policy store_ownership_owner on akashi_lifecycle.store_ownership for all to akashi_owner using (true) with check (true);
 
+create table akashi_security.compliance_reports (
+  id uuid default akashi_audit.uuid_v7() not null,
+  month text not null,
+  covers_from timestamp with time zone not null,
+  covers_until timestamp with time zone not null,
+  verdict text not null,
+  document jsonb not null,
+  files jsonb not null,
+  note text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text) not null,
+  constraint compliance_reports_check CHECK ((covers_until > covers_from)),
+  constraint compliance_reports_document_check CHECK ((jsonb_typeof(document) = 'object'::text)),
+  constraint compliance_reports_files_check CHECK ((jsonb_typeof(files) = 'array'::text)),
+  constraint compliance_reports_month_check CHECK ((month ~ '^\d{4}-(0[1-9]|1[0-2])$'::text)),
+  constraint compliance_reports_pkey PRIMARY KEY (id),
+  constraint compliance_reports_verdict_check CHECK ((verdict = ANY (ARRAY['fulfilled'::text, 'incomplete'::text, 'not_fulfilled'::text])))
+);
+alter table akashi_security.compliance_reports owner to akashi_owner;
+comment on table akashi_security.compliance_reports is 'One row per compliance report. Append-only, and recorded in the sealed trail.';
+comment on column akashi_security.compliance_reports.month is 'YYYY-MM, in the time zone of the organisation.';
+comment on column akashi_security.compliance_reports.document is 'Controls with their evidence: the content of every format of the report.';
+comment on column akashi_security.compliance_reports.files is 'Name, SHA-256, bytes and key in the object store of each format and language.';
+comment on column akashi_security.compliance_reports.note is 'Signed note over the month, the verdict and the SHA-256 of each file.';
+CREATE INDEX compliance_reports_month_idx ON akashi_security.compliance_reports USING btree (month DESC, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_security.compliance_reports REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{document}');
+alter table akashi_security.compliance_reports enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_security.compliance_reports REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{document}');
+alter table akashi_security.compliance_reports enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_security.compliance_reports FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{document}');
+alter table akashi_security.compliance_reports enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_security.compliance_reports REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{document}');
+alter table akashi_security.compliance_reports enable always trigger akashi_audit_update;
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_security.compliance_reports FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_security.compliance_reports enable always trigger refuse_change;
+alter table akashi_security.compliance_reports enable row level security;
+alter table akashi_security.compliance_reports force row level security;
+create policy compliance_reports_add on akashi_security.compliance_reports for insert to akashi_worker with check (true);
+create policy compliance_reports_owner on akashi_security.compliance_reports for all to akashi_owner using (true) with check (true);
+create policy compliance_reports_read on akashi_security.compliance_reports for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_security.compliance_reports to akashi_reader;
+grant select on akashi_security.compliance_reports to akashi_security_admin;
+grant select on akashi_security.compliance_reports to akashi_worker;
+grant insert (id) on akashi_security.compliance_reports to akashi_worker;
+grant insert (month) on akashi_security.compliance_reports to akashi_worker;
+grant insert (covers_from) on akashi_security.compliance_reports to akashi_worker;
+grant insert (covers_until) on akashi_security.compliance_reports to akashi_worker;
+grant insert (verdict) on akashi_security.compliance_reports to akashi_worker;
+grant insert (document) on akashi_security.compliance_reports to akashi_worker;
+grant insert (files) on akashi_security.compliance_reports to akashi_worker;
+grant insert (note) on akashi_security.compliance_reports to akashi_worker;
+
+create table akashi_security.delivery_channels (
+  id uuid default gen_random_uuid() not null,
+  name character varying(100) not null,
+  kind character varying(20) not null,
+  log character varying(20) not null,
+  format character varying(20) default 'akashi'::character varying not null,
+  min_severity character varying(20) default 'info'::character varying not null,
+  types text[] default '{}'::text[] not null,
+  destination text not null,
+  secret bytea,
+  secret_key_id text,
+  per_minute integer default 600 not null,
+  state character varying(10) default 'active'::character varying not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint delivery_channels_check CHECK (((secret IS NULL) = (secret_key_id IS NULL))),
+  constraint delivery_channels_check1 CHECK ((((log)::text = 'security_events'::text) OR ((kind)::text = ANY ((ARRAY['webhook'::character varying, 'syslog'::character varying, 'stream'::character varying, 'objects'::character varying])::text[])))),
+  constraint delivery_channels_check2 CHECK ((((format)::text = 'akashi'::text) OR ((log)::text = 'security_events'::text))),
+  constraint delivery_channels_destination_check CHECK ((length(destination) <= 2048)),
+  constraint delivery_channels_format_check CHECK (((format)::text = ANY ((ARRAY['akashi'::character varying, 'ocsf'::character varying])::text[]))),
+  constraint delivery_channels_kind_check CHECK (((kind)::text = ANY ((ARRAY['webhook'::character varying, 'slack'::character varying, 'teams'::character varying, 'email'::character varying, 'syslog'::character varying, 'security_hub'::character varying, 'stream'::character varying, 'objects'::character varying])::text[]))),
+  constraint delivery_channels_log_check CHECK (((log)::text = ANY ((ARRAY['security_events'::character varying, 'audit_logs'::character varying])::text[]))),
+  constraint delivery_channels_min_severity_check CHECK (((min_severity)::text = ANY ((ARRAY['info'::character varying, 'low'::character varying, 'medium'::character varying, 'high'::character varying, 'critical'::character varying])::text[]))),
+  constraint delivery_channels_name_check CHECK (((name)::text ~ '^[a-z0-9][a-z0-9_.-]*$'::text)),
+  constraint delivery_channels_name_key UNIQUE (name),
+  constraint delivery_channels_per_minute_check CHECK (((per_minute >= 1) AND (per_minute <= 100000))),
+  constraint delivery_channels_pkey PRIMARY KEY (id),
+  constraint delivery_channels_secret_check CHECK ((octet_length(secret) <= 8192)),
+  constraint delivery_channels_state_check CHECK (((state)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying])::text[]))),
+  constraint delivery_channels_types_check CHECK ((cardinality(types) <= 100))
+);
+alter table akashi_security.delivery_channels owner to akashi_owner;
+comment on table akashi_security.delivery_channels is 'Destinations to which security events or audit rows are sent.';
+comment on column akashi_security.delivery_channels.types is 'Event types, or tables and event types of audit rows; empty for all.';
+comment on column akashi_security.delivery_channels.secret is 'Encrypted under a key of the keyring. No role can decrypt it in SQL, and no interface returns it.';
+comment on column akashi_security.delivery_channels.per_minute is 'Maximum number of messages per minute.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_security.delivery_channels REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.delivery_channels enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_security.delivery_channels REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.delivery_channels enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_security.delivery_channels FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.delivery_channels enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_security.delivery_channels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.delivery_channels enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_security.delivery_channels FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_security.delivery_channels enable row level security;
+alter table akashi_security.delivery_channels force row level security;
+create policy delivery_channels_owner on akashi_security.delivery_channels for all to akashi_owner using (true) with check (true);
+create policy delivery_channels_staff on akashi_security.delivery_channels for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant delete, select on akashi_security.delivery_channels to akashi_security_admin;
+grant select on akashi_security.delivery_channels to akashi_worker;
+grant insert (name) on akashi_security.delivery_channels to akashi_security_admin;
+grant insert (kind) on akashi_security.delivery_channels to akashi_security_admin;
+grant insert (log) on akashi_security.delivery_channels to akashi_security_admin;
+grant insert (format) on akashi_security.delivery_channels to akashi_security_admin;
+grant insert, update (min_severity) on akashi_security.delivery_channels to akashi_security_admin;
+grant insert, update (types) on akashi_security.delivery_channels to akashi_security_admin;
+grant insert, update (destination) on akashi_security.delivery_channels to akashi_security_admin;
+grant insert, update (secret) on akashi_security.delivery_channels to akashi_security_admin;
+grant insert, update (secret_key_id) on akashi_security.delivery_channels to akashi_security_admin;
+grant insert, update (per_minute) on akashi_security.delivery_channels to akashi_security_admin;
+grant update (state) on akashi_security.delivery_channels to akashi_security_admin;
+
+create table akashi_security.delivery_dead_letters (
+  channel_id uuid not null,
+  "position" bigint not null,
+  row_id uuid not null,
+  error text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  replay boolean default false not null,
+  replayed_at timestamp with time zone,
+  constraint delivery_dead_letters_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES akashi_security.delivery_channels(id) ON DELETE CASCADE,
+  constraint delivery_dead_letters_error_check CHECK ((length(error) <= 1000)),
+  constraint delivery_dead_letters_pkey PRIMARY KEY (channel_id, "position"),
+  constraint delivery_dead_letters_position_check CHECK (("position" >= 0))
+);
+alter table akashi_security.delivery_dead_letters owner to akashi_owner;
+comment on table akashi_security.delivery_dead_letters is 'Dead letters: rows that a destination refused, or could not accept for three days.';
+comment on column akashi_security.delivery_dead_letters.replay is 'Requests another delivery.';
+CREATE INDEX delivery_dead_letters_open_idx ON akashi_security.delivery_dead_letters USING btree (channel_id, "position") WHERE (replayed_at IS NULL);
+alter table akashi_security.delivery_dead_letters enable row level security;
+alter table akashi_security.delivery_dead_letters force row level security;
+create policy delivery_dead_letters_owner on akashi_security.delivery_dead_letters for all to akashi_owner using (true) with check (true);
+create policy delivery_dead_letters_staff on akashi_security.delivery_dead_letters for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant select on akashi_security.delivery_dead_letters to akashi_security_admin;
+grant insert, select, update on akashi_security.delivery_dead_letters to akashi_worker;
+grant update (replay) on akashi_security.delivery_dead_letters to akashi_security_admin;
+
+create table akashi_security.delivery_progress (
+  channel_id uuid not null,
+  "position" bigint not null,
+  failures integer default 0 not null,
+  failing_since timestamp with time zone,
+  next_attempt_at timestamp with time zone default clock_timestamp() not null,
+  last_error text,
+  last_delivered_at timestamp with time zone,
+  synced_at timestamp with time zone default clock_timestamp() not null,
+  constraint delivery_progress_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES akashi_security.delivery_channels(id) ON DELETE CASCADE,
+  constraint delivery_progress_failures_check CHECK ((failures >= 0)),
+  constraint delivery_progress_last_error_check CHECK ((length(last_error) <= 1000)),
+  constraint delivery_progress_pkey PRIMARY KEY (channel_id),
+  constraint delivery_progress_position_check CHECK (("position" >= 0))
+);
+alter table akashi_security.delivery_progress owner to akashi_owner;
+comment on table akashi_security.delivery_progress is 'The position of each channel in its log.';
+comment on column akashi_security.delivery_progress."position" is 'The first position that has not been delivered.';
+comment on column akashi_security.delivery_progress.synced_at is 'Changes of remediations were sent up to this time, if the destination accepts them.';
+alter table akashi_security.delivery_progress enable row level security;
+alter table akashi_security.delivery_progress force row level security;
+create policy delivery_progress_owner on akashi_security.delivery_progress for all to akashi_owner using (true) with check (true);
+create policy delivery_progress_staff on akashi_security.delivery_progress for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant insert, select on akashi_security.delivery_progress to akashi_security_admin;
+grant select, update on akashi_security.delivery_progress to akashi_worker;
+
+create table akashi_security.detection_findings (
+  id uuid not null,
+  rule_id text not null,
+  rule_name text not null,
+  rule_hash bytea not null,
+  title text not null,
+  severity character varying(20) not null,
+  log text not null,
+  subject jsonb not null,
+  entity text not null,
+  first_at timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  event_count bigint not null,
+  events uuid[] not null,
+  status character varying(20) default 'open'::character varying not null,
+  assignee uuid,
+  notes text,
+  due_at timestamp with time zone not null,
+  closed_at timestamp with time zone,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
+  last_modified_by text,
+  constraint detection_findings_assignee_fkey FOREIGN KEY (assignee) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
+  constraint detection_findings_check CHECK ((last_at >= first_at)),
+  constraint detection_findings_check1 CHECK ((((status)::text = ANY ((ARRAY['open'::character varying, 'in_progress'::character varying])::text[])) = (closed_at IS NULL))),
+  constraint detection_findings_event_count_check CHECK ((event_count > 0)),
+  constraint detection_findings_log_check CHECK ((log = ANY (ARRAY['security_events'::text, 'audit_logs'::text, 'login_attempts'::text]))),
+  constraint detection_findings_notes_check CHECK ((length(notes) <= 8192)),
+  constraint detection_findings_pkey PRIMARY KEY (id),
+  constraint detection_findings_rule_hash_check CHECK ((octet_length(rule_hash) = 32)),
+  constraint detection_findings_severity_check CHECK (((severity)::text = ANY ((ARRAY['info'::character varying, 'low'::character varying, 'medium'::character varying, 'high'::character varying, 'critical'::character varying])::text[]))),
+  constraint detection_findings_status_check CHECK (((status)::text = ANY ((ARRAY['open'::character varying, 'in_progress'::character varying, 'resolved'::character varying, 'suppressed'::character varying, 'false_positive'::character varying])::text[]))),
+  constraint detection_findings_subject_check CHECK ((jsonb_typeof(subject) = 'object'::text))
+);
+alter table akashi_security.detection_findings owner to akashi_owner;
+comment on table akashi_security.detection_findings is 'One row per rule, subject and window. Events that arrive later are added; the evidence is the sealed events.';
+comment on column akashi_security.detection_findings.entity is 'The first value of the subject. The findings about one entity form a case.';
+comment on column akashi_security.detection_findings.events is 'Ids of its first 250 events.';
+comment on column akashi_security.detection_findings.due_at is 'When it must be closed: critical after 1 day, high 3, medium 14, others 30.';
+CREATE INDEX detection_findings_assignee_idx ON akashi_security.detection_findings USING btree (assignee) WHERE (assignee IS NOT NULL);
+CREATE INDEX detection_findings_entity_idx ON akashi_security.detection_findings USING btree (entity, first_at DESC);
+CREATE INDEX detection_findings_rule_idx ON akashi_security.detection_findings USING btree (rule_id, status);
+CREATE INDEX detection_findings_status_idx ON akashi_security.detection_findings USING btree (status, severity, first_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_security.detection_findings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.detection_findings enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_security.detection_findings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.detection_findings enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_security.detection_findings FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.detection_findings enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_security.detection_findings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.detection_findings enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_finding BEFORE UPDATE ON akashi_security.detection_findings FOR EACH ROW EXECUTE FUNCTION akashi_security.keep_finding();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_security.detection_findings FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_security.detection_findings enable row level security;
+alter table akashi_security.detection_findings force row level security;
+create policy detection_findings_auditor on akashi_security.detection_findings for select to akashi_reader using (true);
+create policy detection_findings_owner on akashi_security.detection_findings for all to akashi_owner using (true) with check (true);
+create policy detection_findings_staff on akashi_security.detection_findings for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant select on akashi_security.detection_findings to akashi_security_admin;
+grant select on akashi_security.detection_findings to akashi_worker;
+grant select (id) on akashi_security.detection_findings to akashi_reader;
+grant insert (id) on akashi_security.detection_findings to akashi_security_admin;
+grant insert (id) on akashi_security.detection_findings to akashi_worker;
+grant select (rule_id) on akashi_security.detection_findings to akashi_reader;
+grant insert (rule_id) on akashi_security.detection_findings to akashi_security_admin;
+grant insert (rule_id) on akashi_security.detection_findings to akashi_worker;
+grant select (rule_name) on akashi_security.detection_findings to akashi_reader;
+grant insert (rule_name) on akashi_security.detection_findings to akashi_security_admin;
+grant insert (rule_name) on akashi_security.detection_findings to akashi_worker;
+grant select (rule_hash) on akashi_security.detection_findings to akashi_reader;
+grant insert, update (rule_hash) on akashi_security.detection_findings to akashi_security_admin;
+grant insert, update (rule_hash) on akashi_security.detection_findings to akashi_worker;
+grant select (title) on akashi_security.detection_findings to akashi_reader;
+grant insert (title) on akashi_security.detection_findings to akashi_security_admin;
+grant insert (title) on akashi_security.detection_findings to akashi_worker;
+grant select (severity) on akashi_security.detection_findings to akashi_reader;
+grant insert (severity) on akashi_security.detection_findings to akashi_security_admin;
+grant insert (severity) on akashi_security.detection_findings to akashi_worker;
+grant select (log) on akashi_security.detection_findings to akashi_reader;
+grant insert (log) on akashi_security.detection_findings to akashi_security_admin;
+grant insert (log) on akashi_security.detection_findings to akashi_worker;
+grant insert (subject) on akashi_security.detection_findings to akashi_security_admin;
+grant insert (subject) on akashi_security.detection_findings to akashi_worker;
+grant insert (entity) on akashi_security.detection_findings to akashi_security_admin;
+grant insert (entity) on akashi_security.detection_findings to akashi_worker;
+grant select (first_at) on akashi_security.detection_findings to akashi_reader;
+grant insert, update (first_at) on akashi_security.detection_findings to akashi_security_admin;
+grant insert, update (first_at) on akashi_security.detection_findings to akashi_worker;
+grant select (last_at) on akashi_security.detection_findings to akashi_reader;
+grant insert, update (last_at) on akashi_security.detection_findings to akashi_security_admin;
+grant insert, update (last_at) on akashi_security.detection_findings to akashi_worker;
+grant select (event_count) on akashi_security.detection_findings to akashi_reader;
+grant insert, update (event_count) on akashi_security.detection_findings to akashi_security_admin;
+grant insert, update (event_count) on akashi_security.detection_findings to akashi_worker;
+grant select (events) on akashi_security.detection_findings to akashi_reader;
+grant insert, update (events) on akashi_security.detection_findings to akashi_security_admin;
+grant insert, update (events) on akashi_security.detection_findings to akashi_worker;
+grant select (status) on akashi_security.detection_findings to akashi_reader;
+grant update (status) on akashi_security.detection_findings to akashi_security_admin;
+grant update (status) on akashi_security.detection_findings to akashi_worker;
+grant select (assignee) on akashi_security.detection_findings to akashi_reader;
+grant update (assignee) on akashi_security.detection_findings to akashi_security_admin;
+grant update (assignee) on akashi_security.detection_findings to akashi_worker;
+grant update (notes) on akashi_security.detection_findings to akashi_security_admin;
+grant update (notes) on akashi_security.detection_findings to akashi_worker;
+grant select (due_at) on akashi_security.detection_findings to akashi_reader;
+grant insert (due_at) on akashi_security.detection_findings to akashi_security_admin;
+grant insert (due_at) on akashi_security.detection_findings to akashi_worker;
+grant select (closed_at) on akashi_security.detection_findings to akashi_reader;
+grant select (created_at) on akashi_security.detection_findings to akashi_reader;
+grant select (updated_at) on akashi_security.detection_findings to akashi_reader;
+
+create table akashi_security.detection_rulesets (
+  digest bytea not null,
+  rules jsonb not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint detection_rulesets_digest_check CHECK ((octet_length(digest) = 32)),
+  constraint detection_rulesets_pkey PRIMARY KEY (digest),
+  constraint detection_rulesets_rules_check CHECK ((jsonb_typeof(rules) = 'array'::text))
+);
+alter table akashi_security.detection_rulesets owner to akashi_owner;
+comment on table akashi_security.detection_rulesets is 'Sets of rules by the SHA-256 of their list; each rule with its id, its name and the hash of its meaning.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_security.detection_rulesets FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_security.detection_rulesets enable always trigger refuse_change;
+alter table akashi_security.detection_rulesets enable row level security;
+alter table akashi_security.detection_rulesets force row level security;
+create policy detection_rulesets_auditor on akashi_security.detection_rulesets for select to akashi_reader using (true);
+create policy detection_rulesets_owner on akashi_security.detection_rulesets for all to akashi_owner using (true) with check (true);
+create policy detection_rulesets_staff on akashi_security.detection_rulesets for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant select on akashi_security.detection_rulesets to akashi_reader;
+grant insert, select on akashi_security.detection_rulesets to akashi_security_admin;
+grant insert, select on akashi_security.detection_rulesets to akashi_worker;
+
+create table akashi_security.detection_runs (
+  id uuid default gen_random_uuid() not null,
+  kind text not null,
+  log text not null,
+  first_position bigint not null,
+  end_position bigint not null,
+  from_time timestamp with time zone,
+  to_time timestamp with time zone,
+  ruleset bytea not null,
+  findings uuid[] not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint detection_runs_check CHECK ((end_position >= first_position)),
+  constraint detection_runs_check1 CHECK (((kind = 'history'::text) OR ((from_time IS NULL) AND (to_time IS NULL)))),
+  constraint detection_runs_first_position_check CHECK ((first_position >= 0)),
+  constraint detection_runs_kind_check CHECK ((kind = ANY (ARRAY['live'::text, 'history'::text]))),
+  constraint detection_runs_log_check CHECK ((log = ANY (ARRAY['security_events'::text, 'audit_logs'::text, 'login_attempts'::text]))),
+  constraint detection_runs_pkey PRIMARY KEY (id),
+  constraint detection_runs_ruleset_fkey FOREIGN KEY (ruleset) REFERENCES akashi_security.detection_rulesets(digest)
+);
+alter table akashi_security.detection_runs owner to akashi_owner;
+comment on table akashi_security.detection_runs is 'Coverage: which rules evaluated which range of a log. Runs over history evaluate only the events of the given period. Append-only.';
+comment on column akashi_security.detection_runs.end_position is 'The first position after the run.';
+CREATE INDEX detection_runs_log_idx ON akashi_security.detection_runs USING btree (log, kind, end_position DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_security.detection_runs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_security.detection_runs enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_security.detection_runs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_security.detection_runs enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_security.detection_runs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_security.detection_runs enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_security.detection_runs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
+alter table akashi_security.detection_runs enable always trigger akashi_audit_update;
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_security.detection_runs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_security.detection_runs enable always trigger refuse_change;
+alter table akashi_security.detection_runs enable row level security;
+alter table akashi_security.detection_runs force row level security;
+create policy detection_runs_auditor on akashi_security.detection_runs for select to akashi_reader using (true);
+create policy detection_runs_owner on akashi_security.detection_runs for all to akashi_owner using (true) with check (true);
+create policy detection_runs_staff on akashi_security.detection_runs for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant select on akashi_security.detection_runs to akashi_reader;
+grant select on akashi_security.detection_runs to akashi_security_admin;
+grant select on akashi_security.detection_runs to akashi_worker;
+grant insert (kind) on akashi_security.detection_runs to akashi_security_admin;
+grant insert (kind) on akashi_security.detection_runs to akashi_worker;
+grant insert (log) on akashi_security.detection_runs to akashi_security_admin;
+grant insert (log) on akashi_security.detection_runs to akashi_worker;
+grant insert (first_position) on akashi_security.detection_runs to akashi_security_admin;
+grant insert (first_position) on akashi_security.detection_runs to akashi_worker;
+grant insert (end_position) on akashi_security.detection_runs to akashi_security_admin;
+grant insert (end_position) on akashi_security.detection_runs to akashi_worker;
+grant insert (from_time) on akashi_security.detection_runs to akashi_security_admin;
+grant insert (from_time) on akashi_security.detection_runs to akashi_worker;
+grant insert (to_time) on akashi_security.detection_runs to akashi_security_admin;
+grant insert (to_time) on akashi_security.detection_runs to akashi_worker;
+grant insert (ruleset) on akashi_security.detection_runs to akashi_security_admin;
+grant insert (ruleset) on akashi_security.detection_runs to akashi_worker;
+grant insert (findings) on akashi_security.detection_runs to akashi_security_admin;
+grant insert (findings) on akashi_security.detection_runs to akashi_worker;
+
 create table akashi_security.ingest_batches (
   digest bytea not null,
   source text not null,
@@ -2509,6 +3688,32 @@ create policy ingest_batches_read on akashi_security.ingest_batches for select t
 create policy ingest_batches_worker on akashi_security.ingest_batches for all to akashi_worker using (true) with check (true);
 grant select on akashi_security.ingest_batches to akashi_security_admin;
 grant insert, select on akashi_security.ingest_batches to akashi_worker;
+
+create table akashi_security.ingest_quarantine (
+  digest bytea not null,
+  source text not null,
+  format text not null,
+  options jsonb not null,
+  line bigint not null,
+  content text not null,
+  reason text not null,
+  received_at timestamp with time zone default clock_timestamp() not null,
+  constraint ingest_quarantine_digest_check CHECK ((octet_length(digest) = 32)),
+  constraint ingest_quarantine_line_check CHECK ((line > 0)),
+  constraint ingest_quarantine_options_check CHECK ((jsonb_typeof(options) = 'object'::text)),
+  constraint ingest_quarantine_pkey PRIMARY KEY (digest)
+);
+alter table akashi_security.ingest_quarantine owner to akashi_owner;
+comment on table akashi_security.ingest_quarantine is 'Lines of logs that were rejected, by the SHA-256 of format, options and line, for 90 days; removed when they are accepted.';
+CREATE INDEX ingest_quarantine_received_idx ON akashi_security.ingest_quarantine USING btree (received_at);
+alter table akashi_security.ingest_quarantine enable row level security;
+alter table akashi_security.ingest_quarantine force row level security;
+create policy ingest_quarantine_owner on akashi_security.ingest_quarantine for all to akashi_owner using (true) with check (true);
+create policy ingest_quarantine_read on akashi_security.ingest_quarantine for select to akashi_security_admin using (true);
+create policy ingest_quarantine_worker on akashi_security.ingest_quarantine for all to akashi_worker using (true) with check (true);
+grant select on akashi_security.ingest_quarantine to akashi_security_admin;
+grant delete, insert, select on akashi_security.ingest_quarantine to akashi_worker;
+grant update (reason) on akashi_security.ingest_quarantine to akashi_worker;
 
 create table akashi_security.remediations (
   event_id uuid not null,
@@ -3076,6 +4281,58 @@ grant select on akashi_lifecycle.retention to akashi_reader;
 grant select on akashi_lifecycle.retention to akashi_security_admin;
 grant select on akashi_lifecycle.retention to akashi_worker;
 
+create view akashi_lifecycle.tenant_usage with (security_invoker=true) as
+ SELECT e.schema_name,
+    e.table_name,
+    g.tenant,
+    g.class,
+    g.gathered,
+    (sum(g.row_count))::bigint AS archived_rows,
+    (sum((((e.bytes)::numeric * (g.row_count)::numeric) / (e.row_count)::numeric)))::bigint AS archived_bytes,
+    (COALESCE(sum(g.row_count) FILTER (WHERE (e.state = ANY (ARRAY['verified'::text, 'detached'::text]))), (0)::numeric))::bigint AS database_rows,
+    (COALESCE(sum(((relation.bytes * (g.row_count)::numeric) / (e.row_count)::numeric)), (0)::numeric))::bigint AS database_bytes,
+    (COALESCE(sum(copied.bytes), (0)::numeric))::bigint AS copied_bytes,
+    min(g.oldest) AS oldest,
+    max(g.newest) AS newest
+   FROM (((akashi_lifecycle.export_groups g
+     JOIN akashi_lifecycle.exports e ON ((e.id = g.export)))
+     LEFT JOIN LATERAL ( SELECT (pg_total_relation_size((c.oid)::regclass))::numeric AS bytes
+           FROM (pg_class c
+             JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
+          WHERE ((c.relname = e.partition_name) AND (n.nspname =
+                CASE e.state
+                    WHEN 'verified'::text THEN e.schema_name
+                    WHEN 'detached'::text THEN 'akashi_archive'::text
+                    ELSE NULL::text
+                END))) relation ON (true))
+     LEFT JOIN LATERAL ( SELECT sum((((c.bytes)::numeric * (g.row_count)::numeric) / (c.row_count)::numeric)) AS bytes
+           FROM (akashi_lifecycle.copies c
+             JOIN akashi_lifecycle.copy_policies p ON ((p.id = c.policy)))
+          WHERE ((c.export = e.id) AND (c.state = 'verified'::text) AND (c.row_count > 0) AND ((p.tenant IS NULL) OR (p.tenant = g.tenant)) AND ((p.class IS NULL) OR (p.class = g.class)))) copied ON (true))
+  WHERE (e.state = ANY (ARRAY['verified'::text, 'detached'::text, 'dropped'::text]))
+  GROUP BY e.schema_name, e.table_name, g.tenant, g.class, g.gathered;
+alter view akashi_lifecycle.tenant_usage owner to akashi_owner;
+comment on view akashi_lifecycle.tenant_usage is 'What is stored of each tenant and class of what was exported; bytes of partitions, exports and copies are shared by rows.';
+grant select on akashi_lifecycle.tenant_usage to akashi_reader;
+grant select on akashi_lifecycle.tenant_usage to akashi_security_admin;
+grant select on akashi_lifecycle.tenant_usage to akashi_worker;
+
+create view akashi_security.v_detection_rules with (security_invoker=true) as
+ SELECT rule_id,
+    max(rule_name) AS rule_name,
+    count(*) AS findings,
+    count(*) FILTER (WHERE ((status)::text = ANY ((ARRAY['open'::character varying, 'in_progress'::character varying])::text[]))) AS open,
+    count(*) FILTER (WHERE ((status)::text = 'false_positive'::text)) AS false_positives,
+    round(((count(*) FILTER (WHERE ((status)::text = 'false_positive'::text)))::numeric / (NULLIF(count(*) FILTER (WHERE ((status)::text = ANY ((ARRAY['resolved'::character varying, 'false_positive'::character varying])::text[]))), 0))::numeric), 3) AS false_positive_rate,
+    max(last_at) AS last_at
+   FROM akashi_security.detection_findings f
+  GROUP BY rule_id;
+alter view akashi_security.v_detection_rules owner to akashi_owner;
+comment on view akashi_security.v_detection_rules is 'Findings per rule, and the share of false positives among those that were closed.';
+grant select on akashi_security.v_detection_rules to akashi_reader;
+grant select on akashi_security.v_detection_rules to akashi_security_admin;
+grant select on akashi_security.v_detection_rules to akashi_worker;
+
 create view akashi_security.v_security_events with (security_invoker=true) as
  SELECT e.id,
     e.created_at,
@@ -3241,6 +4498,28 @@ $function$;
 alter function akashi_audit.alert_ledger_epoch(report jsonb) owner to akashi_owner;
 grant execute on function akashi_audit.alert_ledger_epoch(report jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.alert_unrecorded_triggers(relations regclass[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  unrecorded jsonb;
+begin
+  select jsonb_agg(jsonb_build_object('table', c.oid::regclass::text, 'trigger', t.tgname, 'transaction', t.xmin::text))
+  into unrecorded
+  from pg_trigger t join pg_class c on c.oid = t.tgrelid
+  where t.tgrelid = any (relations) and t.tgname ^@ 'akashi_audit_' and not t.tgisinternal
+    and not akashi_audit.is_own_transaction(t.xmin) and t.xmin::text <> all (akashi_audit.recorded_transactions(c.relname));
+  if unrecorded is not null and exists (select from akashi_audit.catalog_records c where c.row -> 'detail' ? 'transactions') then
+    perform akashi_security.record_event(event_type => 'catalog_recorded', event_category => 'integrity', severity => 'critical',
+      source_service => 'akashi', action_performed => 'protect', result => 'success', ocsf_class_uid => 2004,
+      event_details => jsonb_build_object('reason', 'triggers that were changed without a record were replaced', 'unrecorded', unrecorded));
+  end if;
+end
+$function$;
+alter function akashi_audit.alert_unrecorded_triggers(relations regclass[]) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.assert_unfiltered(target regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -3276,10 +4555,12 @@ CREATE OR REPLACE FUNCTION akashi_audit.attach_triggers(target regclass, policy 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  call constant text := format('akashi_audit.%s(%L, %L, %L, %L, %L, %L)',
-    case policy.on_failure when 'record_loss' then 'log_changes_or_loss' else 'log_changes' end, policy.classification,
-    policy.key_columns, coalesce(policy.subject_column, ''), policy.ignored_columns, policy.digest_columns, policy.omitted_columns);
+  call constant text := format('akashi_audit.%s(%s)', case policy.on_failure when 'record_loss' then 'log_changes_or_loss' else 'log_changes' end,
+    (select string_agg(quote_literal(argument), ', ' order by place)
+     from unnest(akashi_audit.trigger_arguments(policy)) with ordinality as a (argument, place)));
   event record;
+  changed text;
+  name text;
 begin
   for event in
     select * from (values
@@ -3293,9 +4574,59 @@ begin
       event.name, event.name, target, event.referencing, call);
     execute format('alter table %s enable always trigger akashi_audit_%s', target, event.name);
   end loop;
+  -- A partition whose rows may move to another under a protected table.
+  select string_agg(distinct case when k.attnum = 0 or a.atttypid >= 16384
+           then 'old.* operator(pg_catalog.*<>) new.*' else format('old.%1$I is distinct from new.%1$I', a.attname) end, ' or ')
+  into changed
+  from pg_partition_ancestors(target) p
+  join pg_partitioned_table t on t.partrelid = p.relid
+  cross join lateral unnest(t.partattrs::smallint[]) k (attnum)
+  left join pg_attribute a on a.attrelid = t.partrelid and a.attnum = k.attnum
+  where exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where c.oid = any (array(select x.relid from pg_partition_ancestors(p.relid) x union select p.relid)) and (n.nspname, c.relname) = (policy.schema_name, policy.table_name));
+  if (select c.relkind = 'r' and c.relispartition from pg_class c where c.oid = target) and changed is not null then
+    execute format('create or replace trigger akashi_audit_moving before update on %s for each row when (%s)
+      execute function akashi_audit.note_moving()', target, changed);
+    execute format('create or replace trigger akashi_audit_moved_out after delete on %s for each row
+      when (old.ctid::text = current_setting(''akashi.moving'', true)) execute function akashi_audit.keep_moved()', target);
+    execute format('create or replace trigger akashi_audit_moved_in after insert on %s for each row
+      when (current_setting(''akashi.moving'', true) <> '''') execute function akashi_audit.keep_moved()', target);
+    foreach name in array array['moving', 'moved_out', 'moved_in'] loop
+      execute format('alter table %s enable always trigger akashi_audit_%s', target, name);
+    end loop;
+  end if;
 end
 $function$;
 alter function akashi_audit.attach_triggers(target regclass, policy akashi_audit.protected_tables) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.begin_gap(cause text, detail text, start_lsn pg_lsn, end_lsn pg_lsn DEFAULT NULL::pg_lsn)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  gap uuid;
+begin
+  update akashi_audit.crosscheck_gaps g set ended_at = clock_timestamp(), end_lsn = begin_gap.start_lsn
+  where g.ended_at is null and begin_gap.end_lsn is null and g.cause <> begin_gap.cause;
+  insert into akashi_audit.crosscheck_gaps (cause, detail, start_lsn, end_lsn, ended_at)
+  values (begin_gap.cause, begin_gap.detail, begin_gap.start_lsn, begin_gap.end_lsn, case when begin_gap.end_lsn is not null then clock_timestamp() end)
+  on conflict ((ended_at is null)) where ended_at is null do nothing
+  returning id into gap;
+  if gap is not null then
+    perform akashi_audit.record_action('crosscheck_gap', 'skip', 'wal', gap::text, 'FAILURE',
+      jsonb_build_object('cause', cause, 'detail', detail, 'from', start_lsn, 'to', end_lsn));
+    perform akashi_security.record_event(event_type => 'crosscheck_gap', event_category => 'integrity', severity => 'high',
+      source_service => 'akashi', description => left(detail, 1000), resource_type => 'wal', resource_id => gap::text,
+      action_performed => 'crosscheck', result => 'failure', ocsf_class_uid => 2004,
+      event_details => jsonb_build_object('cause', cause, 'from', start_lsn, 'to', end_lsn));
+  end if;
+  return gap;
+end
+$function$;
+alter function akashi_audit.begin_gap(cause text, detail text, start_lsn pg_lsn, end_lsn pg_lsn) owner to akashi_owner;
+grant execute on function akashi_audit.begin_gap(cause text, detail text, start_lsn pg_lsn, end_lsn pg_lsn) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_audit.bulk_statement(relation oid, operation text, redacted boolean)
  RETURNS text
@@ -3317,7 +4648,7 @@ declare
            case when $12 is not null and not row_values ?& $12 then akashi_audit.refuse_stale_protection($13)
                 else case when octet_length(row_values ->> $11) <= 2000 then row_values ->> $11
                           else akashi_audit.record_key(row_values, $6) end end$sql$, lower(operation), operation);
-  -- What the trail keeps of %1$s, a part of the row %2$s.
+  -- What the trail stores of %1$s, a part of the row %2$s.
   kept constant text := case when redacted then 'akashi_audit.redact(%1$s, (%2$s) ->> $7, $9, $10)' else
     'case when pg_column_size(%1$s) > 2048 then akashi_audit.redact(%1$s, (%2$s) ->> $7, $9, $10) else %1$s end' end;
   befores text;
@@ -3329,9 +4660,14 @@ begin
   if operation <> 'UPDATE' then
     return format($sql$%s, %s)%s, row_values ->> $7, %s
       from (select %s, %s as row_values from %s r) rows
-      where place >= ($1).skip$sql$, columns,
+      where place >= ($1).skip%s$sql$, columns,
       case operation when 'INSERT' then 'new_values' else 'old_values' end, shared,
-      format(kept, 'row_values', 'row_values'), place, row_json, case operation when 'INSERT' then 'new_rows' else 'old_rows' end);
+      format(kept, 'row_values', 'row_values'), place, row_json, case operation when 'INSERT' then 'new_rows' else 'old_rows' end,
+      -- Rows that a MERGE moved are among those that it inserted, and recorded already.
+      case when operation = 'INSERT' and current_setting('akashi.merged', true) <> '' then format($moved$
+        and not exists (select from akashi_audit.audit_logs t where t.xid = pg_current_xact_id() and t.seq >= %s and t.operation = 'INSERT'
+                        and (t.schema_name, t.table_name) = ($4, $5) and t.record_id = akashi_audit.record_key(row_values, $6))$moved$,
+        current_setting('akashi.merged')::bigint) end);
   end if;
   select string_agg(format('%s as o%s', c.given, c.attnum), ', '),
          string_agg(format('%s as n%s', c.given, c.attnum), ', '),
@@ -3385,9 +4721,18 @@ AS $function$
     union all select t.xmin::text from pg_trigger t where t.tgrelid = relation
     union all select r.xmin::text from pg_rewrite r where r.ev_class = relation
     union all select p.xmin::text from pg_policy p where p.polrelid = relation
+    union all select p.xmin::text from pg_publication_rel p join pg_publication b on b.oid = p.prpubid
+              where b.pubname = 'akashi_crosscheck' and p.prrelid = relation
   ) rows (written)
 $function$;
 alter function akashi_audit.catalog_transactions(relation oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.claimed_context(signed_by text)
+ RETURNS akashi_audit.request_context
+ LANGUAGE sql
+ STABLE PARALLEL RESTRICTED
+RETURN ROW((signed_by IS NOT NULL), signed_by, NULLIF(current_setting('app.current_user_id'::text, true), ''::text), NULLIF(current_setting('app.current_session_id'::text, true), ''::text), NULLIF(current_setting('app.subject'::text, true), ''::text), CASE WHEN (signed_by = 'akashi'::text) THEN (NULLIF(current_setting('app.client_ip'::text, true), ''::text))::inet ELSE akashi_auth.try_inet(NULLIF(current_setting('app.client_ip'::text, true), ''::text)) END, NULLIF("left"(current_setting('app.user_agent'::text, true), 512), ''::text), NULLIF("left"(current_setting('app.api_endpoint'::text, true), 512), ''::text), NULLIF("left"(current_setting('app.request_id'::text, true), 128), ''::text), NULLIF("left"(current_setting('app.trace_id'::text, true), 128), ''::text), NULLIF("left"(current_setting('app.correlation_id'::text, true), 128), ''::text), NULLIF("left"(current_setting('app.application_version'::text, true), 128), ''::text), NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::akashi_audit.request_context;
+alter function akashi_audit.claimed_context(signed_by text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.count_about(data_subject text)
  RETURNS bigint
@@ -3404,13 +4749,92 @@ grant execute on function akashi_audit.count_about(data_subject text) to akashi_
 grant execute on function akashi_audit.count_about(data_subject text) to akashi_security_admin;
 grant execute on function akashi_audit.count_about(data_subject text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.coverage_evidence(since timestamp with time zone, until timestamp with time zone, OUT protected bigint, OUT exempt bigint, OUT uncovered bigint, OUT losses bigint, OUT unsettled_losses bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*) filter (where c.state = 'protected'), count(*) filter (where c.state = 'exempt'), count(*) filter (where c.state = 'gap'),
+         (select count(*) from akashi_audit.losses l where l.created_at >= since and l.created_at < until),
+         (select count(*) from akashi_audit.losses l where l.settled_at is null)
+  from akashi_audit.coverage c
+$function$;
+alter function akashi_audit.coverage_evidence(since timestamp with time zone, until timestamp with time zone, OUT protected bigint, OUT exempt bigint, OUT uncovered bigint, OUT losses bigint, OUT unsettled_losses bigint) owner to akashi_owner;
+grant execute on function akashi_audit.coverage_evidence(since timestamp with time zone, until timestamp with time zone, OUT protected bigint, OUT exempt bigint, OUT uncovered bigint, OUT losses bigint, OUT unsettled_losses bigint) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_audit.crosscheck_evidence(since timestamp with time zone, until timestamp with time zone, OUT compared bigint, OUT discrepancies bigint, OUT open_discrepancies bigint, OUT open_gaps bigint, OUT gap_hours numeric)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (select s.changes from akashi_audit.crosscheck_state s),
+         (select count(*) from akashi_audit.crosscheck_discrepancies d where d.found_at >= since and d.found_at < until),
+         (select count(*) from akashi_audit.crosscheck_discrepancies d where d.settled_at is null),
+         (select count(*) from akashi_audit.crosscheck_gaps g where g.settled_at is null),
+         (select coalesce(round(sum(extract(epoch from least(coalesce(g.ended_at, now()), until) - greatest(g.started_at, since))) / 3600, 1), 0)
+          from akashi_audit.crosscheck_gaps g where g.started_at < until and coalesce(g.ended_at, now()) > since)
+$function$;
+alter function akashi_audit.crosscheck_evidence(since timestamp with time zone, until timestamp with time zone, OUT compared bigint, OUT discrepancies bigint, OUT open_discrepancies bigint, OUT open_gaps bigint, OUT gap_hours numeric) owner to akashi_owner;
+grant execute on function akashi_audit.crosscheck_evidence(since timestamp with time zone, until timestamp with time zone, OUT compared bigint, OUT discrepancies bigint, OUT open_discrepancies bigint, OUT open_gaps bigint, OUT gap_hours numeric) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_audit.crosscheck_position(OUT active boolean, OUT received pg_lsn, OUT now pg_lsn)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.active, coalesce(r.write_lsn, s.confirmed_flush_lsn),
+         case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end
+  from (select 1) one
+  left join pg_replication_slots s on s.slot_type = 'logical'
+    and s.slot_name = (select 'akashi_crosscheck_' || oid from pg_database where datname = current_database())
+  left join pg_stat_replication r on r.pid = s.active_pid
+$function$;
+alter function akashi_audit.crosscheck_position(OUT active boolean, OUT received pg_lsn, OUT now pg_lsn) owner to akashi_owner;
+grant execute on function akashi_audit.crosscheck_position(OUT active boolean, OUT received pg_lsn, OUT now pg_lsn) to akashi_security_admin;
+grant execute on function akashi_audit.crosscheck_position(OUT active boolean, OUT received pg_lsn, OUT now pg_lsn) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_audit.detect_audit_anomalies()
+ RETURNS TABLE(anomaly_type text, severity text, description text, affected_user text, event_count bigint, time_window text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recent as materialized (
+    select a.user_id, a.created_at, a.operation, a.data_classification,
+           a.created_at at time zone (akashi_lifecycle.setting('organisation.time_zone') #>> '{}') as local_time
+    from akashi_audit.audit_logs a
+    where a.created_at > now() - interval '1 hour' and a.user_id is not null
+  )
+  select 'bulk_operations', 'high', 'User performed excessive operations in short time', r.user_id, count(*), '5 minutes'
+  from recent r where r.created_at > now() - interval '5 minutes'
+  group by r.user_id having count(*) > 100
+  union all
+  select 'sensitive_data_access', 'critical', 'Unusual access to confidential data', r.user_id, count(*), '1 hour'
+  from recent r where r.data_classification = 'confidential'
+  group by r.user_id having count(*) > 10
+  union all
+  select 'off_hours_access', 'medium', 'Access during non-business hours', r.user_id, count(*), '1 hour'
+  from recent r
+  where r.operation in ('UPDATE', 'DELETE')
+    and (extract(hour from r.local_time) < 8 or extract(hour from r.local_time) > 20 or extract(isodow from r.local_time) >= 6
+         or akashi_lifecycle.setting('organisation.holidays') ? to_char(r.local_time, 'YYYY-MM-DD'))
+  group by r.user_id having count(*) > 5
+$function$;
+alter function akashi_audit.detect_audit_anomalies() owner to akashi_owner;
+comment on function akashi_audit.detect_audit_anomalies() is 'Users with more than 100 operations in 5 minutes, 10 accesses to confidential data in 1 hour, or 5 changes in 1 hour outside 8 to 20 of the organisation''s time, at weekends and on holidays. Row-level security restricts the rows.';
+grant execute on function akashi_audit.detect_audit_anomalies() to akashi_security_admin;
+grant execute on function akashi_audit.detect_audit_anomalies() to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_audit.digest_salt(about text)
  RETURNS bytea
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  -- However a uuid is written: an erasure looks for the one way.
+  -- uuids are stored in one spelling, which an erasure searches for.
   person constant text := case when about ~ '^[{]?[0-9A-Fa-f-]{32,36}[}]?$' then coalesce(akashi_auth.try_uuid(about)::text, about) else about end;
   found_salt bytea;
 begin
@@ -3428,12 +4852,32 @@ end
 $function$;
 alter function akashi_audit.digest_salt(about text) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.end_gap(end_lsn pg_lsn)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  gap uuid;
+begin
+  update akashi_audit.crosscheck_gaps g set ended_at = clock_timestamp(), end_lsn = end_gap.end_lsn where g.ended_at is null
+  returning g.id into gap;
+  if gap is not null then
+    perform akashi_audit.record_action('crosscheck_gap', 'resume', 'wal', gap::text, 'SUCCESS', jsonb_build_object('to', end_lsn));
+  end if;
+  return gap;
+end
+$function$;
+alter function akashi_audit.end_gap(end_lsn pg_lsn) owner to akashi_owner;
+grant execute on function akashi_audit.end_gap(end_lsn pg_lsn) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_audit.erase_salt(data_subject text)
  RETURNS integer
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  -- Whoever is making a salt of theirs has not seen the erasure.
+  -- Waits for transactions that are creating a salt of this person.
   lock table akashi_keys.digest_salts in share mode;
   with erased as (delete from akashi_keys.digest_salts s where s.data_subject = erase_salt.data_subject returning 1)
   select count(*)::integer from erased
@@ -3516,6 +4960,21 @@ $function$;
 alter function akashi_audit.guard(target regclass) owner to akashi_owner;
 comment on function akashi_audit.guard(target regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
 
+CREATE OR REPLACE FUNCTION akashi_audit.has_replica_identity(relation oid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case c.relreplident
+    when 'f' then true
+    when 'd' then exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and i.indimmediate and i.indisvalid)
+    when 'i' then exists (select from pg_index i where i.indrelid = c.oid and i.indisreplident and i.indisvalid)
+    else false end
+  from pg_class c where c.oid = relation
+$function$;
+alter function akashi_audit.has_replica_identity(relation oid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.has_unrecorded_rows(log text, part regclass, row_count bigint, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3539,6 +4998,26 @@ begin
 end
 $function$;
 alter function akashi_audit.has_unrecorded_rows(log text, part regclass, row_count bigint, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.history_tables()
+ RETURNS TABLE(schema_name text, table_name text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+  select n.nspname::text, c.relname::text
+  from akashi_audit.protected_tables p
+  join pg_catalog.pg_namespace pn on pn.nspname = p.schema_name
+  join pg_catalog.pg_class pc on pc.relnamespace = pn.oid and pc.relname = p.table_name
+  cross join lateral (select pc.oid as relid union select relid from pg_catalog.pg_partition_tree(pc.oid::regclass)) part
+  join pg_catalog.pg_class c on c.oid = part.relid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where session_user = any (p.history_readers)
+$function$;
+alter function akashi_audit.history_tables() owner to akashi_owner;
+comment on function akashi_audit.history_tables() is 'Tables and partitions whose history the login may read: akashi protect --history.';
+grant execute on function akashi_audit.history_tables() to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_audit.holds_json(type oid)
  RETURNS boolean
@@ -3572,7 +5051,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.index_closed_partition(as_of timestamp w
  SET lock_timeout TO '100ms'
 AS $function$
 declare
-  -- A transaction that began before midnight may still be writing rows of the day before.
+  -- A transaction that began before midnight may still write rows of the previous day.
   settling constant interval := '1 hour';
   part record;
 begin
@@ -3606,6 +5085,17 @@ alter function akashi_audit.index_closed_partition(as_of timestamp with time zon
 comment on function akashi_audit.index_closed_partition(as_of timestamp with time zone) is 'Creates one missing index of a closed partition of the audit trail and returns its name; null when none is missing.';
 grant execute on function akashi_audit.index_closed_partition(as_of timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.is_own_transaction(written xid)
+ RETURNS boolean
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when age(written)::bigint <= age(pg_current_xact_id()::xid)
+    then pg_xact_status((pg_current_xact_id()::text::bigint - age(written)::bigint + age(pg_current_xact_id()::xid))::text::xid8) = 'in progress'
+    else false end
+$function$;
+alter function akashi_audit.is_own_transaction(written xid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.is_plain(type oid)
  RETURNS boolean
  LANGUAGE sql
@@ -3615,6 +5105,23 @@ AS $function$
   select type < 16384 and current_setting('transaction_isolation') = 'read committed'
 $function$;
 alter function akashi_audit.is_plain(type oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.is_recorded_as_text(type oid, relation oid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  compound constant boolean := (select t.typtype in ('c', 'd') or t.typelem <> 0 from pg_type t where t.oid = type);
+begin
+  if compound or exists (select from pg_cast c where c.castsource = type and c.casttarget = 'json'::regtype) then
+    perform akashi_audit.refuse_json_casts(relation);
+  end if;
+  return compound and akashi_audit.holds_json(type);
+end
+$function$;
+alter function akashi_audit.is_recorded_as_text(type oid, relation oid) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.json_casts(relation oid)
  RETURNS text
@@ -3649,12 +5156,33 @@ AS $function$
 declare
   recorded constant uuid := akashi_audit.record_action('catalog_recorded', action, detail => keep_catalog_record.detail);
 begin
-  -- The time spares a look into every partition.
+  -- With the time, only one partition is searched.
   insert into akashi_audit.catalog_records (row)
   select to_jsonb(a) from akashi_audit.audit_logs a where a.id = recorded and a.created_at >= now() - interval '1 minute';
 end
 $function$;
 alter function akashi_audit.keep_catalog_record(action text, detail jsonb) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.keep_crosscheck()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+declare
+  open constant text[] := array['settled_at', 'settled_by', 'explanation'] || case when old.settled_at is null and to_jsonb(old) ->> 'ended_at' is null
+    then array['ended_at', 'end_lsn'] else '{}' end;
+begin
+  if (to_jsonb(old) - open) is distinct from (to_jsonb(new) - open)
+     or (old.settled_at is not null and (new.settled_at, new.settled_by, new.explanation)
+         is distinct from (old.settled_at, old.settled_by, old.explanation)) then
+    raise exception 'a finding of the cross-check can be settled once and not be changed'
+      using errcode = 'AK001', hint = 'the record is append-only';
+  end if;
+  return new;
+end
+$function$;
+alter function akashi_audit.keep_crosscheck() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.keep_head()
  RETURNS trigger
@@ -3693,6 +5221,32 @@ end
 $function$;
 alter function akashi_audit.keep_loss() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.keep_moved()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'iso_8601'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C'
+AS $function$
+declare
+  moved jsonb;
+begin
+  execute format('select %s from (select ($1).*) r', akashi_audit.row_values(tg_relid))
+    into moved using case when tg_op = 'DELETE' then old else new end;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  insert into akashi_audit.moving_rows (depth, removed, added)
+  values (pg_trigger_depth(), case when tg_op = 'DELETE' then moved end, case when tg_op = 'INSERT' then moved end);
+  return null;
+end
+$function$;
+alter function akashi_audit.keep_moved() owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.keep_tile()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3710,6 +5264,54 @@ end
 $function$;
 alter function akashi_audit.keep_tile() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.keep_traces(target oid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into akashi_audit.crosscheck_traces as t (schema_name, table_name, traces)
+  select n.nspname, c.relname, akashi_audit.table_traces(target)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = target
+  on conflict (schema_name, table_name) do update set traces = excluded.traces, seen_at = clock_timestamp()
+$function$;
+alter function akashi_audit.keep_traces(target oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.keep_traces_of(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with suspects as materialized (select s.schema_name, s.table_name from akashi_audit.suspect_tables() s)
+  select akashi_audit.keep_traces(c.oid)
+  from akashi_audit.protected_tables p
+  join pg_namespace n on n.nspname = p.schema_name
+  join pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
+  left join akashi_audit.crosscheck_traces t on (t.schema_name, t.table_name) = (p.schema_name, p.table_name)
+  where case when keep_traces_of.table_name is not null
+             then (p.schema_name, p.table_name) = (keep_traces_of.schema_name, keep_traces_of.table_name)
+             else not exists (select from suspects s where (s.schema_name, s.table_name) = (p.schema_name, p.table_name))
+                  and t.traces is distinct from akashi_audit.table_traces(c.oid) end
+$function$;
+alter function akashi_audit.keep_traces_of(schema_name text, table_name text) owner to akashi_owner;
+grant execute on function akashi_audit.keep_traces_of(schema_name text, table_name text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_audit.keep_truncated(relations oid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update akashi_audit.crosscheck_traces t
+  set traces = jsonb_set(t.traces, '{files}', (t.traces -> 'files') || (
+    select jsonb_object_agg(c.oid::text, jsonb_build_object('name', n.nspname || '.' || c.relname, 'file', c.relfilenode::bigint))
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.oid = any (relations) and t.traces -> 'files' ? c.oid::text))
+  where exists (select from pg_class c where c.oid = any (relations) and t.traces -> 'files' ? c.oid::text)
+$function$;
+alter function akashi_audit.keep_truncated(relations oid[]) owner to akashi_owner;
+grant execute on function akashi_audit.keep_truncated(relations oid[]) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_audit.log_changes()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3725,78 +5327,113 @@ CREATE OR REPLACE FUNCTION akashi_audit.log_changes()
 AS $function$
 declare
   bulk_rows      integer := 50;
-  depth          constant integer := pg_trigger_depth() - 1;
-  consequence    bigint;
   who            constant akashi_audit.request_context := akashi_audit.request_context();
-  classification constant text := tg_argv[0];
-  key_columns    constant text[] := tg_argv[1];
-  key_column     constant text := case when cardinality(key_columns) = 1 then key_columns[1] end;
-  subject_column constant text := nullif(tg_argv[2], '');
-  ignored        constant text[] := tg_argv[3];
-  digested       constant text[] := tg_argv[4];
-  omitted        constant text[] := tg_argv[5];
-  redacted       constant boolean := cardinality(digested) + cardinality(omitted) > 0;
-  -- A stale key column shows as a key without a value; the others have to be looked for.
-  named          constant text[] := case when redacted or subject_column is not null
-    then array_remove(key_columns || digested || omitted || subject_column, null) end;
+  depth          smallint;
+  seq_offset     integer := 0;
+  consequence    bigint;
+  key_column     text;
+  key_columns    text[];
+  subject_column text;
+  ignored        text[] := '{}';
+  digested       text[] := '{}';
+  omitted        text[] := '{}';
+  redacted       boolean := false;
+  named          text[];
   done           bigint;
   rows           bigint;
   batch          akashi_audit.bulk_batch;
   joins          text;
+  moved          jsonb;
+  was_updated    boolean;
+  moving         record;
 begin
-  if tg_op = 'TRUNCATE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
-      action, operation)
-    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'truncate', 'TRUNCATE');
-    return null;
+  if tg_nargs = 2 then
+    key_column := tg_argv[1];
+    key_columns := array[key_column];
+  else
+    key_columns := tg_argv[1];
+    key_column := case when cardinality(key_columns) = 1 then key_columns[1] end;
+    subject_column := nullif(tg_argv[2], '');
+    ignored := tg_argv[3];
+    digested := tg_argv[4];
+    omitted := tg_argv[5];
+    if tg_nargs > 6 then
+      perform akashi_audit.refuse_unsigned(tg_relid, tg_argv[6]::text[]);
+    end if;
+    redacted := cardinality(digested) + cardinality(omitted) > 0;
+    -- A stale key column shows as a key without a value; the others have to be looked for.
+    named := case when redacted or subject_column is not null
+      then array_remove(key_columns || digested || omitted || subject_column, null) end;
   end if;
-  if depth > 0 then
-    -- For the statement that fired the trigger: it may have to be numbered before this one.
-    perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
+  if pg_trigger_depth() > 1 or current_setting('akashi.nested_changes', true) <> '' then
+    if pg_trigger_depth() > 1 then
+      depth := pg_trigger_depth() - 1;
+      seq_offset := akashi_audit.seq_offset(depth);
+      -- For the statement that fired the trigger: it may have to be numbered before this one.
+      perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
+    end if;
+    if tg_op = 'UPDATE' and current_setting('akashi.moving', true) <> '' then
+      perform set_config('akashi.moving', '', true), set_config('akashi.merged', '', true);
+      select m.removed into moved from akashi_audit.moving_rows m
+      where m.xid = pg_current_xact_id() and m.depth = pg_trigger_depth() and m.removed is not null order by m.number limit 1;
+      if moved is not null then
+        execute format('select exists (select from old_rows r where %s = $1)', akashi_audit.row_values(tg_relid)) into was_updated using moved;
+        perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        moving := akashi_audit.moved_sources(tg_relid, was_updated,
+          (select count(*) from old_rows) <> (select count(*) from new_rows));
+        if moving.kind <> '' then
+          rows := nextval('akashi_audit.audit_logs_seq');
+          execute akashi_audit.row_statement(moving.removed, 'DELETE')
+            using who, tg_argv[0], tg_table_schema::text, tg_table_name::text, key_columns, subject_column, digested, omitted;
+          execute akashi_audit.row_statement(moving.added, 'INSERT')
+            using who, tg_argv[0], tg_table_schema::text, tg_table_name::text, key_columns, subject_column, digested, omitted;
+          perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+          -- The trigger for inserted rows of the same MERGE comes after this one.
+          perform set_config('akashi.merged', case moving.kind when 'MERGE' then rows::text else '' end, true);
+        end if;
+        delete from akashi_audit.moving_rows m where m.xid = pg_current_xact_id() and m.depth = pg_trigger_depth();
+        if moving.kind = 'UPDATE' then
+          return null;
+        end if;
+      end if;
+    elsif tg_op <> 'INSERT' and current_setting('akashi.merged', true) <> '' then
+      perform set_config('akashi.merged', '', true);
+    end if;
+    if tg_op <> 'TRUNCATE' and current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
+      execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
+        into consequence;
+      perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    end if;
   end if;
-  if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
-    execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
-      into consequence;
-    joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  end if;
-  if consequence is not null or exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = tg_relid and a.attnum > 0
-      and case when a.atttypid >= 16384
-        then (select case when t.typtype in ('c', 'd') or t.typelem <> 0
-                          then akashi_audit.refuse_json_casts(tg_relid) and akashi_audit.holds_json(t.oid)
-                          when exists (select from pg_catalog.pg_cast c where c.castsource = t.oid and c.casttarget = 'json'::regtype)
-                          then not akashi_audit.refuse_json_casts(tg_relid) else false end
-              from pg_catalog.pg_type t where t.oid = a.atttypid)
-        else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
+  if consequence is not null or tg_op = 'INSERT' and current_setting('akashi.merged', true) <> '' then
     bulk_rows := 0;
   elsif tg_op = 'INSERT' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+    insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
+      signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, new_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'insert', 'INSERT',
-      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
-      n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select akashi_audit.row_json(r.*) as n from new_rows r limit 50) rows;
+    select nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
+      who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
+      'insert', 'INSERT', case
+      when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+      when octet_length(n ->> key_column) <= 2000 then n ->> key_column
+      else akashi_audit.record_key(n, key_columns) end, n ->> subject_column, case when redacted or pg_column_size(n) > 2048
+      then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
+    from (select akashi_audit.row_json(r.*) as n from new_rows r where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) limit 50) rows;
   elsif tg_op = 'UPDATE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+    insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
+      signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'update', 'UPDATE',
-      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
-      coalesce(n ->> subject_column, o ->> subject_column),
-      case when redacted or pg_column_size(diff.old_values) > 2048
-        then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
-      case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+    select nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
+      who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
+      'update', 'UPDATE', case
+      when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+      when octet_length(n ->> key_column) <= 2000 then n ->> key_column
+      else akashi_audit.record_key(n, key_columns) end, coalesce(n ->> subject_column, o ->> subject_column), case when redacted or pg_column_size(diff.old_values) > 2048
+      then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end, case when redacted or pg_column_size(n) > 2048
+      then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
@@ -3807,25 +5444,57 @@ begin
       from jsonb_each(n) field
       where field.value::text is distinct from (o -> key)::text
     ) diff
-    where not diff.fields <@ ignored;
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) and not diff.fields <@ ignored;
   elsif tg_op = 'DELETE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+    insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
+      signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'delete', 'DELETE',
-      case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
-      o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select akashi_audit.row_json(r.*) as o from old_rows r limit 50) rows;
+    select nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
+      who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
+      'delete', 'DELETE', case
+      when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+      when octet_length(o ->> key_column) <= 2000 then o ->> key_column
+      else akashi_audit.record_key(o, key_columns) end, o ->> subject_column, case when redacted or pg_column_size(o) > 2048
+      then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
+    from (select akashi_audit.row_json(r.*) as o from old_rows r where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) limit 50) rows;
+  else
+    insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
+      signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation)
+    values (nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
+      who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
+      'truncate', 'TRUNCATE');
+    return null;
   end if;
   get diagnostics done = row_count;
+  -- No name is looked up before the path is pinned again.
+  if done operator(pg_catalog.>) 0 and done operator(pg_catalog.<) bulk_rows and tg_op operator(pg_catalog.<>) 'UPDATE' then
+    return null;
+  end if;
   joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  if bulk_rows = 0 then
+  -- Of an UPDATE fewer rows may be recorded than were changed.
+  if bulk_rows > 0 and tg_op = 'UPDATE' then
+    if exists (select from old_rows offset 50) then
+      done := case when done = 0 and not not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) then 0 else 50 end;
+    elsif done > 0 then
+      return null;
+    end if;
+  end if;
+  if bulk_rows = 0 or done = 0 and not not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) then
+    bulk_rows := 0;
     done := 0;
-  elsif tg_op = 'UPDATE' then
-    done := case when exists (select from old_rows offset bulk_rows) then bulk_rows else 0 end;
   end if;
   if done = bulk_rows then
     if tg_op = 'INSERT' then
@@ -3836,20 +5505,23 @@ begin
     if rows = 0 then
       return null;
     end if;
-    -- As every INSERT does before its rows are numbered: an epoch of the ledger begins between those who hold it.
+    -- Taken before rows are numbered, as by every INSERT: a new epoch of the ledger begins between its holders.
     lock table only akashi_audit.audit_logs in row exclusive mode;
     batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
-      case when consequence is not null and rows <= 65536 >> depth + 1
-           then array[(consequence >> 16 << 16) + akashi_audit.seq_offset(depth)]
-           else array(select nextval('akashi_audit.audit_logs_seq') + case when rows <= 65536 >> depth + 1 then akashi_audit.seq_offset(depth) else 0 end
+      case when consequence is not null and rows <= 65536 >> coalesce(depth, 0) + 1
+           then array[(consequence >> 16 << 16) + seq_offset]
+           else array(select nextval('akashi_audit.audit_logs_seq') + case when rows <= 65536 >> coalesce(depth, 0) + 1 then seq_offset else 0 end
                       from generate_series(0, (rows - 1) / 65536)) end, akashi_audit.random_salts(rows),
       session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
-    -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
+    -- Hashing pairs the rows in one pass. Sorting would spill to disk, and compiling costs more than it saves.
     joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
-    execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
+    execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, tg_argv[0], tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    if tg_op = 'INSERT' then
+      perform set_config('akashi.merged', '', true);
+    end if;
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
   end if;
@@ -3874,78 +5546,113 @@ AS $function$
 begin
 declare
   bulk_rows      integer := 50;
-  depth          constant integer := pg_trigger_depth() - 1;
-  consequence    bigint;
   who            constant akashi_audit.request_context := akashi_audit.request_context();
-  classification constant text := tg_argv[0];
-  key_columns    constant text[] := tg_argv[1];
-  key_column     constant text := case when cardinality(key_columns) = 1 then key_columns[1] end;
-  subject_column constant text := nullif(tg_argv[2], '');
-  ignored        constant text[] := tg_argv[3];
-  digested       constant text[] := tg_argv[4];
-  omitted        constant text[] := tg_argv[5];
-  redacted       constant boolean := cardinality(digested) + cardinality(omitted) > 0;
-  -- A stale key column shows as a key without a value; the others have to be looked for.
-  named          constant text[] := case when redacted or subject_column is not null
-    then array_remove(key_columns || digested || omitted || subject_column, null) end;
+  depth          smallint;
+  seq_offset     integer := 0;
+  consequence    bigint;
+  key_column     text;
+  key_columns    text[];
+  subject_column text;
+  ignored        text[] := '{}';
+  digested       text[] := '{}';
+  omitted        text[] := '{}';
+  redacted       boolean := false;
+  named          text[];
   done           bigint;
   rows           bigint;
   batch          akashi_audit.bulk_batch;
   joins          text;
+  moved          jsonb;
+  was_updated    boolean;
+  moving         record;
 begin
-  if tg_op = 'TRUNCATE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
-      action, operation)
-    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'truncate', 'TRUNCATE');
-    return null;
+  if tg_nargs = 2 then
+    key_column := tg_argv[1];
+    key_columns := array[key_column];
+  else
+    key_columns := tg_argv[1];
+    key_column := case when cardinality(key_columns) = 1 then key_columns[1] end;
+    subject_column := nullif(tg_argv[2], '');
+    ignored := tg_argv[3];
+    digested := tg_argv[4];
+    omitted := tg_argv[5];
+    if tg_nargs > 6 then
+      perform akashi_audit.refuse_unsigned(tg_relid, tg_argv[6]::text[]);
+    end if;
+    redacted := cardinality(digested) + cardinality(omitted) > 0;
+    -- A stale key column shows as a key without a value; the others have to be looked for.
+    named := case when redacted or subject_column is not null
+      then array_remove(key_columns || digested || omitted || subject_column, null) end;
   end if;
-  if depth > 0 then
-    -- For the statement that fired the trigger: it may have to be numbered before this one.
-    perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
+  if pg_trigger_depth() > 1 or current_setting('akashi.nested_changes', true) <> '' then
+    if pg_trigger_depth() > 1 then
+      depth := pg_trigger_depth() - 1;
+      seq_offset := akashi_audit.seq_offset(depth);
+      -- For the statement that fired the trigger: it may have to be numbered before this one.
+      perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
+    end if;
+    if tg_op = 'UPDATE' and current_setting('akashi.moving', true) <> '' then
+      perform set_config('akashi.moving', '', true), set_config('akashi.merged', '', true);
+      select m.removed into moved from akashi_audit.moving_rows m
+      where m.xid = pg_current_xact_id() and m.depth = pg_trigger_depth() and m.removed is not null order by m.number limit 1;
+      if moved is not null then
+        execute format('select exists (select from old_rows r where %s = $1)', akashi_audit.row_values(tg_relid)) into was_updated using moved;
+        perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        moving := akashi_audit.moved_sources(tg_relid, was_updated,
+          (select count(*) from old_rows) <> (select count(*) from new_rows));
+        if moving.kind <> '' then
+          rows := nextval('akashi_audit.audit_logs_seq');
+          execute akashi_audit.row_statement(moving.removed, 'DELETE')
+            using who, tg_argv[0], tg_table_schema::text, tg_table_name::text, key_columns, subject_column, digested, omitted;
+          execute akashi_audit.row_statement(moving.added, 'INSERT')
+            using who, tg_argv[0], tg_table_schema::text, tg_table_name::text, key_columns, subject_column, digested, omitted;
+          perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+          -- The trigger for inserted rows of the same MERGE comes after this one.
+          perform set_config('akashi.merged', case moving.kind when 'MERGE' then rows::text else '' end, true);
+        end if;
+        delete from akashi_audit.moving_rows m where m.xid = pg_current_xact_id() and m.depth = pg_trigger_depth();
+        if moving.kind = 'UPDATE' then
+          return null;
+        end if;
+      end if;
+    elsif tg_op <> 'INSERT' and current_setting('akashi.merged', true) <> '' then
+      perform set_config('akashi.merged', '', true);
+    end if;
+    if tg_op <> 'TRUNCATE' and current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
+      execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
+        into consequence;
+      perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    end if;
   end if;
-  if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
-    execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
-      into consequence;
-    joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  end if;
-  if consequence is not null or exists (
-    select from pg_catalog.pg_attribute a
-    where a.attrelid = tg_relid and a.attnum > 0
-      and case when a.atttypid >= 16384
-        then (select case when t.typtype in ('c', 'd') or t.typelem <> 0
-                          then akashi_audit.refuse_json_casts(tg_relid) and akashi_audit.holds_json(t.oid)
-                          when exists (select from pg_catalog.pg_cast c where c.castsource = t.oid and c.casttarget = 'json'::regtype)
-                          then not akashi_audit.refuse_json_casts(tg_relid) else false end
-              from pg_catalog.pg_type t where t.oid = a.atttypid)
-        else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
+  if consequence is not null or tg_op = 'INSERT' and current_setting('akashi.merged', true) <> '' then
     bulk_rows := 0;
   elsif tg_op = 'INSERT' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+    insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
+      signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, new_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'insert', 'INSERT',
-      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
-      n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select akashi_audit.row_json(r.*) as n from new_rows r limit 50) rows;
+    select nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
+      who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
+      'insert', 'INSERT', case
+      when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+      when octet_length(n ->> key_column) <= 2000 then n ->> key_column
+      else akashi_audit.record_key(n, key_columns) end, n ->> subject_column, case when redacted or pg_column_size(n) > 2048
+      then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
+    from (select akashi_audit.row_json(r.*) as n from new_rows r where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) limit 50) rows;
   elsif tg_op = 'UPDATE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+    insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
+      signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'update', 'UPDATE',
-      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
-      coalesce(n ->> subject_column, o ->> subject_column),
-      case when redacted or pg_column_size(diff.old_values) > 2048
-        then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
-      case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+    select nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
+      who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
+      'update', 'UPDATE', case
+      when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+      when octet_length(n ->> key_column) <= 2000 then n ->> key_column
+      else akashi_audit.record_key(n, key_columns) end, coalesce(n ->> subject_column, o ->> subject_column), case when redacted or pg_column_size(diff.old_values) > 2048
+      then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end, case when redacted or pg_column_size(n) > 2048
+      then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
@@ -3956,25 +5663,57 @@ begin
       from jsonb_each(n) field
       where field.value::text is distinct from (o -> key)::text
     ) diff
-    where not diff.fields <@ ignored;
+    where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) and not diff.fields <@ ignored;
   elsif tg_op = 'DELETE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+    insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
+      signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'delete', 'DELETE',
-      case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
-      o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select akashi_audit.row_json(r.*) as o from old_rows r limit 50) rows;
+    select nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
+      who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
+      'delete', 'DELETE', case
+      when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+      when octet_length(o ->> key_column) <= 2000 then o ->> key_column
+      else akashi_audit.record_key(o, key_columns) end, o ->> subject_column, case when redacted or pg_column_size(o) > 2048
+      then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
+    from (select akashi_audit.row_json(r.*) as o from old_rows r where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) limit 50) rows;
+  else
+    insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
+      signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation)
+    values (nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
+      who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
+      'truncate', 'TRUNCATE');
+    return null;
   end if;
   get diagnostics done = row_count;
+  -- No name is looked up before the path is pinned again.
+  if done operator(pg_catalog.>) 0 and done operator(pg_catalog.<) bulk_rows and tg_op operator(pg_catalog.<>) 'UPDATE' then
+    return null;
+  end if;
   joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  if bulk_rows = 0 then
+  -- Of an UPDATE fewer rows may be recorded than were changed.
+  if bulk_rows > 0 and tg_op = 'UPDATE' then
+    if exists (select from old_rows offset 50) then
+      done := case when done = 0 and not not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) then 0 else 50 end;
+    elsif done > 0 then
+      return null;
+    end if;
+  end if;
+  if bulk_rows = 0 or done = 0 and not not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = tg_relid and a.attnum > 0
+        and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) then
+    bulk_rows := 0;
     done := 0;
-  elsif tg_op = 'UPDATE' then
-    done := case when exists (select from old_rows offset bulk_rows) then bulk_rows else 0 end;
   end if;
   if done = bulk_rows then
     if tg_op = 'INSERT' then
@@ -3985,27 +5724,30 @@ begin
     if rows = 0 then
       return null;
     end if;
-    -- As every INSERT does before its rows are numbered: an epoch of the ledger begins between those who hold it.
+    -- Taken before rows are numbered, as by every INSERT: a new epoch of the ledger begins between its holders.
     lock table only akashi_audit.audit_logs in row exclusive mode;
     batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
-      case when consequence is not null and rows <= 65536 >> depth + 1
-           then array[(consequence >> 16 << 16) + akashi_audit.seq_offset(depth)]
-           else array(select nextval('akashi_audit.audit_logs_seq') + case when rows <= 65536 >> depth + 1 then akashi_audit.seq_offset(depth) else 0 end
+      case when consequence is not null and rows <= 65536 >> coalesce(depth, 0) + 1
+           then array[(consequence >> 16 << 16) + seq_offset]
+           else array(select nextval('akashi_audit.audit_logs_seq') + case when rows <= 65536 >> coalesce(depth, 0) + 1 then seq_offset else 0 end
                       from generate_series(0, (rows - 1) / 65536)) end, akashi_audit.random_salts(rows),
       session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
-    -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
+    -- Hashing pairs the rows in one pass. Sorting would spill to disk, and compiling costs more than it saves.
     joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
-    execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
+    execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, tg_argv[0], tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    if tg_op = 'INSERT' then
+      perform set_config('akashi.merged', '', true);
+    end if;
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
   end if;
   return null;
 end;
 exception
-  when transaction_rollback then
+  when transaction_rollback or sqlstate 'AK005' then
     raise;
   when others then
     declare
@@ -4041,6 +5783,41 @@ AS $function$
 $function$;
 alter function akashi_audit.long_columns(record jsonb) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.moved_sources(relation oid, was_updated boolean, lost_rows boolean, OUT kind text, OUT removed text, OUT added text)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when not was_updated then 'MERGE' when lost_rows then 'UPDATE' else '' end,
+    case when was_updated then format('select %s from old_rows r', akashi_audit.row_values(relation))
+      else $sql$select m.removed from akashi_audit.moving_rows m
+        where m.xid = pg_current_xact_id() and m.depth = pg_trigger_depth() and m.removed is not null and not exists (
+          select from akashi_audit.audit_logs t where t.xid = pg_current_xact_id() and t.operation = 'DELETE' and t.created_at >= m.at
+            and (t.schema_name, t.table_name) = ($3, $4) and t.record_id = akashi_audit.record_key(m.removed, $5))$sql$ end,
+    case when was_updated then format('select %s from new_rows r', akashi_audit.row_values(relation))
+      else $sql$select m.added from akashi_audit.moving_rows m
+        where m.xid = pg_current_xact_id() and m.depth = pg_trigger_depth() and m.added is not null and exists (
+          select from akashi_audit.moving_rows o where o.number = (
+            select max(p.number) from akashi_audit.moving_rows p where p.xid = m.xid and p.depth = m.depth and p.number < m.number)
+            and o.removed is not null)$sql$ end
+$function$;
+alter function akashi_audit.moved_sources(relation oid, was_updated boolean, lost_rows boolean, OUT kind text, OUT removed text, OUT added text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.note_moving()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+begin
+  perform set_config('akashi.moving', old.ctid::text, true), set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
+  return new;
+end
+$function$;
+alter function akashi_audit.note_moving() owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.primary_key(target oid)
  RETURNS text[]
  LANGUAGE sql
@@ -4055,7 +5832,7 @@ AS $function$
 $function$;
 alter function akashi_audit.primary_key(target oid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_audit.protect(target regclass, classification text DEFAULT 'internal'::text, subject text DEFAULT NULL::text, columns jsonb DEFAULT '{}'::jsonb, ignore text[] DEFAULT '{}'::text[], on_failure text DEFAULT 'fail'::text)
+CREATE OR REPLACE FUNCTION akashi_audit.protect(target regclass, classification text DEFAULT 'internal'::text, subject text DEFAULT NULL::text, columns jsonb DEFAULT '{}'::jsonb, ignore text[] DEFAULT '{}'::text[], on_failure text DEFAULT 'fail'::text, require_context boolean DEFAULT false, context_exempt text[] DEFAULT '{}'::text[], history_readers text[] DEFAULT '{}'::text[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4102,45 +5879,134 @@ begin
   if on_failure is null or on_failure not in ('fail', 'record_loss') then
     raise exception 'on failure a change may fail or record_loss: %', coalesce(on_failure, 'null') using errcode = 'invalid_parameter_value';
   end if;
+  select string_agg(format('%I', login), ', ') into missing
+  from unnest(protect.context_exempt || protect.history_readers) as named (login)
+  where not exists (select from pg_catalog.pg_roles r where r.rolname = login and r.rolcanlogin);
+  if missing is not null then
+    raise exception 'there is no login %', missing using errcode = 'undefined_object';
+  end if;
+  if protect.context_exempt <> '{}' and not protect.require_context then
+    raise exception 'logins are exempt from a context that is not required' using errcode = 'invalid_parameter_value',
+      hint = 'require the context too';
+  end if;
+  policy.require_context := protect.require_context;
+  policy.context_exempt := protect.context_exempt;
+  policy.history_readers := protect.history_readers;
   policy.classification := protect.classification;
   policy.subject_column := protect.subject;
   policy.ignored_columns := protect.ignore;
   policy.digest_columns := array(select key from jsonb_each_text(columns) where value = 'digest' order by key);
-  -- A column that is computed when it is read has no value in a trigger.
+  -- A virtual generated column has no value in a trigger.
   policy.omitted_columns := array(
     select key from jsonb_each_text(columns) where value = 'omit'
     union select a.attname from pg_catalog.pg_attribute a where a.attrelid = target and a.attgenerated = 'v' and not a.attisdropped
     order by 1);
   policy.on_failure := protect.on_failure;
+  policy.replica_identity := akashi_audit.publish(target, policy.digest_columns <> '{}' or exists (
+    select from jsonb_each_text(columns) where value = 'omit'));
+  if not exists (select from (select relid from pg_catalog.pg_partition_tree(target) union select target) t where pg_relation_size(t.relid) > 0) then
+    policy.baseline_at := clock_timestamp();
+  end if;
   delete from akashi_audit.exempt_tables e where (e.schema_name, e.table_name) = (policy.schema_name, policy.table_name);
   insert into akashi_audit.protected_tables as p (schema_name, table_name, classification, key_columns, subject_column,
-    ignored_columns, digest_columns, omitted_columns, on_failure)
+    ignored_columns, digest_columns, omitted_columns, on_failure, replica_identity, baseline_at, require_context, context_exempt, history_readers)
   values (policy.schema_name, policy.table_name, policy.classification, policy.key_columns, policy.subject_column,
-    policy.ignored_columns, policy.digest_columns, policy.omitted_columns, policy.on_failure)
+    policy.ignored_columns, policy.digest_columns, policy.omitted_columns, policy.on_failure, policy.replica_identity, policy.baseline_at,
+    policy.require_context, policy.context_exempt, policy.history_readers)
   on conflict (schema_name, table_name) do update
     set classification = excluded.classification, key_columns = excluded.key_columns,
         subject_column = excluded.subject_column, ignored_columns = excluded.ignored_columns,
         digest_columns = excluded.digest_columns, omitted_columns = excluded.omitted_columns,
-        on_failure = excluded.on_failure;
-  -- Statement triggers fire on the table that a statement names, so every partition has its own.
+        on_failure = excluded.on_failure, replica_identity = excluded.replica_identity || p.replica_identity,
+        require_context = excluded.require_context, context_exempt = excluded.context_exempt, history_readers = excluded.history_readers;
+  perform akashi_audit.alert_unrecorded_triggers(array(select relid from pg_catalog.pg_partition_tree(target) union select target));
+  -- Statement triggers fire for the table that a statement names, so every partition has its own.
   for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
     perform akashi_audit.attach_triggers(part, policy);
   end loop;
+  -- A table that was protected before keeps its traces: the cross-check reports what they show.
+  if not exists (select from akashi_audit.crosscheck_traces t where (t.schema_name, t.table_name) = (policy.schema_name, policy.table_name)) then
+    perform akashi_audit.keep_traces(target);
+  end if;
   perform akashi_audit.record_relations('protect', array(select relid from pg_catalog.pg_partition_tree(target) union select target));
 end
 $function$;
-alter function akashi_audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) owner to akashi_owner;
-comment on function akashi_audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) is 'Puts a table under audit: every change writes a row of akashi_audit.audit_logs in its own transaction. The caller must own the table.';
+alter function akashi_audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text, require_context boolean, context_exempt text[], history_readers text[]) owner to akashi_owner;
+comment on function akashi_audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text, require_context boolean, context_exempt text[], history_readers text[]) is 'Puts a table under audit: every change writes a row of akashi_audit.audit_logs in its own transaction. The caller must own the table.';
 
 CREATE OR REPLACE FUNCTION akashi_audit.protect_partition(part regclass, schema_name text, table_name text)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select akashi_audit.attach_triggers(part, p) from akashi_audit.protected_tables p
-  where (p.schema_name, p.table_name) = (protect_partition.schema_name, protect_partition.table_name)
+declare
+  policy akashi_audit.protected_tables;
+begin
+  select * into policy from akashi_audit.protected_tables p
+  where (p.schema_name, p.table_name) = (protect_partition.schema_name, protect_partition.table_name);
+  if found then
+    perform akashi_audit.attach_triggers(part, policy);
+    if policy.replica_identity <> '{}' then
+      execute format('alter table %s replica identity full', part);
+    end if;
+  end if;
+end
 $function$;
 alter function akashi_audit.protect_partition(part regclass, schema_name text, table_name text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.publish(target regclass, hidden boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  part record;
+  identities jsonb := '{}';
+  -- A column that is computed when it is read is never sent, and may be in no replica identity.
+  computed constant boolean := exists (select from pg_attribute a where a.attrelid = target and a.attgenerated = 'v' and not a.attisdropped);
+begin
+  if computed and exists (
+    select from (select relid::oid as oid from pg_partition_tree(target) union select target) t join pg_class c using (oid)
+    where c.relkind = 'r' and (c.relreplident = 'f' or not akashi_audit.has_replica_identity(c.oid))) then
+    raise warning 'the cross-check does not see %: it has a virtual column and no key that tells its rows', target;
+    return identities;
+  end if;
+  for part in
+    select c.oid::regclass as name, format('%I.%I', n.nspname, c.relname) as key, c.relreplident::text as identity
+    from (select relid::oid as oid from pg_partition_tree(target) union select target) t
+    join pg_class c using (oid) join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'r' and c.relreplident <> 'f' and (hidden or not akashi_audit.has_replica_identity(c.oid)) and not computed
+  loop
+    execute format('alter table %s replica identity full', part.name);
+    identities := identities || jsonb_build_object(part.key, part.identity);
+  end loop;
+  if not exists (select from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+                 where p.pubname = 'akashi_crosscheck' and r.prrelid = target) then
+    begin
+      execute format('alter publication akashi_crosscheck add table only %s', target);
+    exception when insufficient_privilege or invalid_parameter_value or undefined_object then
+      raise warning 'the cross-check does not see %: %', target, sqlerrm;
+    end;
+  end if;
+  return identities;
+end
+$function$;
+alter function akashi_audit.publish(target regclass, hidden boolean) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.publish_generated_columns()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_setting('server_version_num')::integer >= 180000 and not exists (
+    select from pg_publication p where p.pubname = 'akashi_crosscheck' and to_jsonb(p) ->> 'pubgencols' = 's') then
+    alter publication akashi_crosscheck set (publish_generated_columns = stored);
+  end if;
+end
+$function$;
+alter function akashi_audit.publish_generated_columns() owner to akashi_owner;
+comment on function akashi_audit.publish_generated_columns() is 'Lets the cross-check see generated columns where the server can send them, from PostgreSQL 18.';
 
 CREATE OR REPLACE FUNCTION akashi_audit.random_salts(rows bigint)
  RETURNS bytea
@@ -4186,7 +6052,7 @@ begin
   if action is null or action = '' or length(action) > 100 then
     raise exception 'an action has 1 to 100 characters' using errcode = 'invalid_parameter_value';
   end if;
-  -- All of it is printed in one piece when it is sealed.
+  -- Sealing prints the whole row in one piece.
   if octet_length(concat(resource, resource_id, result, detail, data_subject, error_code, error_message, compliance_context)) > 1048576 then
     raise exception 'an action has at most 1 MiB of text' using errcode = 'program_limit_exceeded';
   end if;
@@ -4210,27 +6076,78 @@ grant execute on function akashi_audit.record_action(event_type text, action tex
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.record_baseline(part regclass, target regclass, last text[], rows integer)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'iso_8601'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C'
+AS $function$
+declare
+  policy akashi_audit.protected_tables;
+  keys text;
+  types text;
+  last_key jsonb;
+  ends text[];
+begin
+  select p.* into strict policy from akashi_audit.protected_tables p
+  join pg_class c on c.oid = target join pg_namespace n on n.oid = c.relnamespace where (p.schema_name, p.table_name) = (n.nspname, c.relname);
+  -- The last key comes back as it went: by the input functions of the columns' types, without casts and checks of their owners.
+  select string_agg(format('r.%I', k.name), ', ' order by k.place), string_agg(format('%I %s', 'k' || k.place, k.type), ', ' order by k.place),
+         jsonb_object_agg('k' || k.place, case when k.type in ('json', 'jsonb') then last[k.place]::jsonb else to_jsonb(last[k.place]) end)
+  into keys, types, last_key
+  from (
+    select k.name, k.place, format_type(base.type, null) as type
+    from unnest(policy.key_columns) with ordinality k (name, place) join pg_attribute a on a.attrelid = part and a.attname = k.name
+    cross join lateral (
+      with recursive inner_types (type, domain) as (
+        select t.oid, t.typtype = 'd' from pg_type t where t.oid = a.atttypid
+        union all
+        select t.oid, t.typtype = 'd' from inner_types i join pg_type d on d.oid = i.type join pg_type t on t.oid = d.typbasetype where i.domain
+      )
+      select i.type from inner_types i where not i.domain
+    ) base
+  ) k;
+  execute format($sql$
+    with read as (
+      select %1$s as row_values, array[%2$s] as key, row_number() over () as place
+      from (select * from only %3$s r where $4 or (%4$s) > (select * from jsonb_to_record($3) as k (%5$s)) order by %4$s limit $2 for share) r
+    ), recorded as (
+      insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint,
+        request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name, event_type, action,
+        operation, record_id, data_subject, new_values)
+      select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint,
+        who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, ($1).classification, ($1).schema_name,
+        ($1).table_name, 'data_baseline', 'baseline', 'BASELINE', akashi_audit.record_key(row_values, ($1).key_columns),
+        row_values ->> ($1).subject_column,
+        akashi_audit.redact(row_values, row_values ->> ($1).subject_column, ($1).digest_columns, ($1).omitted_columns)
+      from read cross join akashi_audit.request_context() who
+    )
+    select key from read order by place desc limit 1$sql$,
+    akashi_audit.row_values(part), (select string_agg(format('concat(r.%I)', name), ', ' order by place) from unnest(policy.key_columns) with ordinality k (name, place)),
+    part, keys, types) using policy, rows, last_key, last is null into ends;
+  return ends;
+end
+$function$;
+alter function akashi_audit.record_baseline(part regclass, target regclass, last text[], rows integer) owner to akashi_owner;
+comment on function akashi_audit.record_baseline(part regclass, target regclass, last text[], rows integer) is 'Records rows of a protected table as they are (event_type data_baseline), for what is compared with the trail later.';
+
 CREATE OR REPLACE FUNCTION akashi_audit.record_catalog(action text, reason text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  wanted constant text[] := array['akashi_archive', 'akashi_audit', 'akashi_auth', 'akashi_keys', 'akashi_lifecycle', 'akashi_security'];
-  written text[];
+  -- The first record of a new database accepts nothing that anybody could have changed.
+  recorded constant boolean := exists (select from akashi_audit.catalog_records c where c.row -> 'detail' ? 'transactions');
 begin
-  select array_agg(distinct t.xmin order by t.xmin) into written from (
-    select p.xmin::text from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = any (wanted)
-    union
-    select unnest(akashi_audit.catalog_transactions(c.oid))
-    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = any (wanted) and c.relkind in ('r', 'p', 'v', 'm', 'c', 'f')
-    union
-    select t.xmin::text from pg_catalog.pg_trigger t where t.tgname ^@ 'akashi_audit_' and not t.tgisinternal
-  ) t;
-  perform akashi_audit.keep_catalog_record(action, jsonb_strip_nulls(jsonb_build_object('transactions', written, 'reason', reason,
+  perform akashi_audit.keep_catalog_record(action, jsonb_strip_nulls(jsonb_build_object('transactions', akashi_audit.whole_catalog_transactions(), 'reason', reason,
     'system_identifier', (select s.system_identifier::text from akashi_audit.system_identity() s))));
-  if action <> 'migrate' then
+  if recorded then
     perform akashi_security.record_event(event_type => 'catalog_recorded', event_category => 'integrity', severity => 'critical',
       source_service => 'akashi', action_performed => action, result => 'success', ocsf_class_uid => 2004,
       event_details => jsonb_strip_nulls(jsonb_build_object('reason', reason)));
@@ -4240,24 +6157,39 @@ $function$;
 alter function akashi_audit.record_catalog(action text, reason text) owner to akashi_owner;
 comment on function akashi_audit.record_catalog(action text, reason text) is 'Records which transactions wrote the catalog: after a migration, an upgrade, a logical restore, or a change that an administrator made. Changes that were not recorded before are accepted, and that is an alarm.';
 
-CREATE OR REPLACE FUNCTION akashi_audit.record_catalog_after(migrated boolean)
- RETURNS void
+CREATE OR REPLACE FUNCTION akashi_audit.record_discrepancies(discrepancies jsonb)
+ RETURNS integer
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  here constant text := (select s.system_identifier::text from akashi_audit.system_identity() s);
-  last constant text := (select c.row -> 'detail' ->> 'system_identifier' from akashi_audit.catalog_records c
-                         where c.row -> 'detail' ? 'system_identifier' order by c.number desc limit 1);
+  recorded integer;
 begin
-  if migrated then
-    perform akashi_audit.record_catalog('migrate');
-  elsif last is distinct from here then
-    perform akashi_audit.record_catalog('moved', format('the catalog was last recorded in cluster %s', last));
+  with added as (
+    insert into akashi_audit.crosscheck_discrepancies (kind, place, xid, commit_lsn, committed_at, schema_name, table_name, operation,
+      record_id, login, detail)
+    select f.kind, f.place, f.xid, f.commit_lsn, f.committed_at, f.schema_name, f.table_name, f.operation, f.record_id, f.login, f.detail
+    from jsonb_to_recordset(discrepancies) as f (kind text, place text, xid bigint, commit_lsn pg_lsn, committed_at timestamptz,
+      schema_name text, table_name text, operation text, record_id text, login text, detail text)
+    on conflict (place) do nothing
+    returning *
+  )
+  select count(akashi_security.record_event(event_type => 'crosscheck_discrepancy', event_category => 'integrity', severity => 'critical',
+    source_service => 'akashi', description => left(a.detail, 1000), resource_type => 'table',
+    resource_id => left(a.schema_name || '.' || a.table_name, 255), action_performed => 'crosscheck', result => 'failure',
+    ocsf_class_uid => 2004, event_details => jsonb_strip_nulls(to_jsonb(a) - array['settled_at', 'settled_by', 'explanation', 'found_at']
+      || jsonb_build_object('login', coalesce(a.login, 'unknown')))))
+  into recorded from added a;
+  if recorded > 0 then
+    perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
+      'message', 'the trail and the write-ahead log disagree', 'timestamp', now())::text);
   end if;
+  return recorded;
 end
 $function$;
-alter function akashi_audit.record_catalog_after(migrated boolean) owner to akashi_owner;
+alter function akashi_audit.record_discrepancies(discrepancies jsonb) owner to akashi_owner;
+grant execute on function akashi_audit.record_discrepancies(discrepancies jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_audit.record_key(record jsonb, key_columns text[])
  RETURNS text
@@ -4279,6 +6211,54 @@ begin
 end
 $function$;
 alter function akashi_audit.record_key(record jsonb, key_columns text[]) owner to akashi_owner;
+grant execute on function akashi_audit.record_key(record jsonb, key_columns text[]) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_audit.record_migration()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  applied jsonb;
+begin
+  if not exists (select from akashi_audit.catalog_records c where c.row -> 'detail' ? 'transactions') then
+    return;
+  end if;
+  select jsonb_agg(format('%s_%s', m.version, m.name) order by m.version) into applied
+  from akashi_lifecycle.schema_migrations m where akashi_audit.is_own_transaction(m.xmin);
+  if applied is null then
+    raise exception 'this transaction applied no migration' using errcode = 'AK003', hint = 'record other changes with akashi audit record-catalog';
+  end if;
+  perform akashi_audit.keep_catalog_record('migrate', jsonb_build_object('migrations', applied, 'added', array(
+    select t.written from unnest(akashi_audit.whole_catalog_transactions()) t (written) where akashi_audit.is_own_transaction(t.written::xid))));
+  perform akashi_security.record_event(event_type => 'catalog_recorded', event_category => 'integrity', severity => 'high',
+    source_service => 'akashi', action_performed => 'migrate', result => 'success', ocsf_class_uid => 2004,
+    event_details => jsonb_build_object('reason', 'a migration changed the catalog', 'migrations', applied));
+end
+$function$;
+alter function akashi_audit.record_migration() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.record_new_catalog()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  here constant text := (select s.system_identifier::text from akashi_audit.system_identity() s);
+  last constant text := (select c.row -> 'detail' ->> 'system_identifier' from akashi_audit.catalog_records c
+                         where c.row -> 'detail' ? 'system_identifier' order by c.number desc limit 1);
+begin
+  if last is null then
+    perform akashi_audit.record_catalog('migrate');
+  elsif last <> here then
+    perform akashi_audit.record_catalog('moved', format('the catalog was last recorded in cluster %s', last));
+    -- Tables that were loaded have other oids and files.
+    perform akashi_audit.keep_traces(c.oid) from akashi_audit.protected_tables p
+    join pg_namespace n on n.nspname = p.schema_name join pg_class c on c.relnamespace = n.oid and c.relname = p.table_name;
+  end if;
+end
+$function$;
+alter function akashi_audit.record_new_catalog() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.record_relations(action text, relations regclass[])
  RETURNS void
@@ -4286,8 +6266,11 @@ CREATE OR REPLACE FUNCTION akashi_audit.record_relations(action text, relations 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select akashi_audit.keep_catalog_record(action, jsonb_build_object('relations',
-    jsonb_object_agg(n.nspname || '.' || c.relname, to_jsonb(akashi_audit.catalog_transactions(c.oid)))))
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = any (relations)
+    jsonb_object_agg(n.nspname || '.' || c.relname, array(
+      select t.written from unnest(akashi_audit.catalog_transactions(c.oid)) t (written)
+      where akashi_audit.is_own_transaction(t.written::xid) or t.written = any (akashi_audit.recorded_transactions(c.relname)) order by 1))))
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.oid = any (relations)
 $function$;
 alter function akashi_audit.record_relations(action text, relations regclass[]) owner to akashi_owner;
 
@@ -4328,6 +6311,24 @@ end
 $function$;
 alter function akashi_audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) owner to akashi_owner;
 grant execute on function akashi_audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_audit.recorded_transactions(relation_name text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with records as (select r.number, r.row -> 'detail' as detail from akashi_audit.catalog_records r)
+  select coalesce(array_agg(distinct t.written), '{}') from records r
+  cross join lateral (
+    select jsonb_array_elements_text(r.detail -> 'transactions')
+    union all select jsonb_array_elements_text(r.detail -> 'added')
+    union all select jsonb_array_elements_text(own.value) from jsonb_each(r.detail -> 'relations') own
+              where right(own.key, length(relation_name) + 1) = '.' || relation_name
+  ) t (written)
+  where r.number >= (select max(w.number) from records w where w.detail ? 'transactions')
+$function$;
+alter function akashi_audit.recorded_transactions(relation_name text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[])
  RETURNS jsonb
@@ -4405,6 +6406,84 @@ end
 $function$;
 alter function akashi_audit.refuse_stale_protection(relation oid) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.refuse_unsigned(relation oid, exempt text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not akashi_auth.context_verified() and session_user::text <> all (exempt) then
+    raise exception 'changes of % need a signed request context', relation::regclass using errcode = 'AK005',
+      hint = 'make them inside of withActor() (docs/use-from-your-app.md), or exempt the login: akashi protect --require-context --context-exempt';
+  end if;
+end
+$function$;
+alter function akashi_audit.refuse_unsigned(relation oid, exempt text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.repair_publication()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  wrong text[] := '{}';
+  present record;
+  missing record;
+  own_role constant text := current_setting('role');
+begin
+  select p.oid, p.puballtables, p.pubinsert and p.pubupdate and p.pubdelete and p.pubtruncate and not p.pubviaroot as whole,
+         pg_get_userbyid(p.pubowner) = 'akashi_owner' as owned
+  into present from pg_publication p where p.pubname = 'akashi_crosscheck';
+  if present.puballtables or not present.owned then
+    drop publication akashi_crosscheck;
+  end if;
+  if present is null or present.puballtables or not present.owned then
+    wrong := wrong || case when present is null then 'the publication was dropped' else 'the publication was another' end;
+    -- As the migrations create it.
+    execute format('grant create on database %I to akashi_owner', current_database());
+    perform set_config('role', 'akashi_owner', true);
+    create publication akashi_crosscheck with (publish = 'insert, update, delete, truncate', publish_via_partition_root = false);
+    perform set_config('role', own_role, true);
+    execute format('revoke create on database %I from akashi_owner', current_database());
+    perform akashi_audit.publish_generated_columns();
+  elsif not present.whole then
+    wrong := wrong || 'the options of the publication were altered'::text;
+    alter publication akashi_crosscheck set (publish = 'insert, update, delete, truncate', publish_via_partition_root = false);
+  end if;
+  for missing in
+    select c.oid::regclass as relation, r.oid is not null as narrowed, p.schema_name, p.table_name,
+           p.digest_columns <> '{}' or p.omitted_columns <> '{}' as hidden
+    from (select w.schema_name, w.table_name, w.digest_columns, w.omitted_columns from akashi_audit.protected_tables w
+          union all select 'akashi_audit', 'audit_logs', '{}', '{}') p
+    join pg_namespace n on n.nspname = p.schema_name join pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
+    left join pg_publication b on b.pubname = 'akashi_crosscheck'
+    left join pg_publication_rel r on r.prpubid = b.oid and r.prrelid = c.oid
+    where r.oid is null or r.prqual is not null or r.prattrs is not null
+    order by 1
+  loop
+    wrong := wrong || format('the publication did not deliver all of %s', missing.relation);
+    if missing.narrowed then
+      execute format('alter publication akashi_crosscheck drop table only %s', missing.relation);
+    end if;
+    if missing.table_name = 'audit_logs' and missing.schema_name = 'akashi_audit' then
+      alter publication akashi_crosscheck add table only akashi_audit.audit_logs;
+    else
+      update akashi_audit.protected_tables p
+      set replica_identity = akashi_audit.publish(missing.relation, missing.hidden) || p.replica_identity
+      where (p.schema_name, p.table_name) = (missing.schema_name, missing.table_name);
+    end if;
+  end loop;
+  if wrong <> '{}' then
+    perform akashi_audit.keep_catalog_record('repair', jsonb_build_object('publication', wrong, 'added', array(
+      select t.written from unnest(akashi_audit.whole_catalog_transactions()) t (written) where akashi_audit.is_own_transaction(t.written::xid))));
+  end if;
+  return wrong;
+end
+$function$;
+alter function akashi_audit.repair_publication() owner to akashi_owner;
+comment on function akashi_audit.repair_publication() is 'Makes the publication of the cross-check deliver every protected table again; returns what was wrong.';
+
 CREATE OR REPLACE FUNCTION akashi_audit.report_losses()
  RETURNS integer
  LANGUAGE plpgsql
@@ -4439,39 +6518,23 @@ CREATE OR REPLACE FUNCTION akashi_audit.request_context()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  who akashi_audit.request_context;
+  signed_by constant text := case when current_setting('app.context_receipt', true) <> '' then akashi_auth.context_application() end;
+  who akashi_audit.request_context := akashi_audit.claimed_context(signed_by);
+  claimed constant akashi_audit.request_context := who;
 begin
-  who.signed_by := akashi_auth.context_application();
-  who.verified := who.signed_by is not null;
-  who.user_id := nullif(current_setting('app.current_user_id', true), '');
-  who.session_id := nullif(current_setting('app.current_session_id', true), '');
-  who.subject := nullif(current_setting('app.subject', true), '');
-  who.tenant_id := nullif(current_setting('app.tenant_id', true), '');
-  -- Akashi signs what its socket says; what others sign or claim may be no address.
-  if who.signed_by = 'akashi' then
-    who.ip_address := nullif(current_setting('app.client_ip', true), '');
-  else
-    who.ip_address := akashi_auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
-  end if;
-  -- A name that is cut is another name.
-  if greatest(length(who.user_id), length(who.session_id), length(who.subject), length(who.tenant_id)) > 255
+  if octet_length(concat(who.user_id, who.session_id, who.subject, who.tenant_id)) > 255
      or concat(who.user_id, who.session_id, who.subject, who.tenant_id) ~ '[\x01-\x1f\x7f]' then
-    if who.verified then
-      raise exception 'a name in the signed context is too long or contains control characters'
-        using errcode = 'invalid_parameter_value',
-              hint = 'user, session, subject and tenant have at most 255 characters each and no control characters';
-    end if;
     who.user_id := akashi_auth.try_name(who.user_id);
     who.session_id := akashi_auth.try_name(who.session_id);
     who.subject := akashi_auth.try_name(who.subject);
     who.tenant_id := akashi_auth.try_name(who.tenant_id);
+    -- A name that is cut is another name.
+    if who.verified and who is distinct from claimed then
+      raise exception 'a name in the signed context is too long or contains control characters'
+        using errcode = 'invalid_parameter_value',
+              hint = 'user, session, subject and tenant have at most 255 characters each and no control characters';
+    end if;
   end if;
-  who.user_agent := nullif(left(current_setting('app.user_agent', true), 512), '');
-  who.api_endpoint := nullif(left(current_setting('app.api_endpoint', true), 512), '');
-  who.request_id := nullif(left(current_setting('app.request_id', true), 128), '');
-  who.trace_id := nullif(left(current_setting('app.trace_id', true), 128), '');
-  who.correlation_id := nullif(left(current_setting('app.correlation_id', true), 128), '');
-  who.application_version := nullif(left(current_setting('app.application_version', true), 128), '');
   return who;
 end
 $function$;
@@ -4503,6 +6566,23 @@ $function$;
 alter function akashi_audit.row_json(value anyelement) owner to akashi_nobody;
 grant execute on function akashi_audit.row_json(value anyelement) to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.row_statement(source text, operation text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format($sql$insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by,
+      api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name, action,
+      operation, record_id, data_subject, %1$s)
+    select ($1).user_id, ($1).session_id, ($1).subject, ($1).ip_address, ($1).user_agent, ($1).verified, ($1).signed_by, ($1).api_endpoint,
+      ($1).request_id, ($1).trace_id, ($1).correlation_id, ($1).application_version, ($1).tenant_id, $2, $3, $4, %2$L, %3$L,
+      akashi_audit.record_key(v, $5), v ->> $6, akashi_audit.redact(v, v ->> $6, $7, $8)
+    from (%4$s) source (v)$sql$,
+    case operation when 'INSERT' then 'new_values' else 'old_values' end, lower(operation), operation, source)
+$function$;
+alter function akashi_audit.row_statement(source text, operation text) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.row_values(relation oid)
  RETURNS text
  LANGUAGE sql
@@ -4520,6 +6600,20 @@ AS $function$
 $function$;
 alter function akashi_audit.row_values(relation oid) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.rows_from(log text, first bigint, up_to integer)
+ RETURNS TABLE(ledger_position bigint, row_id uuid, created_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.position, e.row_id, e.created_at from akashi_audit.ledger_entries e
+  where e.log = rows_from.log and e.position >= first and e.position < first + up_to order by e.position
+$function$;
+alter function akashi_audit.rows_from(log text, first bigint, up_to integer) owner to akashi_owner;
+comment on function akashi_audit.rows_from(log text, first bigint, up_to integer) is 'The sealed rows of a log from a position on, at most so many, in their order.';
+grant execute on function akashi_audit.rows_from(log text, first bigint, up_to integer) to akashi_security_admin;
+grant execute on function akashi_audit.rows_from(log text, first bigint, up_to integer) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_audit.salted(persons text[])
  RETURNS SETOF text
  LANGUAGE sql
@@ -4529,6 +6623,36 @@ AS $function$
   select s.data_subject from akashi_keys.digest_salts s where s.data_subject = any (persons)
 $function$;
 alter function akashi_audit.salted(persons text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.sealed_per_day(since timestamp with time zone, until timestamp with time zone, zone text)
+ RETURNS TABLE(day date, log text, rows numeric)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with daily as (
+    select (c.published_at at time zone zone)::date as day, c.log, max(c.size) as size
+    from akashi_audit.ledger_checkpoints c where c.published_at >= since and c.published_at < until group by 1, 2
+  )
+  select d.day, d.log, (d.size - coalesce(lag(d.size) over (partition by d.log order by d.day),
+           (select max(c.size) from akashi_audit.ledger_checkpoints c where c.log = d.log and c.published_at < since), 0))::numeric
+  from daily d order by 1, 2
+$function$;
+alter function akashi_audit.sealed_per_day(since timestamp with time zone, until timestamp with time zone, zone text) owner to akashi_owner;
+grant execute on function akashi_audit.sealed_per_day(since timestamp with time zone, until timestamp with time zone, zone text) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_audit.sealed_size(log text)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((select h.size from akashi_audit.ledger_heads h where h.log = sealed_size.log), 0)
+$function$;
+alter function akashi_audit.sealed_size(log text) owner to akashi_owner;
+comment on function akashi_audit.sealed_size(log text) is 'How many rows of a log are sealed.';
+grant execute on function akashi_audit.sealed_size(log text) to akashi_security_admin;
+grant execute on function akashi_audit.sealed_size(log text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_audit.seq_of_consequence(relation oid, operation text, schema_name text, table_name text, key_columns text[], hidden text[])
  RETURNS text
@@ -4543,7 +6667,7 @@ begin
     join akashi_audit.audit_logs t on t.record_id = akashi_audit.record_key(row_values, %L)
     where t.xid = pg_current_xact_id() and t.schema_name = %L and t.table_name = %L
       and t.trigger_depth >= pg_trigger_depth()
-      -- What an earlier statement ran was recorded before that statement, whose numbers do not tell.
+      -- Triggers of earlier statements were recorded before those statements, so their numbers do not help.
       and t.created_at > coalesce((select max(e.created_at) from akashi_audit.audit_logs e
                                    where e.xid = pg_current_xact_id() and coalesce(e.trigger_depth, 0) < pg_trigger_depth()), '-infinity')
       and case when %L then t.operation = 'INSERT'
@@ -4562,6 +6686,38 @@ CREATE OR REPLACE FUNCTION akashi_audit.seq_offset(trigger_depth integer)
 RETURN (65536 - (65536 >> LEAST(trigger_depth, 15)));
 alter function akashi_audit.seq_offset(trigger_depth integer) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.settle_discrepancies(explanation text, ids uuid[] DEFAULT NULL::uuid[], until timestamp with time zone DEFAULT clock_timestamp())
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  settled uuid[];
+  by_whom constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
+begin
+  if coalesce(explanation, '') = '' then
+    raise exception 'settling a discrepancy needs an explanation' using errcode = 'invalid_parameter_value', hint = 'say what happened';
+  end if;
+  with gaps as (
+    update akashi_audit.crosscheck_gaps g set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_discrepancies.explanation
+    where g.settled_at is null and g.ended_at <= until and (ids is null or g.id = any (ids)) returning g.id
+  ), discrepancies as (
+    update akashi_audit.crosscheck_discrepancies d set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_discrepancies.explanation
+    where d.settled_at is null and d.found_at <= until and (ids is null or d.id = any (ids)) returning d.id
+  )
+  select array_agg(id order by id) into settled from (select id from gaps union all select id from discrepancies) all_settled;
+  if settled is not null then
+    perform akashi_audit.record_action('crosscheck_settled', 'settle', 'akashi_audit.crosscheck_discrepancies', null, 'SUCCESS',
+      jsonb_build_object('settled', settled[1:1000], 'count', cardinality(settled), 'explanation', explanation));
+  end if;
+  return coalesce(cardinality(settled), 0);
+end
+$function$;
+alter function akashi_audit.settle_discrepancies(explanation text, ids uuid[], until timestamp with time zone) owner to akashi_owner;
+comment on function akashi_audit.settle_discrepancies(explanation text, ids uuid[], until timestamp with time zone) is 'Explains what the cross-check found: discrepancies, and gaps that have ended; it stays on record.';
+grant execute on function akashi_audit.settle_discrepancies(explanation text, ids uuid[], until timestamp with time zone) to akashi_security_admin;
+
 CREATE OR REPLACE FUNCTION akashi_audit.settle_losses(explanation text, until timestamp with time zone DEFAULT clock_timestamp())
  RETURNS integer
  LANGUAGE plpgsql
@@ -4573,7 +6729,7 @@ declare
   by_whom constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
 begin
   if coalesce(explanation, '') = '' then
-    raise exception 'a loss is settled by an explanation' using errcode = 'invalid_parameter_value';
+    raise exception 'settling losses needs an explanation' using errcode = 'invalid_parameter_value', hint = 'say what happened';
   end if;
   update akashi_audit.losses l set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_losses.explanation
   where l.settled_at is null and l.created_at <= until;
@@ -4587,6 +6743,40 @@ end
 $function$;
 alter function akashi_audit.settle_losses(explanation text, until timestamp with time zone) owner to akashi_owner;
 grant execute on function akashi_audit.settle_losses(explanation text, until timestamp with time zone) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_audit.suspect_tables()
+ RETURNS TABLE(schema_name text, table_name text, what text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with now as (
+    select t.schema_name, t.table_name, t.traces as before, akashi_audit.table_traces(c.oid) as after
+    from akashi_audit.crosscheck_traces t
+    join akashi_audit.protected_tables p on (p.schema_name, p.table_name) = (t.schema_name, t.table_name)
+    join pg_namespace n on n.nspname = t.schema_name
+    join pg_class c on c.relnamespace = n.oid and c.relname = t.table_name
+  )
+  select schema_name, table_name, format('the file of %s is another: it was rewritten', b.value ->> 'name')
+  from now cross join lateral jsonb_each(before -> 'files') b
+  where after -> 'files' -> b.key -> 'file' <> b.value -> 'file'
+  union all
+  select schema_name, table_name, format('the partition %s was detached or dropped', b.value ->> 'name')
+  from now cross join lateral jsonb_each(before -> 'files') b
+  where not after -> 'files' ? b.key and not exists (
+    select from akashi_audit.catalog_records r where r.row ->> 'action' = 'detach' and r.row -> 'detail' -> 'relations' ? (b.value ->> 'name'))
+  union all
+  select schema_name, table_name, format('the partition %s was attached with rows in it', a.value ->> 'name')
+  from now cross join lateral jsonb_each(after -> 'files') a
+  where not before -> 'files' ? a.key and pg_relation_size(a.key::oid) > 0
+  union all
+  select schema_name, table_name, format('the value %s of an enum is now %s', b.value, after -> 'labels' -> b.key)
+  from now cross join lateral jsonb_each(before -> 'labels') b
+  where after -> 'labels' -> b.key <> b.value
+$function$;
+alter function akashi_audit.suspect_tables() owner to akashi_owner;
+grant execute on function akashi_audit.suspect_tables() to akashi_security_admin;
+grant execute on function akashi_audit.suspect_tables() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_audit.system_identity(OUT system_identifier bigint, OUT timeline integer)
  RETURNS record
@@ -4603,6 +6793,44 @@ alter function akashi_audit.system_identity(OUT system_identifier bigint, OUT ti
 grant execute on function akashi_audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_security_admin;
 grant execute on function akashi_audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.table_traces(target oid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with parts as (
+    select c.oid, c.relfilenode, n.nspname || '.' || c.relname as name
+    from (select relid::oid as oid from pg_partition_tree(target::regclass) union select target) t
+    join pg_class c using (oid) join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r'
+  ), enums as (
+    select distinct t.oid
+    from pg_attribute a join pg_type u on u.oid = a.atttypid
+    join pg_type t on t.oid in (u.oid, u.typbasetype, u.typelem) and t.typtype = 'e'
+    where a.attrelid = target and a.attnum > 0 and not a.attisdropped
+  )
+  select jsonb_build_object(
+    'files', (select coalesce(jsonb_object_agg(p.oid::text, jsonb_build_object('name', p.name, 'file', p.relfilenode::bigint)), '{}') from parts p),
+    'labels', (select coalesce(jsonb_object_agg(e.oid::text, e.enumlabel), '{}') from enums join pg_enum e on e.enumtypid = enums.oid))
+$function$;
+alter function akashi_audit.table_traces(target oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.trigger_arguments(policy akashi_audit.protected_tables)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when cardinality(policy.key_columns) = 1 and policy.subject_column is null and not policy.require_context
+         and cardinality(policy.ignored_columns || policy.digest_columns || policy.omitted_columns) = 0
+      then array[policy.classification, policy.key_columns[1]]
+    else array[policy.classification, policy.key_columns::text, coalesce(policy.subject_column, ''), policy.ignored_columns::text,
+               policy.digest_columns::text, policy.omitted_columns::text]
+         || case when policy.require_context then array[policy.context_exempt::text] end end
+$function$;
+alter function akashi_audit.trigger_arguments(policy akashi_audit.protected_tables) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.trigger_problems(log text)
  RETURNS TABLE("table" text, problem text)
  LANGUAGE sql
@@ -4614,11 +6842,11 @@ AS $function$
            'akashi_audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
     from akashi_lifecycle.retention p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
-    -- With the trail go the append-only tables that have no log of their own.
+    -- The trail also covers append-only tables without a log of their own.
     where p.append_only and trigger_problems.log = 'audit_logs'
       and (p.schema_name, p.table_name) not in (select l.schema_name, l.table_name from akashi_audit.logs l)
     union all
-    -- Tables with a log are looked at whether or not a policy still names them.
+    -- Tables of logs are checked even when no policy lists them.
     select part.relid::oid, format('%I.%I', l.schema_name, l.table_name), 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
     from akashi_audit.logs l
     left join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', l.schema_name, l.table_name))) part on true
@@ -4636,16 +6864,19 @@ AS $function$
                  ('akashi_audit.ledger_heads', 'keep_head', 'akashi_audit.keep_head'),
                  ('akashi_audit.ledger_heads', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.losses', 'keep_loss', 'akashi_audit.keep_loss'),
+                 ('akashi_audit.crosscheck_discrepancies', 'keep_crosscheck', 'akashi_audit.keep_crosscheck'),
+                 ('akashi_audit.crosscheck_discrepancies', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.crosscheck_gaps', 'keep_crosscheck', 'akashi_audit.keep_crosscheck'),
+                 ('akashi_audit.crosscheck_gaps', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.catalog_records', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.losses', 'refuse_change', 'akashi_audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (
     select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event,
            case p.on_failure when 'record_loss' then 'akashi_audit.log_changes_or_loss' else 'akashi_audit.log_changes' end::regproc,
            (select string_agg(convert_to(argument, 'UTF8') || '\x00'::bytea, ''::bytea order by place)
-            from unnest(array[p.classification, p.key_columns::text, coalesce(p.subject_column, ''), p.ignored_columns::text,
-                              p.digest_columns::text, p.omitted_columns::text]) with ordinality as a (argument, place))
+            from unnest(akashi_audit.trigger_arguments(p)) with ordinality as a (argument, place))
     from akashi_audit.protected_tables p
-    -- By the catalog: to_regclass refuses names in schemas that this function's owner may not use.
+    -- From the catalog: to_regclass fails for schemas that this function's owner may not use.
     left join lateral (
       select c.oid as named from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       where n.nspname = p.schema_name and c.relname = p.table_name
@@ -4708,14 +6939,19 @@ AS $function$
 declare
   part regclass;
   event text;
+  identities jsonb;
 begin
   delete from akashi_audit.protected_tables p using pg_catalog.pg_class c, pg_catalog.pg_namespace n
-  where c.oid = target and n.oid = c.relnamespace and (p.schema_name, p.table_name) = (n.nspname, c.relname);
+  where c.oid = target and n.oid = c.relnamespace and (p.schema_name, p.table_name) = (n.nspname, c.relname)
+  returning p.replica_identity into identities;
   if not found then
     raise exception '% is not under audit', target using errcode = 'undefined_object';
   end if;
+  perform akashi_audit.unpublish(target, identities);
+  delete from akashi_audit.crosscheck_traces t using pg_catalog.pg_class c, pg_catalog.pg_namespace n
+  where c.oid = target and n.oid = c.relnamespace and (t.schema_name, t.table_name) = (n.nspname, c.relname);
   for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
-    foreach event in array array['insert', 'update', 'delete', 'truncate'] loop
+    foreach event in array array['insert', 'update', 'delete', 'truncate', 'moving', 'moved_out', 'moved_in'] loop
       execute format('drop trigger if exists akashi_audit_%s on %s', event, part);
     end loop;
   end loop;
@@ -4732,17 +6968,43 @@ AS $function$
 begin
   if exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
              where (n.nspname, c.relname) = (unprotect_missing.schema_name, unprotect_missing.table_name)) then
-    raise exception '%.% is there', schema_name, table_name using errcode = 'AK003', hint = 'use akashi_audit.unprotect';
+    raise exception 'table %.% still exists', schema_name, table_name using errcode = 'AK003', hint = 'use akashi_audit.unprotect';
   end if;
   delete from akashi_audit.protected_tables p
   where (p.schema_name, p.table_name) = (unprotect_missing.schema_name, unprotect_missing.table_name);
   if not found then
     raise exception '%.% is not under audit', schema_name, table_name using errcode = 'undefined_object';
   end if;
+  delete from akashi_audit.crosscheck_traces t
+  where (t.schema_name, t.table_name) = (unprotect_missing.schema_name, unprotect_missing.table_name);
 end
 $function$;
 alter function akashi_audit.unprotect_missing(schema_name text, table_name text) owner to akashi_owner;
 comment on function akashi_audit.unprotect_missing(schema_name text, table_name text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
+
+CREATE OR REPLACE FUNCTION akashi_audit.unpublish(target regclass, identities jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  part record;
+begin
+  if exists (select from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+             where p.pubname = 'akashi_crosscheck' and r.prrelid = target) then
+    execute format('alter publication akashi_crosscheck drop table only %s', target);
+  end if;
+  for part in
+    select c.oid::regclass as name, i.value as identity
+    from jsonb_each_text(identities) i
+    join pg_namespace n on true join pg_class c on c.relnamespace = n.oid and format('%I.%I', n.nspname, c.relname) = i.key
+    where c.relreplident = 'f'
+  loop
+    execute format('alter table %s replica identity %s', part.name, case part.identity when 'n' then 'nothing' else 'default' end);
+  end loop;
+end
+$function$;
+alter function akashi_audit.unpublish(target regclass, identities jsonb) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.use_system_user()
  RETURNS void
@@ -4773,6 +7035,25 @@ $function$;
 alter function akashi_audit.uuid_v7() owner to akashi_owner;
 grant execute on function akashi_audit.uuid_v7() to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.verification_evidence(since timestamp with time zone, until timestamp with time zone, OUT runs bigint, OUT failed_runs bigint, OUT full_runs bigint, OUT hours_since_good numeric, OUT standing_alarms bigint, OUT sealed numeric, OUT checkpoints bigint, OUT witnesses bigint, OUT cosignatures bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*), count(*) filter (where not v.ok),
+         count(*) filter (where v.ok and v.mode = 'full'),
+         (select round(extract(epoch from now() - max(g.finished_at)) / 3600, 1) from akashi_audit.verifications g where g.ok and g.mode <> 'scrub'),
+         (select count(*) from akashi_audit.standing_alarms),
+         (select sum(d.rows) from akashi_audit.sealed_per_day(since, until, 'UTC') d),
+         (select count(*) from akashi_audit.ledger_checkpoints c where c.published_at >= since and c.published_at < until),
+         (select count(*) from akashi_audit.witnesses),
+         (select count(*) from akashi_audit.ledger_cosignatures s where s.cosigned_at >= since and s.cosigned_at < until)
+  from akashi_audit.verifications v where v.started_at >= since and v.started_at < until
+$function$;
+alter function akashi_audit.verification_evidence(since timestamp with time zone, until timestamp with time zone, OUT runs bigint, OUT failed_runs bigint, OUT full_runs bigint, OUT hours_since_good numeric, OUT standing_alarms bigint, OUT sealed numeric, OUT checkpoints bigint, OUT witnesses bigint, OUT cosignatures bigint) owner to akashi_owner;
+grant execute on function akashi_audit.verification_evidence(since timestamp with time zone, until timestamp with time zone, OUT runs bigint, OUT failed_runs bigint, OUT full_runs bigint, OUT hours_since_good numeric, OUT standing_alarms bigint, OUT sealed numeric, OUT checkpoints bigint, OUT witnesses bigint, OUT cosignatures bigint) to akashi_security_admin;
+
 CREATE OR REPLACE FUNCTION akashi_audit.watch_alarms(kind text, severity text, problems jsonb)
  RETURNS integer
  LANGUAGE plpgsql
@@ -4782,7 +7063,8 @@ AS $function$
 declare
   begun integer;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('akashi.alarms/' || kind, 0));
+  -- Not an advisory lock, which any login could hold.
+  lock table akashi_audit.standing_alarms in share row exclusive mode;
   delete from akashi_audit.standing_alarms a
   where a.kind = watch_alarms.kind and not exists (
     select from jsonb_to_recordset(problems) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
@@ -4806,6 +7088,31 @@ $function$;
 alter function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) owner to akashi_owner;
 grant execute on function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.whole_catalog_transactions()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with wanted as (
+    select n.oid from pg_namespace n
+    where n.nspname in ('akashi_archive', 'akashi_audit', 'akashi_auth', 'akashi_keys', 'akashi_lifecycle', 'akashi_security')
+  )
+  select array_agg(distinct t.xmin order by t.xmin) from (
+    select p.xmin::text from pg_proc p join wanted n on n.oid = p.pronamespace
+    union
+    select unnest(akashi_audit.catalog_transactions(c.oid)) from pg_class c join wanted n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'c', 'f')
+    union
+    select t.xmin::text from pg_trigger t where t.tgname ^@ 'akashi_audit_' and not t.tgisinternal
+    union
+    select p.xmin::text from pg_publication p where p.pubname = 'akashi_crosscheck'
+    union
+    select r.xmin::text from pg_publication_rel r join pg_publication p on p.oid = r.prpubid where p.pubname = 'akashi_crosscheck'
+  ) t (xmin)
+$function$;
+alter function akashi_audit.whole_catalog_transactions() owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.withheld_columns(schema_name text, table_name text)
  RETURNS text[]
  LANGUAGE sql
@@ -4826,7 +7133,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.accept_context()
  SET row_security TO 'on'
 AS $function$
 declare
-  -- How far ahead the end of a context may lie: the longest that one can be replayed.
+  -- Upper bound of the time during which a signed context can be replayed.
   max_validity constant interval := '60 seconds';
   expires text := current_setting('app.context_expires', true);
   signing akashi_auth.context_keys;
@@ -4853,6 +7160,127 @@ grant execute on function akashi_auth.accept_context() to akashi_reader;
 grant execute on function akashi_auth.accept_context() to akashi_restorer;
 grant execute on function akashi_auth.accept_context() to akashi_security_admin;
 grant execute on function akashi_auth.accept_context() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.access_evidence(since timestamp with time zone, until timestamp with time zone, OUT people bigint, OUT services bigint, OUT privileged bigint, OUT privileged_without_factor bigint, OUT dormant_privileged bigint, OUT keys bigint, OUT unused_keys bigint, OUT endless_keys bigint, OUT sign_ins bigint, OUT failed_sign_ins bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with privileged as (
+    select distinct u.id, u.issuer, u.last_login_at, u.created_at
+    from akashi_auth.users u
+    join akashi_auth.user_roles g on g.user_id = u.id and (g.expires_at is null or g.expires_at > now())
+    join akashi_auth.roles r on r.id = g.role_id and r.tier = 'system'
+    where u.is_active
+  ), valid as (
+    select k.created_at, k.last_used_at, k.expires_at from akashi_auth.api_keys k
+    where k.is_active and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+  ), attempts as (
+    select count(*) filter (where a.result = 'success') as good, count(*) filter (where a.result <> 'success') as bad
+    from akashi_auth.login_attempts a where a.created_at >= since and a.created_at < until
+  )
+  select (select count(*) from akashi_auth.users u where u.is_active),
+         (select count(*) from akashi_auth.service_accounts s where s.is_active),
+         (select count(*) from privileged),
+         (select count(*) from privileged p where p.issuer = 'local'
+            and not exists (select from akashi_auth.mfa_factors f where f.user_id = p.id and f.confirmed_at is not null)
+            and not exists (select from akashi_auth.passkeys k where k.user_id = p.id)),
+         (select count(*) from privileged p where coalesce(p.last_login_at, p.created_at) < now() - interval '90 days'),
+         (select count(*) from valid),
+         (select count(*) from valid v where coalesce(v.last_used_at, v.created_at) < now() - interval '90 days'),
+         (select count(*) from valid v where v.expires_at is null),
+         a.good, a.bad
+  from attempts a
+$function$;
+alter function akashi_auth.access_evidence(since timestamp with time zone, until timestamp with time zone, OUT people bigint, OUT services bigint, OUT privileged bigint, OUT privileged_without_factor bigint, OUT dormant_privileged bigint, OUT keys bigint, OUT unused_keys bigint, OUT endless_keys bigint, OUT sign_ins bigint, OUT failed_sign_ins bigint) owner to akashi_owner;
+grant execute on function akashi_auth.access_evidence(since timestamp with time zone, until timestamp with time zone, OUT people bigint, OUT services bigint, OUT privileged bigint, OUT privileged_without_factor bigint, OUT dormant_privileged bigint, OUT keys bigint, OUT unused_keys bigint, OUT endless_keys bigint, OUT sign_ins bigint, OUT failed_sign_ins bigint) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_auth.access_review_evidence(since timestamp with time zone, until timestamp with time zone, OUT rights bigint, OUT opened bigint, OUT kept bigint, OUT revoked bigint, OUT by_grantor bigint, OUT overdue bigint, OUT days_since_review bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (select count(*) from akashi_auth.access_rights()),
+         (select count(*) from akashi_auth.access_reviews v where v.opened_at >= since and v.opened_at < until),
+         count(*) filter (where d.decision = 'keep'), count(*) filter (where d.decision = 'revoke'),
+         count(*) filter (where d.gave_it and d.decision = 'keep'),
+         (select coalesce(sum(s.open_items), 0)::bigint from akashi_auth.access_review_states() s where s.due_at < now()),
+         (select floor(extract(epoch from now() - o.last_completed_at) / 86400)::bigint from akashi_auth.access_review_owed() o)
+  from akashi_auth.access_review_decisions d where d.decided_at >= since and d.decided_at < until
+$function$;
+alter function akashi_auth.access_review_evidence(since timestamp with time zone, until timestamp with time zone, OUT rights bigint, OUT opened bigint, OUT kept bigint, OUT revoked bigint, OUT by_grantor bigint, OUT overdue bigint, OUT days_since_review bigint) owner to akashi_owner;
+grant execute on function akashi_auth.access_review_evidence(since timestamp with time zone, until timestamp with time zone, OUT rights bigint, OUT opened bigint, OUT kept bigint, OUT revoked bigint, OUT by_grantor bigint, OUT overdue bigint, OUT days_since_review bigint) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_auth.access_review_owed(OUT open_items bigint, OUT due_at timestamp with time zone, OUT last_completed_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(sum(s.open_items), 0)::bigint, min(s.due_at) filter (where s.completed_at is null),
+         -- Before the first one, since the installation.
+         coalesce(max(s.opened_at) filter (where s.completed_at is not null), (select min(r.created_at) from akashi_auth.roles r))
+  from akashi_auth.access_review_states() s
+$function$;
+alter function akashi_auth.access_review_owed(OUT open_items bigint, OUT due_at timestamp with time zone, OUT last_completed_at timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_auth.access_review_owed(OUT open_items bigint, OUT due_at timestamp with time zone, OUT last_completed_at timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.access_review_states()
+ RETURNS TABLE(id uuid, opened_at timestamp with time zone, opened_by text, due_at timestamp with time zone, items bigint, kept bigint, revoked bigint, ended bigint, open_items bigint, completed_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select v.id, v.opened_at, v.opened_by, v.due_at, count(i.id), count(*) filter (where d.decision = 'keep'),
+         count(*) filter (where d.decision = 'revoke'), count(i.id) filter (where d.item_id is null and r.right_id is null),
+         count(*) filter (where d.item_id is null and r.right_id is not null),
+         case when count(*) filter (where d.item_id is null and r.right_id is not null) = 0 then coalesce(max(d.decided_at), v.opened_at) end
+  from akashi_auth.access_reviews v
+  left join akashi_auth.access_review_items i on i.review_id = v.id
+  left join akashi_auth.access_review_decisions d on d.item_id = i.id
+  left join akashi_auth.access_rights() r on r.right_id = i.right_id
+  group by v.id
+$function$;
+alter function akashi_auth.access_review_states() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.access_rights()
+ RETURNS TABLE(kind text, right_id uuid, user_id uuid, account_id uuid, holder text, title text, tier text, granted_at timestamp with time zone, expires_at timestamp with time zone, last_used_at timestamp with time zone, given_by text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'user_role', g.id, u.id, null::uuid, u.username::text, r.name::text, r.tier::text, g.assigned_at, g.expires_at,
+         greatest(u.last_login_at, (select max(s.last_activity) from akashi_auth.user_sessions s where s.user_id = u.id)),
+         coalesce(g.assigned_by::text, g.created_by)
+  from akashi_auth.user_roles g join akashi_auth.users u on u.id = g.user_id join akashi_auth.roles r on r.id = g.role_id
+  where u.is_active and (g.expires_at is null or g.expires_at > now())
+  union all
+  select 'service_role', g.id, null, a.id, a.name, r.name, r.tier, g.assigned_at, g.expires_at,
+         (select max(k.last_used_at) from akashi_auth.api_keys k where k.service_account_id = a.id),
+         coalesce(g.assigned_by::text, g.created_by)
+  from akashi_auth.service_account_roles g join akashi_auth.service_accounts a on a.id = g.service_account_id
+  join akashi_auth.roles r on r.id = g.role_id
+  where a.is_active and (g.expires_at is null or g.expires_at > now())
+  union all
+  select 'api_key', k.id, k.user_id, k.service_account_id, coalesce(u.username, a.name), k.key_prefix || ' ' || k.name, k.tier,
+         k.created_at, k.expires_at, k.last_used_at, k.created_by::text
+  from akashi_auth.api_keys k left join akashi_auth.users u on u.id = k.user_id left join akashi_auth.service_accounts a on a.id = k.service_account_id
+  where k.is_active and (k.expires_at is null or k.expires_at > now()) and coalesce(u.is_active, a.is_active)
+$function$;
+alter function akashi_auth.access_rights() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.acting_name()
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(akashi_auth.current_user_id()::text,
+    case when akashi_auth.context_application() = 'akashi' then nullif(current_setting('app.subject', true), '') end, session_user)
+$function$;
+alter function akashi_auth.acting_name() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_auth.acting_role()
  RETURNS name
@@ -4890,6 +7318,29 @@ alter function akashi_auth.active_user_count() owner to akashi_owner;
 grant execute on function akashi_auth.active_user_count() to akashi_app;
 grant execute on function akashi_auth.active_user_count() to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_auth.add_confirmation(approval akashi_auth.approvals)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  permission constant text := akashi_auth.approval_permission(approval.action);
+begin
+  if not akashi_auth.confirmed_person() or not akashi_auth.has_permission(permission)
+     or not akashi_auth.is_settled(akashi_auth.current_user_id(), permission) then
+    return false;
+  end if;
+  insert into akashi_auth.approval_confirmations (approval_id, user_id) values (approval.id, akashi_auth.current_user_id())
+  on conflict do nothing;
+  if not found then
+    raise exception 'you have already approved this' using errcode = 'AK003', hint = 'another person must approve it too';
+  end if;
+  return true;
+end
+$function$;
+alter function akashi_auth.add_confirmation(approval akashi_auth.approvals) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_auth.add_context_key(key_id text, secret bytea, application text, login text)
  RETURNS void
  LANGUAGE plpgsql
@@ -4912,6 +7363,72 @@ begin
 end
 $function$;
 alter function akashi_auth.add_context_key(key_id text, secret bytea, application text, login text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.approval_of(action text, target text, detail jsonb DEFAULT '{}'::jsonb)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select a.id from akashi_auth.approvals a
+  where a.action = approval_of.action and a.target = approval_of.target
+    and a.used_at is null and a.withdrawn_at is null and a.expires_at > clock_timestamp()
+    and (a.action <> 'shorten_retention' or (a.detail ->> 'at_expiry' = approval_of.detail ->> 'at_expiry'
+      and (a.detail ->> 'total')::interval <= (approval_of.detail ->> 'total')::interval))
+    and akashi_auth.approving(a) >= (akashi_auth.policy('approval.people'))::integer
+  order by a.requested_at limit 1
+$function$;
+alter function akashi_auth.approval_of(action text, target text, detail jsonb) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.approval_permission(action text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case action
+    when 'release_hold' then 'lifecycle:admin'
+    when 'shorten_retention' then 'lifecycle:write'
+    when 'retire_rows' then 'lifecycle:admin'
+    when 'prune_backups' then 'backup:admin'
+    when 'erase_person' then 'keys:admin'
+    when 'lower_approval' then 'auth_config:admin' end
+$function$;
+alter function akashi_auth.approval_permission(action text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.approve_setting()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+begin
+  if new.key = 'backup.hold' and old.value = 'true' and new.value = 'false' then
+    perform akashi_auth.use_approval('release_hold', new.key);
+  elsif new.key in ('backup.retention_days', 'backup.audit_near_days', 'backup.audit_cold_days', 'retention.floor_days',
+        'retention.shortening_delay_days') and new.value < old.value then
+    perform akashi_auth.use_approval('shorten_retention', new.key,
+      jsonb_build_object('total', make_interval(days => new.value::integer), 'at_expiry', 'retire'));
+  end if;
+  return new;
+end
+$function$;
+alter function akashi_auth.approve_setting() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.approving(approval akashi_auth.approvals)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*) from akashi_auth.approval_confirmations c
+  where c.approval_id = approval.id
+    and akashi_auth.is_settled(c.user_id, akashi_auth.approval_permission(approval.action))
+$function$;
+alter function akashi_auth.approving(approval akashi_auth.approvals) owner to akashi_owner;
+grant execute on function akashi_auth.approving(approval akashi_auth.approvals) to akashi_app;
+grant execute on function akashi_auth.approving(approval akashi_auth.approvals) to akashi_security_admin;
 
 CREATE OR REPLACE FUNCTION akashi_auth.assign_default_role(user_id uuid)
  RETURNS void
@@ -4994,7 +7511,7 @@ begin
   end if;
   delete from akashi_auth.login_throttles where key in (
     select key from akashi_auth.login_throttles where expires_at < clock_timestamp() limit 20 for update skip locked);
-  -- Always in this order, so that two attempts cannot wait for each other.
+  -- Always in this order, so that two attempts cannot deadlock.
   seconds := akashi_auth.reserve_attempt(pair, (akashi_auth.policy('lockout.threshold'))::integer);
   if seconds = 0 then
     seconds := akashi_auth.reserve_attempt(place, (akashi_auth.policy('lockout.address_threshold'))::integer);
@@ -5002,7 +7519,7 @@ begin
       perform akashi_auth.release_attempt(pair);
     else
       seconds := akashi_auth.reserve_attempt(everywhere, threshold);
-      -- Guesses from everywhere must not lock the owner out: where they signed in before, they still may.
+      -- Guesses from many addresses must not lock out the owner, who may still sign in at known places.
       if seconds > 0 and not second_factor and exists (
         select from akashi_auth.login_attempts a
         where a.user_id = begin_login.user_id and a.result = 'success' and a.session_id is not null
@@ -5103,12 +7620,12 @@ CREATE OR REPLACE FUNCTION akashi_auth.change_user(user_id uuid, changes jsonb, 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  -- Of themselves people change names. An e-mail address signs in and is where others are told things: whoever has
-  -- verified it gives it to them.
+  -- Users change only names of their own. An e-mail address is used for signing in and for notifications, so it is set
+  -- by whoever has verified it.
   if user_id is distinct from akashi_auth.current_user_id() or change_user.email_index is not null then
     perform akashi_auth.managed_user(user_id, 'users:write');
   end if;
-  -- It would read as somebody's address, where they sign in.
+  -- At sign-in it would be taken for an e-mail address.
   if user_id = akashi_auth.current_user_id() and changes ->> 'username' like '%@%' then
     raise exception 'a username that people choose themselves has no @' using errcode = 'invalid_parameter_value',
       hint = 'leave it out';
@@ -5130,6 +7647,30 @@ $function$;
 alter function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) owner to akashi_owner;
 grant execute on function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_app;
 grant execute on function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.check_access_decision()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+declare
+  item akashi_auth.access_review_items;
+begin
+  if not akashi_auth.confirmed_person() or new.decided_by is distinct from akashi_auth.current_user_id() then
+    raise exception 'a right is signed off by the person who decides, in a session of their own' using errcode = 'insufficient_privilege',
+      hint = 'sign in, and confirm with POST /v1/session/confirm where it is asked for';
+  end if;
+  select * into item from akashi_auth.access_review_items i where i.id = new.item_id;
+  if item.user_id = new.decided_by then
+    raise exception 'nobody signs off their own rights' using errcode = 'insufficient_privilege', hint = 'somebody else has to do it';
+  end if;
+  new.decided_at := clock_timestamp();
+  return new;
+end
+$function$;
+alter function akashi_auth.check_access_decision() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_auth.check_key(key akashi_auth.api_keys)
  RETURNS void
@@ -5213,6 +7754,40 @@ end
 $function$;
 alter function akashi_auth.check_service_role() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_auth.confirm_approval(approval uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  opened constant akashi_auth.approvals := akashi_auth.open_approval(approval);
+begin
+  if not akashi_auth.add_confirmation(opened) then
+    raise exception 'you cannot approve this yet' using errcode = 'insufficient_privilege',
+      hint = format('approving takes a session with a recent confirmation, and the permission and one''s present credentials for %s hours', akashi_auth.policy('approval.settling_hours'));
+  end if;
+  perform akashi_auth.record_approval('approval_given', opened);
+end
+$function$;
+alter function akashi_auth.confirm_approval(approval uuid) owner to akashi_owner;
+grant execute on function akashi_auth.confirm_approval(approval uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.confirmed_person()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from akashi_auth.user_sessions s
+    where s.id = akashi_auth.current_session_id() and s.user_id = akashi_auth.current_user_id()
+      and s.revoked_at is null and s.expires_at > now()
+      and s.authenticated_at > now() - akashi_auth.policy_minutes('session.step_up_minutes')
+      and (s.security_validated or not akashi_auth.needs_factor(s.user_id)))
+$function$;
+alter function akashi_auth.confirmed_person() owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_auth.contains_terms(content text, terms text[])
  RETURNS boolean
  LANGUAGE plpgsql
@@ -5240,20 +7815,14 @@ CREATE OR REPLACE FUNCTION akashi_auth.context_application()
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$
-declare
-  receipt text := current_setting('app.context_receipt', true);
-  signing akashi_auth.context_keys;
 begin
-  if receipt is null or receipt = '' then
+  if coalesce(current_setting('app.context_receipt', true), '') = '' then
     return null;
   end if;
-  select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
   -- Whoever learned a replaced key can make receipts too, but no transaction that began in time.
-  if found and (signing.expires_at is null or signing.expires_at > now())
-     and receipt = akashi_auth.context_hmac(signing, 'akashi-receipt/1', akashi_auth.transaction_name()) then
-    return signing.application;
-  end if;
-  return null;
+  return (select k.application from akashi_auth.context_keys k
+          where k.id = current_setting('app.context_key', true) and (k.expires_at is null or k.expires_at > now())
+            and current_setting('app.context_receipt', true) = akashi_auth.context_hmac(k, 'akashi-receipt/1', akashi_auth.transaction_name()));
 end
 $function$;
 alter function akashi_auth.context_application() owner to akashi_policy;
@@ -5268,10 +7837,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.context_audience()
  RETURNS text
  LANGUAGE sql
  STABLE PARALLEL RESTRICTED
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select format('%I/%I/%s', current_database(), session_user, encode(timestamptz_send(pg_postmaster_start_time()), 'hex'))
-$function$;
+RETURN format('%I/%I/%s'::text, current_database(), SESSION_USER, encode(timestamptz_send(pg_postmaster_start_time()), 'hex'::text));
 alter function akashi_auth.context_audience() owner to akashi_policy;
 comment on function akashi_auth.context_audience() is 'Database, login and start of the server, as a signed context names them: constant for a connection.';
 grant execute on function akashi_auth.context_audience() to akashi_app;
@@ -5283,31 +7849,9 @@ grant execute on function akashi_auth.context_audience() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.context_hmac(signing akashi_auth.context_keys, purpose text, transaction text)
  RETURNS text
- LANGUAGE plpgsql
+ LANGUAGE sql
  STABLE PARALLEL RESTRICTED
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  return encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
-    purpose,
-    coalesce(current_setting('app.current_user_id', true), ''),
-    coalesce(current_setting('app.current_session_id', true), ''),
-    coalesce(current_setting('app.subject', true), ''),
-    coalesce(current_setting('app.client_ip', true), ''),
-    coalesce(current_setting('app.user_agent', true), ''),
-    coalesce(current_setting('app.request_id', true), ''),
-    coalesce(current_setting('app.trace_id', true), ''),
-    coalesce(current_setting('app.correlation_id', true), ''),
-    coalesce(current_setting('app.api_endpoint', true), ''),
-    coalesce(current_setting('app.application_version', true), ''),
-    coalesce(current_setting('app.tenant_id', true), ''),
-    coalesce(current_setting('app.context_expires', true), ''),
-    signing.id,
-    akashi_auth.context_audience(),
-    transaction
-  ), 'UTF8'))), 'hex');
-end
-$function$;
+RETURN encode(sha256(((signing).outer_key || sha256(((signing).inner_key || convert_to(concat_ws(''::text, purpose, COALESCE(current_setting('app.current_user_id'::text, true), ''::text), COALESCE(current_setting('app.current_session_id'::text, true), ''::text), COALESCE(current_setting('app.subject'::text, true), ''::text), COALESCE(current_setting('app.client_ip'::text, true), ''::text), COALESCE(current_setting('app.user_agent'::text, true), ''::text), COALESCE(current_setting('app.request_id'::text, true), ''::text), COALESCE(current_setting('app.trace_id'::text, true), ''::text), COALESCE(current_setting('app.correlation_id'::text, true), ''::text), COALESCE(current_setting('app.api_endpoint'::text, true), ''::text), COALESCE(current_setting('app.application_version'::text, true), ''::text), COALESCE(current_setting('app.tenant_id'::text, true), ''::text), COALESCE(current_setting('app.context_expires'::text, true), ''::text), (signing).id, akashi_auth.context_audience(), transaction), 'UTF8'::name))))), 'hex'::text);
 alter function akashi_auth.context_hmac(signing akashi_auth.context_keys, purpose text, transaction text) owner to akashi_policy;
 
 CREATE OR REPLACE FUNCTION akashi_auth.context_user()
@@ -5371,7 +7915,7 @@ begin
     if not akashi_auth.is_administrator() and not akashi_auth.owns_key(key) then
       perform akashi_auth.require_permission('api_keys:write');
     end if;
-    -- Locked, so that a limit holds among parallel callers.
+    -- Locked, so that the limit also holds for concurrent callers.
     perform from akashi_auth.users u where u.id = key.user_id and u.is_active for no key update;
     if not found then
       raise exception 'active user not found: %', key.user_id using errcode = 'no_data_found';
@@ -5551,6 +8095,46 @@ grant execute on function akashi_auth.current_user_id() to akashi_reader;
 grant execute on function akashi_auth.current_user_id() to akashi_security_admin;
 grant execute on function akashi_auth.current_user_id() to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_auth.decide_access(review uuid, item uuid, decision text, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  found_item akashi_auth.access_review_items;
+  held record;
+begin
+  perform akashi_auth.require_permission('roles:write');
+  select * into found_item from akashi_auth.access_review_items i where i.id = item and i.review_id = review;
+  if not found then
+    raise exception 'the review has no right %', item using errcode = 'no_data_found';
+  end if;
+  perform akashi_auth.refuse_tier(found_item.tier);
+  if exists (select from akashi_auth.access_review_decisions d where d.item_id = item) then
+    raise exception 'this right was signed off already' using errcode = 'AK003', hint = 'the next review has it again';
+  end if;
+  select * into held from akashi_auth.access_rights() r where r.right_id = found_item.right_id;
+  if not found then
+    raise exception 'this right has ended meanwhile' using errcode = 'AK003', hint = 'there is nothing left to decide';
+  end if;
+  insert into akashi_auth.access_review_decisions (item_id, decision, reason, decided_at, decided_by, gave_it, seen)
+  values (item, decide_access.decision, decide_access.reason, clock_timestamp(), akashi_auth.current_user_id(),
+          held.given_by is not distinct from akashi_auth.current_user_id()::text,
+          jsonb_build_object('since', held.granted_at, 'expires_at', held.expires_at, 'last_used_at', held.last_used_at, 'given_by', held.given_by));
+  if decide_access.decision = 'revoke' then
+    case found_item.kind
+      when 'user_role' then perform akashi_auth.revoke_role(held.user_id, held.title);
+      when 'service_role' then perform akashi_auth.revoke_service_role(held.holder, held.title);
+      else perform akashi_auth.revoke_api_key(found_item.right_id, decide_access.reason);
+    end case;
+  end if;
+end
+$function$;
+alter function akashi_auth.decide_access(review uuid, item uuid, decision text, reason text) owner to akashi_owner;
+comment on function akashi_auth.decide_access(review uuid, item uuid, decision text, reason text) is 'Signs off a right of a review: keep, or revoke it now. Requires roles:write and the right''s tier, in a session, and never about oneself.';
+grant execute on function akashi_auth.decide_access(review uuid, item uuid, decision text, reason text) to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_auth.delete_role(role_name text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -5575,6 +8159,29 @@ end
 $function$;
 alter function akashi_auth.delete_role(role_name text) owner to akashi_owner;
 grant execute on function akashi_auth.delete_role(role_name text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.end_sessions_of(user_id uuid, session uuid DEFAULT NULL::uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  ended integer;
+begin
+  perform akashi_auth.managed_user(end_sessions_of.user_id, 'sessions:delete');
+  update akashi_auth.user_sessions s set revoked_at = now(), status = 'offline'
+  where s.user_id = end_sessions_of.user_id and s.revoked_at is null and (session is null or s.id = session);
+  get diagnostics ended = row_count;
+  if ended > 0 then
+    perform akashi_auth.record_authentication('session_revoked', 'info', end_sessions_of.user_id, session,
+      jsonb_build_object('sessions', ended, 'reason', 'administrator'));
+  end if;
+  return ended;
+end
+$function$;
+alter function akashi_auth.end_sessions_of(user_id uuid, session uuid) owner to akashi_owner;
+grant execute on function akashi_auth.end_sessions_of(user_id uuid, session uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.fold_text(content text)
  RETURNS text
@@ -5701,6 +8308,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.has_factor(user_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (select from akashi_auth.mfa_factors f where f.user_id = has_factor.user_id and f.confirmed_at is not null)
+    or exists (select from akashi_auth.passkeys k where k.user_id = has_factor.user_id)
 $function$;
 alter function akashi_auth.has_factor(user_id uuid) owner to akashi_owner;
 grant execute on function akashi_auth.has_factor(user_id uuid) to akashi_worker;
@@ -5758,6 +8366,18 @@ $function$;
 alter function akashi_auth.is_administrator() owner to akashi_owner;
 comment on function akashi_auth.is_administrator() is 'Whether the caller is a database administrator without a signed context.';
 
+CREATE OR REPLACE FUNCTION akashi_auth.is_approved(action text, target text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (akashi_auth.policy('approval.people'))::integer <= 1 or akashi_auth.approval_of(action, target) is not null
+$function$;
+alter function akashi_auth.is_approved(action text, target text) owner to akashi_owner;
+grant execute on function akashi_auth.is_approved(action text, target text) to akashi_security_admin;
+grant execute on function akashi_auth.is_approved(action text, target text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_auth.is_server()
  RETURNS boolean
  LANGUAGE sql
@@ -5769,6 +8389,27 @@ AS $function$
     and pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')
 $function$;
 alter function akashi_auth.is_server() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.is_settled(person uuid, permission text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with since as (
+    select now() - make_interval(hours => (akashi_auth.policy('approval.settling_hours'))::integer) as at
+  )
+  select exists (
+    select from since, akashi_auth.users u
+    join akashi_auth.user_roles ur on ur.user_id = u.id
+    join akashi_auth.role_permissions rp on rp.role_id = ur.role_id
+    join akashi_auth.permissions p on p.id = rp.permission_id
+    where u.id = person and u.is_active and p.resource = split_part(permission, ':', 1)
+      and p.action in (split_part(permission, ':', 2), 'admin')
+      and (ur.expires_at is null or ur.expires_at > now())
+      and greatest(ur.assigned_at, rp.granted_at, u.credentials_replaced_at) <= since.at)
+$function$;
+alter function akashi_auth.is_settled(person uuid, permission text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_auth.keep_last_administrator()
  RETURNS trigger
@@ -5876,6 +8517,62 @@ comment on function akashi_auth.key_permits(permission text) is 'False when the 
 grant execute on function akashi_auth.key_permits(permission text) to akashi_app;
 grant execute on function akashi_auth.key_permits(permission text) to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_auth.list_access_review(review uuid)
+ RETURNS TABLE(id uuid, kind text, user_id uuid, account_id uuid, holder text, title text, tier text, granted_at timestamp with time zone, expires_at timestamp with time zone, last_used_at timestamp with time zone, given_by text, ended boolean, decision text, reason text, decided_at timestamp with time zone, decided_by uuid, gave_it boolean)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform akashi_auth.require_permission('roles:read');
+  if not exists (select from akashi_auth.access_reviews v where v.id = review) then
+    raise exception 'access review not found: %', review using errcode = 'no_data_found', hint = 'list them with akashi access-review list';
+  end if;
+  return query
+    select i.id, i.kind, i.user_id, i.account_id, coalesce(r.holder, u.username::text, a.name::text), i.title, i.tier, coalesce(r.granted_at, i.granted_at),
+           r.expires_at, r.last_used_at, r.given_by, r.right_id is null, d.decision, d.reason, d.decided_at, d.decided_by, d.gave_it
+    from akashi_auth.access_review_items i
+    left join akashi_auth.access_rights() r on r.right_id = i.right_id
+    left join akashi_auth.access_review_decisions d on d.item_id = i.id
+    left join akashi_auth.users u on u.id = i.user_id left join akashi_auth.service_accounts a on a.id = i.account_id
+    where i.review_id = review
+    order by d.item_id is not null, array_position(array['system', 'business', 'service'], i.tier), 5, i.kind, i.title;
+end
+$function$;
+alter function akashi_auth.list_access_review(review uuid) owner to akashi_owner;
+comment on function akashi_auth.list_access_review(review uuid) is 'The rights of a review as they are now, undecided ones first. Requires roles:read.';
+grant execute on function akashi_auth.list_access_review(review uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.list_access_reviews()
+ RETURNS TABLE(id uuid, opened_at timestamp with time zone, opened_by text, due_at timestamp with time zone, items bigint, kept bigint, revoked bigint, ended bigint, open_items bigint, completed_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform akashi_auth.require_permission('roles:read');
+  return query select * from akashi_auth.access_review_states() s order by s.opened_at desc;
+end
+$function$;
+alter function akashi_auth.list_access_reviews() owner to akashi_owner;
+grant execute on function akashi_auth.list_access_reviews() to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.list_access_rights()
+ RETURNS TABLE(kind text, right_id uuid, user_id uuid, account_id uuid, holder text, title text, tier text, granted_at timestamp with time zone, expires_at timestamp with time zone, last_used_at timestamp with time zone, given_by text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform akashi_auth.require_permission('roles:read');
+  return query select * from akashi_auth.access_rights() r
+    order by array_position(array['system', 'business', 'service'], r.tier), r.holder, r.kind, r.title;
+end
+$function$;
+alter function akashi_auth.list_access_rights() owner to akashi_owner;
+comment on function akashi_auth.list_access_rights() is 'Who holds which role and key, since when, last used when, given by whom. Requires roles:read.';
+grant execute on function akashi_auth.list_access_rights() to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_auth.make_first_administrator(user_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -5906,6 +8603,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.managed_user(user_id uuid, permission tex
 AS $function$
 declare
   person akashi_auth.users;
+  missing text;
 begin
   if not akashi_auth.is_server() then
     perform akashi_auth.require_permission(permission);
@@ -5921,6 +8619,16 @@ begin
   if not akashi_auth.is_server() and akashi_auth.user_rank(person.id) > akashi_auth.caller_rank() then
     raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
       hint = 'somebody of that tier has to do it';
+  end if;
+  if not akashi_auth.is_server() and not akashi_auth.is_administrator() then
+    select p.resource || ':' || p.action into missing from akashi_auth.permissions p
+    where p.tier <> 'service' and akashi_auth.user_has_permission(person.id, p.resource || ':' || p.action)
+      and not akashi_auth.has_permission(p.resource || ':' || p.action)
+    order by 1 limit 1;
+    if found then
+      raise exception 'the user has %, which the caller does not have', missing using errcode = 'insufficient_privilege',
+        hint = 'somebody who has it has to do it';
+    end if;
   end if;
   return person;
 end
@@ -5959,6 +8667,67 @@ grant execute on function akashi_auth.ngrams(folded text) to akashi_app;
 grant execute on function akashi_auth.ngrams(folded text) to akashi_policy;
 grant execute on function akashi_auth.ngrams(folded text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_auth.open_access_review()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  review uuid;
+begin
+  if not akashi_auth.is_server() then
+    perform akashi_auth.require_permission('roles:write');
+  end if;
+  -- Two may open one at once.
+  lock table akashi_auth.access_reviews in share row exclusive mode;
+  if exists (select from akashi_auth.access_review_states() s where s.completed_at is null) then
+    if akashi_auth.is_server() and not akashi_auth.is_administrator() then
+      return null;
+    end if;
+    raise exception 'an access review is open' using errcode = 'AK003', hint = 'complete it first: akashi access-review list';
+  end if;
+  insert into akashi_auth.access_reviews (opened_by, due_at)
+  values (akashi_auth.acting_name(),
+          clock_timestamp() + make_interval(days => (akashi_lifecycle.setting('access_review.due_days') #>> '{}')::integer))
+  returning id into review;
+  insert into akashi_auth.access_review_items (review_id, kind, right_id, user_id, account_id, title, tier, granted_at)
+  select review, r.kind, r.right_id, r.user_id, r.account_id, r.title, r.tier, r.granted_at from akashi_auth.access_rights() r
+  -- What everybody has says nothing of anybody.
+  where not (r.kind = 'user_role' and r.tier = 'service' and r.title = coalesce(akashi_auth.policy('account.default_role') #>> '{}', ''));
+  perform akashi_security.record_event(event_type => 'access_review_opened', event_category => 'authorization', severity => 'info',
+    source_service => 'akashi', resource_type => 'access_review', resource_id => review::text, action_performed => 'open',
+    result => 'success', ocsf_class_uid => 3005);
+  return review;
+end
+$function$;
+alter function akashi_auth.open_access_review() owner to akashi_owner;
+comment on function akashi_auth.open_access_review() is 'Opens a review of every role and key, but the role that every user has. Requires roles:write.';
+grant execute on function akashi_auth.open_access_review() to akashi_app;
+grant execute on function akashi_auth.open_access_review() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.open_approval(approval uuid)
+ RETURNS akashi_auth.approvals
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  found_row akashi_auth.approvals;
+begin
+  select * into found_row from akashi_auth.approvals a where a.id = approval for update;
+  if not found then
+    raise exception 'approval not found: %', approval using errcode = 'no_data_found';
+  end if;
+  perform akashi_auth.require_permission(akashi_auth.approval_permission(found_row.action));
+  if found_row.used_at is not null or found_row.withdrawn_at is not null or found_row.expires_at <= clock_timestamp() then
+    raise exception 'the approval was used, withdrawn or has expired' using errcode = 'AK003', hint = 'request it again';
+  end if;
+  return found_row;
+end
+$function$;
+alter function akashi_auth.open_approval(approval uuid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_auth.owns_key(key akashi_auth.api_keys)
  RETURNS boolean
  LANGUAGE sql
@@ -5969,6 +8738,18 @@ AS $function$
     and not exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id())
 $function$;
 alter function akashi_auth.owns_key(key akashi_auth.api_keys) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.passkey_named(credential bytea)
+ RETURNS TABLE(id uuid, user_id uuid, issuer text, public_key bytea, sign_count bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select k.id, k.user_id, u.issuer::text, k.public_key, k.sign_count
+  from akashi_auth.passkeys k join akashi_auth.users u on u.id = k.user_id where k.credential_id = credential
+$function$;
+alter function akashi_auth.passkey_named(credential bytea) owner to akashi_owner;
+grant execute on function akashi_auth.passkey_named(credential bytea) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.password_due(credential akashi_auth.local_credentials)
  RETURNS boolean
@@ -6095,7 +8876,7 @@ begin
     where s.expires_at < sessions_before and s.user_id not in (select h.id from akashi_auth.held_users h) limit batch for update skip locked);
   get diagnostics removed = row_count;
   return next;
-  -- It opens nothing since it ended; without it the account waits for a new one.
+  -- An expired one-time password cannot be used; the account needs a new one.
   what := 'one_time_passwords';
   delete from akashi_auth.local_credentials where user_id in (
     select c.user_id from akashi_auth.local_credentials c where c.expires_at < unused_before limit batch for update skip locked);
@@ -6117,6 +8898,19 @@ $function$;
 alter function akashi_auth.purge_expired(batch integer) owner to akashi_owner;
 comment on function akashi_auth.purge_expired(batch integer) is 'Deletes a batch of expired sessions, one-time passwords and pending factors; call it until nothing is left.';
 grant execute on function akashi_auth.purge_expired(batch integer) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.record_approval(event text, approval akashi_auth.approvals)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select akashi_security.record_event(event_type => event, event_category => 'authorization', severity => 'high',
+    source_service => 'akashi', resource_type => 'approval', resource_id => approval.id::text, action_performed => approval.action,
+    result => 'success', ocsf_class_uid => 3005, event_details => jsonb_build_object('action', approval.action,
+      'target', approval.target, 'detail', approval.detail, 'reason', approval.reason, 'requested_by', approval.requested_by))
+$function$;
+alter function akashi_auth.record_approval(event text, approval akashi_auth.approvals) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
  RETURNS void
@@ -6199,6 +8993,19 @@ end
 $function$;
 alter function akashi_auth.refuse_tier(tier text) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_auth.refuse_unapproved(action text, target text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception '% people must approve this', akashi_auth.policy('approval.people') using errcode = 'AK003',
+    hint = format('request it with akashi approvals request %s %s, or POST /v1/approvals', action, target);
+end
+$function$;
+alter function akashi_auth.refuse_unapproved(action text, target text) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_auth.release_attempt(throttle bytea, unlock boolean DEFAULT true)
  RETURNS void
  LANGUAGE sql
@@ -6216,8 +9023,11 @@ CREATE OR REPLACE FUNCTION akashi_auth.remove_factors(user_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform akashi_auth.managed_user(remove_factors.user_id, 'users:admin');
   delete from akashi_auth.mfa_factors f where f.user_id = remove_factors.user_id;
+  delete from akashi_auth.passkeys k where k.user_id = remove_factors.user_id;
   delete from akashi_auth.recovery_codes c where c.user_id = remove_factors.user_id;
+  update akashi_auth.users u set credentials_replaced_at = now() where u.id = remove_factors.user_id;
   perform akashi_auth.record_authentication('mfa_removed', 'medium', remove_factors.user_id, null, '{}');
 end
 $function$;
@@ -6241,6 +9051,107 @@ end
 $function$;
 alter function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean, confirmed boolean) owner to akashi_owner;
 grant execute on function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean, confirmed boolean) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.replace_password(user_id uuid, password_hash text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform akashi_auth.managed_user(replace_password.user_id, 'users:admin');
+  if not exists (select from akashi_auth.users u where u.id = replace_password.user_id and u.issuer = 'local') then
+    return false;
+  end if;
+  perform akashi_auth.set_password(replace_password.user_id, replace_password.password_hash, true);
+  perform akashi_auth.revoke_sessions(replace_password.user_id);
+  return true;
+end
+$function$;
+alter function akashi_auth.replace_password(user_id uuid, password_hash text) owner to akashi_owner;
+grant execute on function akashi_auth.replace_password(user_id uuid, password_hash text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.request_approval(action text, target text, detail jsonb, reason text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  permission constant text := akashi_auth.approval_permission(action);
+  made akashi_auth.approvals;
+begin
+  if permission is null then
+    raise exception '% is not an action that can be approved', action using errcode = 'invalid_parameter_value',
+      hint = 'use release_hold, shorten_retention, retire_rows, prune_backups, erase_person or lower_approval';
+  end if;
+  perform akashi_auth.require_permission(permission);
+  if coalesce(reason, '') !~ '\S' then
+    raise exception 'a request for approval needs a reason' using errcode = 'invalid_parameter_value', hint = 'state the reason';
+  end if;
+  if action = 'shorten_retention' then
+    if (detail ->> 'total')::interval is null or coalesce(detail ->> 'at_expiry', '') not in ('archive', 'retire') then
+      raise exception 'shorten_retention needs total and at_expiry' using errcode = 'invalid_parameter_value',
+        hint = 'total is an interval such as 800 days, at_expiry is archive or retire';
+    end if;
+  elsif detail <> '{}' then
+    raise exception 'only shorten_retention has a detail' using errcode = 'invalid_parameter_value';
+  end if;
+  if (action in ('prune_backups', 'lower_approval')) <> (target = '') then
+    raise exception '% %', action, case when target = '' then 'needs a target' else 'has no target' end
+      using errcode = 'invalid_parameter_value', hint = 'a table as schema.table, or the id of a user';
+  end if;
+  insert into akashi_auth.approvals (action, target, detail, reason, requested_by, expires_at)
+  values (request_approval.action, request_approval.target, request_approval.detail, request_approval.reason, akashi_auth.acting_name(),
+    clock_timestamp() + make_interval(hours => (akashi_auth.policy('approval.lifetime_hours'))::integer))
+  returning * into made;
+  -- A requester in a session approves by requesting.
+  perform akashi_auth.add_confirmation(made);
+  perform akashi_auth.record_approval('approval_requested', made);
+  return made.id;
+end
+$function$;
+alter function akashi_auth.request_approval(action text, target text, detail jsonb, reason text) owner to akashi_owner;
+grant execute on function akashi_auth.request_approval(action text, target text, detail jsonb, reason text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.require_approval(action text, target text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not akashi_auth.is_approved(action, target) then
+    perform akashi_auth.refuse_unapproved(action, target);
+  end if;
+end
+$function$;
+alter function akashi_auth.require_approval(action text, target text) owner to akashi_owner;
+grant execute on function akashi_auth.require_approval(action text, target text) to akashi_security_admin;
+grant execute on function akashi_auth.require_approval(action text, target text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.require_context()
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  application constant text := akashi_auth.accept_context();
+begin
+  if application is null then
+    raise exception 'the request context is not accepted' using errcode = 'AK005',
+      hint = 'read akashi_auth.context_audience() and sign again; if that is refused too, the key is revoked or made for another login';
+  end if;
+  return application;
+end
+$function$;
+alter function akashi_auth.require_context() owner to akashi_policy;
+comment on function akashi_auth.require_context() is 'Takes up the signed context of the app.* settings for this transaction, or fails with AK005. The application that signed it.';
+grant execute on function akashi_auth.require_context() to akashi_app;
+grant execute on function akashi_auth.require_context() to akashi_owner;
+grant execute on function akashi_auth.require_context() to akashi_reader;
+grant execute on function akashi_auth.require_context() to akashi_security_admin;
+grant execute on function akashi_auth.require_context() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.require_permission(permission text)
  RETURNS void
@@ -6273,7 +9184,7 @@ begin
   insert into akashi_auth.login_throttles as t (key, expires_at) values (throttle, clock_timestamp() + counting)
   on conflict (key) do update set expires_at = greatest(t.expires_at, excluded.expires_at)
   returning * into counted;
-  -- The row is locked from here on; the time is asked after the wait for it.
+  -- The row is locked from here on; the time is read after waiting for the lock.
   moment := clock_timestamp();
   if counted.locked_until > moment then
     return ceil(extract(epoch from counted.locked_until - moment));
@@ -6293,6 +9204,41 @@ begin
 end
 $function$;
 alter function akashi_auth.reserve_attempt(throttle bytea, threshold integer) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.respond(user_id text, action text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  person uuid;
+begin
+  select u.id into person from akashi_auth.users u where u.id::text = respond.user_id and u.is_active;
+  if not found then
+    return 'unknown';
+  end if;
+  case action
+    when 'suspend_account' then
+      update akashi_auth.users u set account_status = 'suspended' where u.id = person;
+      perform akashi_auth.revoke_sessions(person);
+      perform akashi_auth.revoke_api_keys_of(person, 'detection');
+    when 'end_sessions' then
+      perform akashi_auth.revoke_sessions(person);
+    when 'revoke_keys' then
+      perform akashi_auth.revoke_api_keys_of(person, 'detection');
+    else
+      raise exception '% is not a response', action using errcode = 'invalid_parameter_value';
+  end case;
+  return 'done';
+exception when sqlstate 'AK003' then
+  -- The last administrator stays, and so do their sessions.
+  return 'refused';
+end
+$function$;
+alter function akashi_auth.respond(user_id text, action text) owner to akashi_owner;
+comment on function akashi_auth.respond(user_id text, action text) is 'Suspends a user, ends their sessions or revokes their API keys because of a finding; never suspends the last administrator.';
+grant execute on function akashi_auth.respond(user_id text, action text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.revoke_api_key(key_id uuid, reason text DEFAULT NULL::text)
  RETURNS boolean
@@ -6401,7 +9347,7 @@ declare
   role akashi_auth.roles;
 begin
   perform akashi_auth.require_permission('roles:write');
-  -- One at a time for each role, so that two callers cannot take the last two away together.
+  -- Serialised per role, so that two callers cannot revoke the last two together.
   select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
     raise exception 'role not found: %', role_name using errcode = 'undefined_object', hint = 'list them with akashi roles list';
@@ -6725,6 +9671,9 @@ begin
     case when one_time then now() + make_interval(hours => (akashi_auth.policy('password.one_time_hours'))::integer) end)
   on conflict (user_id) do update set password_hash = excluded.password_hash, must_change = excluded.must_change,
     expires_at = excluded.expires_at, changed_at = now();
+  if one_time then
+    update akashi_auth.users u set credentials_replaced_at = now() where u.id = set_password.user_id;
+  end if;
   perform akashi_auth.record_authentication('password_changed', 'info', set_password.user_id, null, jsonb_build_object('one_time', one_time));
 end
 $function$;
@@ -6747,6 +9696,9 @@ begin
   end if;
   if before = set_policy.value then
     return;
+  end if;
+  if set_policy.key in ('approval.people', 'approval.settling_hours') and set_policy.value < before then
+    perform akashi_auth.use_approval('lower_approval', '');
   end if;
   -- It is given to whoever comes, for good.
   if set_policy.key = 'account.default_role' and set_policy.value #>> '{}' <> '' then
@@ -6809,7 +9761,7 @@ declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
   account constant bytea := akashi_auth.throttled_account(settle_login.user_id, settle_login.identifier_hash);
   pair constant bytea := akashi_auth.throttle_key('pair', account, who.ip_address);
-  guess constant boolean := settle_login.method in ('password', 'totp', 'recovery_code');
+  guess constant boolean := settle_login.method in ('password', 'totp', 'recovery_code', 'passkey');
   everywhere constant bytea := akashi_auth.throttle_key(
     case when settle_login.method = 'password' then 'account' else 'factor' end, account, null);
   locked boolean := false;
@@ -6835,6 +9787,9 @@ begin
       where key = everywhere and locked_until > clock_timestamp() and not announced;
       factor_locked := found;
     end if;
+  end if;
+  if outcome = 'success' and settle_login.session_id is not null then
+    perform akashi_auth.watch_sign_in(settle_login.user_id, settle_login.session_id, who.ip_address);
   end if;
   insert into akashi_auth.login_attempts (user_id, issuer, identifier_hash, method, result, failure_reason, counted, ip_address,
     user_agent, session_id, request_id, trace_id, tenant_id)
@@ -6883,7 +9838,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.sockets_changed(opened uuid[], closed uui
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  -- One order for all nodes, so that none waits for another in a circle.
+  -- The same order on all nodes, so that they cannot deadlock.
   perform from akashi_auth.user_sessions s where s.id = any (opened || closed) order by s.id for no key update;
   return query update akashi_auth.user_sessions s set status = 'online', last_activity = now()
     where s.id = any (opened) and s.revoked_at is null and s.expires_at > now() returning s.user_id;
@@ -6964,10 +9919,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.transaction_name()
  RETURNS text
  LANGUAGE sql
  STABLE PARALLEL RESTRICTED
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select pg_backend_pid() || '/' || encode(timestamptz_send(now()), 'hex')
-$function$;
+RETURN ((pg_backend_pid() || '/'::text) || encode(timestamptz_send(now()), 'hex'::text));
 alter function akashi_auth.transaction_name() owner to akashi_policy;
 
 CREATE OR REPLACE FUNCTION akashi_auth.try_inet(value text)
@@ -7052,6 +10004,29 @@ $function$;
 alter function akashi_auth.upgrade_password_hash(user_id uuid, former text, better text) owner to akashi_owner;
 grant execute on function akashi_auth.upgrade_password_hash(user_id uuid, former text, better text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_auth.use_approval(action text, target text, detail jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  used akashi_auth.approvals;
+begin
+  if (akashi_auth.policy('approval.people'))::integer <= 1 then
+    return;
+  end if;
+  update akashi_auth.approvals a set used_at = clock_timestamp(), used_by = akashi_auth.acting_name()
+  where a.id = akashi_auth.approval_of(use_approval.action, use_approval.target, use_approval.detail) and a.used_at is null and a.withdrawn_at is null
+  returning * into used;
+  if used.id is null then
+    perform akashi_auth.refuse_unapproved(action, target);
+  end if;
+  perform akashi_auth.record_approval('approval_used', used);
+end
+$function$;
+alter function akashi_auth.use_approval(action text, target text, detail jsonb) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_auth.use_context_key(key_id text, secret bytea)
  RETURNS void
  LANGUAGE plpgsql
@@ -7059,7 +10034,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.use_context_key(key_id text, secret bytea
 AS $function$
 declare
   overlap constant interval := '10 seconds';
-  -- So long a replaced key is kept for transactions that began with it.
+  -- How long a replaced key remains for transactions that began with it.
   longest_transaction constant interval := '1 day';
   replaced text[];
 begin
@@ -7082,6 +10057,22 @@ begin
 end
 $function$;
 alter function akashi_auth.use_context_key(key_id text, secret bytea) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.use_passkey(passkey uuid, counter bigint, challenged_at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update akashi_auth.passkeys k set sign_count = counter, last_used_at = clock_timestamp()
+  where k.id = passkey and (k.last_used_at is null or k.last_used_at < challenged_at)
+    and (k.sign_count < counter or (k.sign_count = 0 and counter = 0));
+  return found;
+end
+$function$;
+alter function akashi_auth.use_passkey(passkey uuid, counter bigint, challenged_at timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_auth.use_passkey(passkey uuid, counter bigint, challenged_at timestamp with time zone) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.user_has_permission(user_id uuid, permission text)
  RETURNS boolean
@@ -7144,12 +10135,12 @@ CREATE OR REPLACE FUNCTION akashi_auth.username_key(username text)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select translate(lower(normalize(username, nfkc)),
+  select translate(normalize(regexp_replace(normalize(lower(normalize(username, nfkc)), nfd), '[\u0300-\u036f]', '', 'g'), nfc),
     'аеорсухіјѕһԁԛԝѵӏвкмнтьαβγεηικμνορτυχζςօսոցհıɑɡɩʏᴏᴠニロカエタトハヘベペー―‐‑–−',
     'aeopcyxijshdqwvlbkmhtbabyehikmvoptyxzσounghiagiyov二口力工夕卜八へべぺ一一----')
 $function$;
 alter function akashi_auth.username_key(username text) owner to akashi_owner;
-comment on function akashi_auth.username_key(username text) is 'The form in which usernames are unique, looked up and counted: NFKC, lowercase, look-alike letters of other scripts as one.';
+comment on function akashi_auth.username_key(username text) is 'The form in which usernames are unique, looked up and counted: NFKC, lowercase, without accents, look-alike letters of other scripts as one.';
 grant execute on function akashi_auth.username_key(username text) to akashi_app;
 grant execute on function akashi_auth.username_key(username text) to akashi_policy;
 grant execute on function akashi_auth.username_key(username text) to akashi_security_admin;
@@ -7187,6 +10178,47 @@ $function$;
 alter function akashi_auth.verify_api_keys(hashes text[]) owner to akashi_policy;
 grant execute on function akashi_auth.verify_api_keys(hashes text[]) to akashi_app;
 
+CREATE OR REPLACE FUNCTION akashi_auth.watch_sign_in(person uuid, session uuid, address inet)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  known boolean;
+  active bigint;
+begin
+  select bool_or(akashi_auth.place_of(a.ip_address) is not distinct from akashi_auth.place_of(address)) into known
+  from akashi_auth.login_attempts a where a.user_id = person and a.result = 'success' and a.session_id is not null;
+  -- The first sign-in of all is from no new place.
+  if not known then
+    perform akashi_auth.record_authentication('sign_in_from_new_place', 'medium', person, session, '{}');
+  end if;
+  select count(*) into active from akashi_auth.user_sessions s
+  where s.user_id = person and s.revoked_at is null and s.expires_at > now()
+    and s.last_activity > now() - akashi_auth.policy_minutes('session.idle_minutes');
+  if active > (akashi_auth.policy('session.watched_count'))::integer then
+    perform akashi_auth.record_authentication('concurrent_sessions', 'medium', person, session, jsonb_build_object('sessions', active));
+  end if;
+end
+$function$;
+alter function akashi_auth.watch_sign_in(person uuid, session uuid, address inet) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.withdraw_approval(approval uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  opened constant akashi_auth.approvals := akashi_auth.open_approval(approval);
+begin
+  update akashi_auth.approvals a set withdrawn_at = clock_timestamp(), withdrawn_by = akashi_auth.acting_name() where a.id = opened.id;
+  perform akashi_auth.record_approval('approval_withdrawn', opened);
+end
+$function$;
+alter function akashi_auth.withdraw_approval(approval uuid) owner to akashi_owner;
+grant execute on function akashi_auth.withdraw_approval(approval uuid) to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_chat.accepts_direct(person uuid, from_user uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -7211,6 +10243,11 @@ begin
   if (select count(*) from akashi_chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
     raise exception 'the room is full: % members', room.max_members using errcode = 'AK003', hint = 'an owner can raise max_members, to at most 1000';
   end if;
+  perform akashi_chat.refuse_banned(room.id, person);
+  if room.is_encrypted and not exists (select from akashi_chat.room_keys k where k.room_id = room.id and k.user_id = person) then
+    raise exception 'this person has no copy of the key of the room' using errcode = 'AK003',
+      hint = 'an owner or admin who is a member invites them';
+  end if;
   insert into akashi_chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
   on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, removed_at = null,
     joined_at = now();
@@ -7230,7 +10267,7 @@ declare
   held record;
 begin
   select * into held from akashi_chat.lock_message(message);
-  -- Distinct reactions on one message; enough for every use, and few enough to show.
+  -- Limit of distinct reactions to one message.
   if (select count(distinct r.emoji) from akashi_chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
     raise exception 'a message takes 20 different reactions' using errcode = 'AK003';
   end if;
@@ -7259,7 +10296,7 @@ begin
   if not found then
     raise exception 'invitation not found' using errcode = 'no_data_found';
   end if;
-  -- The room first, then the invitation: the order in which akashi_chat.invite takes them.
+  -- Locks the room before the invitation, in the same order as akashi_chat.invite.
   perform from akashi_chat.room_sequences s where s.room_id = answered.room_id for update;
   update akashi_chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
   where i.id = invitation and i.status = 'pending' and i.expires_at > now() returning * into answered;
@@ -7275,6 +10312,8 @@ begin
     if not exists (select from akashi_chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
       perform akashi_chat.add_member(room, me, 'member');
     end if;
+  else
+    perform akashi_chat.drop_unused_keys(answered.room_id);
   end if;
   return answered;
 end
@@ -7298,6 +10337,55 @@ end
 $function$;
 alter function akashi_chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_chat.ban_member(room uuid, person uuid, banned boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held record;
+  member akashi_chat.room_members;
+begin
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin'), akashi_chat.refuse_direct(held.target);
+  select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person;
+  if not banned then
+    update akashi_chat.room_members m set banned_at = null where m.id = member.id and m.banned_at is not null;
+    if not found then
+      raise exception 'this person is not banned' using errcode = 'no_data_found';
+    end if;
+    return;
+  end if;
+  if person = (held.mine).user_id then
+    raise exception 'members cannot ban themselves' using errcode = 'AK003', hint = 'leave the room instead';
+  end if;
+  if member.id is null then
+    if not exists (select from akashi_auth.active_users u where u.id = person) then
+      raise exception 'user not found' using errcode = 'no_data_found';
+    end if;
+    insert into akashi_chat.room_members (room_id, user_id, is_active, left_at, removed_at, banned_at)
+    values (room, person, false, now(), now(), now());
+    perform akashi_chat.end_invitations(room, person);
+    return;
+  end if;
+  if member.is_active then
+    if member.role <> 'member' then
+      perform akashi_chat.refuse_unless_role(held.mine, 'owner');
+    end if;
+    if member.role = 'owner' and not exists (
+      select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
+      raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
+    end if;
+    perform akashi_chat.end_membership(member);
+  end if;
+  update akashi_chat.room_members m set removed_at = now(), banned_at = now() where m.id = member.id;
+end
+$function$;
+alter function akashi_chat.ban_member(room uuid, person uuid, banned boolean) owner to akashi_owner;
+comment on function akashi_chat.ban_member(room uuid, person uuid, banned boolean) is 'Whoever is banned joins no more, by an invitation either.';
+grant execute on function akashi_chat.ban_member(room uuid, person uuid, banned boolean) to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text)
  RETURNS akashi_chat.file_uploads
  LANGUAGE plpgsql
@@ -7312,7 +10400,7 @@ begin
   if (held.mine).id is null then
     raise exception 'only members send files' using errcode = 'insufficient_privilege', hint = 'join the room first';
   end if;
-  perform akashi_chat.refuse_if_inactive(held.target);
+  perform akashi_chat.refuse_if_inactive(held.target), akashi_chat.refuse_file(held.target);
   perform akashi_chat.refuse_unsent((held.mine).user_id, begin_upload.file_size);
   upload.id := gen_random_uuid();
   insert into akashi_chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
@@ -7338,7 +10426,7 @@ declare
 begin
   select * into target from akashi_chat.file_uploads f where f.id = file and not f.is_deleted for update;
   select * into mine from akashi_chat.room_members m where m.room_id = target.room_id and m.user_id = me and m.is_active;
-  -- A file that no message shows is its uploader's alone.
+  -- Only the uploader sees a file that is in no message.
   if mine.id is null or not target.room_id = any (akashi_chat.my_rooms())
      or (target.user_id <> me and (target.message_id is null or target.upload_status <> 'completed')) then
     raise exception 'file not found' using errcode = 'no_data_found';
@@ -7371,7 +10459,37 @@ alter function akashi_chat.classify_message(message uuid, security_classificatio
 comment on function akashi_chat.classify_message(message uuid, security_classification text) is 'Its author may raise the classification, an owner or admin of the room set any.';
 grant execute on function akashi_chat.classify_message(message uuid, security_classification text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION akashi_chat.create_room(name text, room_type text DEFAULT 'public'::text, description text DEFAULT NULL::text, max_members integer DEFAULT 100)
+CREATE OR REPLACE FUNCTION akashi_chat.conversation(message uuid, most integer)
+ RETURNS SETOF akashi_chat.messages
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  root uuid := message;
+  above uuid;
+begin
+  for step in 1..most loop
+    select m.reply_to_id into above from akashi_chat.messages m
+    where m.id = root and m.created_at = akashi_chat.message_time(root);
+    exit when above is null or not exists (
+      select from akashi_chat.messages m where m.id = above and m.created_at = akashi_chat.message_time(above));
+    root := above;
+  end loop;
+  return query
+    with recursive thread as (
+      select m.* from akashi_chat.messages m where m.id = root and m.created_at = akashi_chat.message_time(root)
+      union all
+      select m.* from thread t join akashi_chat.messages m
+        on m.reply_to_id = t.id and m.created_at > t.created_at and m.room_id = t.room_id)
+    select * from (select * from thread limit most) found order by found.created_at;
+end
+$function$;
+alter function akashi_chat.conversation(message uuid, most integer) owner to akashi_owner;
+comment on function akashi_chat.conversation(message uuid, most integer) is 'The message at the beginning of a conversation and the replies to it, to those and so on, oldest first. The caller''s own policies apply.';
+grant execute on function akashi_chat.conversation(message uuid, most integer) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.create_room(name text, room_type text DEFAULT 'public'::text, description text DEFAULT NULL::text, max_members integer DEFAULT 100, encrypted_as uuid DEFAULT NULL::uuid, key_copy bytea DEFAULT NULL::bytea)
  RETURNS akashi_chat.rooms
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7384,17 +10502,24 @@ begin
   if create_room.room_type not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value', hint = 'a direct room is opened with a person';
   end if;
-  insert into akashi_chat.rooms (name, room_type, description, max_members, created_by)
-  values (btrim(create_room.name), create_room.room_type, nullif(btrim(create_room.description), ''), create_room.max_members, me)
+  if encrypted_as is not null and create_room.room_type <> 'private' then
+    raise exception 'an encrypted room is private' using errcode = 'invalid_parameter_value';
+  end if;
+  insert into akashi_chat.rooms (id, name, room_type, description, max_members, is_encrypted, created_by)
+  values (coalesce(encrypted_as, gen_random_uuid()), btrim(create_room.name), create_room.room_type,
+    nullif(btrim(create_room.description), ''), create_room.max_members, encrypted_as is not null, me)
   returning * into room;
   insert into akashi_chat.room_sequences (room_id) values (room.id);
+  if room.is_encrypted then
+    insert into akashi_chat.room_keys (room_id, user_id, wrapped) values (room.id, me, key_copy);
+  end if;
   perform akashi_chat.add_member(room, me, 'owner');
   return room;
 end
 $function$;
-alter function akashi_chat.create_room(name text, room_type text, description text, max_members integer) owner to akashi_owner;
-comment on function akashi_chat.create_room(name text, room_type text, description text, max_members integer) is 'The caller becomes the owner.';
-grant execute on function akashi_chat.create_room(name text, room_type text, description text, max_members integer) to akashi_app;
+alter function akashi_chat.create_room(name text, room_type text, description text, max_members integer, encrypted_as uuid, key_copy bytea) owner to akashi_owner;
+comment on function akashi_chat.create_room(name text, room_type text, description text, max_members integer, encrypted_as uuid, key_copy bytea) is 'The caller becomes the owner. encrypted_as: the id of an encrypted room, for which its key was made; key_copy: the caller''s copy.';
+grant execute on function akashi_chat.create_room(name text, room_type text, description text, max_members integer, encrypted_as uuid, key_copy bytea) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.delete_message(message uuid)
  RETURNS void
@@ -7409,8 +10534,8 @@ begin
   if (held.target).user_id is distinct from (held.mine).user_id then
     perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   end if;
-  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
-  values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content);
+  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content, content_encrypted)
+  values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content, (held.target).content_encrypted);
   update akashi_chat.message_edits e set kind = 'delete' where e.message_id = message and e.kind = 'edit';
   update akashi_chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
   where m.id = message and m.created_at = akashi_chat.message_time(message);
@@ -7435,12 +10560,38 @@ declare
 begin
   select * into held from akashi_chat.lock_room(room);
   perform akashi_chat.refuse_unless_role(held.mine, 'owner'), akashi_chat.refuse_direct(held.target);
+  -- Its messages cannot be read again.
+  if (held.target).is_encrypted then
+    if akashi_chat.is_held() or exists (
+      select from akashi_auth.held_users h where h.id in (select m.user_id from akashi_chat.room_members m where m.room_id = room)) then
+      raise exception 'the room is under legal hold' using errcode = 'AK003', hint = 'archive it, and delete it when the hold is lifted';
+    end if;
+    delete from akashi_chat.room_keys k where k.room_id = room;
+    perform akashi_audit.record_action('room_key_erased', 'erase', 'room', room::text, 'SUCCESS', '{}', 'restricted');
+  end if;
   perform akashi_chat.append_event(room, 'room_deleted', null, (held.mine).user_id);
   update akashi_chat.rooms r set is_deleted = true, is_active = false where r.id = room;
 end
 $function$;
 alter function akashi_chat.delete_room(room uuid) owner to akashi_owner;
+comment on function akashi_chat.delete_room(room uuid) is 'The key of an encrypted room is destroyed after it.';
 grant execute on function akashi_chat.delete_room(room uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.drop_unused_keys(room uuid DEFAULT NULL::uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with gone as (
+    delete from akashi_chat.room_keys k
+    where (drop_unused_keys.room is null or k.room_id = drop_unused_keys.room)
+      and not exists (select from akashi_chat.room_members m where m.room_id = k.room_id and m.user_id = k.user_id and m.is_active)
+      and not exists (select from akashi_chat.room_invitations i where i.room_id = k.room_id and i.invited_user_id = k.user_id
+                      and i.status = 'pending' and i.expires_at > now())
+    returning 1)
+  select count(*) from gone
+$function$;
+alter function akashi_chat.drop_unused_keys(room uuid) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_chat.edit_message(message uuid, new_content text, mentions uuid[] DEFAULT '{}'::uuid[])
  RETURNS akashi_chat.messages
@@ -7459,8 +10610,8 @@ begin
   if (held.target).content = new_content then
     return held.target;
   end if;
-  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
-  values (message, (held.target).room_id, (held.mine).user_id, 'edit', (held.target).content);
+  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content, content_encrypted)
+  values (message, (held.target).room_id, (held.mine).user_id, 'edit', (held.target).content, (held.target).content_encrypted);
   update akashi_chat.messages m set content = new_content, is_edited = true, mentioned_user_ids = array(
     select p.user_id from akashi_chat.room_members p where p.room_id = m.room_id and p.is_active and p.user_id = any (mentions) order by 1)
   where m.id = message and m.created_at = akashi_chat.message_time(message) returning * into edited;
@@ -7473,11 +10624,14 @@ grant execute on function akashi_chat.edit_message(message uuid, new_content tex
 
 CREATE OR REPLACE FUNCTION akashi_chat.end_invitations(room uuid, person uuid)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+begin
   update akashi_chat.room_invitations i set status = 'revoked', responded_at = now()
-  where i.room_id = end_invitations.room and (i.invited_user_id = person or i.invited_by = person) and i.status = 'pending'
+  where i.room_id = end_invitations.room and (i.invited_user_id = person or i.invited_by = person) and i.status = 'pending';
+  perform akashi_chat.drop_unused_keys(room);
+end
 $function$;
 alter function akashi_chat.end_invitations(room uuid, person uuid) owner to akashi_owner;
 
@@ -7504,7 +10658,7 @@ declare
   erased bigint;
   member akashi_chat.room_members;
 begin
-  -- Every room that this changes, in one order, before any row of it.
+  -- Locks every affected room, in one order, before any of its rows.
   perform from akashi_chat.room_sequences s where s.room_id in (
     select m.room_id from akashi_chat.messages m where m.user_id = person
     union select r.room_id from akashi_chat.message_reactions r where r.user_id = person
@@ -7620,6 +10774,19 @@ alter function akashi_chat.finish_upload(upload uuid, outcome jsonb) owner to ak
 comment on function akashi_chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, file_path, mime_type, file_size, sha256, thumbnail_path, width, height.';
 grant execute on function akashi_chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_chat.give_up_upload(upload uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update akashi_chat.file_uploads f set upload_status = 'failed', failure_reason = 'incomplete'
+  where f.id = upload and f.user_id = akashi_auth.current_user_id() and f.upload_status = 'processing' and f.received_at is null
+$function$;
+alter function akashi_chat.give_up_upload(upload uuid) owner to akashi_owner;
+comment on function akashi_chat.give_up_upload(upload uuid) is 'Its bytes did not arrive or are not kept: they no longer count for its sender.';
+grant execute on function akashi_chat.give_up_upload(upload uuid) to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_chat.hand_over(owner akashi_chat.room_members)
  RETURNS void
  LANGUAGE plpgsql
@@ -7643,7 +10810,7 @@ end
 $function$;
 alter function akashi_chat.hand_over(owner akashi_chat.room_members) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_chat.invite(room uuid, person uuid, valid_for interval DEFAULT 'P7D'::interval)
+CREATE OR REPLACE FUNCTION akashi_chat.invite(room uuid, person uuid, valid_for interval DEFAULT 'P7D'::interval, key_copy bytea DEFAULT NULL::bytea)
  RETURNS akashi_chat.room_invitations
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7653,7 +10820,7 @@ declare
   held record;
   invitation akashi_chat.room_invitations;
   renewed boolean;
-  -- Invitations of one person by another to one room within 7 days, and of anybody within an hour.
+  -- Limits of invitations: one person to one room within 7 days, and all of a sender within an hour.
   most_of_one constant integer := 5;
   most_an_hour constant integer := 100;
 begin
@@ -7673,6 +10840,7 @@ begin
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
     raise exception 'this person is a member already' using errcode = 'AK003';
   end if;
+  perform akashi_chat.refuse_banned(room, person);
   renewed := exists (select from akashi_chat.room_invitations i
                      where i.room_id = invite.room and i.invited_user_id = person and i.status = 'pending');
   if not renewed and (select count(*) from akashi_chat.room_invitations i where i.room_id = invite.room
@@ -7681,20 +10849,28 @@ begin
          where i.invited_by = (held.mine).user_id and i.created_at > now() - interval '1 hour') >= most_an_hour then
     raise exception 'too many invitations' using errcode = 'AK004', hint = 'invite again later';
   end if;
+  if (held.target).is_encrypted then
+    if (held.mine).id is null or key_copy is null then
+      raise exception 'only a member can pass the key of an encrypted room on' using errcode = 'insufficient_privilege',
+        hint = 'ask an owner or admin who is a member';
+    end if;
+    insert into akashi_chat.room_keys as k (room_id, user_id, wrapped) values (room, person, key_copy)
+    on conflict on constraint room_keys_pkey do update set wrapped = excluded.wrapped;
+  end if;
   insert into akashi_chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
   values (room, person, (held.mine).user_id, now() + valid_for)
   on conflict (room_id, invited_user_id) where status = 'pending'
   do update set expires_at = excluded.expires_at, invited_by = excluded.invited_by
   returning * into invitation;
-  -- Renewing tells nobody again.
+  -- A renewal does not notify again.
   if not renewed then
     perform akashi_chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
   end if;
   return invitation;
 end
 $function$;
-alter function akashi_chat.invite(room uuid, person uuid, valid_for interval) owner to akashi_owner;
-grant execute on function akashi_chat.invite(room uuid, person uuid, valid_for interval) to akashi_app;
+alter function akashi_chat.invite(room uuid, person uuid, valid_for interval, key_copy bytea) owner to akashi_owner;
+grant execute on function akashi_chat.invite(room uuid, person uuid, valid_for interval, key_copy bytea) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.is_held()
  RETURNS boolean
@@ -7830,6 +11006,30 @@ $function$;
 alter function akashi_chat.mark_read(message uuid) owner to akashi_owner;
 comment on function akashi_chat.mark_read(message uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
 grant execute on function akashi_chat.mark_read(message uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.mark_unread(message uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  me uuid := akashi_chat.require_user('rooms:read');
+  room uuid;
+  at timestamptz := akashi_chat.message_time(message);
+begin
+  select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = at;
+  if room is null or not room = any (akashi_chat.my_rooms()) then
+    raise exception 'message not found' using errcode = 'no_data_found';
+  end if;
+  insert into akashi_chat.read_positions as p (room_id, user_id, message_id, read_to)
+  values (room, me, message, at - interval '1 millisecond')
+  on conflict (user_id, room_id) do update set message_id = excluded.message_id, read_to = excluded.read_to;
+end
+$function$;
+alter function akashi_chat.mark_unread(message uuid) owner to akashi_owner;
+comment on function akashi_chat.mark_unread(message uuid) is 'Moves the caller''s read position back to just before the message. Notifications that were read stay read.';
+grant execute on function akashi_chat.mark_unread(message uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.message_id(at timestamp with time zone)
  RETURNS uuid
@@ -7977,6 +11177,41 @@ alter function akashi_chat.open_direct_room(with_user uuid) owner to akashi_owne
 comment on function akashi_chat.open_direct_room(with_user uuid) is 'The one direct room of a pair, made on first use; returns the same from both sides.';
 grant execute on function akashi_chat.open_direct_room(with_user uuid) to akashi_app;
 
+CREATE OR REPLACE FUNCTION akashi_chat.pin_message(message uuid, wanted boolean)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  most constant integer := 100;
+  held record;
+  room uuid;
+  changed boolean;
+begin
+  select * into held from akashi_chat.lock_message(message);
+  room := (held.target).room_id;
+  if wanted then
+    insert into akashi_chat.pinned_messages (room_id, message_id, pinned_by) values (room, message, (held.mine).user_id)
+    on conflict do nothing;
+    changed := found;
+    if (select count(*) from akashi_chat.pinned_messages p where p.room_id = room) > most then
+      raise exception 'a room has at most % pinned messages', most using errcode = 'AK004', hint = 'unpin one first';
+    end if;
+  else
+    delete from akashi_chat.pinned_messages p where p.room_id = room and p.message_id = message;
+    changed := found;
+  end if;
+  if changed then
+    perform akashi_chat.append_event(room, 'room_changed', null, (held.mine).user_id, pg_catalog.jsonb_build_object('pins', true));
+  end if;
+  return room;
+end
+$function$;
+alter function akashi_chat.pin_message(message uuid, wanted boolean) owner to akashi_owner;
+comment on function akashi_chat.pin_message(message uuid, wanted boolean) is 'Pins a message to its room, or unpins it; any member may. Returns the room. Does nothing if it is already so.';
+grant execute on function akashi_chat.pin_message(message uuid, wanted boolean) to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_chat.post_message(room uuid, content text, message_type text DEFAULT 'text'::text, file_upload uuid DEFAULT NULL::uuid, reply_to uuid DEFAULT NULL::uuid, mentions uuid[] DEFAULT '{}'::uuid[], client uuid DEFAULT NULL::uuid)
  RETURNS akashi_chat.messages
  LANGUAGE plpgsql
@@ -8010,6 +11245,7 @@ begin
   if message_type not in ('text', 'image', 'file') then
     raise exception 'a message is text, image or file' using errcode = 'invalid_parameter_value';
   end if;
+  perform akashi_chat.refuse_file(target) where file_upload is not null;
   if (message_type = 'text') = (file_upload is not null) then
     raise exception 'a file belongs to a message of type image or file, and every such message has one'
       using errcode = 'invalid_parameter_value';
@@ -8023,11 +11259,11 @@ begin
   end if;
   at := greatest(date_trunc('milliseconds', clock_timestamp()), previous + interval '1 millisecond');
   insert into akashi_chat.messages (id, room_id, user_id, sequence, content, message_type, file_upload_id, reply_to_id,
-    mentioned_user_ids, client_id, security_classification, created_at, updated_at)
+    mentioned_user_ids, client_id, security_classification, content_encrypted, created_at, updated_at)
   values (akashi_chat.message_id(at), room, me, akashi_chat.take_turn(room, at), post_message.content, post_message.message_type,
     file_upload, reply_to, array(select m.user_id from akashi_chat.room_members m
       where m.room_id = room and m.is_active and m.user_id = any (mentions) order by 1),
-    client, target.security_classification, at, at)
+    client, target.security_classification, target.is_encrypted, at, at)
   returning * into message;
   if file_upload is not null then
     update akashi_chat.file_uploads f set message_id = message.id
@@ -8162,6 +11398,9 @@ begin
                    and not u.is_deleted and u.created_at < failed_before limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
+  what := 'copies of keys of rooms';
+  removed := akashi_chat.drop_unused_keys();
+  return next;
   what := 'room events';
   with gone as (
     delete from akashi_chat.room_events e using (
@@ -8225,13 +11464,16 @@ AS $function$
 declare
   received akashi_chat.file_uploads;
 begin
-  perform akashi_chat.refuse_unsent(akashi_chat.require_user(), receive_upload.file_size);
+  -- What it was expected to have is counted already.
+  perform akashi_chat.refuse_unsent(f.user_id, receive_upload.file_size - f.file_size)
+  from akashi_chat.file_uploads f where f.id = upload and f.user_id = akashi_chat.require_user();
   update akashi_chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
   where f.id = upload and f.user_id = akashi_chat.require_user() and f.upload_status = 'processing' and f.received_at is null
   returning * into received;
   if not found then
     raise exception 'upload not found, or already finished' using errcode = 'no_data_found';
   end if;
+  perform pg_notify('akashi_uploads', '');
   return received;
 end
 $function$;
@@ -8246,7 +11488,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.record_review(room uuid, reason text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  -- A process without a user has the right by its role.
+  -- A process without a user is authorised by its role.
   if akashi_auth.current_user_id() is not null or akashi_auth.current_session_id() is not null then
     perform akashi_auth.require_permission('messages:admin');
   end if;
@@ -8257,6 +11499,20 @@ begin
 end
 $function$;
 alter function akashi_chat.record_review(room uuid, reason text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_chat.refuse_banned(room uuid, person uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.banned_at is not null) then
+    raise exception 'this person is banned from the room' using errcode = 'insufficient_privilege',
+      hint = 'an owner or admin of the room can lift the ban';
+  end if;
+end
+$function$;
+alter function akashi_chat.refuse_banned(room uuid, person uuid) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text)
  RETURNS void
@@ -8289,6 +11545,19 @@ begin
 end
 $function$;
 alter function akashi_chat.refuse_direct(room akashi_chat.rooms) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_chat.refuse_file(room akashi_chat.rooms)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if room.is_encrypted then
+    raise exception 'an encrypted room takes no files' using errcode = 'AK003', hint = 'send it in another room';
+  end if;
+end
+$function$;
+alter function akashi_chat.refuse_file(room akashi_chat.rooms) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_chat.refuse_if_inactive(room akashi_chat.rooms)
  RETURNS void
@@ -8327,9 +11596,12 @@ declare
   most_files constant integer := 100;
   unsent record;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('akashi_chat.unsent ' || person, 0));
+  -- Not an advisory lock, which any login could hold.
+  perform from akashi_chat.room_members m where m.user_id = person order by m.id limit 1 for no key update;
   select count(*) as files, coalesce(sum(f.file_size), 0) as bytes into unsent from akashi_chat.file_uploads f
-  where f.user_id = person and f.message_id is null and not f.is_deleted and f.upload_status <> 'failed';
+  where f.user_id = person and f.message_id is null and not f.is_deleted and f.upload_status <> 'failed'
+    -- A server that stopped meanwhile leaves uploads that never end.
+    and (f.received_at is not null or f.created_at > now() - interval '15 minutes');
   if unsent.files > most_files or unsent.bytes + more > most_bytes then
     raise exception 'too many files were uploaded and not sent' using errcode = 'AK004',
       hint = 'send them; those that are not sent are removed after a while';
@@ -8428,10 +11700,63 @@ begin
     perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   end if;
   update akashi_chat.room_invitations i set status = 'revoked', responded_at = now() where i.id = invitation and i.status = 'pending';
+  perform akashi_chat.drop_unused_keys(wanted.room_id);
 end
 $function$;
 alter function akashi_chat.revoke_invitation(invitation uuid) owner to akashi_owner;
 grant execute on function akashi_chat.revoke_invitation(invitation uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.room_key_destroyed(room uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update akashi_chat.rooms r set key_destroyed_at = now() where r.id = room and r.is_encrypted and r.is_deleted and r.key_destroyed_at is null
+$function$;
+alter function akashi_chat.room_key_destroyed(room uuid) owner to akashi_owner;
+grant execute on function akashi_chat.room_key_destroyed(room uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_chat.rooms_to_forget()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.id from akashi_chat.rooms r where r.is_encrypted and r.is_deleted and r.key_destroyed_at is null
+$function$;
+alter function akashi_chat.rooms_to_forget() owner to akashi_owner;
+comment on function akashi_chat.rooms_to_forget() is 'Deleted encrypted rooms whose key is to be destroyed in the keyring.';
+grant execute on function akashi_chat.rooms_to_forget() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_chat.save_message(message uuid, wanted boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  most constant integer := 10000;
+  me uuid := akashi_chat.require_user('rooms:read');
+  room uuid;
+begin
+  if not wanted then
+    delete from akashi_chat.saved_messages s where s.user_id = me and s.message_id = message;
+    return;
+  end if;
+  select m.room_id into room from akashi_chat.messages m
+  where m.id = message and m.created_at = akashi_chat.message_time(message) and not m.is_deleted;
+  if room is null or not room = any (akashi_chat.my_rooms()) then
+    raise exception 'message not found' using errcode = 'no_data_found';
+  end if;
+  insert into akashi_chat.saved_messages (user_id, message_id, room_id) values (me, message, room) on conflict do nothing;
+  if (select count(*) from akashi_chat.saved_messages s where s.user_id = me) > most then
+    raise exception 'at most % messages can be saved', most using errcode = 'AK004', hint = 'remove some first';
+  end if;
+end
+$function$;
+alter function akashi_chat.save_message(message uuid, wanted boolean) owner to akashi_owner;
+grant execute on function akashi_chat.save_message(message uuid, wanted boolean) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.search_messages(query text, room uuid DEFAULT NULL::uuid, sender uuid DEFAULT NULL::uuid, from_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, to_time timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, has_file boolean DEFAULT NULL::boolean, before_message uuid DEFAULT NULL::uuid, page_size integer DEFAULT 20, recent_rows integer DEFAULT 2000)
  RETURNS SETOF uuid
@@ -8457,6 +11782,9 @@ begin
   end if;
   if room is not null then
     rooms := array(select r from unnest(rooms) as r where r = room);
+    if exists (select from akashi_chat.rooms r where r.id = any (rooms) and r.is_encrypted) then
+      raise exception 'an encrypted room cannot be searched' using errcode = 'AK003', hint = 'its messages are stored as ciphertext only';
+    end if;
   end if;
   if cardinality(rooms) = 0 then
     return;
@@ -8464,13 +11792,13 @@ begin
   select least(to_time, max(s.last_message_at) + interval '1 millisecond', akashi_chat.message_time(before_message) + interval '1 millisecond')
   into upper_time from akashi_chat.room_sequences s where s.room_id = any (rooms);
   for got, looked in
-    select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
+    select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system' and not r.content_encrypted
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
              and akashi_auth.contains_terms(r.content, terms) then r.id end, r.id
     from (select * from akashi_chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
     union all
-    select case when not r.is_deleted and r.message_type <> 'system'
+    select case when not r.is_deleted and r.message_type <> 'system' and not r.content_encrypted
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
              and akashi_auth.contains_terms(r.content, terms) then r.id end, r.id
     from (select * from akashi_chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
@@ -8482,7 +11810,7 @@ begin
       if wanted = 0 then return; end if;
     end if;
   end loop;
-  -- Null when there was none to look at, and then there is none further down.
+  -- Null when no message was left to examine.
   below := looked;
   upper_time := least(upper_time, akashi_chat.message_time(below) + interval '1 millisecond');
   for part in
@@ -8494,7 +11822,7 @@ begin
     for got in
       select m.id from akashi_chat.messages m
       where m.created_at >= part.lower and m.created_at < part.upper and m.id < below and m.room_id = any (rooms)
-        and not m.is_deleted and m.message_type <> 'system'
+        and not m.is_deleted and m.message_type <> 'system' and not m.content_encrypted
         and akashi_auth.ngrams(akashi_auth.fold_text(m.content)) @> grams and akashi_auth.contains_terms(m.content, terms)
         and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))
       order by m.created_at desc, m.id desc limit wanted
@@ -8527,6 +11855,28 @@ $function$;
 alter function akashi_chat.searchable(words text) owner to akashi_owner;
 comment on function akashi_chat.searchable(words text) is 'The query, where it can be searched for.';
 grant execute on function akashi_chat.searchable(words text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.set_favourite(room uuid, wanted boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  me uuid := akashi_chat.require_user('rooms:read');
+begin
+  if not wanted then
+    delete from akashi_chat.favourite_rooms f where f.user_id = me and f.room_id = room;
+    return;
+  end if;
+  if not room = any (akashi_chat.my_rooms()) then
+    raise exception 'room not found' using errcode = 'no_data_found';
+  end if;
+  insert into akashi_chat.favourite_rooms (user_id, room_id) values (me, room) on conflict do nothing;
+end
+$function$;
+alter function akashi_chat.set_favourite(room uuid, wanted boolean) owner to akashi_owner;
+grant execute on function akashi_chat.set_favourite(room uuid, wanted boolean) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.set_member_role(room uuid, person uuid, new_role text)
  RETURNS void
@@ -8601,6 +11951,44 @@ end
 $function$;
 alter function akashi_chat.take_turn(room uuid, at timestamp with time zone) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_chat.transfer_room(room uuid, person uuid, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held record;
+  former uuid;
+begin
+  perform akashi_auth.require_permission('rooms:admin');
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_direct(held.target);
+  if not exists (select from akashi_auth.active_users u where u.id = person) then
+    raise exception 'user not found' using errcode = 'no_data_found';
+  end if;
+  if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
+    update akashi_chat.room_members m set role = 'owner' where m.room_id = room and m.user_id = person and m.role <> 'owner';
+    if found then
+      perform akashi_chat.append_event(room, 'member_changed', null, person, '{"role": "owner"}');
+    end if;
+  else
+    perform akashi_chat.add_member(held.target, person, 'owner');
+  end if;
+  for former in
+    update akashi_chat.room_members m set role = 'admin'
+    where m.room_id = room and m.role = 'owner' and m.is_active and m.user_id <> person returning m.user_id
+  loop
+    perform akashi_chat.append_event(room, 'member_changed', null, former, '{"role": "admin"}');
+  end loop;
+  perform akashi_audit.record_action('room_transferred', 'transfer', 'room', room::text, 'SUCCESS',
+    jsonb_build_object('reason', reason), data_subject => person::text);
+end
+$function$;
+alter function akashi_chat.transfer_room(room uuid, person uuid, reason text) owner to akashi_owner;
+comment on function akashi_chat.transfer_room(room uuid, person uuid, reason text) is 'For rooms:admin.';
+grant execute on function akashi_chat.transfer_room(room uuid, person uuid, reason text) to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_chat.update_room(room uuid, changes jsonb)
  RETURNS akashi_chat.rooms
  LANGUAGE plpgsql
@@ -8619,7 +12007,7 @@ begin
   if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
   end if;
-  -- What was said in private was said to the members of then.
+  -- Private messages were written for the members of that time.
   if (held.target).room_type = 'private' and changes ->> 'room_type' = 'public' then
     raise exception 'a private room does not become public' using errcode = 'AK003', hint = 'create a public room';
   end if;
@@ -8635,7 +12023,7 @@ begin
     security_classification = coalesce(changes ->> 'security_classification', r.security_classification),
     compliance_tags = coalesce(changes -> 'compliance_tags', r.compliance_tags)
   where r.id = room returning * into changed;
-  -- Members invite to a public room, only its owners and admins to a private one.
+  -- Members may invite to a public room, only owners and admins to a private one.
   if (held.target).room_type = 'public' and changed.room_type = 'private' then
     update akashi_chat.room_invitations i set status = 'revoked', responded_at = now()
     where i.room_id = room and i.status = 'pending' and not exists (
@@ -8677,6 +12065,9 @@ begin
   where p.legal_hold;
   if held is not null then
     raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase when the hold is lifted';
+  end if;
+  if begun.user_id is null then
+    perform akashi_auth.use_approval('erase_person', person::text);
   end if;
   insert into akashi_keys.erasures as e (user_id, key_id, reason, columns)
   values (person, begin_erasure.key_id, begin_erasure.reason, akashi_keys.count_personal(person))
@@ -8813,6 +12204,22 @@ $function$;
 alter function akashi_keys.erased_in(schema_name text, table_name text) owner to akashi_owner;
 comment on function akashi_keys.erased_in(schema_name text, table_name text) is 'Whose rows of a table must not come back from a backup: people who were erased, by the column that says whose a row is.';
 
+CREATE OR REPLACE FUNCTION akashi_keys.erasure_evidence(since timestamp with time zone, until timestamp with time zone, OUT requested bigint, OUT completed bigint, OUT unfinished bigint, OUT overdue bigint, OUT longest_days numeric)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*) filter (where e.requested_at >= since and e.requested_at < until),
+         count(*) filter (where e.completed_at >= since and e.completed_at < until),
+         count(*) filter (where e.completed_at is null),
+         count(*) filter (where e.completed_at is null and e.requested_at < now() - interval '30 days'),
+         round(max(extract(epoch from e.completed_at - e.requested_at)) filter (where e.completed_at >= since and e.completed_at < until) / 86400, 1)
+  from akashi_keys.erasures e
+$function$;
+alter function akashi_keys.erasure_evidence(since timestamp with time zone, until timestamp with time zone, OUT requested bigint, OUT completed bigint, OUT unfinished bigint, OUT overdue bigint, OUT longest_days numeric) owner to akashi_owner;
+grant execute on function akashi_keys.erasure_evidence(since timestamp with time zone, until timestamp with time zone, OUT requested bigint, OUT completed bigint, OUT unfinished bigint, OUT overdue bigint, OUT longest_days numeric) to akashi_security_admin;
+
 CREATE OR REPLACE FUNCTION akashi_keys.finish_erasure(person uuid, certificate text)
  RETURNS void
  LANGUAGE plpgsql
@@ -8841,6 +12248,34 @@ grant execute on function akashi_keys.finish_erasure(person uuid, certificate te
 grant execute on function akashi_keys.finish_erasure(person uuid, certificate text) to akashi_security_admin;
 grant execute on function akashi_keys.finish_erasure(person uuid, certificate text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_keys.forget_person(person text, reason text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  destroyed integer;
+begin
+  perform akashi_keys.require_erasing();
+  if coalesce(person, '') = '' or coalesce(reason, '') = '' or length(reason) > 1000 then
+    raise exception 'a person is forgotten by name, for a reason of up to 1,000 characters' using errcode = 'invalid_parameter_value';
+  end if;
+  if exists (select from akashi_auth.users u where u.id = akashi_auth.try_uuid(person)) then
+    raise exception '% has an account', person using errcode = 'AK003', hint = 'erase them with it: akashi keys shred';
+  end if;
+  destroyed := akashi_audit.erase_salt(person);
+  perform akashi_audit.record_action('person_forgotten', 'forget', 'person', person, 'SUCCESS',
+    jsonb_build_object('salts', destroyed, 'reason', reason), data_subject => person);
+  return destroyed;
+end
+$function$;
+alter function akashi_keys.forget_person(person text, reason text) owner to akashi_owner;
+comment on function akashi_keys.forget_person(person text, reason text) is 'Destroys the salt of a person of an application, as --subject names them: their digests in the trail say nothing any more.';
+grant execute on function akashi_keys.forget_person(person text, reason text) to akashi_app;
+grant execute on function akashi_keys.forget_person(person text, reason text) to akashi_security_admin;
+grant execute on function akashi_keys.forget_person(person text, reason text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_keys.is_erased(person uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -8865,6 +12300,84 @@ begin
 end
 $function$;
 alter function akashi_keys.require_erasing() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.acknowledge_alarm(id uuid, note text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  by_whom constant text := akashi_auth.acting_name();
+  alarm akashi_lifecycle.alarms;
+begin
+  update akashi_lifecycle.alarms a set acknowledged_at = clock_timestamp(), acknowledged_by = by_whom, note = nullif(acknowledge_alarm.note, '')
+  where a.id = acknowledge_alarm.id and a.opened_at is not null and a.cleared_at is null
+  returning * into alarm;
+  if not found then
+    raise exception 'no open alarm with id %', id using errcode = 'undefined_object', hint = 'list them with akashi alarms';
+  end if;
+  perform akashi_audit.record_action('alarm_acknowledged', 'acknowledge', 'alarm', id::text, 'SUCCESS',
+    jsonb_strip_nulls(jsonb_build_object('condition', alarm.condition, 'subject', nullif(alarm.subject, ''), 'note', alarm.note)));
+end
+$function$;
+alter function akashi_lifecycle.acknowledge_alarm(id uuid, note text) owner to akashi_owner;
+comment on function akashi_lifecycle.acknowledge_alarm(id uuid, note text) is 'Acknowledges an open alarm.';
+grant execute on function akashi_lifecycle.acknowledge_alarm(id uuid, note text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.acknowledge_alarm(id uuid, note text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.alarms_looked_at()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select risen_at from akashi_lifecycle.alarm_counters where name = 'rounds'
+$function$;
+alter function akashi_lifecycle.alarms_looked_at() owner to akashi_owner;
+comment on function akashi_lifecycle.alarms_looked_at() is 'When a worker last checked the conditions; null before the first time.';
+grant execute on function akashi_lifecycle.alarms_looked_at() to akashi_reader;
+grant execute on function akashi_lifecycle.alarms_looked_at() to akashi_security_admin;
+grant execute on function akashi_lifecycle.alarms_looked_at() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.analyze_table(schema_name text, table_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '100ms'
+AS $function$
+begin
+  if not exists (
+    select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = schema_name and c.relname = table_name and c.relkind in ('r', 'p') and n.nspname like 'akashi\_%'
+      and c.relowner = 'akashi_owner'::regrole) then
+    raise exception '%.% is no table of Akashi', schema_name, table_name using errcode = 'undefined_table';
+  end if;
+  execute format('analyze %I.%I', schema_name, table_name);
+end
+$function$;
+alter function akashi_lifecycle.analyze_table(schema_name text, table_name text) owner to akashi_owner;
+comment on function akashi_lifecycle.analyze_table(schema_name text, table_name text) is 'Collects the statistics of a table of Akashi that the planner uses.';
+grant execute on function akashi_lifecycle.analyze_table(schema_name text, table_name text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.announce_alarm(alarm akashi_lifecycle.alarms, cleared boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform akashi_security.record_event(event_type => case when cleared then 'alarm_cleared' else 'alarm_opened' end,
+    event_category => 'system', severity => case when cleared then 'info' else alarm.severity end, source_service => 'akashi',
+    description => left(case when cleared then 'cleared: ' else '' end || alarm.detail, 1000), resource_type => 'alarm',
+    resource_id => left(alarm.condition || case alarm.subject when '' then '' else '/' || alarm.subject end, 255),
+    action_performed => 'watch', result => case when cleared then 'success' else 'failure' end, ocsf_class_uid => 2004,
+    event_details => jsonb_strip_nulls(jsonb_build_object('alarm', alarm.id, 'condition', alarm.condition, 'subject', nullif(alarm.subject, ''),
+      'severity', alarm.severity, 'value', alarm.value, 'began_at', alarm.began_at, 'opened_at', alarm.opened_at, 'cleared_at', alarm.cleared_at)));
+end
+$function$;
+alter function akashi_lifecycle.announce_alarm(alarm akashi_lifecycle.alarms, cleared boolean) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.announce_jobs()
  RETURNS trigger
@@ -8891,7 +12404,7 @@ begin
   for step in select * from akashi_lifecycle.plan_partitions(as_of) loop
     if step.action = 'create' then
       begin
-        -- Another process may have created it meanwhile.
+        -- Another process may have created it in the meantime.
         step.action := case when akashi_lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
           step.partition_name, step.lower, step.upper) is null then 'exists' else 'created' end;
       exception when others then
@@ -8946,7 +12459,7 @@ AS $function$
     where p.at_expiry = 'archive' and (only_schema is null or (p.schema_name, p.table_name) = (only_schema, only_table))
   ), part as (
     select p.p, c.relname::text as name, b.lower, b.upper, true as attached,
-           -- Nobody has analyzed what was filled a moment ago.
+           -- Tables that were filled recently may not have been analyzed yet.
            greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::bigint as estimate
     from policy p
     join pg_catalog.pg_inherits i on i.inhparent = p.parent
@@ -8958,7 +12471,7 @@ AS $function$
     from akashi_lifecycle.exports e join policy p using (schema_name, table_name) where e.state = 'detached'
   ), due as (
     select part.*, last.*, akashi_lifecycle.held_by(part.p, last.keep_until, as_of) as held,
-           part.upper + (part.p).hot_retention <= as_of as expired
+           part.upper <= now() and part.upper + (part.p).hot_retention <= as_of as expired
     from part left join lateral (
       select (array_agg(e.state order by e.generation desc))[1] as state, max(e.keep_until) as keep_until,
              sum(e.row_count)::bigint as known, (array_agg(e.manifest order by e.generation desc))[1] as manifest,
@@ -9020,6 +12533,9 @@ begin
     raise exception '%.% is under legal hold', schema_name, table_name using errcode = 'AK003',
       hint = 'akashi archive hold --release ends it';
   end if;
+  if upper_bound > now() then
+    raise exception 'the partition takes rows until %', upper_bound using errcode = 'AK003';
+  end if;
   if upper_bound + policy.hot_retention > as_of then
     raise exception 'the partition is kept in PostgreSQL until %', upper_bound + policy.hot_retention using errcode = 'AK003';
   end if;
@@ -9059,6 +12575,7 @@ begin
   if upper_bound + policy.total_retention > now() then
     raise exception 'rows of the period are kept until %', upper_bound + policy.total_retention using errcode = 'AK003';
   end if;
+  perform akashi_auth.require_approval('retire_rows', format('%s.%s', schema_name, table_name));
   return policy;
 end
 $function$;
@@ -9102,7 +12619,7 @@ declare
 begin
   loop
     begin
-      perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+      perform akashi_lifecycle.lock_partitions(parent);
       perform akashi_lifecycle.attach_prepared(parent, child, lower_bound, upper_bound);
       exit;
     exception when lock_not_available then
@@ -9117,6 +12634,110 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.attach_restored(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.awaited_copy(export uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('its copy to %s is not made yet', min(p.destination))
+  from akashi_lifecycle.owed_copies(now(), awaited_copy.export) o join akashi_lifecycle.copy_policies p on p.id = o.policy
+  having count(*) > 0
+$function$;
+alter function akashi_lifecycle.awaited_copy(export uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.awaited_copy(export uuid) to akashi_security_admin;
+grant execute on function akashi_lifecycle.awaited_copy(export uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.backup_evidence(since timestamp with time zone, until timestamp with time zone, OUT full_backups bigint, OUT incremental_backups bigint, OUT failed_runs bigint, OUT hours_since_backup numeric, OUT max_age_hours numeric, OUT seconds_to_restorable numeric, OUT rpo_limit_seconds numeric, OUT audit_copies bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*) filter (where r.job = 'backup-full' and r.state = 'done'), count(*) filter (where r.job = 'backup-incremental' and r.state = 'done'),
+         count(*) filter (where r.state = 'failed'),
+         (select round(extract(epoch from now() - max(l.finished_at)) / 3600, 1) from akashi_lifecycle.job_runs l
+          where l.job in ('backup-full', 'backup-incremental') and l.state = 'done' and not coalesce(l.result ? 'skipped', false)),
+         (akashi_lifecycle.setting('backup.max_age_hours') #>> '{}')::numeric,
+         (select round(extract(epoch from l.started_at - (l.result ->> 'restorableTo')::timestamptz)) from akashi_lifecycle.job_runs l
+          where l.job = 'backup-watch' and l.state = 'done' and l.result ? 'restorableTo' order by l.started_at desc limit 1),
+         (akashi_lifecycle.setting('backup.drill_rpo_limit_seconds') #>> '{}')::numeric,
+         count(*) filter (where r.job = 'backup-audit-copy' and r.state = 'done')
+  from akashi_lifecycle.job_runs r
+  where r.job in ('backup-full', 'backup-incremental', 'backup-audit-copy') and r.started_at >= since and r.started_at < until
+    and not coalesce(r.result ? 'skipped', false)
+$function$;
+alter function akashi_lifecycle.backup_evidence(since timestamp with time zone, until timestamp with time zone, OUT full_backups bigint, OUT incremental_backups bigint, OUT failed_runs bigint, OUT hours_since_backup numeric, OUT max_age_hours numeric, OUT seconds_to_restorable numeric, OUT rpo_limit_seconds numeric, OUT audit_copies bigint) owner to akashi_owner;
+grant execute on function akashi_lifecycle.backup_evidence(since timestamp with time zone, until timestamp with time zone, OUT full_backups bigint, OUT incremental_backups bigint, OUT failed_runs bigint, OUT hours_since_backup numeric, OUT max_age_hours numeric, OUT seconds_to_restorable numeric, OUT rpo_limit_seconds numeric, OUT audit_copies bigint) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.begin_copy(policy uuid, export uuid, manifest text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  begun uuid;
+begin
+  insert into akashi_lifecycle.copies as c (policy, export, manifest, keep_until)
+  select begin_copy.policy, begin_copy.export, begin_copy.manifest, e.upper_bound + p.total_retention
+  from akashi_lifecycle.owed_copies(now(), begin_copy.export) o
+  join akashi_lifecycle.copy_policies p on p.id = o.policy
+  join akashi_lifecycle.exports e on e.id = o.export
+  where o.policy = begin_copy.policy
+  on conflict on constraint copies_policy_export_key do update set manifest = excluded.manifest
+  returning c.id into begun;
+  return begun;
+end
+$function$;
+alter function akashi_lifecycle.begin_copy(policy uuid, export uuid, manifest text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.begin_copy(policy uuid, export uuid, manifest text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.begin_deleting_copy(copy uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  own akashi_lifecycle.copies;
+begin
+  select * into own from akashi_lifecycle.copies c where c.id = begin_deleting_copy.copy for update;
+  if not found or own.state = 'deleted' then
+    return false;
+  end if;
+  if exists (select from akashi_lifecycle.exports e join akashi_lifecycle.policies p using (schema_name, table_name)
+             where e.id = own.export and p.legal_hold) then
+    return false;
+  end if;
+  if own.state = 'copying' then
+    if exists (select from akashi_lifecycle.owed_copies(now(), own.export) o where o.policy = own.policy) then
+      return false;
+    end if;
+  elsif own.state = 'verified' and own.keep_until > now() then
+    return false;
+  end if;
+  update akashi_lifecycle.copies c set state = 'deleting' where c.id = own.id and c.state <> 'deleting';
+  return true;
+end
+$function$;
+alter function akashi_lifecycle.begin_deleting_copy(copy uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.begin_deleting_copy(copy uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.begin_restore(table_name text, target text, into_table text, diff boolean, apply_reason text, process text)
+ RETURNS uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into akashi_lifecycle.restores (table_name, target, into_table, diff, apply_reason, process, requested_by)
+  values (begin_restore.table_name, begin_restore.target, begin_restore.into_table, begin_restore.diff, begin_restore.apply_reason,
+          begin_restore.process, coalesce(akashi_auth.current_user_id()::text, session_user))
+  returning id
+$function$;
+alter function akashi_lifecycle.begin_restore(table_name text, target text, into_table text, diff boolean, apply_reason text, process text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.begin_restore(table_name text, target text, into_table text, diff boolean, apply_reason text, process text) to akashi_security_admin;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.begin_retiring(export uuid, record uuid)
  RETURNS boolean
@@ -9133,6 +12754,10 @@ begin
     return false;
   end if;
   perform akashi_lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
+  if own.state <> 'retiring' and akashi_lifecycle.awaited_copy(own.id) is not null then
+    raise exception 'an export of %.% stays: %', own.schema_name, own.table_name, akashi_lifecycle.awaited_copy(own.id) using errcode = 'AK003',
+      hint = 'akashi archive run makes it';
+  end if;
   select l.log into own_log from akashi_audit.logs l where (l.schema_name, l.table_name) = (own.schema_name, own.table_name);
   if own_log is not null and own.row_count > 0
      and not akashi_audit.retention_covers(record, own_log, own.lower_bound, own.upper_bound, own.last_position) then
@@ -9174,6 +12799,23 @@ $function$;
 alter function akashi_lifecycle.begin_run(job text, worker text, due timestamp with time zone) owner to akashi_owner;
 grant execute on function akashi_lifecycle.begin_run(job text, worker text, due timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.cancel_restore(id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update akashi_lifecycle.restores r set cancelled_by = coalesce(akashi_auth.current_user_id()::text, session_user)
+  where r.id = cancel_restore.id and r.state = 'running';
+  if not found then
+    raise exception 'no restore % is running', id using errcode = 'undefined_object', hint = 'list them with GET /v1/restores';
+  end if;
+end
+$function$;
+alter function akashi_lifecycle.cancel_restore(id uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.cancel_restore(id uuid) to akashi_security_admin;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.cancel_retiring(export uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -9188,6 +12830,19 @@ $function$;
 alter function akashi_lifecycle.cancel_retiring(export uuid) owner to akashi_owner;
 grant execute on function akashi_lifecycle.cancel_retiring(export uuid) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.close_dead_restores()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update akashi_lifecycle.restores set state = 'failed', message = 'the process that carried it out died', phase = 'ended',
+    finished_at = clock_timestamp()
+  where state = 'running' and seen_at < clock_timestamp() - interval '1 minute'
+$function$;
+alter function akashi_lifecycle.close_dead_restores() owner to akashi_owner;
+grant execute on function akashi_lifecycle.close_dead_restores() to akashi_security_admin;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.close_stale_runs()
  RETURNS integer
  LANGUAGE plpgsql
@@ -9200,7 +12855,12 @@ declare
   step integer;
 begin
   for candidate in select distinct worker from akashi_lifecycle.job_runs where state = 'running' loop
-    if pg_try_advisory_xact_lock(akashi_lifecycle.worker_lock(candidate)) then
+    -- Any login can hold an advisory lock: only those of workers count.
+    if not exists (
+      select from pg_locks l join pg_stat_activity a on a.pid = l.pid
+      where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and pg_has_role(a.usename, 'akashi_worker', 'member')
+        and l.database = (select d.oid from pg_database d where d.datname = current_database())
+        and (l.classid::bigint << 32 | l.objid::bigint) = akashi_lifecycle.worker_lock(candidate)) then
       update akashi_lifecycle.job_runs
       set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection', cut_short = true
       where worker = candidate and state = 'running';
@@ -9261,6 +12921,64 @@ alter function akashi_lifecycle.code_of_others(relation oid) owner to akashi_own
 grant execute on function akashi_lifecycle.code_of_others(relation oid) to akashi_security_admin;
 grant execute on function akashi_lifecycle.code_of_others(relation oid) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.continue_restore(id uuid, phase text)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update akashi_lifecycle.restores r set phase = coalesce(continue_restore.phase, r.phase), seen_at = clock_timestamp()
+  where r.id = continue_restore.id and r.state = 'running'
+  returning r.cancelled_by is not null
+$function$;
+alter function akashi_lifecycle.continue_restore(id uuid, phase text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.continue_restore(id uuid, phase text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.continue_restore(id uuid, phase text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text DEFAULT NULL::text, only_table text DEFAULT NULL::text)
+ RETURNS TABLE(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, generation integer, step text, copy uuid, policy uuid, export uuid, tenant text, class text, destination text, row_count bigint, keep_until timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with due as (
+    select 'copy' as step, null::uuid as copy, o.policy, o.export, null::bigint as row_count, null::timestamptz as keep_until
+    from akashi_lifecycle.owed_copies(as_of) o
+    union all
+    select 'delete', c.id, c.policy, c.export, c.row_count, c.keep_until from akashi_lifecycle.copies c
+    where c.state = 'deleting' or c.state = 'verified' and c.keep_until <= as_of
+       or c.state = 'copying' and not exists (
+         select from akashi_lifecycle.owed_copies(as_of) o where (o.policy, o.export) = (c.policy, c.export))
+  )
+  select e.schema_name, e.table_name, e.partition_name, e.lower_bound, e.upper_bound, e.generation,
+         case when d.step = 'delete' and own.legal_hold then 'held' else d.step end, d.copy, d.policy, d.export, p.tenant, p.class, p.destination,
+         coalesce(d.row_count, e.row_count), coalesce(d.keep_until, e.upper_bound + p.total_retention)
+  from due d
+  join akashi_lifecycle.copy_policies p on p.id = d.policy
+  join akashi_lifecycle.exports e on e.id = d.export
+  join akashi_lifecycle.policies own on (own.schema_name, own.table_name) = (e.schema_name, e.table_name)
+  where only_schema is null or (e.schema_name, e.table_name) = (only_schema, only_table)
+  order by 1, 2, 4, 6, p.destination, p.tenant nulls first, p.class nulls first
+$function$;
+alter function akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text, only_table text) owner to akashi_owner;
+comment on function akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'Copies that are owed, and copies past the time for which they are kept.';
+grant execute on function akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.counter_risen(name text, value double precision)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into akashi_lifecycle.alarm_counters as c (name, value) values (counter_risen.name, counter_risen.value)
+  on conflict on constraint alarm_counters_pkey do update set value = excluded.value,
+    risen_at = case when excluded.value > c.value then clock_timestamp() else c.risen_at end
+  returning risen_at
+$function$;
+alter function akashi_lifecycle.counter_risen(name text, value double precision) owner to akashi_owner;
+grant execute on function akashi_lifecycle.counter_risen(name text, value double precision) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone)
  RETURNS text
  LANGUAGE plpgsql
@@ -9273,7 +12991,7 @@ declare
   policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   piece tstzrange;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  perform akashi_lifecycle.lock_partitions(parent);
   select p into piece
   from unnest(akashi_lifecycle.uncovered(parent, akashi_lifecycle.partition_from(at, policy.interval), akashi_lifecycle.partition_to(at, policy.interval))) p
   where p @> at;
@@ -9300,10 +13018,11 @@ declare
   piece tstzrange;
   made integer := 0;
 begin
-  if exists (select from unnest(moments) m where m is null or not isfinite(m)) then
-    raise exception 'a partition is for a moment in time' using errcode = 'invalid_parameter_value';
+  -- Other years are written in ways that not every reader of the record knows.
+  if exists (select from unnest(moments) m where m is null or not isfinite(m) or m < '0001-01-01' or m >= '10000-01-01') then
+    raise exception 'a partition is for a moment from year 1 to 9999' using errcode = 'invalid_parameter_value';
   end if;
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  perform akashi_lifecycle.lock_partitions(parent);
   missing := akashi_lifecycle.uncovered(parent,
     (select akashi_lifecycle.partition_from(min(m), policy.interval) from unnest(moments) m),
     (select akashi_lifecycle.partition_to(max(m), policy.interval) from unnest(moments) m));
@@ -9318,6 +13037,10 @@ begin
       akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece)), lower(piece), upper(piece));
     made := made + 1;
   end loop;
+  if made > 0 and (select count(*) from pg_inherits i where i.inhparent = parent) > akashi_lifecycle.max_partitions(parent) then
+    raise exception '% would have more than % partitions, for which the server has too few locks', parent, akashi_lifecycle.max_partitions(parent)
+      using errcode = 'AK003', hint = 'raise max_locks_per_transaction, e.g. to 512, and restart PostgreSQL; or take in fewer periods and archive them first';
+  end if;
   return made;
 end
 $function$;
@@ -9344,7 +13067,7 @@ begin
       using errcode = 'undefined_object', hint = 'add a row to akashi_lifecycle.policies first';
   end if;
   if not (isfinite(range_from) and isfinite(range_to) and range_from <= range_to) then
-    raise exception 'the range % to % is not a range of time', range_from, range_to using errcode = 'invalid_parameter_value';
+    raise exception '% to % is not a valid time range', range_from, range_to using errcode = 'invalid_parameter_value';
   end if;
   at := akashi_lifecycle.partition_from(range_from, step);
   while at <= range_to loop
@@ -9392,7 +13115,7 @@ begin
     return result;
   end if;
   if wanted.at_expiry <> 'keep' and wanted.total_retention < floor then
-    raise exception 'rows of a log are kept for % days at least', extract(day from floor) using errcode = 'AK003',
+    raise exception 'rows of a log must be kept for at least % days', extract(day from floor) using errcode = 'AK003',
       hint = 'the floor is the setting retention.floor_days, which an administrator of the database sets';
   end if;
   delete from akashi_lifecycle.shortenings s where (s.schema_name, s.table_name) = (wanted.schema_name, wanted.table_name);
@@ -9429,7 +13152,7 @@ declare
   child constant regclass := format('%I.%I', schema_name, partition_name)::regclass;
   bounds record;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  perform akashi_lifecycle.lock_partitions(parent);
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
     raise exception '%.% is not a partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
@@ -9481,11 +13204,11 @@ begin
     return;
   end if;
   if batch < 1 then
-    raise exception 'a batch has a row at least' using errcode = 'invalid_parameter_value';
+    raise exception 'a batch has at least one row' using errcode = 'invalid_parameter_value';
   end if;
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  perform akashi_lifecycle.lock_partitions(parent);
   partition_name := (select c.relname from pg_catalog.pg_class c where c.oid = fallback);
-  -- A reader that waits for the default partition alone has already listed the partitions, and would miss the new one.
+  -- A reader that waits for the default partition only has already listed the partitions and would miss the new one.
   execute format('lock table only %s in access exclusive mode', parent);
   execute format('lock table only %s in access exclusive mode', fallback);
   hidden := row_security_active(fallback);
@@ -9509,7 +13232,7 @@ begin
     raise exception '% has rows at %, which no partition can hold', fallback, oldest
       using errcode = 'AK003', hint = 'give them a time, or remove them';
   end if;
-  -- Whatever is in the default partition is in no other, so the piece that holds its oldest row is uncovered.
+  -- A row in the default partition is in no other partition, so the part with its oldest row is not covered.
   select p into piece
   from unnest(akashi_lifecycle.uncovered(parent, akashi_lifecycle.partition_from(oldest, policy.interval), akashi_lifecycle.partition_to(oldest, policy.interval))) p
   where p @> oldest;
@@ -9526,7 +13249,7 @@ begin
   execute format('insert into %s (%s) select %s from only %s where created_at >= %L and created_at < %L',
     child, list, list, fallback, lower(piece), upper(piece));
   get diagnostics moved = row_count;
-  -- The rows do not change, so nothing is to be recorded or refused.
+  -- The rows do not change, so nothing must be recorded or refused.
   for own in select t.tgname, t.tgenabled from pg_catalog.pg_trigger t where t.tgrelid = fallback and not t.tgisinternal loop
     modes := modes || jsonb_build_object(own.tgname, own.tgenabled);
     execute format('alter table %s disable trigger %I', fallback, own.tgname);
@@ -9549,6 +13272,23 @@ $function$;
 alter function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) owner to akashi_owner;
 comment on function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) is 'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
 grant execute on function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.drill_evidence(since timestamp with time zone, until timestamp with time zone, OUT drills bigint, OUT passed bigint, OUT failed bigint, OUT worst_rpo_seconds numeric, OUT rpo_limit_seconds numeric, OUT worst_rto_seconds numeric, OUT rto_limit_seconds numeric, OUT days_since_passed numeric, OUT max_age_days numeric, OUT days_since_recovery_test numeric)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*), count(*) filter (where d.ok), count(*) filter (where not d.ok),
+         round(max(d.rpo_seconds)::numeric, 1), (akashi_lifecycle.setting('backup.drill_rpo_limit_seconds') #>> '{}')::numeric,
+         round(max(d.rto_seconds)::numeric, 1), (akashi_lifecycle.setting('backup.drill_rto_limit_seconds') #>> '{}')::numeric,
+         (select round(extract(epoch from now() - max(l.finished_at)) / 86400, 1) from akashi_lifecycle.drills l where l.ok),
+         (akashi_lifecycle.setting('backup.drill_max_age_days') #>> '{}')::numeric,
+         (select round(extract(epoch from now() - max(l.finished_at)) / 86400, 1) from akashi_lifecycle.drills l where l.ok and l.kind = 'recovery_test')
+  from akashi_lifecycle.drills d where d.started_at >= since and d.started_at < until
+$function$;
+alter function akashi_lifecycle.drill_evidence(since timestamp with time zone, until timestamp with time zone, OUT drills bigint, OUT passed bigint, OUT failed bigint, OUT worst_rpo_seconds numeric, OUT rpo_limit_seconds numeric, OUT worst_rto_seconds numeric, OUT rto_limit_seconds numeric, OUT days_since_passed numeric, OUT max_age_days numeric, OUT days_since_recovery_test numeric) owner to akashi_owner;
+grant execute on function akashi_lifecycle.drill_evidence(since timestamp with time zone, until timestamp with time zone, OUT drills bigint, OUT passed bigint, OUT failed bigint, OUT worst_rpo_seconds numeric, OUT rpo_limit_seconds numeric, OUT worst_rto_seconds numeric, OUT rto_limit_seconds numeric, OUT days_since_passed numeric, OUT max_age_days numeric, OUT days_since_recovery_test numeric) to akashi_security_admin;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone DEFAULT now())
  RETURNS void
@@ -9598,7 +13338,7 @@ declare
   counted bigint;
   own_log text;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  perform akashi_lifecycle.lock_partitions(parent);
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
     raise exception '%.% is not a partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
@@ -9628,6 +13368,25 @@ $function$;
 alter function akashi_lifecycle.drop_retired(schema_name text, table_name text, partition_name text) owner to akashi_owner;
 grant execute on function akashi_lifecycle.drop_retired(schema_name text, table_name text, partition_name text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.end_silence(id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update akashi_lifecycle.alarm_silences s
+  set ended_at = clock_timestamp(), ended_by = akashi_auth.acting_name()
+  where s.id = end_silence.id and s.ended_at is null and s.until > clock_timestamp();
+  if not found then
+    raise exception 'no current silence with id %', id using errcode = 'undefined_object', hint = 'list them with akashi alarms silences';
+  end if;
+end
+$function$;
+alter function akashi_lifecycle.end_silence(id uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.end_silence(id uuid) to akashi_security_admin;
+grant execute on function akashi_lifecycle.end_silence(id uuid) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.fence_partition(schema_name text, table_name text, partition_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -9641,6 +13400,43 @@ end
 $function$;
 alter function akashi_lifecycle.fence_partition(schema_name text, table_name text, partition_name text) owner to akashi_owner;
 grant execute on function akashi_lifecycle.fence_partition(schema_name text, table_name text, partition_name text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.finish_deleting_copy(copy uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  own akashi_lifecycle.copies;
+begin
+  -- What was never complete is no copy: it is made anew when it is owed again.
+  delete from akashi_lifecycle.copies c where c.id = finish_deleting_copy.copy and c.state = 'deleting' and c.verified_at is null;
+  update akashi_lifecycle.copies c set state = 'deleted', deleted_at = clock_timestamp(), message = null
+  where c.id = finish_deleting_copy.copy and c.state = 'deleting' returning * into own;
+  if found then
+    perform akashi_audit.record_action('archive', 'delete_copy', (select format('%I.%I', e.schema_name, e.table_name)
+        from akashi_lifecycle.exports e where e.id = own.export), own.id::text, 'SUCCESS',
+      jsonb_build_object('manifest', own.manifest, 'manifest_sha256', own.manifest_sha256, 'rows', own.row_count, 'keep_until', own.keep_until));
+  end if;
+end
+$function$;
+alter function akashi_lifecycle.finish_deleting_copy(copy uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.finish_deleting_copy(copy uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.finish_restore(id uuid, state text, message text, result jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update akashi_lifecycle.restores r set state = finish_restore.state, message = finish_restore.message, result = finish_restore.result,
+    phase = 'ended', finished_at = clock_timestamp(), seen_at = clock_timestamp()
+  where r.id = finish_restore.id and r.state = 'running'
+$function$;
+alter function akashi_lifecycle.finish_restore(id uuid, state text, message text, result jsonb) owner to akashi_owner;
+grant execute on function akashi_lifecycle.finish_restore(id uuid, state text, message text, result jsonb) to akashi_security_admin;
+grant execute on function akashi_lifecycle.finish_restore(id uuid, state text, message text, result jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.finish_retiring(export uuid)
  RETURNS void
@@ -9710,6 +13506,25 @@ $function$;
 alter function akashi_lifecycle.freeze_detached(partition_name text) owner to akashi_owner;
 grant execute on function akashi_lifecycle.freeze_detached(partition_name text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.group_columns(schema_name text, table_name text, OUT tenant text, OUT class text)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select max(a.attname::text) filter (where a.attname = 'tenant_id'),
+         (array_agg(a.attname::text order by k.place) filter (where k.place is not null))[1]
+  from pg_catalog.pg_attribute a
+  join pg_catalog.pg_class c on c.oid = a.attrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  left join (values ('data_classification', 1), ('security_classification', 2), ('event_category', 3)) k (name, place) on k.name = a.attname
+  where (n.nspname, c.relname) = (group_columns.schema_name, group_columns.table_name) and a.attnum > 0 and not a.attisdropped
+$function$;
+alter function akashi_lifecycle.group_columns(schema_name text, table_name text, OUT tenant text, OUT class text) owner to akashi_owner;
+comment on function akashi_lifecycle.group_columns(schema_name text, table_name text, OUT tenant text, OUT class text) is 'tenant_id, and data_classification, security_classification or event_category, whichever is first.';
+grant execute on function akashi_lifecycle.group_columns(schema_name text, table_name text, OUT tenant text, OUT class text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.group_columns(schema_name text, table_name text, OUT tenant text, OUT class text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_until timestamp with time zone, as_of timestamp with time zone)
  RETURNS text
  LANGUAGE sql
@@ -9731,7 +13546,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.hold(schema_name text, table_name te
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  -- A process without a user has the right by its role.
+  -- A process without a user is authorised by its role.
   if akashi_auth.current_user_id() is not null or akashi_auth.current_session_id() is not null then
     perform akashi_auth.require_permission('lifecycle:admin');
   end if;
@@ -9739,8 +13554,11 @@ begin
     raise exception 'a legal hold begins and ends with a reason' using errcode = 'invalid_parameter_value', hint = 'state the reason';
   end if;
   update akashi_lifecycle.policies p set legal_hold = held
-  where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name);
-  if not found then
+  where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name) and p.legal_hold <> held;
+  if found and not held then
+    perform akashi_auth.use_approval('release_hold', format('%s.%s', schema_name, table_name));
+  elsif not found and not exists (
+    select from akashi_lifecycle.policies p where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name)) then
     raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object';
   end if;
   perform akashi_audit.record_action('archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
@@ -9772,6 +13590,63 @@ grant execute on function akashi_lifecycle.installation(OUT installation uuid, O
 grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_security_admin;
 grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.is_silenced(condition text, subject text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (select from akashi_lifecycle.alarm_silences s
+                 where s.condition = is_silenced.condition and (s.subject is null or s.subject = is_silenced.subject)
+                   and s.ended_at is null and s.until > clock_timestamp())
+$function$;
+alter function akashi_lifecycle.is_silenced(condition text, subject text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.is_silenced(condition text, subject text) to akashi_reader;
+grant execute on function akashi_lifecycle.is_silenced(condition text, subject text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.is_silenced(condition text, subject text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.job_evidence(since timestamp with time zone, until timestamp with time zone, OUT jobs bigint, OUT runs bigint, OUT failed_runs bigint, OUT failing bigint, OUT paused bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (select count(*) from akashi_lifecycle.jobs),
+         count(*), count(*) filter (where r.state = 'failed'),
+         (select count(*) from akashi_lifecycle.jobs j cross join lateral (
+            select l.state from akashi_lifecycle.job_runs l where l.job = j.name and l.state in ('done', 'failed')
+            order by l.started_at desc limit 1) last where last.state = 'failed' and not j.paused),
+         (select count(*) from akashi_lifecycle.jobs j where j.paused)
+  from akashi_lifecycle.job_runs r where r.started_at >= since and r.started_at < until
+$function$;
+alter function akashi_lifecycle.job_evidence(since timestamp with time zone, until timestamp with time zone, OUT jobs bigint, OUT runs bigint, OUT failed_runs bigint, OUT failing bigint, OUT paused bigint) owner to akashi_owner;
+grant execute on function akashi_lifecycle.job_evidence(since timestamp with time zone, until timestamp with time zone, OUT jobs bigint, OUT runs bigint, OUT failed_runs bigint, OUT failing bigint, OUT paused bigint) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.keep_copy()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+begin
+  new.updated_at := clock_timestamp();
+  new.last_modified_by := session_user;
+  if old.state <> 'copying' and (new.manifest_sha256, new.row_count, new.objects, new.bytes)
+     is distinct from (old.manifest_sha256, old.row_count, old.objects, old.bytes) then
+    raise exception 'a compared copy cannot be changed' using errcode = 'AK001';
+  end if;
+  if new.state <> old.state and current_user <> 'akashi_owner' and (old.state, new.state) <> ('copying', 'verified') then
+    raise exception 'a copy cannot go from state % to %', old.state, new.state using errcode = 'AK003';
+  end if;
+  if new.state = 'verified' and old.state = 'copying' then
+    new.verified_at := clock_timestamp();
+    new.message := null;
+  end if;
+  return new;
+end
+$function$;
+alter function akashi_lifecycle.keep_copy() owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.keep_export()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -9783,16 +13658,16 @@ begin
   new.last_modified_by := session_user;
   if (new.schema_name, new.table_name, new.lower_bound, new.upper_bound, new.generation)
      is distinct from (old.schema_name, old.table_name, old.lower_bound, old.upper_bound, old.generation) then
-    raise exception 'an export keeps what it is of' using errcode = 'AK001';
+    raise exception 'the partition of an export cannot be changed' using errcode = 'AK001';
   end if;
   if old.state <> 'exporting' and (
     (new.folder, new.manifest, new.manifest_sha256, new.fingerprint, new.row_count, new.objects, new.bytes, new.after_key, new.upto_key)
      is distinct from (old.folder, old.manifest, old.manifest_sha256, old.fingerprint, old.row_count, old.objects, old.bytes, old.after_key, old.upto_key)
     or new.state = 'exporting') then
-    raise exception 'an export that was compared keeps what was compared' using errcode = 'AK001';
+    raise exception 'a compared export cannot be changed' using errcode = 'AK001';
   end if;
   if new.state <> old.state and current_user <> 'akashi_owner' and (old.state, new.state) <> ('exporting', 'verified') then
-    raise exception 'an export does not go from % to %', old.state, new.state using errcode = 'AK003';
+    raise exception 'an export cannot go from state % to %', old.state, new.state using errcode = 'AK003';
   end if;
   if new.state = 'verified' and old.state = 'exporting' then
     new.verified_at := clock_timestamp();
@@ -9801,6 +13676,33 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.keep_export() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.kept_by(policy akashi_lifecycle.policies)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return case when policy.legal_hold then 'legal hold'
+    when not akashi_auth.is_approved('retire_rows', format('%s.%s', policy.schema_name, policy.table_name))
+      then format('%s people have to approve it', akashi_auth.policy('approval.people')) end;
+end
+$function$;
+alter function akashi_lifecycle.kept_by(policy akashi_lifecycle.policies) owner to akashi_owner;
+grant execute on function akashi_lifecycle.kept_by(policy akashi_lifecycle.policies) to akashi_security_admin;
+grant execute on function akashi_lifecycle.kept_by(policy akashi_lifecycle.policies) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.lock_partitions(parent regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  execute format('lock table only %s in share update exclusive mode', parent);
+end
+$function$;
+alter function akashi_lifecycle.lock_partitions(parent regclass) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.make_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
  RETURNS text
@@ -9811,8 +13713,8 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.make_partition(parent regclass, name
  SET lock_timeout TO '100ms'
 AS $function$
 begin
-  -- One maker at a time per table: two would both find the gap and one of them fail.
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  -- Serialised per table: two concurrent callers would find the same gap, and one would fail.
+  perform akashi_lifecycle.lock_partitions(parent);
   if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
     return null;
   end if;
@@ -9842,6 +13744,18 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone, was text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.max_partitions(parent regclass)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (current_setting('max_locks_per_transaction')::bigint
+      * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
+      / 2 / (1 + (select count(*) from pg_index i where i.indrelid = parent)))::integer
+$function$;
+alter function akashi_lifecycle.max_partitions(parent regclass) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.missing_for_archive(relation regclass)
  RETURNS text
@@ -9900,7 +13814,7 @@ begin
       format('about %s rows of the default partition get partitions of their own', greatest(c.reltuples, 0)::bigint)
     from pg_catalog.pg_class c where c.oid = fallback;
   end if;
-  -- With rows left in a default partition those that it has no row of can be made all the same.
+  -- Rows in the default partition block only partitions that would contain them.
   return query
     select policy.schema_name, policy.table_name, akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), 'create',
            lower(piece), upper(piece), null::text
@@ -9914,6 +13828,25 @@ end
 $function$;
 alter function akashi_lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.owed_copies(as_of timestamp with time zone, only_export uuid DEFAULT NULL::uuid)
+ RETURNS TABLE(policy uuid, export uuid)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return query
+    select p.id, e.id from akashi_lifecycle.copy_policies p
+    join akashi_lifecycle.exports e using (schema_name, table_name)
+    where (only_export is null or e.id = only_export) and p.ended_at is null and e.state in ('verified', 'detached', 'dropped')
+      and e.upper_bound + p.total_retention > as_of
+      and not exists (select from akashi_lifecycle.copies c where c.policy = p.id and c.export = e.id and c.state <> 'copying');
+end
+$function$;
+alter function akashi_lifecycle.owed_copies(as_of timestamp with time zone, only_export uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.owed_copies(as_of timestamp with time zone, only_export uuid) to akashi_security_admin;
+grant execute on function akashi_lifecycle.owed_copies(as_of timestamp with time zone, only_export uuid) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.own_table(schema_name text, table_name text)
  RETURNS regclass
  LANGUAGE plpgsql
@@ -9926,7 +13859,7 @@ begin
   execute format('lock table %s in access share mode', name);
   others := akashi_lifecycle.code_of_others(name::regclass);
   if others is not null then
-    raise exception '% would run code of others: %', name, others using errcode = 'AK003',
+    raise exception '% would run untrusted code: %', name, others using errcode = 'AK003',
       hint = 'Akashi works on tables of akashi_owner whose types, triggers and expressions are of akashi_owner or a superuser';
   end if;
   return name::regclass;
@@ -10098,7 +14031,7 @@ declare
 begin
   execute format('create table %s (like %s including defaults including constraints including generated including storage)',
     child, parent);
-  -- The constraint lets ATTACH skip its scan and is dropped again as redundant.
+  -- With this constraint ATTACH skips its scan; it is dropped afterwards.
   execute format('alter table %s add constraint bounds check (created_at >= %L and created_at < %L)', child, lower_bound, upper_bound);
   return child::regclass;
 end
@@ -10123,6 +14056,26 @@ end
 $function$;
 alter function akashi_lifecycle.prepare_restored(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.prune_alarms(keep interval DEFAULT 'P400D'::interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  removed integer;
+begin
+  if keep < interval '1 day' then
+    raise exception 'history must be kept for at least one day' using errcode = 'invalid_parameter_value';
+  end if;
+  delete from akashi_lifecycle.alarms where cleared_at < now() - keep;
+  get diagnostics removed = row_count;
+  return removed;
+end
+$function$;
+alter function akashi_lifecycle.prune_alarms(keep interval) owner to akashi_owner;
+grant execute on function akashi_lifecycle.prune_alarms(keep interval) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.prune_job_runs(keep interval DEFAULT 'P90D'::interval)
  RETURNS integer
  LANGUAGE plpgsql
@@ -10143,6 +14096,26 @@ $function$;
 alter function akashi_lifecycle.prune_job_runs(keep interval) owner to akashi_owner;
 grant execute on function akashi_lifecycle.prune_job_runs(keep interval) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.prune_restores(keep interval DEFAULT 'P400D'::interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  removed integer;
+begin
+  if keep < interval '1 day' then
+    raise exception 'history is kept for a day at least' using errcode = 'invalid_parameter_value';
+  end if;
+  delete from akashi_lifecycle.restores where finished_at < now() - keep;
+  get diagnostics removed = row_count;
+  return removed;
+end
+$function$;
+alter function akashi_lifecycle.prune_restores(keep interval) owner to akashi_owner;
+grant execute on function akashi_lifecycle.prune_restores(keep interval) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -10162,7 +14135,7 @@ begin
            reattach_partition.upper_bound, reattach_partition.partition_name, 'detached')) then
     raise exception '%.% has no detached partition %', schema_name, table_name, partition_name using errcode = 'undefined_object';
   end if;
-  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  perform akashi_lifecycle.lock_partitions(parent);
   if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
     raise exception '%.% has another partition for the time of %', schema_name, table_name, partition_name using errcode = 'AK003',
       hint = format('its rows are in akashi_archive.%I: detach and drop the other partition once its rows are elsewhere', partition_name);
@@ -10173,7 +14146,7 @@ begin
   end if;
   execute format('drop policy archived_read on akashi_archive.%I', partition_name);
   execute format('revoke all on akashi_archive.%I from akashi_worker', partition_name);
-  -- The constraint lets ATTACH skip its scan.
+  -- With this constraint ATTACH skips its scan.
   execute format('alter table akashi_archive.%I add constraint bounds check (created_at >= %L and created_at < %L)',
     partition_name, lower_bound, upper_bound);
   execute format('comment on table akashi_archive.%I is null', partition_name);
@@ -10186,6 +14159,88 @@ $function$;
 alter function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
 comment on function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) is 'Puts a detached partition back into its table.';
 grant execute on function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.recent_drills(until timestamp with time zone)
+ RETURNS TABLE(day text, rpo_seconds double precision, rto_seconds double precision, ok boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select to_char(d.started_at, 'YYYY-MM-DD'), d.rpo_seconds, d.rto_seconds, d.ok
+  from (select * from akashi_lifecycle.drills l where l.started_at < until order by l.started_at desc limit 12) d order by d.started_at
+$function$;
+alter function akashi_lifecycle.recent_drills(until timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_lifecycle.recent_drills(until timestamp with time zone) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.report_alarms(looked_at text[], holding jsonb, OUT opened integer, OUT cleared integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  alarm akashi_lifecycle.alarms;
+  stamp constant timestamptz := clock_timestamp();
+begin
+  opened := 0;
+  cleared := 0;
+  insert into akashi_lifecycle.alarm_counters as c (name, value, risen_at) values ('rounds', 1, stamp)
+  on conflict on constraint alarm_counters_pkey do update set value = c.value + 1, risen_at = stamp;
+  -- Two workers may report at once. An advisory lock could be held by any login.
+  lock table akashi_lifecycle.alarms in share row exclusive mode;
+  delete from akashi_lifecycle.alarms a
+  where a.opened_at is null and a.condition = any (looked_at) and not exists (
+    select from jsonb_to_recordset(holding) as f (condition text, subject text) where f.condition = a.condition and f.subject = a.subject);
+  for alarm in
+    update akashi_lifecycle.alarms a set cleared_at = stamp
+    where a.opened_at is not null and a.cleared_at is null and a.condition = any (looked_at) and not exists (
+      select from jsonb_to_recordset(holding) as f (condition text, subject text) where f.condition = a.condition and f.subject = a.subject)
+    returning a.*
+  loop
+    cleared := cleared + 1;
+    if alarm.announced_at is not null then
+      perform akashi_lifecycle.announce_alarm(alarm, true);
+    end if;
+  end loop;
+  insert into akashi_lifecycle.alarms as a (condition, subject, severity, detail, value, began_at, seen_at)
+  select distinct on (f.condition, f.subject) f.condition, f.subject, f.severity, left(f.detail, 2000), f.value, stamp, stamp
+  from jsonb_to_recordset(holding) as f (condition text, subject text, severity text, detail text, value double precision)
+  on conflict (condition, subject) where cleared_at is null
+  do update set severity = excluded.severity, detail = excluded.detail, value = excluded.value, seen_at = stamp;
+  with due as (
+    update akashi_lifecycle.alarms a set opened_at = stamp
+    from jsonb_to_recordset(holding) as f (condition text, subject text, seconds double precision)
+    where a.condition = f.condition and a.subject = f.subject and a.opened_at is null
+      and a.began_at <= stamp - make_interval(secs => f.seconds)
+    returning a.id
+  )
+  select count(*) into opened from due;
+  -- Includes alarms whose silence has ended since they opened.
+  for alarm in
+    update akashi_lifecycle.alarms a set announced_at = stamp
+    where a.opened_at is not null and a.cleared_at is null and a.announced_at is null
+      and not akashi_lifecycle.is_silenced(a.condition, a.subject)
+    returning a.*
+  loop
+    perform akashi_lifecycle.announce_alarm(alarm, false);
+  end loop;
+end
+$function$;
+alter function akashi_lifecycle.report_alarms(looked_at text[], holding jsonb, OUT opened integer, OUT cleared integer) owner to akashi_owner;
+comment on function akashi_lifecycle.report_alarms(looked_at text[], holding jsonb, OUT opened integer, OUT cleared integer) is 'Opens and clears alarms of the conditions that were checked.';
+grant execute on function akashi_lifecycle.report_alarms(looked_at text[], holding jsonb, OUT opened integer, OUT cleared integer) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.report_progress(run uuid, worker text, progress jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update akashi_lifecycle.job_runs r set progress = report_progress.progress
+  where r.id = run and r.worker = report_progress.worker and r.state = 'running'
+$function$;
+alter function akashi_lifecycle.report_progress(run uuid, worker text, progress jsonb) owner to akashi_owner;
+grant execute on function akashi_lifecycle.report_progress(run uuid, worker text, progress jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.request_job(name text)
  RETURNS timestamp with time zone
@@ -10209,6 +14264,29 @@ comment on function akashi_lifecycle.request_job(name text) is 'Requests an imme
 grant execute on function akashi_lifecycle.request_job(name text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.request_job(name text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.retention_evidence(since timestamp with time zone, until timestamp with time zone, OUT policies bigint, OUT audit_retention_days numeric, OUT event_retention_days numeric, OUT held_tables bigint, OUT short_of_partitions bigint, OUT exports bigint, OUT exported_rows numeric, OUT overdue_exports bigint, OUT retired bigint, OUT pending_shortenings bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (select count(*) from akashi_lifecycle.policies),
+         (select round(extract(epoch from p.total_retention) / 86400) from akashi_lifecycle.policies p
+          where (p.schema_name, p.table_name) = ('akashi_audit', 'audit_logs')),
+         (select round(extract(epoch from p.total_retention) / 86400) from akashi_lifecycle.policies p
+          where (p.schema_name, p.table_name) = ('akashi_security', 'security_events')),
+         (select count(*) from akashi_lifecycle.policies p where p.legal_hold),
+         (select count(*) from akashi_lifecycle.partition_headroom h where h.covered_until < now() + interval '7 days'),
+         (select count(*) from akashi_lifecycle.exports e where e.verified_at >= since and e.verified_at < until),
+         (select coalesce(sum(e.row_count), 0) from akashi_lifecycle.exports e where e.verified_at >= since and e.verified_at < until),
+         -- The job exports once a day what closed.
+         (select count(*) from akashi_lifecycle.archive_plan(now() - interval '2 days') a where a.step = 'export' and a.row_count > 0),
+         (select count(*) from akashi_lifecycle.exports e where e.retired_at >= since and e.retired_at < until),
+         (select count(*) from akashi_lifecycle.shortenings)
+$function$;
+alter function akashi_lifecycle.retention_evidence(since timestamp with time zone, until timestamp with time zone, OUT policies bigint, OUT audit_retention_days numeric, OUT event_retention_days numeric, OUT held_tables bigint, OUT short_of_partitions bigint, OUT exports bigint, OUT exported_rows numeric, OUT overdue_exports bigint, OUT retired bigint, OUT pending_shortenings bigint) owner to akashi_owner;
+grant execute on function akashi_lifecycle.retention_evidence(since timestamp with time zone, until timestamp with time zone, OUT policies bigint, OUT audit_retention_days numeric, OUT event_retention_days numeric, OUT held_tables bigint, OUT short_of_partitions bigint, OUT exports bigint, OUT exported_rows numeric, OUT overdue_exports bigint, OUT retired bigint, OUT pending_shortenings bigint) to akashi_security_admin;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text DEFAULT NULL::text, only_table text DEFAULT NULL::text)
  RETURNS TABLE(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, step text, held_by text, export_id uuid, policy_text text, row_count bigint, estimated boolean, manifest text, generation integer)
  LANGUAGE sql
@@ -10216,7 +14294,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.retirement_plan(as_of timestamp with
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with policy as (
-    select p.*, c.oid as parent, format('%s.%s: kept for %s, %s', p.schema_name, p.table_name, p.total_retention,
+    select p.*, c.oid as parent, akashi_lifecycle.kept_by(p) as kept_by, format('%s.%s: kept for %s, %s', p.schema_name, p.table_name, p.total_retention,
              case when p.retention_set_at is null then 'as installed'
                else format('set by %s at %s', regexp_replace(p.retention_set_by, '[[:cntrl:]]', '?', 'g'),
                  to_char(p.retention_set_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) end) as text
@@ -10225,7 +14303,8 @@ AS $function$
     left join pg_catalog.pg_class c on (c.relnamespace, c.relname) = (n.oid, p.table_name)
     where p.at_expiry <> 'keep' and (only_schema is null or (p.schema_name, p.table_name) = (only_schema, only_table))
   ), due as (
-    select p.schema_name, p.table_name, e.partition_name, e.lower_bound, e.upper_bound, p.legal_hold, e.id, p.text,
+    select p.schema_name, p.table_name, e.partition_name, e.lower_bound, e.upper_bound,
+           coalesce(p.kept_by, akashi_lifecycle.awaited_copy(e.id)) as kept_by, e.id, p.text,
            e.row_count, e.manifest, e.generation
     from akashi_lifecycle.exports e join policy p using (schema_name, table_name)
     where e.upper_bound + p.total_retention <= as_of
@@ -10234,7 +14313,7 @@ AS $function$
         where (n.schema_name, n.table_name, n.lower_bound, n.upper_bound) = (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
           and n.state in ('exporting', 'verified', 'detached'))))
     union all
-    select p.schema_name, p.table_name, c.relname::text, b.lower, b.upper, p.legal_hold, null, p.text,
+    select p.schema_name, p.table_name, c.relname::text, b.lower, b.upper, p.kept_by, null, p.text,
            greatest(c.reltuples, 0)::bigint, null, 0
     from policy p
     join pg_catalog.pg_inherits i on i.inhparent = p.parent
@@ -10243,7 +14322,7 @@ AS $function$
     where p.at_expiry = 'retire' and isfinite(b.lower) and b.upper + p.total_retention <= as_of
   )
   select due.schema_name, due.table_name, due.partition_name, due.lower_bound, due.upper_bound,
-         case when due.legal_hold then 'held' else 'retire' end, case when due.legal_hold then 'legal hold' end,
+         case when due.kept_by is null then 'retire' else 'held' end, due.kept_by,
          due.id, due.text, due.row_count, due.id is null, due.manifest, due.generation
   from due order by 1, 2, 4, 13
 $function$;
@@ -10251,6 +14330,101 @@ alter function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, 
 comment on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'What is past its total retention at a moment.';
 grant execute on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.server_reading(statement_seconds double precision)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'now', extract(epoch from clock_timestamp()),
+    'connections', (select count(*) from pg_stat_activity where backend_type in ('client backend', 'walsender')),
+    'maxConnections', current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer,
+    'deadlocks', (select coalesce(sum(deadlocks), 0) from pg_stat_database),
+    'transactionAge', (select max(age(datfrozenxid)) from pg_database where datallowconn),
+    'statements', (select coalesce(jsonb_agg(jsonb_build_object('pid', s.pid, 'login', s.login, 'application', s.application, 'seconds', s.seconds) order by s.seconds desc), '[]')
+      from (select a.pid, a.usename as login, a.application_name as application, extract(epoch from clock_timestamp() - a.query_start)::float8 as seconds
+            from pg_stat_activity a
+            where a.backend_type = 'client backend' and a.state = 'active' and a.pid <> pg_backend_pid()
+              and a.application_name <> 'akashi worker' and a.query_start <= clock_timestamp() - make_interval(secs => statement_seconds)
+            order by a.query_start limit 20) s),
+    'standbys', (select coalesce(jsonb_agg(jsonb_build_object('name', r.application_name, 'pid', r.pid, 'bytes',
+        greatest(pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end,
+          coalesce(r.replay_lsn, r.flush_lsn, r.write_lsn, r.sent_lsn)), 0),
+        'seconds', extract(epoch from r.replay_lag))), '[]')
+      from pg_stat_replication r where r.state in ('streaming', 'catchup') and r.application_name not like 'akashi%'))
+$function$;
+alter function akashi_lifecycle.server_reading(statement_seconds double precision) owner to akashi_owner;
+grant execute on function akashi_lifecycle.server_reading(statement_seconds double precision) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text DEFAULT NULL::text)
+ RETURNS akashi_lifecycle.copy_policies
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  acting constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
+  own akashi_lifecycle.policies;
+  named record;
+  before akashi_lifecycle.copy_policies;
+  changed akashi_lifecycle.copy_policies;
+begin
+  select * into own from akashi_lifecycle.policies p
+  where (p.schema_name, p.table_name) = (set_copy_policy.schema_name, set_copy_policy.table_name) for update;
+  if not found then
+    raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object',
+      hint = 'akashi archive policy set gives it one';
+  end if;
+  select * into before from akashi_lifecycle.copy_policies p
+  where (p.schema_name, p.table_name) = (set_copy_policy.schema_name, set_copy_policy.table_name)
+    and p.tenant is not distinct from set_copy_policy.tenant and p.class is not distinct from set_copy_policy.class
+    and p.destination = set_copy_policy.destination for update;
+  if total_retention is null then
+    if before.id is null or before.ended_at is not null then
+      raise exception 'no such part of %.% is copied to %', schema_name, table_name, destination using errcode = 'undefined_object',
+        hint = 'akashi archive policy list shows what is copied';
+    end if;
+    update akashi_lifecycle.copy_policies p set ended_at = clock_timestamp(), last_modified_by = acting
+    where p.id = before.id returning * into changed;
+  else
+    if own.at_expiry <> 'archive' then
+      raise exception '%.% is not archived, so there is nothing to copy', schema_name, table_name using errcode = 'AK003',
+        hint = 'copies are made of the archive: give it at_expiry archive first';
+    end if;
+    if total_retention not between interval '1 day' and interval '1000 years' then
+      raise exception 'a copy is kept for a day at least and for 1000 years at most' using errcode = 'invalid_parameter_value';
+    end if;
+    select * into named from akashi_lifecycle.group_columns(schema_name, table_name);
+    if tenant is not null and named.tenant is null or class is not null and named.class is null then
+      raise exception '%.% has no column that names the % of a row', schema_name, table_name,
+        case when tenant is not null and named.tenant is null then 'tenant' else 'class' end using errcode = 'invalid_parameter_value',
+        hint = 'a tenant is in tenant_id; a class in data_classification, security_classification or event_category';
+    end if;
+    insert into akashi_lifecycle.copy_policies as p (schema_name, table_name, tenant, class, destination, total_retention, created_by, last_modified_by)
+    values (set_copy_policy.schema_name, set_copy_policy.table_name, set_copy_policy.tenant, set_copy_policy.class,
+      set_copy_policy.destination, set_copy_policy.total_retention, acting, acting)
+    on conflict on constraint copy_policies_schema_name_table_name_tenant_class_destinati_key do update
+      set total_retention = excluded.total_retention, ended_at = null, last_modified_by = acting
+    returning * into changed;
+    update akashi_lifecycle.copies c set keep_until = e.upper_bound + changed.total_retention
+    from akashi_lifecycle.exports e
+    where e.id = c.export and c.policy = changed.id and c.state in ('copying', 'verified')
+      and c.keep_until < e.upper_bound + changed.total_retention;
+  end if;
+  perform akashi_audit.record_action('lifecycle_policy', case when total_retention is null then 'end_copying' else 'copy' end,
+    format('%I.%I', schema_name, table_name), changed.id::text, 'SUCCESS',
+    jsonb_strip_nulls(jsonb_build_object('tenant', tenant, 'class', class, 'destination', destination, 'total_retention', total_retention,
+      'before', before.total_retention, 'reason', reason)));
+  return changed;
+end
+$function$;
+alter function akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text) owner to akashi_owner;
+comment on function akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text) is 'Copies a part of a table''s archive to a destination and keeps it there that long; null ends the copying.';
+grant execute on function akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text DEFAULT NULL::text)
  RETURNS akashi_lifecycle.policies
@@ -10262,11 +14436,11 @@ AS $function$
 #variable_conflict use_column
 declare
   known constant text[] := array['interval', 'premake', 'hot_retention', 'at_expiry', 'total_retention', 'lateness', 'format'];
-  -- The alarm rings below 7 days or 1 month: what is kept ahead is more.
+  -- Alarms are raised below 7 days or 1 month, so more is kept ahead.
   least_days constant integer := 8;
   least_months constant integer := 2;
   most_steps constant integer := 1200;
-  -- By the catalog: a lookup by name fails in a schema that the owner may not enter.
+  -- From the catalog: a lookup by name fails in a schema that the owner may not use.
   target constant regclass := (
     select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where (n.nspname, c.relname) = (set_policy.schema_name, set_policy.table_name));
@@ -10279,7 +14453,7 @@ begin
     raise exception 'table not found: %.%', set_policy.schema_name, set_policy.table_name using errcode = 'undefined_object';
   end if;
   if jsonb_typeof(changes) is distinct from 'object' or changes = '{}' then
-    raise exception 'nothing is to be changed' using errcode = 'invalid_parameter_value',
+    raise exception 'nothing to change' using errcode = 'invalid_parameter_value',
       hint = 'name one of ' || array_to_string(known, ', ');
   end if;
   select key into wrong from jsonb_each(changes) where key <> all (known) order by key limit 1;
@@ -10328,18 +14502,27 @@ begin
       using errcode = 'invalid_parameter_value';
   end if;
   if changed.hot_retention < '1 day' then
-    raise exception 'rows stay in PostgreSQL for a day at least' using errcode = 'invalid_parameter_value';
+    raise exception 'rows must stay in PostgreSQL for at least one day' using errcode = 'invalid_parameter_value';
+  end if;
+  if greatest(changed.total_retention, changed.lateness) > interval '1000 years' then
+    raise exception 'a period in a policy is at most 1000 years' using errcode = 'invalid_parameter_value',
+      hint = 'to keep rows for good, let at_expiry be keep';
   end if;
   if changed.total_retention < changed.hot_retention then
     raise exception 'rows are kept at least as long as they stay in PostgreSQL: % is shorter than %',
       changed.total_retention, changed.hot_retention using errcode = 'invalid_parameter_value';
   end if;
   if changed.lateness < '0' or changed.format not in ('parquet', 'parquet+csv') or changed.interval not in ('day', 'month') then
-    raise exception 'the policy is not one' using errcode = 'invalid_parameter_value',
+    raise exception 'the policy is not valid' using errcode = 'invalid_parameter_value',
       hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
   end if;
   if changed.at_expiry = 'archive' then
     perform akashi_lifecycle.assert_archivable(target);
+  end if;
+  if changes ?| array['at_expiry', 'total_retention'] and changed.at_expiry <> 'keep'
+     and (before.at_expiry = 'keep' or changed.total_retention < before.total_retention) then
+    perform akashi_auth.use_approval('shorten_retention', format('%s.%s', changed.schema_name, changed.table_name),
+      jsonb_build_object('total', changed.total_retention, 'at_expiry', changed.at_expiry));
   end if;
   changed := akashi_lifecycle.defer_shortening(before, changed, changes ?| array['at_expiry', 'total_retention'], acting, reason);
   update akashi_lifecycle.policies p
@@ -10411,7 +14594,25 @@ AS $function$
     select count(*) >= 3 from akashi_lifecycle.job_runs r where r.job = run.job and r.due_at = run.due_at and r.cut_short)
 $function$;
 alter function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) owner to akashi_owner;
+grant execute on function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) to akashi_reader;
+grant execute on function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) to akashi_security_admin;
 grant execute on function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.silence_alarms(condition text, subject text, until timestamp with time zone, reason text)
+ RETURNS uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into akashi_lifecycle.alarm_silences (condition, subject, reason, created_by, until)
+  values (silence_alarms.condition, silence_alarms.subject, silence_alarms.reason,
+          akashi_auth.acting_name(), silence_alarms.until)
+  returning id
+$function$;
+alter function akashi_lifecycle.silence_alarms(condition text, subject text, until timestamp with time zone, reason text) owner to akashi_owner;
+comment on function akashi_lifecycle.silence_alarms(condition text, subject text, until timestamp with time zone, reason text) is 'Silences alarms of a condition for 90 days at most; with a null subject, all of them.';
+grant execute on function akashi_lifecycle.silence_alarms(condition text, subject text, until timestamp with time zone, reason text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.silence_alarms(condition text, subject text, until timestamp with time zone, reason text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.supersede_exports(export uuid)
  RETURNS void
@@ -10454,6 +14655,134 @@ AS $function$
 $function$;
 alter function akashi_lifecycle.worker_lock(worker text) owner to akashi_owner;
 grant execute on function akashi_lifecycle.worker_lock(worker text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_security.detect_security_anomalies()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  found record;
+begin
+  -- Two runs at the same moment may both record what they find. A lock that prevents it could be held by any login.
+  for found in
+    select 'source_ip' as kind, host(e.source_ip) as subject, count(*) as attempts
+    from akashi_security.security_events e
+    where e.event_type = 'authentication_failure' and e.received_at > now() - interval '5 minutes'
+      and e.created_at > now() - interval '1 day' and e.source_ip is not null
+    group by e.source_ip having count(*) > 5
+    union all
+    select 'user_name', e.user_name, count(*)
+    from akashi_security.security_events e
+    where e.event_type = 'authentication_failure' and e.received_at > now() - interval '5 minutes'
+      and e.created_at > now() - interval '1 day' and e.user_name is not null
+    group by e.user_name having count(*) > 5
+  loop
+    continue when exists (
+      select from akashi_security.security_events e
+      where e.event_type = 'brute_force_detected' and e.created_at > now() - interval '5 minutes'
+        and e.event_details @> jsonb_build_object('kind', found.kind, 'subject', found.subject));
+    perform akashi_security.record_event(event_type => 'brute_force_detected', event_category => 'authentication', severity => 'high',
+      source_service => 'security_monitor', action_performed => 'anomaly_detection', result => 'failure', ocsf_class_uid => 2004,
+      source_ip => case found.kind when 'source_ip' then found.subject::inet end,
+      user_name => case found.kind when 'user_name' then found.subject end,
+      event_details => jsonb_build_object('kind', found.kind, 'subject', found.subject, 'failed_attempts', found.attempts,
+        'time_window', '5 minutes'));
+  end loop;
+  for found in
+    select e.user_id as subject, count(*) as accesses, array_agg(distinct e.resource_type) as resources
+    from akashi_security.security_events e
+    where e.event_category = 'data_access' and e.received_at > now() - interval '1 hour'
+      and e.created_at > now() - interval '1 day' and e.user_id is not null and e.source_service <> 'security_monitor'
+    group by e.user_id having count(*) > 100
+  loop
+    continue when exists (
+      select from akashi_security.security_events e
+      where e.event_type = 'unusual_access_pattern' and e.created_at > now() - interval '1 hour'
+        and e.event_details @> jsonb_build_object('subject', found.subject));
+    perform akashi_security.record_event(event_type => 'unusual_access_pattern', event_category => 'data_access', severity => 'medium',
+      source_service => 'security_monitor', action_performed => 'anomaly_detection', result => 'failure', ocsf_class_uid => 2004,
+      user_id => found.subject,
+      event_details => jsonb_build_object('subject', found.subject, 'access_count', found.accesses,
+        'resources_accessed', found.resources, 'time_window', '1 hour'));
+  end loop;
+end
+$function$;
+alter function akashi_security.detect_security_anomalies() owner to akashi_owner;
+comment on function akashi_security.detect_security_anomalies() is 'Records brute_force_detected for each address and account with more than 5 failed sign-ins in 5 minutes, and unusual_access_pattern for each user with more than 100 accesses to data in 1 hour, once in that time.';
+grant execute on function akashi_security.detect_security_anomalies() to akashi_security_admin;
+grant execute on function akashi_security.detect_security_anomalies() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_security.detection_evidence(since timestamp with time zone, until timestamp with time zone, OUT runs bigint, OUT found bigint, OUT closed bigint, OUT open bigint, OUT overdue bigint, OUT median_hours numeric, OUT false_positives bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (select count(*) from akashi_security.detection_runs r where r.created_at >= since and r.created_at < until),
+         count(*) filter (where f.created_at >= since and f.created_at < until),
+         count(*) filter (where f.closed_at >= since and f.closed_at < until),
+         count(*) filter (where f.closed_at is null),
+         count(*) filter (where f.closed_at is null and f.due_at < now()),
+         round((percentile_cont(0.5) within group (order by extract(epoch from f.closed_at - f.created_at)::float8)
+                  filter (where f.closed_at >= since and f.closed_at < until) / 3600)::numeric, 1),
+         count(*) filter (where f.status = 'false_positive' and f.closed_at >= since and f.closed_at < until)
+  from akashi_security.detection_findings f
+$function$;
+alter function akashi_security.detection_evidence(since timestamp with time zone, until timestamp with time zone, OUT runs bigint, OUT found bigint, OUT closed bigint, OUT open bigint, OUT overdue bigint, OUT median_hours numeric, OUT false_positives bigint) owner to akashi_owner;
+grant execute on function akashi_security.detection_evidence(since timestamp with time zone, until timestamp with time zone, OUT runs bigint, OUT found bigint, OUT closed bigint, OUT open bigint, OUT overdue bigint, OUT median_hours numeric, OUT false_positives bigint) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_security.event_evidence(since timestamp with time zone, until timestamp with time zone, OUT events bigint, OUT critical bigint, OUT high bigint, OUT unresolved bigint, OUT rejected_lines bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*), count(*) filter (where e.severity = 'critical'), count(*) filter (where e.severity = 'high'),
+         count(*) filter (where e.severity = 'critical' and e.remediation_status in ('open', 'in_progress')),
+         (select count(*) from akashi_security.ingest_quarantine q where q.received_at >= since and q.received_at < until)
+  from akashi_security.v_security_events e where e.created_at >= since and e.created_at < until
+$function$;
+alter function akashi_security.event_evidence(since timestamp with time zone, until timestamp with time zone, OUT events bigint, OUT critical bigint, OUT high bigint, OUT unresolved bigint, OUT rejected_lines bigint) owner to akashi_owner;
+grant execute on function akashi_security.event_evidence(since timestamp with time zone, until timestamp with time zone, OUT events bigint, OUT critical bigint, OUT high bigint, OUT unresolved bigint, OUT rejected_lines bigint) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_security.findings_by_severity(since timestamp with time zone, until timestamp with time zone)
+ RETURNS TABLE(severity text, found bigint, closed bigint, overdue bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.name, count(f.id), count(f.id) filter (where f.closed_at is not null), count(f.id) filter (where f.closed_at is null and f.due_at < now())
+  from unnest(array['critical', 'high', 'medium', 'low', 'info']) with ordinality s (name, rank)
+  left join akashi_security.detection_findings f on f.severity = s.name and f.created_at >= since and f.created_at < until
+  group by s.name, s.rank order by s.rank
+$function$;
+alter function akashi_security.findings_by_severity(since timestamp with time zone, until timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_security.findings_by_severity(since timestamp with time zone, until timestamp with time zone) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_security.keep_finding()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+begin
+  if tg_op = 'UPDATE' then
+    if new.event_count < old.event_count or new.first_at > old.first_at or new.last_at < old.last_at then
+      raise exception 'the evidence of a finding cannot shrink' using errcode = 'AK001';
+    end if;
+    if new.status in ('open', 'in_progress') then
+      new.closed_at := null;
+    elsif old.status in ('open', 'in_progress') then
+      new.closed_at := clock_timestamp();
+    end if;
+  end if;
+  return new;
+end
+$function$;
+alter function akashi_security.keep_finding() owner to akashi_owner;
+grant execute on function akashi_security.keep_finding() to akashi_security_admin;
+grant execute on function akashi_security.keep_finding() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_security.keep_remediation()
  RETURNS trigger
@@ -10527,7 +14856,7 @@ begin
   if jsonb_typeof(event_details) is distinct from 'object' then
     raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
   end if;
-  -- It is printed in one piece when it is sealed.
+  -- Sealing prints it in one piece.
   if octet_length(concat(event_details, description)) > 1048576 then
     raise exception 'an event has at most 1 MiB of description and details' using errcode = 'program_limit_exceeded';
   end if;
@@ -10558,6 +14887,25 @@ comment on function akashi_security.record_event(event_type text, event_category
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_security.row_security_evidence(since timestamp with time zone, until timestamp with time zone, OUT tables bigint, OUT unprotected_tables bigint, OUT policies bigint, OUT bypassing_logins bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*), count(*) filter (where not (c.relrowsecurity and c.relforcerowsecurity)),
+         (select count(*) from pg_catalog.pg_policy p join pg_catalog.pg_class t on t.oid = p.polrelid
+          where t.relnamespace::regnamespace::text like 'akashi\_%'),
+         (select count(*) from pg_catalog.pg_roles r where r.rolcanlogin and (r.rolsuper or r.rolbypassrls))
+  from pg_catalog.pg_class c
+  where c.relkind in ('r', 'p') and not c.relispartition
+    -- The migrations' own table has no grants; the job queue's belong to the worker alone.
+    and c.relnamespace::regnamespace::text like 'akashi\_%' and c.relnamespace::regnamespace::text <> 'akashi_jobs'
+    and c.relname <> 'schema_migrations'
+$function$;
+alter function akashi_security.row_security_evidence(since timestamp with time zone, until timestamp with time zone, OUT tables bigint, OUT unprotected_tables bigint, OUT policies bigint, OUT bypassing_logins bigint) owner to akashi_owner;
+grant execute on function akashi_security.row_security_evidence(since timestamp with time zone, until timestamp with time zone, OUT tables bigint, OUT unprotected_tables bigint, OUT policies bigint, OUT bypassing_logins bigint) to akashi_security_admin;
 
 CREATE OR REPLACE FUNCTION akashi_security.submit_events(events jsonb)
  RETURNS TABLE(place integer, state text)

@@ -1,0 +1,1 @@
+delete from akashi_lifecycle.settings where key = 'detection.noise_budgets';
