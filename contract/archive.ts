@@ -27,7 +27,7 @@ const archiveExport = z.object({
 const planRow = z.object({
   table: z.string(),
   partition: z.string(),
-  action: z.enum(['export', 'drop', 'held', 'reattach', 'retire']),
+  action: z.enum(['export', 'drop', 'held', 'reattach', 'copy', 'retire']),
   rows: z.number(),
   exported: z.boolean(),
   dropped: z.boolean(),
@@ -84,6 +84,94 @@ const policyChange = z.strictObject({
   reason: reason.describe('recorded in the audit trail'),
 })
 
+const partition = z.object({
+  table: z.string(),
+  partition: z.string(),
+  from: time.nullable().describe('null: no bound'),
+  to: time.nullable(),
+  rows: z
+    .number()
+    .nullable()
+    .describe('the server’s estimate; of archived ones the exact number; null: not known yet'),
+  bytes: z.number().describe('in PostgreSQL with indexes; of archived ones in the object store'),
+  state: z
+    .enum(['future', 'open', 'closed', 'exported', 'archived', 'retired'])
+    .describe(
+      'open takes rows; closed waits for its export; exported is in both places; archived only in the store',
+    ),
+})
+export type PartitionState = z.output<typeof partition>
+
+const hold = z.object({
+  table: z.string(),
+  held: z.boolean(),
+  history: list(
+    z.object({
+      at: time,
+      action: z.enum(['hold', 'release']),
+      by: z.string().nullable().describe('id of a user, or who else acted'),
+      reason: z.string().nullable(),
+    }),
+  ).describe('newest first'),
+})
+export type TableHold = z.output<typeof hold>
+
+const copyPolicy = z.object({
+  id: z.string(),
+  table: z.string(),
+  tenant: z.string().nullable().describe('rows of this tenant; null for rows of all'),
+  class: z.string().nullable().describe('rows of this class; null for rows of all'),
+  destination: z.string().describe('main, cold, or a name of ARCHIVE_DESTINATIONS'),
+  total: z.string().describe('how long a copy is kept from the end of its period, ISO 8601'),
+  endedAt: time
+    .nullable()
+    .describe('since then nothing is copied; what was copied stays as long as promised'),
+  changedAt: time,
+  changedBy: z.string().nullable(),
+})
+export type CopyPolicy = z.output<typeof copyPolicy>
+
+const groupName = z.string().min(1).max(255).nullable()
+const copyPolicyChange = z.strictObject({
+  tenant: groupName.default(null).describe('null for rows of all tenants'),
+  class: groupName.default(null).describe('null for rows of all classes'),
+  destination: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/),
+  total: duration.nullable().describe('such as 3 years; null ends the copying'),
+  reason: reason.describe('recorded in the audit trail'),
+})
+
+const archiveCopy = z.object({
+  table: z.string(),
+  partition: z.string(),
+  generation: z.number(),
+  tenant: z.string().nullable(),
+  class: z.string().nullable(),
+  destination: z.string(),
+  state: z.enum(['copying', 'verified', 'deleting', 'deleted']),
+  manifest: z.string().describe('key at the destination; there is none for a copy without rows'),
+  rows: z.number().nullable(),
+  bytes: z.number().nullable(),
+  keepUntil: time,
+  verifiedAt: time.nullable(),
+  message: z.string().nullable().describe('why the last attempt failed'),
+})
+
+const usage = z.object({
+  table: z.string(),
+  tenant: z.string().nullable().describe('null for rows without one'),
+  class: z.string().nullable(),
+  others: z.boolean().describe('all groups beyond the largest 1,000 of an export, together'),
+  databaseRows: z.number().describe('in PostgreSQL'),
+  databaseBytes: z.number(),
+  archivedRows: z.number().describe('in the archive; some may be in PostgreSQL as well'),
+  archivedBytes: z.number(),
+  copiedBytes: z.number().describe('in copies at other destinations'),
+  oldest: time.nullable(),
+  newest: time.nullable(),
+  monthlyDollars: z.number().describe('storage of a month at list prices'),
+})
+export type TenantUsage = z.output<typeof usage>
+
 const tableName = z.string().regex(/^[^.]+\.[^.]+$/, 'schema.table')
 const byTable = z.strictObject({ table: tableName })
 const asOf = z.strictObject({ asOf: moment.optional() })
@@ -103,6 +191,25 @@ export const archiveOperations = {
     response: z.object({ requestedAt: time }),
     status: 202,
   },
+  'GET /v1/archive/partitions': {
+    summary: 'Partitions of one table or of all, with rows, bytes and state; oldest first',
+    query: z.strictObject({ table: tableName.optional() }),
+    response: z.object({
+      tables: list(
+        z.object({
+          table: z.string(),
+          interval: z.enum(['day', 'month']),
+          coveredUntil: z.string().nullable(),
+          alarm: z.boolean().describe('about to run out of partitions'),
+          partitions: list(partition),
+        }),
+      ),
+    }),
+  },
+  'GET /v1/archive/holds': {
+    summary: 'Tables that are or were under legal hold, with what happened',
+    response: z.object({ holds: list(hold) }),
+  },
   'PUT /v1/archive/holds/{table}': {
     summary: 'Place a table under legal hold, or release it',
     params: byTable,
@@ -118,6 +225,25 @@ export const archiveOperations = {
     params: byTable,
     body: policyChange,
     response: policy,
+  },
+  'GET /v1/archive/copy-policies': {
+    summary: 'Which parts of which tables are copied to which destinations, and for how long',
+    response: z.object({ policies: list(copyPolicy) }),
+  },
+  'PUT /v1/archive/copy-policies/{table}': {
+    summary: 'Copy a part of a table to a destination, or end that',
+    params: byTable,
+    body: copyPolicyChange,
+    response: copyPolicy,
+  },
+  'GET /v1/archive/copies': {
+    summary: 'Copies of the archive at other destinations',
+    response: z.object({ copies: list(archiveCopy) }),
+  },
+  'GET /v1/archive/tenants': {
+    summary: 'Rows, bytes, age and cost of what is stored of each tenant',
+    query: z.strictObject({ tenant: z.string().min(1).max(255).optional() }),
+    response: z.object({ tenants: list(usage) }),
   },
   'GET /v1/archive/retirement': {
     summary: 'What is past its total retention and would be deleted',

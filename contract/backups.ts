@@ -3,24 +3,14 @@
  * is requested and runs in the workers; its runs are listed below `/v1/backups/runs`.
  */
 import { z } from 'zod'
-import { list, time } from './fields.ts'
-import { MAX_RUNS_LISTED } from './limits.ts'
+import { byId, cursor, list, next, pageSize, time } from './fields.ts'
+import { jobRun, runsListed } from './jobs.ts'
 import type { OperationTable } from './operation.ts'
 import { backupTasks } from './vocabulary.ts'
 
 const requested = z.object({
   requestedAt: time,
   runs: z.string().describe('where the run is listed: the one that is due then, or that started later'),
-})
-
-const run = z.object({
-  id: z.string(),
-  dueAt: time,
-  startedAt: time,
-  finishedAt: time.nullable(),
-  state: z.enum(['running', 'done', 'failed', 'cancelled']),
-  message: z.string().nullable(),
-  result: z.record(z.string(), z.unknown()).readonly().nullable(),
 })
 
 const point = z
@@ -108,6 +98,23 @@ const restored = z.object({
   notes: list(z.string()),
 })
 
+const restoreRun = z.object({
+  id: z.string(),
+  table: z.string(),
+  target: z.string(),
+  into: z.string().nullable(),
+  diff: z.boolean(),
+  applies: z.boolean(),
+  reason: z.string().nullable(),
+  requestedBy: z.string(),
+  startedAt: time,
+  finishedAt: time.nullable(),
+  state: z.enum(['running', 'done', 'failed', 'cancelled']),
+  cancelRequested: z.boolean(),
+  phase: z.string().describe('what it is doing: fetch, recover, copy …'),
+  message: z.string().nullable().describe('why it failed'),
+})
+
 export const backupOperations = {
   'GET /v1/backups': {
     summary: 'Backups in the store, and the restorable periods',
@@ -134,15 +141,19 @@ export const backupOperations = {
   'GET /v1/backups/runs/{task}': {
     summary: 'Runs of a background task, newest first',
     params: z.strictObject({ task: z.enum(backupTasks) }),
-    query: z.strictObject({
-      limit: z.coerce.number<number>().int().min(1).max(MAX_RUNS_LISTED).default(MAX_RUNS_LISTED),
-    }),
-    response: z.object({ runs: list(run) }),
+    query: runsListed,
+    response: z.object({ runs: list(jobRun) }),
   },
   'POST /v1/backups/verifications': {
     summary: 'Request a verification of all backup objects',
     response: requested,
     status: 202,
+  },
+  'GET /v1/backups/points': {
+    summary: 'Named restore points, newest first',
+    response: z.object({
+      points: list(z.object({ name: z.string(), lsn: z.string(), createdAt: time, createdBy: z.string() })),
+    }),
   },
   'POST /v1/backups/points': {
     summary: 'Create a named restore point',
@@ -176,7 +187,7 @@ export const backupOperations = {
     }),
   },
   'POST /v1/restores': {
-    summary: 'Restore one table: into a new table, compared with the current one, or applied to it',
+    summary: 'Begin to restore one table: into a new table, compared with the current one, or applied to it',
     body: z.strictObject({
       table: z.string().max(200).describe('schema.table'),
       at: point,
@@ -187,7 +198,24 @@ export const backupOperations = {
         .optional()
         .describe('write missing and changed rows back'),
     }),
-    response: restored,
+    response: z.object({ id: z.string() }),
+    status: 202,
+  },
+  'GET /v1/restores': {
+    summary: 'Restores of one table that were requested, newest first',
+    query: z.strictObject({ cursor, limit: pageSize }),
+    response: z.object({ rows: list(restoreRun), next }),
+  },
+  'GET /v1/restores/{id}': {
+    summary: 'One restore: how far it is, and what it brought',
+    params: byId,
+    response: restoreRun.extend({ result: restored.nullable() }),
+  },
+  'DELETE /v1/restores/{id}': {
+    summary: 'Cancel a restore that is running; what it has brought is rolled back',
+    params: byId,
+    status: 202,
+    response: z.object({ id: z.string() }),
   },
   'GET /v1/drills': {
     summary: 'Recovery drills, newest first, with their signed reports',

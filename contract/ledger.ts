@@ -1,6 +1,6 @@
 /** The ledger: heads, proofs, what a log keeps beside its entries: `/v1/ledger`. */
 import { z } from 'zod'
-import { json, list, next, time } from './fields.ts'
+import { cursor, json, list, next, pageSize, reason, text, time } from './fields.ts'
 import type { OperationTable } from './operation.ts'
 
 const decimal = z.string().describe('a decimal')
@@ -13,6 +13,7 @@ const head = z.object({
   size: z.string().describe('entries, a decimal'),
   root: base64,
   checkpoint: z.string().nullable().describe('signed note; null before the first entry'),
+  keys: list(z.string()).describe('verifier keys of this origin, the one that signs now last'),
 })
 
 const epoch = z.object({
@@ -65,6 +66,49 @@ const link = z.object({
 })
 export type ChainLink = z.output<typeof link>
 
+const witness = z.object({
+  name: z.string().describe('the name that it signs as'),
+  url: z.string(),
+  key: z.string().describe('its verifier key'),
+  logs: list(
+    z.object({
+      log: z.string(),
+      cosignedSize: decimal.nullable().describe('largest checkpoint of the current epoch that it cosigned'),
+      cosignedAt: time.nullable(),
+      size: decimal.describe('of the head'),
+    }),
+  ),
+  conflict: z.string().nullable().describe('it cosigned another history than a log has'),
+})
+export type WitnessState = z.output<typeof witness>
+
+const verification = z.object({
+  id: z.string(),
+  startedAt: time,
+  finishedAt: time,
+  mode: z.enum(['full', 'incremental', 'scrub']),
+  ok: z.boolean(),
+  logs: list(
+    z.object({
+      log: z.string(),
+      size: decimal,
+      checked: z.int(),
+      retired: z.int(),
+      problems: z.int(),
+    }),
+  ),
+  problems: list(
+    z.object({
+      log: z.string(),
+      kind: z.string(),
+      position: z.string().nullable(),
+      id: z.string().nullable(),
+      detail: z.string(),
+    }),
+  ).describe('at most 100'),
+})
+export type VerificationRun = z.output<typeof verification>
+
 const byLog = z.strictObject({ log: z.string() })
 const page = z.strictObject({
   cursor: z.string().optional().describe('next of the previous page'),
@@ -75,6 +119,51 @@ export const ledgerOperations = {
   'GET /v1/ledger': {
     summary: 'The logs and their signed heads',
     response: z.object({ logs: list(head) }),
+  },
+  'GET /v1/witnesses': {
+    summary: 'Trusted witnesses, and what they cosigned last',
+    response: z.object({ witnesses: list(witness) }),
+  },
+  'POST /v1/witnesses': {
+    summary: 'Trust a witness: every published checkpoint is submitted to it from now on',
+    body: z.strictObject({
+      url: text(2_000).describe('its address, as it prints it'),
+      key: text(4_000).describe('its verifier key, as it prints it'),
+      reason,
+    }),
+    response: z.object({ name: z.string() }),
+    status: 201,
+  },
+  'POST /v1/witnesses/forget': {
+    summary: 'Trust a witness no more',
+    description: 'By name in the body, since names of witnesses contain slashes.',
+    body: z.strictObject({ name: text(255), reason }),
+    response: z.object({ name: z.string() }),
+  },
+  'GET /v1/verifier-keys': {
+    summary: 'Public keys that verify what this installation signs',
+    response: z.object({
+      keys: list(
+        z.object({
+          purpose: z.enum(['log', 'report', 'erasure']),
+          name: z.string().describe('the name that it signs as: of a log its origin'),
+          key: z.string().describe('verifier key (C2SP signed-note)'),
+          active: z.boolean().describe('false: of earlier signatures'),
+          createdAt: time,
+        }),
+      ),
+    }),
+  },
+  'GET /v1/verifications': {
+    summary: 'Verifications of the record, newest first',
+    query: z.strictObject({ cursor, limit: pageSize }),
+    response: z.object({ rows: list(verification), next }),
+  },
+  'POST /v1/verifications': {
+    summary: 'Request a verification of the record',
+    body: z.strictObject({ mode: z.enum(['full', 'incremental', 'scrub']).default('incremental') }).nullish(),
+    response: z.object({ requestedAt: time, runs: z.string().describe('where the run is listed') }),
+    status: 202,
   },
   'GET /v1/ledger/{log}/proofs/{row}': {
     summary: 'A proof of one row, to be verified with the public key alone',

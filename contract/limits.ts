@@ -35,6 +35,8 @@ export const MAX_ROOMS_LISTED = 500
 export const MAX_UNREAD_COUNTED = 100
 /** Events in one response to a request for what was missed. */
 export const MAX_EVENTS = 500
+/** Messages of a conversation that are read at once. */
+export const MAX_THREAD_MESSAGES = 500
 /** Bytes of the largest file. */
 export const MAX_FILE_BYTES = 104_857_600
 
@@ -54,3 +56,7 @@ export const MAX_QUERY_ROWS = 10_000_000
 /** Seconds of a query over HTTP, likewise: others wait for the engine. */
 export const DEFAULT_QUERY_SECONDS = 60
 export const MAX_QUERY_SECONDS = 600
+
+/** Characters of a rule of detection that is tried, and findings that a trial returns. */
+export const MAX_RULE_CHARACTERS = 100_000
+export const MAX_BACKTEST_FINDINGS = 1_000

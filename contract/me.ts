@@ -1,7 +1,20 @@
 /** What users see and change of themselves: `/v1/me`. */
 import { z } from 'zod'
-import { avatarUrl, byId, displayName, list, password, rowPage, time, totp, username } from './fields.ts'
+import {
+  avatarUrl,
+  byId,
+  displayName,
+  json,
+  list,
+  password,
+  rowPage,
+  text,
+  time,
+  totp,
+  username,
+} from './fields.ts'
 import type { OperationTable } from './operation.ts'
+import { credential } from './session.ts'
 
 const profile = z.object({
   id: z.string(),
@@ -21,9 +34,8 @@ const profileChange = z.strictObject({
   avatarUrl: avatarUrl.optional(),
 })
 
-const ownSession = z.object({
+export const userSession = z.object({
   id: z.string(),
-  current: z.boolean(),
   deviceType: z.string().nullable(),
   userAgent: z.string().nullable(),
   ipAddress: z.string().nullable(),
@@ -35,10 +47,20 @@ const ownSession = z.object({
   secondFactor: z.boolean(),
 })
 
+const ownSession = userSession.extend({ current: z.boolean() })
+
 const factor = z.object({
   id: z.string(),
   label: z.string().nullable(),
   confirmedAt: time.nullable(),
+  lastUsedAt: time.nullable(),
+})
+
+const passkey = z.object({
+  id: z.string(),
+  label: z.string().nullable(),
+  backedUp: z.boolean().describe('copied to other devices of its owner'),
+  createdAt: time,
   lastUsedAt: time.nullable(),
 })
 
@@ -128,6 +150,31 @@ export const meOperations = {
     response: recoveryCodes,
   },
   'DELETE /v1/me/mfa/{id}': { summary: 'Remove an authenticator', params: byId },
+  'GET /v1/me/passkeys': {
+    summary: 'One’s passkeys',
+    response: z.object({ passkeys: list(passkey) }),
+  },
+  'POST /v1/me/passkeys/options': {
+    summary: 'Start to add a passkey',
+    response: z.object({
+      challenge: z.string().describe('to be sent back with the answer, within five minutes'),
+      options: json.describe('of navigator.credentials.create, as JSON'),
+    }),
+  },
+  'POST /v1/me/passkeys': {
+    summary: 'Add a passkey; with the first second factor, returns recovery codes',
+    body: z.strictObject({
+      challenge: z.string().max(4_096),
+      response: credential,
+      label: text(100).nullable().default(null),
+    }),
+    response: z.object({
+      id: z.string(),
+      recoveryCodes: list(z.string()).nullable().describe('shown once; null where there are some'),
+    }),
+    status: 201,
+  },
+  'DELETE /v1/me/passkeys/{id}': { summary: 'Remove a passkey', params: byId },
   'POST /v1/me/mfa/recovery-codes': {
     summary: 'Replace all recovery codes by new ones',
     response: recoveryCodes,

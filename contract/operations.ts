@@ -1,13 +1,24 @@
 import type { z } from 'zod'
+import { accessReviewOperations } from './access-reviews.ts'
+import { alarmOperations } from './alarms.ts'
 import { apiKeyOperations } from './api-keys.ts'
+import { approvalOperations } from './approvals.ts'
 import { archiveOperations } from './archive.ts'
 import { auditOperations } from './audit.ts'
 import { backupOperations } from './backups.ts'
 import { chatOperations } from './chat/index.ts'
+import { costOperations } from './cost.ts'
+import { crosscheckOperations } from './crosscheck.ts'
+import { deliveryOperations } from './delivery.ts'
+import { detectionOperations } from './detection.ts'
+import { doctorOperations } from './doctor.ts'
+import { jobOperations } from './jobs.ts'
+import { keyOperations } from './keys.ts'
 import { ledgerOperations } from './ledger.ts'
 import { meOperations } from './me.ts'
 import { policyOperations } from './policies.ts'
 import { queryOperations } from './query.ts'
+import { reportOperations } from './reports.ts'
 import { roleOperations } from './roles.ts'
 import { securityEventOperations } from './security-events.ts'
 import { serviceAccountOperations } from './service-accounts.ts'
@@ -25,12 +36,23 @@ export const operations = {
   ...serviceAccountOperations,
   ...policyOperations,
   ...userOperations,
+  ...accessReviewOperations,
+  ...approvalOperations,
   ...auditOperations,
   ...ledgerOperations,
+  ...crosscheckOperations,
   ...securityEventOperations,
+  ...detectionOperations,
+  ...deliveryOperations,
   ...archiveOperations,
   ...queryOperations,
   ...backupOperations,
+  ...jobOperations,
+  ...alarmOperations,
+  ...doctorOperations,
+  ...keyOperations,
+  ...costOperations,
+  ...reportOperations,
   ...chatOperations,
 }
 

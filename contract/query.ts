@@ -1,6 +1,6 @@
 /** SQL over everything that is kept: `/v1/query`. */
 import { z } from 'zod'
-import { list, reason } from './fields.ts'
+import { byId, created, list, reason, text, time } from './fields.ts'
 import { DEFAULT_QUERY_SECONDS, MAX_QUERY_ROWS, MAX_QUERY_SECONDS, MAX_SQL_CHARACTERS } from './limits.ts'
 import type { OperationTable } from './operation.ts'
 
@@ -13,7 +13,33 @@ const result = z.object({
   truncated: z.boolean().describe('there are more rows than requested'),
 })
 
+const savedQuery = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().nullable(),
+  sql: z.string(),
+  shared: z.boolean(),
+  own: z.boolean().describe('false: somebody else shares it'),
+  updatedAt: time,
+})
+export type SavedQuery = z.output<typeof savedQuery>
+
+const kept = z.strictObject({
+  name: text(100),
+  description: text(1_000).nullable().default(null),
+  sql: text(MAX_SQL_CHARACTERS),
+  shared: z.boolean().default(false).describe('everybody who may query sees it'),
+})
+export type NewSavedQuery = z.output<typeof kept>
+
 export const queryOperations = {
+  'GET /v1/query/saved': {
+    summary: 'One’s saved queries, and those that others share',
+    response: z.object({ queries: list(savedQuery) }),
+  },
+  'POST /v1/query/saved': { summary: 'Save a query', body: kept, response: created, status: 201 },
+  'PUT /v1/query/saved/{id}': { summary: 'Change a saved query of one’s own', params: byId, body: kept },
+  'DELETE /v1/query/saved/{id}': { summary: 'Delete a saved query of one’s own', params: byId },
   'POST /v1/query': {
     summary: 'Run an SQL query over rows in PostgreSQL and in the archive',
     description:

@@ -106,6 +106,24 @@ export const securityEventOperations = {
     response: timeline,
   },
   'GET /v1/events/{id}': { summary: 'One security event', params: byId, response: json },
+  'GET /v1/events/{id}/remediation': {
+    summary: 'The remediation of an event: how it is, and every change of it, oldest first',
+    params: byId,
+    response: z.object({
+      status: z.enum(remediationStates),
+      notes: z.string().nullable(),
+      assignee: z.string().nullable(),
+      changes: list(
+        z.object({
+          at: time,
+          by: z.string().nullable().describe('id of a user, or who else acted'),
+          status: z.string().nullable(),
+          notes: z.string().nullable(),
+          assignee: z.string().nullable(),
+        }),
+      ),
+    }),
+  },
   'PATCH /v1/events/{id}': {
     summary: 'Change the remediation of an event; only the given fields change',
     params: byId,

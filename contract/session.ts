@@ -1,6 +1,6 @@
 /** Signing in and out: `/v1/session`, `/v1/oidc`. */
 import { z } from 'zod'
-import { list, name, password, recoveryCode, time, totp } from './fields.ts'
+import { json, list, name, password, recoveryCode, time, totp } from './fields.ts'
 import type { OperationTable } from './operation.ts'
 
 /** What stands between a session and everything else. */
@@ -24,10 +24,20 @@ const sessionState = z.object({
 })
 
 const challenge = z.string().max(4_096).optional()
+
+/** What WebAuthn's `PublicKeyCredential.toJSON()` gives; the library checks what is in it. */
+export const credential = z.record(z.string(), z.unknown())
+/** A challenge of this server, and how a passkey answered it. */
+const passkey = z.strictObject({ challenge: z.string().max(4_096), response: credential })
 const signInRequest = z.union([
   z.strictObject({ login: name.describe('username or e-mail address'), password }),
   z.strictObject({ challenge, code: totp }),
   z.strictObject({ challenge, recoveryCode }),
+  z.strictObject({
+    challenge: z.string().max(4_096).describe('empty: that of the redirect of a provider'),
+    passkey,
+  }),
+  z.strictObject({ passkey }),
 ])
 
 const signInResponse = z.discriminatedUnion('step', [
@@ -42,6 +52,7 @@ const stepUpRequest = z.union([
   z.strictObject({ password }),
   z.strictObject({ code: totp }),
   z.strictObject({ recoveryCode }),
+  z.strictObject({ passkey }),
 ])
 
 const signInMethods = z.object({
@@ -60,6 +71,13 @@ export const sessionOperations = {
     summary: 'Sign in: a name and a password, then a code where the account has a second factor',
     body: signInRequest,
     response: signInResponse,
+  },
+  'POST /v1/session/passkey': {
+    summary: 'A challenge for a passkey: to sign in with it alone, as a second factor, or to confirm',
+    response: z.object({
+      challenge: z.string().describe('to be sent back with the answer, within five minutes'),
+      options: json.describe('of navigator.credentials.get, as JSON'),
+    }),
   },
   'GET /v1/session': { summary: 'The current session with the caller’s permissions', response: sessionState },
   'DELETE /v1/session': { summary: 'Sign out' },

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { list, time } from './fields.ts'
 import type { OperationTable } from './operation.ts'
+import { alarmSeverities, severities } from './vocabulary.ts'
 
 /** A decimal, since it may be above 2^53. */
 const large = z.string().regex(/^\d+$/)
@@ -40,9 +41,18 @@ export const systemStatus = z.object({
         .describe('WAL that the server keeps for the stream; null: nothing keeps any'),
       slotState: z.enum(['reserved', 'extended', 'unreserved', 'lost', 'none']),
       streaming: z.boolean(),
-      ageSeconds: z.number().nonnegative().nullable().describe('since the last backup job that succeeded'),
+      ageSeconds: z.number().nonnegative().nullable().describe('since the newest backup'),
+      lagSeconds: z
+        .number()
+        .nonnegative()
+        .nullable()
+        .describe('since the latest moment that can be restored, as of the last look at the object store'),
     })
     .describe('whether WAL reaches the object store'),
+  disk: z
+    .object({ freeBytes: z.number().nonnegative(), totalBytes: z.number().nonnegative() })
+    .nullable()
+    .describe('of the embedded server; null where the server runs elsewhere'),
   frontierHeldSeconds: z
     .number()
     .nonnegative()
@@ -50,6 +60,27 @@ export const systemStatus = z.object({
   leaderLocksHeld: count.describe('sessions of other logins that hold a leader lock'),
   witnessConflicts: count.describe('trusted witnesses that cosigned another history than a log has, by log'),
   retentionShortenings: count.describe('shorter retentions of logs that are not in effect yet'),
+  crosscheck: z
+    .object({
+      state: z.enum(['running', 'stopped', 'off']),
+      lagBytes: z
+        .number()
+        .nonnegative()
+        .nullable()
+        .describe('WAL that is written and not compared with the trail'),
+      discrepancies: count.describe('that are not settled'),
+      gaps: count.describe('ranges that were not compared and are not settled'),
+    })
+    .describe('the comparison of the trail with the write-ahead log'),
+  detection: z
+    .object({
+      open: list(z.object({ severity: z.enum(severities), findings: count })),
+      overdue: count.describe('open findings after the day on which they were due'),
+      unseen: list(z.object({ log: z.string(), rows: count })).describe(
+        'sealed rows behind the last that the worker has recorded as seen',
+      ),
+    })
+    .describe('findings and what was looked at'),
   losses: count.describe('statements whose changes were not recorded and not settled'),
   partitions: list(
     z.object({
@@ -62,6 +93,15 @@ export const systemStatus = z.object({
     passedSeconds: z.number().nonnegative().describe('seconds since a recovery drill passed'),
     alarm: z.boolean().describe('that is too long, or the last drill failed'),
   }),
+  alarms: list(
+    z.object({
+      condition: z.string(),
+      severity: z.enum(alarmSeverities),
+      subject: z.string(),
+      silenced: z.boolean(),
+    }),
+  ).describe('that are open'),
+  alarmsLookedAt: time.nullable().describe('when a worker last looked at what alarms are raised for'),
   checkedAt: time.describe('when this was read'),
 })
 export type SystemStatus = z.output<typeof systemStatus>

@@ -6,14 +6,17 @@ import {
   classification,
   created,
   displayName,
+  id,
   json,
   list,
   name,
   next,
+  reason,
   time,
   username,
 } from './fields.ts'
 import { MAX_PAGE_SIZE } from './limits.ts'
+import { userSession } from './me.ts'
 import type { OperationTable } from './operation.ts'
 import { accountStatuses, LOCAL_ISSUER } from './vocabulary.ts'
 
@@ -93,7 +96,12 @@ export const userOperations = {
     }),
     response: z.object({ users: list(user), next }),
   },
-  'POST /v1/users': { summary: 'Create a user', body: newUser, response: created, status: 201 },
+  'POST /v1/users': {
+    summary: 'Create a user; a local one gets a one-time password, shown once',
+    body: newUser,
+    response: created.extend({ oneTimePassword: z.string().nullable() }),
+    status: 201,
+  },
   'GET /v1/users/{id}': { summary: 'One user', params: byId, response: user },
   'PATCH /v1/users/{id}': {
     summary: 'Change a user: names, e-mail, account status; the classification needs users:admin',
@@ -103,6 +111,31 @@ export const userOperations = {
       classification: classification.optional(),
     }),
     response: user,
+  },
+  'POST /v1/users/{id}/password': {
+    summary:
+      'Replace a password by a one-time one, shown once; the user’s sessions end, and API keys on request',
+    params: byId,
+    body: z.strictObject({ reason, revokeApiKeys: z.boolean().default(false) }),
+    response: z.object({ oneTimePassword: z.string() }),
+  },
+  'DELETE /v1/users/{id}/mfa': {
+    summary: 'Remove every second factor of a user, with the recovery codes',
+    params: byId,
+  },
+  'GET /v1/users/{id}/sessions': {
+    summary: 'The active sessions of a user, the one used last first',
+    params: byId,
+    response: z.object({ sessions: list(userSession) }),
+  },
+  'DELETE /v1/users/{id}/sessions': {
+    summary: 'End every session of a user',
+    params: byId,
+    response: z.object({ ended: z.int() }),
+  },
+  'DELETE /v1/users/{id}/sessions/{sessionId}': {
+    summary: 'End one session of a user',
+    params: byId.extend({ sessionId: id }),
   },
   'POST /v1/users/{id}/erasure': {
     summary: 'Erase a person for good',

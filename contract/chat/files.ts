@@ -1,7 +1,8 @@
 /** Files of rooms. */
 import { z } from 'zod'
-import { classification, id, newClassification } from '../fields.ts'
+import { classification, cursor, id, list, newClassification, next, pageSize, time } from '../fields.ts'
 import type { OperationTable } from '../operation.ts'
+import { person } from './people.ts'
 
 export const chatFile = z.object({
   id,
@@ -33,6 +34,15 @@ export const fileOperations = {
     query: z.strictObject({ name: z.string().min(1).max(1_000) }),
     response: chatFile,
     status: 201,
+  },
+  'GET /v1/chat/rooms/{roomId}/files': {
+    summary: 'Files that were sent to a room, newest first',
+    params: z.strictObject({ roomId: id }),
+    query: z.strictObject({ cursor, limit: pageSize }),
+    response: z.object({
+      files: list(chatFile.extend({ sender: person.nullable(), sentAt: time })),
+      next,
+    }),
   },
   'GET /v1/chat/files/{fileId}': { summary: 'Metadata of a file', params: byFile, response: chatFile },
   'PUT /v1/chat/files/{fileId}/classification': {

@@ -1,6 +1,6 @@
 /** Messages of a room, in its order, and its events: whatever happened in it, numbered without gaps by `sequence`. */
 import { z } from 'zod'
-import { classification, id, list, newClassification, pageSize, text, time } from '../fields.ts'
+import { classification, cursor, id, list, newClassification, next, pageSize, text, time } from '../fields.ts'
 import {
   DEFAULT_SEARCH_PAGE_SIZE,
   MAX_EMOJI_LENGTH,
@@ -8,6 +8,7 @@ import {
   MAX_ROOM_MEMBERS,
   MAX_SEARCH_LENGTH,
   MAX_SEARCH_PAGE_SIZE,
+  MAX_THREAD_MESSAGES,
 } from '../limits.ts'
 import type { OperationTable } from '../operation.ts'
 import { chatFile } from './files.ts'
@@ -18,7 +19,7 @@ const message = z.object({
   roomId: id,
   sequence: z.int().describe('place in the order of the room'),
   type: z.enum(['text', 'image', 'file', 'system']),
-  content: z.string().describe('empty once deleted'),
+  content: z.string().describe('empty once deleted, and where it is unreadable'),
   author: person.nullable().describe('null: erased'),
   replyTo: z
     .object({ id, author: person.nullable(), content: z.string(), type: z.string(), isDeleted: z.boolean() })
@@ -30,6 +31,11 @@ const message = z.object({
   classification,
   isEdited: z.boolean(),
   isDeleted: z.boolean(),
+  isEncrypted: z.boolean().describe('stored as ciphertext under the key of its room'),
+  unreadable: z
+    .enum(['erased', 'damaged'])
+    .nullable()
+    .describe('of an encrypted message: the key was destroyed, or the ciphertext was changed or moved'),
   createdAt: time,
   updatedAt: time,
 })
@@ -91,6 +97,8 @@ const history = z.object({
 })
 export type HistoryPage = z.output<typeof history>
 
+const messages = z.object({ messages: list(message) })
+
 const historyQuery = z
   .strictObject({
     before: id.optional().describe('messages older than this one'),
@@ -117,6 +125,7 @@ export type MessageSearch = z.output<typeof searchQuery>
 
 const searchPage = z.object({
   messages: list(message),
+  encryptedRooms: z.int().describe('rooms of the caller that were not searched, since they are encrypted'),
   next: id.nullable().describe('before of the next page; null when this is the last'),
 })
 export type SearchPage = z.output<typeof searchPage>
@@ -173,6 +182,32 @@ export const messageOperations = {
   },
   'POST /v1/chat/messages/{messageId}/read': {
     summary: 'Mark a room as read up to this message',
+    params: byMessage,
+  },
+  'POST /v1/chat/messages/{messageId}/unread': {
+    summary: 'Mark a room as unread from this message on',
+    params: byMessage,
+  },
+  'GET /v1/chat/messages/{messageId}/thread': {
+    summary: `The conversation of a message: its first message and all replies below it, oldest first; at most ${MAX_THREAD_MESSAGES}`,
+    params: byMessage,
+    response: messages,
+  },
+  'GET /v1/chat/rooms/{roomId}/pins': {
+    summary: 'Pinned messages of a room, the newest pin first',
+    params: byRoom,
+    response: messages,
+  },
+  'PUT /v1/chat/messages/{messageId}/pin': { summary: 'Pin a message to its room', params: byMessage },
+  'DELETE /v1/chat/messages/{messageId}/pin': { summary: 'Unpin a message', params: byMessage },
+  'GET /v1/chat/saved': {
+    summary: 'Messages that the caller saved, the last saved first',
+    query: z.strictObject({ cursor, limit: pageSize }),
+    response: messages.extend({ next }),
+  },
+  'PUT /v1/chat/messages/{messageId}/saved': { summary: 'Save a message for later', params: byMessage },
+  'DELETE /v1/chat/messages/{messageId}/saved': {
+    summary: 'Remove a message from the saved ones',
     params: byMessage,
   },
   'GET /v1/chat/search': {

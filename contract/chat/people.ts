@@ -19,7 +19,7 @@ export type Presence = z.output<typeof presence>
 const notification = z.object({
   id,
   type: z.enum(['mention', 'reply', 'message', 'invitation']),
-  room: z.object({ id, name: z.string(), type: z.string() }),
+  room: z.object({ id, name: z.string(), type: z.string(), isEncrypted: z.boolean() }),
   messageId: id.nullable(),
   actor: person.nullable(),
   preview: z.string().nullable().describe('the first characters of the message'),

@@ -11,15 +11,19 @@ const reviewedMessage = z.object({
   id,
   author: person.nullable().describe('null: erased'),
   type: z.string(),
-  content: z.string().describe('empty once deleted'),
+  content: z
+    .string()
+    .describe('empty once deleted, and in an encrypted room, whose members alone can read it'),
   isEdited: z.boolean(),
   isDeleted: z.boolean(),
+  isEncrypted: z.boolean(),
   createdAt: time,
 })
 export type ReviewedMessage = z.output<typeof reviewedMessage>
 
 const earlierText = z.object({
-  previousContent: z.string(),
+  previousContent: z.string().describe('empty in an encrypted room'),
+  isEncrypted: z.boolean(),
   at: time,
 })
 export type EarlierText = z.output<typeof earlierText>

@@ -9,6 +9,7 @@ import {
   list,
   next,
   pageSize,
+  reason as reasonText,
   text,
   time,
 } from '../fields.ts'
@@ -30,11 +31,13 @@ const room = z.object({
   description: z.string().nullable(),
   type: z.enum(['public', 'private', 'direct']),
   maxMembers: z.int(),
+  isEncrypted: z.boolean().describe('its messages are stored as ciphertext; they cannot be searched'),
   isActive: z.boolean(),
   classification,
   complianceTags: json,
   role: roomRole.nullable().describe('the caller’s; null when not a member'),
   notificationLevel: notificationLevel.nullable(),
+  isFavourite: z.boolean(),
   memberCount: z.int(),
   peer: person.nullable().describe('the other person of a direct room'),
   lastSequence: z.int(),
@@ -92,6 +95,10 @@ export const newRoom = z.strictObject({
   type: visibility.default('public'),
   description,
   maxMembers: maxMembers.default(100),
+  isEncrypted: z
+    .boolean()
+    .default(false)
+    .describe('private rooms only, for good: its messages are stored under a key of the room'),
 })
 export type NewRoom = z.input<typeof newRoom>
 
@@ -136,7 +143,10 @@ export const roomOperations = {
     body: roomChanges,
     response: room,
   },
-  'DELETE /v1/chat/rooms/{roomId}': { summary: 'Delete a room', params: byRoom },
+  'DELETE /v1/chat/rooms/{roomId}': {
+    summary: 'Delete a room; that of an encrypted one destroys its key, and with it all its messages',
+    params: byRoom,
+  },
   'POST /v1/chat/rooms/{roomId}/join': { summary: 'Join a public room', params: byRoom },
   'POST /v1/chat/rooms/{roomId}/leave': { summary: 'Leave a room', params: byRoom },
   'POST /v1/chat/rooms/{roomId}/typing': {
@@ -147,6 +157,14 @@ export const roomOperations = {
     summary: 'Set which messages of a room notify the caller',
     params: byRoom,
     body: z.strictObject({ level: notificationLevel }),
+  },
+  'PUT /v1/chat/rooms/{roomId}/favourite': {
+    summary: 'Keep a room at the top of one’s list',
+    params: byRoom,
+  },
+  'DELETE /v1/chat/rooms/{roomId}/favourite': {
+    summary: 'No longer keep a room at the top of one’s list',
+    params: byRoom,
   },
   'GET /v1/chat/rooms/{roomId}/members': {
     summary: 'Members of a room',
@@ -159,6 +177,16 @@ export const roomOperations = {
     body: z.strictObject({ role: roomRole }),
   },
   'DELETE /v1/chat/rooms/{roomId}/members/{userId}': { summary: 'Remove a member', params: byMember },
+  'PUT /v1/chat/rooms/{roomId}/bans/{userId}': {
+    summary: 'Ban a person, member or not: they come back by no invitation either',
+    params: byMember,
+  },
+  'DELETE /v1/chat/rooms/{roomId}/bans/{userId}': { summary: 'Lift a ban', params: byMember },
+  'PUT /v1/chat/rooms/{roomId}/owner': {
+    summary: 'Make a person the only owner of a room, member or not; former owners become admins',
+    params: byRoom,
+    body: user.extend({ reason: reasonText }),
+  },
   'GET /v1/chat/rooms/{roomId}/invitations': {
     summary: 'Pending invitations to a room',
     params: byRoom,

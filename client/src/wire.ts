@@ -1,0 +1,39 @@
+import { ContextError } from './error.ts'
+import { contextSettings } from './sign.ts'
+
+/** Reads what a signature needs to know; once for a connection, and again when a context was not accepted. */
+export const READ_SERVER = `select pg_catalog.concat((pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::pg_catalog.int8,
+  ' ', akashi_auth.context_audience()) as server`
+
+/** Sets every setting of the context for the transaction, from $1 on. */
+export const SET_CONTEXT = `select ${contextSettings
+  .map((name, index) => `pg_catalog.set_config('${name}', $${index + 1}, true)`)
+  .join(', ')}`
+
+/** Takes the context up, or fails, so that nothing that is sent behind it runs without one. */
+export const REQUIRE_CONTEXT = 'select akashi_auth.require_context()'
+
+/** SQLSTATE of a context that is not accepted. */
+export const NOT_ACCEPTED = 'AK005'
+
+/** SQLSTATE of a missing right, schema and function. */
+const NOT_INSTALLED = ['42501', '3F000', '42883']
+
+/** Of errors in what goes ahead of a statement: what to do about it. */
+export function explained(error: unknown, code: unknown): unknown {
+  if (NOT_INSTALLED.includes(String(code))) {
+    return new ContextError(
+      'the login may not use request contexts',
+      'is Akashi installed in this database, and does the login have the rights: grant akashi_app to it',
+      error,
+    )
+  }
+  if (code === NOT_ACCEPTED) {
+    return new ContextError(
+      'the database does not accept the request context',
+      'is the context key revoked, or made for another login? see: akashi context-key list',
+      error,
+    )
+  }
+  return error
+}
