@@ -13,7 +13,17 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 const WEB = fileURLToPath(new URL('.', import.meta.url))
 const DIST = join(WEB, 'dist')
 const STAMP = 'built-from.txt'
-const sources = ['src', 'public', 'index.html', 'package.json', 'vite.config.ts', 'build.ts', '../contract']
+const sources = [
+  'src',
+  'public',
+  'index.html',
+  'package.json',
+  'vite.config.ts',
+  'build.ts',
+  '../contract',
+  // Shown beside alarms.
+  '../docs/operations.md',
+]
 const compressible = new Set(['.js', '.css', '.svg', '.html'])
 /** Below this many bytes a compressed copy saves nothing. */
 const MIN_COMPRESSED_BYTES = 1_024

@@ -14,6 +14,8 @@ export default defineConfig({
     // A data: URL would be one more thing for the content security policy to allow.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The names of all emoji in a language, loaded when somebody looks for one.
+    chunkSizeWarningLimit: 700,
   },
   server: { proxy: { '/v1': { target: SERVER, ws: true }, '/docs': SERVER, '/status': SERVER } },
 })

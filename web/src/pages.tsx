@@ -10,6 +10,8 @@ const Chat = lazily(async () => {
   return Loaded
 })
 
+const Console = lazily(async () => (await import('./console/load.ts')).load())
+
 export function Pages() {
   return (
     <Routes>
@@ -25,6 +27,7 @@ export function Pages() {
       <Route element={<RequireSession pending={(session) => <Pending session={session} />} />}>
         <Route path="/chat/*" element={<Chat />} />
         <Route path="/account/*" element={<Account />} />
+        <Route path="/console/*" element={<Console />} />
         <Route
           path="*"
           element={

@@ -1,6 +1,7 @@
 import type { ResponseOf } from '@akashi/contract'
 import { Switch, Text } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
+import type { TFunction } from 'i18next'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call } from '../api/index.ts'
@@ -121,7 +122,7 @@ function Purpose({ purpose, version, consents }: PurposeProps) {
 }
 
 /** The title of a purpose, or its id if the pages no longer ask for it. */
-function titleOf(t: ReturnType<typeof useTranslation>['t'], purpose: string): string {
+function titleOf(t: TFunction, purpose: string): string {
   const known = purposes.find((each) => each.purpose === purpose)
   return known === undefined ? purpose : t(`privacy.purposes.${known.purpose}.title`)
 }

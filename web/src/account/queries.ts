@@ -11,6 +11,11 @@ export const factorsQuery = queryOptions({
   queryFn: ({ signal }) => call('GET /v1/me/mfa', { signal }),
 })
 
+export const passkeysQuery = queryOptions({
+  queryKey: ['me', 'passkeys'],
+  queryFn: ({ signal }) => call('GET /v1/me/passkeys', { signal }),
+})
+
 export const sessionsQuery = queryOptions({
   queryKey: ['me', 'sessions'],
   queryFn: ({ signal }) => call('GET /v1/me/sessions', { signal }),

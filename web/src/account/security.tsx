@@ -8,6 +8,7 @@ import { call, refreshSession } from '../api/index.ts'
 import { ago } from '../i18n/when.ts'
 import { ConfirmDialog, Dialog, showMessage, showProblem } from '../ui/index.ts'
 import { EnrolFactor } from './enrol-factor.tsx'
+import { Passkeys } from './passkeys.tsx'
 import { PasswordForm } from './password-form.tsx'
 import { factorsQuery, profileQuery } from './queries.ts'
 import { RecoveryCodes } from './recovery-codes.tsx'
@@ -21,6 +22,7 @@ export function SecurityPage() {
     <>
       <Heading title={t('account.security')} />
       <Factors />
+      <Passkeys />
       <Password />
     </>
   )

@@ -18,7 +18,11 @@ type Part<Name extends string, Value> = [Value] extends [undefined]
 
 type Given<O extends OperationName> = Part<'params', ParamsOf<O>> &
   Part<'query', QueryOf<O>> &
-  Part<'body', BodyOf<O>> & { readonly signal?: AbortSignal }
+  Part<'body', BodyOf<O>> & {
+    readonly signal?: AbortSignal
+    /** For what takes longer than most. */
+    readonly timeoutMs?: number
+  }
 
 /** Milliseconds to wait for a response. */
 const TIMEOUT_MS = 30_000
@@ -64,6 +68,7 @@ interface Requested {
   readonly query?: unknown
   readonly body?: unknown
   readonly signal?: AbortSignal
+  readonly timeoutMs?: number
 }
 
 async function send<O extends OperationName>(operation: O, given: Requested): Promise<ResponseOf<O>> {
@@ -77,13 +82,28 @@ async function send<O extends OperationName>(operation: O, given: Requested): Pr
     },
     ...(given.body === undefined ? {} : { body: JSON.stringify(given.body) }),
     signal: AbortSignal.any([
-      AbortSignal.timeout(TIMEOUT_MS),
+      AbortSignal.timeout(given.timeoutMs ?? TIMEOUT_MS),
       ...(given.signal === undefined ? [] : [given.signal]),
     ]),
   })
   if (!response.ok) throw await problemOf(response)
   // The server validates every response against the same contract.
   return (response.status === 204 ? undefined : await response.json()) as ResponseOf<O>
+}
+
+/**
+ * The text of a file of the server's, such as a report.
+ *
+ * @param address as {@link addressOf} gives it
+ * @throws Problem as {@link call} does
+ */
+export async function callText(address: string, signal: AbortSignal): Promise<string> {
+  const response = await reach(address, {
+    signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), signal]),
+  })
+  if (response.ok) return await response.text()
+  if (response.status === 401) whenUnauthenticated()
+  throw await problemOf(response)
 }
 
 async function reach(address: string, init: RequestInit): Promise<Response> {

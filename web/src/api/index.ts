@@ -1,6 +1,15 @@
 /** The server's API as the pages use it. */
 export { isAttended, onReturn, whenAttended } from './activity.ts'
-export { addressOf, call } from './client.ts'
+export { addressOf, call, callText } from './client.ts'
+export {
+  addPasskey,
+  askPasskey,
+  hasPasskeys,
+  isDismissedPasskey,
+  isKnownPasskey,
+  type PasskeyProof,
+} from './passkeys.ts'
+export { useMay } from './permissions.ts'
 export { Problem, problemIn, unreachable } from './problem.ts'
 export {
   endSession,

@@ -9,6 +9,7 @@ const DirectoryPage = lazily(async () => (await import('./parts/directory-page.t
 const NotificationsPage = lazily(
   async () => (await import('./parts/notifications-page.tsx')).NotificationsPage,
 )
+const SavedPage = lazily(async () => (await import('./parts/saved-page.tsx')).SavedPage)
 const SearchPage = lazily(async () => (await import('./parts/search-page.tsx')).SearchPage)
 
 /** The chat, at /chat and below. */
@@ -21,6 +22,7 @@ export function Chat() {
           <Route path="rooms/:roomId" element={<RoomPage />} />
           <Route path="directory" element={<DirectoryPage />} />
           <Route path="search" element={<SearchPage />} />
+          <Route path="saved" element={<SavedPage />} />
           <Route path="notifications" element={<NotificationsPage />} />
           <Route path="*" element={<NotFound />} />
         </Route>

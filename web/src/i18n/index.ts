@@ -4,8 +4,7 @@
  */
 import i18next, { type ResourceLanguage } from 'i18next'
 import { initReactI18next } from 'react-i18next'
-import { en } from './en.ts'
-import { ja } from './ja.ts'
+import type { en } from './en.ts'
 
 export type { Translated } from './translated.ts'
 
@@ -49,11 +48,14 @@ export async function startTexts(): Promise<void> {
     fallbackLng: 'en',
     ns: ['shell'],
     defaultNS: 'shell',
-    resources: { en: { shell: en }, ja: { shell: ja } },
+    resources: {},
     // React escapes what it renders.
     interpolation: { escapeValue: false },
     initAsync: false,
   })
+  await addTexts('shell', async (language) =>
+    language === 'ja' ? (await import('./ja.ts')).ja : (await import('./en.ts')).en,
+  )
 }
 
 /** Changes the language and remembers it on this device. */

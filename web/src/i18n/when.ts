@@ -15,6 +15,11 @@ export function day(time: string): string {
   return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'long' }).format(new Date(time))
 }
 
+/** “Nov 21, 2026”, for a row of a table. */
+export function dayOf(time: string): string {
+  return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium' }).format(new Date(time))
+}
+
 /** “3 minutes ago”; the date after a day. */
 export function ago(time: string, now = Date.now()): string {
   const passed = now - new Date(time).getTime()

@@ -1,8 +1,9 @@
 import { ActionIcon, Tooltip, UnstyledButton, useComputedColorScheme } from '@mantine/core'
-import { IconKeyboard, IconMessageCircle, IconUserCircle } from '@tabler/icons-react'
+import { IconActivity, IconKeyboard, IconMessageCircle, IconUserCircle } from '@tabler/icons-react'
 import { type ReactNode, Suspense, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, NavLink, useLocation, useNavigate } from 'react-router'
+import { useMay } from '../api/index.ts'
 import { Logo } from '../ui/index.ts'
 import { ErrorBoundary } from './error-boundary.tsx'
 import { LanguageMenu } from './language-menu.tsx'
@@ -40,16 +41,7 @@ export function Layout({ children, bare = false }: LayoutProps) {
           <span className={classes['name']}>Akashi</span>
         </UnstyledButton>
         <nav aria-label={t('nav.label')} className={classes['places']}>
-          {!bare && (
-            <>
-              <NavItem to="/chat" label={t('nav.chat')} icon={<IconMessageCircle size={18} aria-hidden />} />
-              <NavItem
-                to="/account"
-                label={t('nav.account')}
-                icon={<IconUserCircle size={18} aria-hidden />}
-              />
-            </>
-          )}
+          {!bare && <Places />}
         </nav>
         <div className={classes['tools']}>
           {!bare && (
@@ -81,6 +73,45 @@ export function Layout({ children, bare = false }: LayoutProps) {
   )
 }
 
+/** Permissions that give somebody a screen of the console. */
+const consolePermissions = [
+  'audit_logs:read',
+  'ledger:read',
+  'events:read',
+  'users:read',
+  'roles:read',
+  'backup:read',
+  'archive:read',
+  'lifecycle:read',
+  'query:read',
+  'jobs:read',
+  'monitoring:read',
+  'reports:read',
+  'keys:read',
+]
+
+/** Where the person may go; the server decides about each request all the same. */
+function usePlaces() {
+  const may = useMay()
+  return { chat: may('rooms:read'), console: consolePermissions.some(may) }
+}
+
+function Places() {
+  const { t } = useTranslation()
+  const places = usePlaces()
+  return (
+    <>
+      {places.chat && (
+        <NavItem to="/chat" label={t('nav.chat')} icon={<IconMessageCircle size={18} aria-hidden />} />
+      )}
+      {places.console && (
+        <NavItem to="/console" label={t('nav.console')} icon={<IconActivity size={18} aria-hidden />} />
+      )}
+      <NavItem to="/account" label={t('nav.account')} icon={<IconUserCircle size={18} aria-hidden />} />
+    </>
+  )
+}
+
 interface NavItemProps {
   readonly to: string
   readonly label: string
@@ -109,6 +140,7 @@ function useGeneralShortcuts(bare: boolean, showHelp: () => void): void {
   ]
   const signedIn = [
     { keys: 'g c', label: t('shortcuts.toChat'), group, run: () => void navigate('/chat') },
+    { keys: 'g o', label: t('shortcuts.toConsole'), group, run: () => void navigate('/console') },
     { keys: 'g a', label: t('shortcuts.toAccount'), group, run: () => void navigate('/account') },
   ]
   useShortcuts(bare ? always : [...always, ...signedIn])

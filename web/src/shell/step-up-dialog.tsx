@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call, onStepUp, Problem, refreshSession } from '../api/index.ts'
-import { CodeField, Dialog, PasswordField, problemText } from '../ui/index.ts'
+import { CodeField, Dialog, PasskeyButton, PasswordField, problemText } from '../ui/index.ts'
 
 /** Asks for credentials again when an operation needs them; the operation then continues. */
 export function StepUpDialog() {
@@ -29,7 +29,7 @@ interface StepUpFormProps {
 
 function StepUpForm({ onDone, onCancel }: StepUpFormProps) {
   const { t } = useTranslation()
-  const method = useMethod()
+  const { method, hasPasskey } = useMethods()
   const [value, setValue] = useState('')
   const [recovery, setRecovery] = useState(false)
   const [error, setError] = useState<string | null>(null)
@@ -94,6 +94,17 @@ function StepUpForm({ onDone, onCancel }: StepUpFormProps) {
             error={error}
           />
         )}
+        {hasPasskey && (
+          <PasskeyButton
+            size="sm"
+            onError={(failure) => setError(failure === null ? null : errorText(failure))}
+            onProof={async (passkey) => {
+              await call('POST /v1/session/step-up', { body: { passkey } })
+              void refreshSession()
+              onDone()
+            }}
+          />
+        )}
         <Group justify="flex-end">
           <Button variant="default" onClick={onCancel}>
             {t('common.cancel')}
@@ -107,17 +118,27 @@ function StepUpForm({ onDone, onCancel }: StepUpFormProps) {
   )
 }
 
-/** How this account confirms its identity: by its second factor if it has one. */
-function useMethod(): 'password' | 'factor' | 'provider' | null {
+/** How this account confirms its identity: by its second factors if it has some. */
+function useMethods(): {
+  readonly method: 'password' | 'factor' | 'provider' | null
+  readonly hasPasskey: boolean
+} {
   const { data: factors } = useQuery({
     queryKey: ['me', 'mfa'],
     queryFn: ({ signal }) => call('GET /v1/me/mfa', { signal }),
+  })
+  const { data: keys } = useQuery({
+    queryKey: ['me', 'passkeys'],
+    queryFn: ({ signal }) => call('GET /v1/me/passkeys', { signal }),
   })
   const { data: profile } = useQuery({
     queryKey: ['me'],
     queryFn: ({ signal }) => call('GET /v1/me', { signal }),
   })
-  if (factors === undefined || profile === undefined) return null
-  if (factors.factors.some(({ confirmedAt }) => confirmedAt !== null)) return 'factor'
-  return profile.issuer === 'local' ? 'password' : 'provider'
+  if (factors === undefined || keys === undefined || profile === undefined)
+    return { method: null, hasPasskey: false }
+  const hasPasskey = keys.passkeys.length > 0
+  if (hasPasskey || factors.factors.some(({ confirmedAt }) => confirmedAt !== null))
+    return { method: 'factor', hasPasskey }
+  return { method: profile.issuer === 'local' ? 'password' : 'provider', hasPasskey }
 }

@@ -3,7 +3,7 @@ import { Alert, Anchor, Button, Stack } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call, Problem } from '../api/index.ts'
-import { CodeField } from '../ui/index.ts'
+import { CodeField, PasskeyButton } from '../ui/index.ts'
 import { signInErrorText } from './password-step.tsx'
 
 interface FactorStepProps {
@@ -62,6 +62,13 @@ export function FactorStep({ challenge, onAnswer, onStartOver }: FactorStepProps
         <Button type="submit" size="md" loading={busy} disabled={value === '' || isOver} fullWidth>
           {t('signIn.verify')}
         </Button>
+        <PasskeyButton
+          onError={setError}
+          onProof={async (passkey) =>
+            // Empty: the one in the cookie.
+            onAnswer(await call('POST /v1/session', { body: { challenge: challenge ?? '', passkey } }))
+          }
+        />
         <Anchor component="button" type="button" size="sm" ta="center" onClick={onStartOver}>
           {t('signIn.startOver')}
         </Anchor>

@@ -2,15 +2,16 @@ import type { ResponseOf } from '@akashi/contract'
 import { Alert, Button, Divider, Stack, Text, Title } from '@mantine/core'
 import { IconInfoCircle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
+import type { TFunction } from 'i18next'
 import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Navigate, useSearchParams } from 'react-router'
-import { call, refreshSession, useSessionState } from '../api/index.ts'
+import { call, hasPasskeys, Problem, refreshSession, useSessionState } from '../api/index.ts'
 import { usePageTitle } from '../shell/index.ts'
-import { Logo } from '../ui/index.ts'
+import { Logo, PasskeyButton } from '../ui/index.ts'
 import { Card } from './card.tsx'
 import { FactorStep } from './factor-step.tsx'
-import { PasswordStep } from './password-step.tsx'
+import { PasswordStep, signInErrorText } from './password-step.tsx'
 
 /** The step in a provider's redirect when a second factor is needed; its challenge is in a cookie. */
 const FACTOR_STEP = 'second_factor'
@@ -23,6 +24,7 @@ export function SignIn() {
   const [challenge, setChallenge] = useState<string | null | undefined>(
     step === FACTOR_STEP ? null : undefined,
   )
+  const [passkeyError, setPasskeyError] = useState<unknown>(null)
   const { data: methods } = useQuery({
     queryKey: ['sign-in-methods'],
     queryFn: ({ signal }) => call('GET /v1/oidc', { signal }),
@@ -56,7 +58,18 @@ export function SignIn() {
               {t('signIn.providersOnly')}
             </Text>
           )}
-          {providers.length > 0 && methods.password && <Divider label={t('signIn.or')} />}
+          {methods.password && (providers.length > 0 || hasPasskeys()) && <Divider label={t('signIn.or')} />}
+          {passkeyError !== null && (
+            <Alert color="red" role="alert">
+              {passkeyErrorText(t, passkeyError)}
+            </Alert>
+          )}
+          {methods.password && (
+            <PasskeyButton
+              onError={setPasskeyError}
+              onProof={async (passkey) => go(await call('POST /v1/session', { body: { passkey } }))}
+            />
+          )}
           {providers.map(({ name, label, start }) => (
             <Button
               key={name}
@@ -110,6 +123,10 @@ function Notice({ search }: { readonly search: URLSearchParams }) {
   if (search.has('signed-out')) return <Alert icon={<IconInfoCircle />}>{t('signIn.signedOut')}</Alert>
   if (search.has('ended')) return <Alert icon={<IconInfoCircle />}>{t('signIn.ended')}</Alert>
   return null
+}
+
+function passkeyErrorText(t: TFunction, error: unknown): string {
+  return error instanceof Problem && error.status === 401 ? t('passkey.refused') : signInErrorText(t, error)
 }
 
 /** The path to return to; `//host` and `/\host` would lead to another server. */

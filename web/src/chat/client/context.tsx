@@ -5,7 +5,7 @@ import { Drafts } from '../model/drafts.ts'
 import type { Observable } from '../model/observable.ts'
 import type { TextStorage } from '../model/outbox.ts'
 import { chatApi, openSocket } from './api.ts'
-import { inboxKey, membersQuery } from './queries.ts'
+import { inboxKey, membersQuery, pinsQuery } from './queries.ts'
 import { upload } from './upload.ts'
 
 interface Chat {
@@ -55,7 +55,10 @@ function connect({ userId, username, displayName }: Session): ChatClient {
     isOnline: () => navigator.onLine,
     onEnded: endSession,
     onInboxChanged: () => invalidate(inboxKey),
-    onMembersChanged: (roomId) => invalidate(membersQuery(roomId).queryKey),
+    onMembersChanged: (roomId) => {
+      invalidate(membersQuery(roomId).queryKey)
+      invalidate(pinsQuery(roomId).queryKey)
+    },
     inBackground: whenAttended,
   })
 }

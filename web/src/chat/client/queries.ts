@@ -17,6 +17,16 @@ export const invitationsQuery = queryOptions({
   queryFn: async ({ signal }) => (await call('GET /v1/chat/invitations', { signal })).invitations,
 })
 
+/** The beginning of the key of saved messages. */
+export const savedKey = ['chat', 'saved'] as const
+
+export const pinsQuery = (roomId: string) =>
+  queryOptions({
+    queryKey: ['chat', 'pins', roomId],
+    queryFn: async ({ signal }) =>
+      (await call('GET /v1/chat/rooms/{roomId}/pins', { params: { roomId }, signal })).messages,
+  })
+
 export const membersQuery = (roomId: string) =>
   queryOptions({
     queryKey: ['chat', 'members', roomId],

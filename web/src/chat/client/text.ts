@@ -19,6 +19,7 @@ export function previewOf(
 ): string {
   if (message.isDeleted) return t('deletedMessage')
   if (message.content !== '') return plainText(message.content)
+  if (message.type === 'text') return t('unreadable.erased')
   return message.type === 'image' ? t('imageText') : t('fileText')
 }
 

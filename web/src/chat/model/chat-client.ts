@@ -35,7 +35,7 @@ export interface ChatClientOptions {
   readonly onEnded: () => void
   /** Invitations or notifications may have changed. */
   readonly onInboxChanged?: () => void
-  /** Members of a room, or their roles, may have changed. */
+  /** Members of a room, their roles, or its pins may have changed. */
   readonly onMembersChanged?: (roomId: string) => void
   /**
    * Runs a request that nobody asked for, now or once somebody uses the page: requests keep the session alive.
@@ -63,6 +63,8 @@ export class ChatClient {
   readonly rooms = new Observable<ReadonlyMap<string, Room> | null>(null)
   readonly presence = new Observable<ReadonlyMap<string, PresenceStatus>>(new Map())
   readonly people: Observable<ReadonlyMap<string, Person>>
+  /** The newest message of others that the person is notified of. */
+  readonly announced = new Observable<Message | null>(null)
   /** False when the server has no scanner, so that files stay hidden. */
   readonly scansFiles = new Observable(true)
   readonly pending: Observable<readonly Pending[]>
@@ -340,7 +342,9 @@ export class ChatClient {
     this.#typing.stopped(roomId, author.id)
     // The server has written a notification.
     const notifies = room?.notificationLevel === 'all' || concerns(message, this.me.id)
-    if (!isMine && notifies && room?.notificationLevel !== 'none') this.#notificationsChanged()
+    if (isMine || !notifies || room?.notificationLevel === 'none') return
+    this.announced.set(message)
+    this.#notificationsChanged()
   }
 
   #applyMembership({ type, roomId, userId }: RoomEvent): void {

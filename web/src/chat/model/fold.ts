@@ -60,3 +60,9 @@ export function findWords(text: string, words: readonly string[]): Range[] {
   }
   return merged
 }
+
+/** Whether one of the names contains what is searched for, whatever its case and width. */
+export function someContain(names: readonly string[], searched: string): boolean {
+  const wanted = fold(searched)
+  return names.some((name) => fold(name).includes(wanted))
+}

@@ -23,6 +23,20 @@ export function namesOf(people: Iterable<Person>): Map<string, string> {
   return names
 }
 
+/** Groups that can be mentioned: every member of the room, and those of them who are there. */
+const groups = { everyone: ['everyone', 'channel', '全員'], here: ['here', 'いる人'] } as const
+export type MentionGroup = keyof typeof groups
+
+export function isGroup(userId: string): userId is MentionGroup {
+  return userId in groups
+}
+
+/** Adds the names of groups, unless a person has that name. */
+export function withGroups(names: Names): Map<string, string> {
+  const all = Object.entries(groups).flatMap(([group, words]) => words.map((word) => [word, group] as const))
+  return new Map([...all, ...names])
+}
+
 /** Letters and digits of scripts that put spaces between words, so that a name does not end within them. */
 const spaced = String.raw`(?:(?![\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}ー々])[\p{L}\p{N}_])`
 const wordBefore = new RegExp(`(?:${spaced}|[.+-])$`, 'u')

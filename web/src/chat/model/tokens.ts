@@ -2,7 +2,7 @@
 import { findWords, type Range } from './fold.ts'
 import { findLinks } from './links.ts'
 import { parseMarkdown, textsOf } from './markdown.ts'
-import { findMentions, type Names } from './mentions.ts'
+import { findMentions, isGroup, type MentionGroup, type Names, withGroups } from './mentions.ts'
 
 export type Token =
   | { readonly kind: 'text'; readonly text: string }
@@ -53,6 +53,15 @@ function split<Found extends Range>(
 /** The words of a query, as the server splits them. */
 export function wordsOf(query: string): string[] {
   return query.split(/\s+/u).filter((word) => word !== '')
+}
+
+/** Members of the groups that a text may mention. */
+export type GroupMembers = Readonly<Record<MentionGroup, readonly string[]>>
+
+/** Like {@link mentionedIn}, with the members of the groups that the text mentions. */
+export function mentionedWithGroups(text: string, people: Names, members: GroupMembers): string[] {
+  const found = mentionedIn(text, withGroups(people))
+  return [...new Set(found.flatMap((id) => (isGroup(id) ? members[id] : [id])))]
 }
 
 /** Ids of the people whose `@name` stands in the text, outside of code and links. */

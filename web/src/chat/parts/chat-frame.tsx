@@ -8,7 +8,9 @@ import { byNewest } from '../model/rooms.ts'
 import classes from './chat-frame.module.css'
 import { DialogBoundary } from './dialog-boundary.tsx'
 import { Sidebar } from './sidebar.tsx'
+import { useDesktopNotifications } from './use-desktop-notifications.ts'
 
+const Switcher = lazily(async () => (await import('./switcher.tsx')).Switcher)
 const NewRoom = lazily(async () => (await import('./new-room.tsx')).NewRoom)
 
 /** The list of conversations beside the current page; on a phone one of the two. */
@@ -17,14 +19,17 @@ export function ChatFrame() {
   const chat = useChat()
   const { pathname } = useLocation()
   const [creating, setCreating] = useState(false)
+  const [switching, setSwitching] = useState(false)
   const rooms = useObserved(chat.rooms)
   const unread = byNewest(rooms?.values() ?? []).filter((room) => room.unread > 0)
   const atList = /^\/chat\/?$/.test(pathname)
   useTitleCount(unread.length)
   useChatShortcuts({
     onNewRoom: () => setCreating(true),
+    onSwitch: () => setSwitching(true),
     nextUnread: unread.find(({ id }) => !pathname.endsWith(id))?.id,
   })
+  useDesktopNotifications()
   return (
     <div className={classes['frame']} data-at={atList ? 'list' : 'page'}>
       {atList && <h1 className={classes['listTitle']}>{t('title')}</h1>}
@@ -37,6 +42,11 @@ export function ChatFrame() {
           </Suspense>
         </ErrorBoundary>
       </Main>
+      {switching && (
+        <DialogBoundary onClose={() => setSwitching(false)}>
+          <Switcher onClose={() => setSwitching(false)} />
+        </DialogBoundary>
+      )}
       {creating && (
         <DialogBoundary onClose={() => setCreating(false)}>
           <NewRoom opened onClose={() => setCreating(false)} />
@@ -48,16 +58,18 @@ export function ChatFrame() {
 
 interface ChatShortcuts {
   readonly onNewRoom: () => void
+  readonly onSwitch: () => void
   readonly nextUnread: string | undefined
 }
 
-function useChatShortcuts({ onNewRoom, nextUnread }: ChatShortcuts): void {
+function useChatShortcuts({ onNewRoom, onSwitch, nextUnread }: ChatShortcuts): void {
   const t = useTexts()
   const navigate = useNavigate()
   const group = t('shortcuts.group')
   const to = (path: string) => () => void navigate(path)
   useShortcuts([
-    { keys: 'mod+k', label: t('shortcuts.search'), group, run: to('/chat/search') },
+    { keys: 'mod+k', label: t('shortcuts.switch'), group, run: onSwitch },
+    { keys: 's', label: t('shortcuts.search'), group, run: to('/chat/search') },
     {
       keys: 'alt+arrowdown',
       label: t('shortcuts.next'),

@@ -1,16 +1,19 @@
 import { MAX_MESSAGE_CHARACTERS, type Person, type Room } from '@akashi/contract'
 import { ActionIcon, Tooltip } from '@mantine/core'
 import { IconPaperclip, IconSend2, IconX } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { type ClipboardEvent, useEffect, useRef, useState } from 'react'
 import { takesKeys } from '../../shell/index.ts'
 import { GrowingTextarea } from '../../ui/index.ts'
 import { useChat, useDrafts, useSelected } from '../client/context.tsx'
+import { membersQuery } from '../client/queries.ts'
 import { nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { emptyDraft } from '../model/drafts.ts'
-import { namesOf } from '../model/mentions.ts'
-import { mentionedIn } from '../model/tokens.ts'
+import { isGroup, namesOf } from '../model/mentions.ts'
+import { mentionedWithGroups } from '../model/tokens.ts'
 import classes from './composer.module.css'
+import { EmojiPopover } from './emoji-popover.tsx'
 import { FileTray } from './file-tray.tsx'
 import { hasKeyboard, isComposing, sends } from './keys.ts'
 import { Quote } from './message-row.tsx'
@@ -47,6 +50,40 @@ export function Composer({ room, name, onFiles }: ComposerProps) {
     if (replyTo !== null) field.current?.focus()
   }, [replyTo])
 
+  const { data: members = [] } = useQuery({ ...membersQuery(room.id), enabled: room.type !== 'direct' })
+  const groupMembers = () => {
+    const others =
+      room.type === 'direct' ? [] : members.map(({ user }) => user.id).filter((id) => id !== chat.me.id)
+    const presence = chat.presence.get()
+    return { everyone: others, here: others.filter((id) => (presence.get(id) ?? 'offline') !== 'offline') }
+  }
+  // Whoever writes @here wants to reach those who are there now.
+  const asksWhoIsHere = /[@＠](?:here|いる人)/u.test(text)
+  useEffect(() => {
+    if (asksWhoIsHere) void chat.watch(members.map(({ user }) => user.id)).catch(() => undefined)
+  }, [chat, members, asksWhoIsHere])
+
+  const insert = (emoji: string) => {
+    const { selectionStart: start = text.length, selectionEnd: end = text.length } = field.current ?? {}
+    drafts.write(room.id, text.slice(0, start) + emoji + text.slice(end))
+    const caret = start + emoji.length
+    requestAnimationFrame(() => {
+      field.current?.focus()
+      field.current?.setSelectionRange(caret, caret)
+    })
+  }
+
+  /** Opens the person's last message for editing. */
+  const editLast = (): boolean => {
+    const last = chat.timelines
+      .get()
+      .get(room.id)
+      ?.messages.findLast((message) => message.author?.id === chat.me.id && !message.isDeleted)
+    if (last === undefined || last.content === '') return false
+    drafts.edit(room.id, last.id, last.content)
+    return true
+  }
+
   const send = () => {
     if (left < 0 || isEmpty) return
     // A message never goes without a file that was meant to go with it.
@@ -56,7 +93,7 @@ export function Composer({ room, name, onFiles }: ComposerProps) {
     const [first = null, ...others] = files.flatMap((file) =>
       file.fileId === null ? [] : [{ id: file.fileId, name: file.name }],
     )
-    const mentions = mentionedIn(content, namesOf(chat.people.get().values()))
+    const mentions = mentionedWithGroups(content, namesOf(chat.people.get().values()), groupMembers())
     chat.send(room.id, { content, mentions, replyTo, file: first })
     for (const file of others) chat.send(room.id, { content: '', file })
     drafts.sent(room.id)
@@ -66,7 +103,7 @@ export function Composer({ room, name, onFiles }: ComposerProps) {
   const mention = (person: Person) => {
     const { before, after } = suggestions.around
     const next = `${before}@${person.username} `
-    chat.remember([person])
+    if (!isGroup(person.id)) chat.remember([person])
     drafts.write(room.id, next + after.trimStart())
     suggestions.placeCaret(next.length)
     requestAnimationFrame(() => {
@@ -101,28 +138,32 @@ export function Composer({ room, name, onFiles }: ComposerProps) {
       )}
       <FileTray roomId={room.id} files={files} />
       <div className={classes['line']}>
-        <Tooltip label={t('composer.attach')}>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size={36}
-            aria-label={t('composer.attach')}
-            onClick={() => picker.current?.click()}
-          >
-            <IconPaperclip size={20} />
-          </ActionIcon>
-        </Tooltip>
-        <input
-          ref={picker}
-          type="file"
-          multiple
-          hidden
-          aria-label={t('composer.attach')}
-          onChange={(event) => {
-            onFiles([...(event.currentTarget.files ?? [])])
-            event.currentTarget.value = ''
-          }}
-        />
+        {!room.isEncrypted && (
+          <>
+            <Tooltip label={t('composer.attach')}>
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size={36}
+                aria-label={t('composer.attach')}
+                onClick={() => picker.current?.click()}
+              >
+                <IconPaperclip size={20} />
+              </ActionIcon>
+            </Tooltip>
+            <input
+              ref={picker}
+              type="file"
+              multiple
+              hidden
+              aria-label={t('composer.attach')}
+              onChange={(event) => {
+                onFiles([...(event.currentTarget.files ?? [])])
+                event.currentTarget.value = ''
+              }}
+            />
+          </>
+        )}
         <GrowingTextarea
           ref={field}
           className={classes['field'] ?? ''}
@@ -149,12 +190,20 @@ export function Composer({ room, name, onFiles }: ComposerProps) {
           onKeyDown={(event) => {
             if (isComposing(event)) return
             if (suggestions.onKey(event, mention)) return
+            if (event.key === 'ArrowUp' && text === '' && editLast()) event.preventDefault()
             if (event.key === 'Escape' && replyTo !== null) drafts.replyTo(room.id, null)
             if (sends(event)) {
               event.preventDefault()
               send()
             }
           }}
+        />
+        <EmojiPopover
+          label={t('emoji.label')}
+          position="top-end"
+          button={{ size: 36 }}
+          iconSize={20}
+          onPick={insert}
         />
         <ActionIcon
           type="submit"

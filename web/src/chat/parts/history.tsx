@@ -24,9 +24,11 @@ const MARKED_MS = 2_500
 interface HistoryProps {
   readonly room: Room
   readonly name: string
+  /** Shows the conversation of a message. */
+  readonly onThread: (messageId: string) => void
 }
 
-export function History({ room, name }: HistoryProps) {
+export function History({ room, name, onThread }: HistoryProps) {
   const t = useTexts()
   const chat = useChat()
   const view = useObserved(chat.timelines).get(room.id)
@@ -154,6 +156,7 @@ export function History({ room, name }: HistoryProps) {
                         marked={row.kind === 'message' && marked === row.message.id}
                         onActive={setActive}
                         onJump={jump}
+                        onThread={onThread}
                       />
                     </div>
                   )
@@ -225,6 +228,7 @@ interface RowViewProps {
   readonly marked: boolean
   readonly onActive: (key: string | null) => void
   readonly onJump: (messageId: string) => void
+  readonly onThread: (messageId: string) => void
 }
 
 function RowView({ row, ...rest }: RowViewProps) {

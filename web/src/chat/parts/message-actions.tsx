@@ -1,36 +1,40 @@
 import type { Message, Room } from '@akashi/contract'
-import { ActionIcon, Menu, Popover } from '@mantine/core'
+import { ActionIcon, Menu } from '@mantine/core'
 import {
   IconCopy,
   IconCornerUpLeft,
   IconDots,
   IconInfoCircle,
-  IconMoodSmile,
+  IconMessages,
   IconPencil,
   IconTrash,
 } from '@tabler/icons-react'
-import { useState } from 'react'
+import { Suspense, useState } from 'react'
+import { lazily } from '../../shell/index.ts'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
-import { EmojiPicker } from './emoji-picker.tsx'
+import { EmojiPopover } from './emoji-popover.tsx'
 import classes from './message-actions.module.css'
 import { DeleteMessage, MessageDetails } from './message-dialogs.tsx'
 import { react } from './reactions.tsx'
+
+const KeepItems = lazily(async () => (await import('./keep-items.tsx')).KeepItems)
 
 interface MessageActionsProps {
   readonly message: Message
   readonly room: Room
   readonly onReply: () => void
+  /** Shows the conversation. */
+  readonly onThread: () => void
   readonly onEdit: () => void
 }
 
 const QUICK_EMOJI = '👍'
 
 /** The toolbar of a message. */
-export function MessageActions({ message, room, onReply, onEdit }: MessageActionsProps) {
+export function MessageActions({ message, room, onReply, onThread, onEdit }: MessageActionsProps) {
   const t = useTexts()
   const { me } = useChat()
-  const [picking, setPicking] = useState(false)
   const [dialog, setDialog] = useState<'details' | 'delete' | null>(null)
   const mine = message.author?.id === me.id
   const mayDelete = mine || room.role === 'owner' || room.role === 'admin'
@@ -49,31 +53,19 @@ export function MessageActions({ message, room, onReply, onEdit }: MessageAction
           >
             <span aria-hidden>{QUICK_EMOJI}</span>
           </ActionIcon>
-          <Popover opened={picking} onChange={setPicking} position="bottom-end" trapFocus withinPortal>
-            <Popover.Target>
-              <ActionIcon
-                {...button}
-                aria-label={t('message.react')}
-                onClick={() => setPicking((now) => !now)}
-              >
-                <IconMoodSmile size={18} />
-              </ActionIcon>
-            </Popover.Target>
-            <Popover.Dropdown p="xs" aria-label={t('emoji.label')}>
-              <EmojiPicker
-                onPick={(emoji) => {
-                  setPicking(false)
-                  void react(message.id, emoji, isNew(emoji))
-                }}
-              />
-            </Popover.Dropdown>
-          </Popover>
+          <EmojiPopover
+            label={t('message.react')}
+            position="bottom-end"
+            button={{ size: 'md' }}
+            iconSize={18}
+            onPick={(emoji) => void react(message.id, emoji, isNew(emoji))}
+          />
           <ActionIcon {...button} aria-label={t('message.reply')} onClick={onReply}>
             <IconCornerUpLeft size={18} />
           </ActionIcon>
         </>
       )}
-      <Menu position="bottom-end" withinPortal width={190}>
+      <Menu position="bottom-end" withinPortal width={230}>
         <Menu.Target>
           <ActionIcon {...button} aria-label={t('message.more')}>
             <IconDots size={18} />
@@ -85,6 +77,12 @@ export function MessageActions({ message, room, onReply, onEdit }: MessageAction
               {t('message.edit')}
             </Menu.Item>
           )}
+          <Menu.Item leftSection={<IconMessages size={16} />} onClick={onThread}>
+            {t('message.thread')}
+          </Menu.Item>
+          <Suspense>
+            <KeepItems message={message} room={room} />
+          </Suspense>
           {message.content !== '' && (
             <Menu.Item
               leftSection={<IconCopy size={16} />}

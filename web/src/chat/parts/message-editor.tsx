@@ -7,7 +7,7 @@ import { GrowingTextarea, showProblem } from '../../ui/index.ts'
 import { useChat, useDrafts } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
 import { namesOf } from '../model/mentions.ts'
-import { mentionedIn } from '../model/tokens.ts'
+import { mentionedWithGroups } from '../model/tokens.ts'
 import { isComposing, sends } from './keys.ts'
 
 interface MessageEditorProps {
@@ -28,7 +28,13 @@ export function MessageEditor({ message, text }: MessageEditorProps) {
     mutationFn: () =>
       call('PATCH /v1/chat/messages/{messageId}', {
         params: { messageId: message.id },
-        body: { content, mentions: mentionedIn(content, namesOf(chat.people.get().values())) },
+        body: {
+          content,
+          mentions: mentionedWithGroups(content, namesOf(chat.people.get().values()), {
+            everyone: message.mentions,
+            here: message.mentions,
+          }),
+        },
       }),
     onSuccess: () => write(null),
     onError: showProblem,

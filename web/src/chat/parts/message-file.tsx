@@ -93,6 +93,7 @@ function refusalText(t: ChatTexts, reason: string | null): string {
   if (reason?.startsWith('infected') === true) return t('file.refused.infected')
   switch (reason) {
     case 'archive_bomb':
+    case 'too_large_to_scan':
     case 'image_too_large':
     case 'image_damaged':
     case 'type_mismatch':

@@ -1,5 +1,5 @@
-import type { Message, Room } from '@akashi/contract'
-import { memo } from 'react'
+import type { Message, Person, Room } from '@akashi/contract'
+import { memo, type ReactNode } from 'react'
 import { moment } from '../../i18n/when.ts'
 import { useChat, useDrafts, useSelected } from '../client/context.tsx'
 import { clock, nameOf, previewOf } from '../client/text.ts'
@@ -11,6 +11,7 @@ import { MessageFile } from './message-file.tsx'
 import classes from './message-row.module.css'
 import { MessageText } from './message-text.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
+import { PersonCard } from './person-card.tsx'
 import { Reactions } from './reactions.tsx'
 
 interface MessageRowProps {
@@ -23,10 +24,11 @@ interface MessageRowProps {
   readonly marked: boolean
   readonly onActive: (key: string | null) => void
   readonly onJump: (messageId: string) => void
+  readonly onThread: (messageId: string) => void
 }
 
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
-  const { rowKey, message, room, continued, active, marked, onActive, onJump } = props
+  const { rowKey, message, room, continued, active, marked, onActive, onJump, onThread } = props
   const t = useTexts()
   const { me } = useChat()
   const drafts = useDrafts()
@@ -52,7 +54,9 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             {clock(message.createdAt)}
           </time>
         ) : (
-          <PersonAvatar person={message.author} size={36} />
+          <Author person={message.author}>
+            <PersonAvatar person={message.author} size={36} />
+          </Author>
         )}
       </div>
       <div className={classes['body']}>
@@ -69,6 +73,8 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           <MessageEditor message={message} text={edited} />
         ) : message.isDeleted ? (
           <p className={classes['deleted']}>{t('deletedMessage')}</p>
+        ) : message.unreadable !== null ? (
+          <p className={classes['deleted']}>{t(`unreadable.${message.unreadable}`)}</p>
         ) : (
           message.content !== '' && <MessageText text={message.content} mentions={message.mentions} />
         )}
@@ -83,12 +89,18 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           message={message}
           room={room}
           onReply={() => drafts.replyTo(room.id, message)}
+          onThread={() => onThread(message.id)}
           onEdit={() => drafts.edit(room.id, message.id, message.content)}
         />
       )}
     </article>
   )
 })
+
+/** Opens the card of whoever wrote a message, unless they were erased. */
+function Author({ person, children }: { readonly person: Person | null; readonly children: ReactNode }) {
+  return person === null ? children : <PersonCard person={person}>{children}</PersonCard>
+}
 
 interface QuoteProps {
   readonly quoted: NonNullable<Message['replyTo']>

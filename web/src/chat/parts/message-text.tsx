@@ -1,7 +1,8 @@
 import { createElement, Fragment, type ReactNode, useMemo } from 'react'
+import { Link } from 'react-router'
 import { useChat, useObserved } from '../client/context.tsx'
 import { type Block, type Inline, parseMarkdown } from '../model/markdown.ts'
-import { type Names, namesOf } from '../model/mentions.ts'
+import { isGroup, type Names, namesOf, withGroups } from '../model/mentions.ts'
 import { type Token, tokenize } from '../model/tokens.ts'
 import classes from './message-text.module.css'
 
@@ -17,6 +18,8 @@ interface Options {
   readonly names: Names
   readonly words: readonly string[]
   readonly me: string
+  /** Whether the message mentions the reader, by name or as one of a group. */
+  readonly forMe: boolean
 }
 
 const noWords: readonly string[] = []
@@ -27,7 +30,9 @@ export function MessageText({ text, mentions, words = noWords }: MessageTextProp
   const people = useObserved(chat.people)
   const content = useMemo(() => {
     const mentioned = mentions.flatMap((id) => people.get(id) ?? [])
-    return blocks(parseMarkdown(text), { names: namesOf(mentioned), words, me: chat.me.id })
+    const me = chat.me.id
+    const names = mentions.length === 0 ? namesOf(mentioned) : withGroups(namesOf(mentioned))
+    return blocks(parseMarkdown(text), { names, words, me, forMe: mentions.includes(me) })
   }, [text, mentions, words, people, chat.me.id])
   return (
     <div className={classes['text']} dir="auto">
@@ -87,23 +92,35 @@ function inlineNode(inline: Inline, options: Options): ReactNode {
   }
 }
 
-function tokenNode(token: Token, { me }: Options): ReactNode {
+function tokenNode(token: Token, { me, forMe }: Options): ReactNode {
   switch (token.kind) {
     case 'mark':
       return <mark>{token.text}</mark>
-    case 'link':
+    case 'link': {
+      const own = withinChat(token.href)
+      if (own !== null) return <Link to={own}>{token.text}</Link>
       return (
         <a href={token.href} target="_blank" rel="noopener noreferrer nofollow">
           {token.text}
         </a>
       )
+    }
     case 'mention':
       return (
-        <span className={classes['mention']} data-me={token.userId === me}>
+        <span
+          className={classes['mention']}
+          data-me={token.userId === me || (isGroup(token.userId) && forMe)}
+        >
           {token.text}
         </span>
       )
     default:
       return token.text
   }
+}
+
+/** The path of a place in the chat of this server, which opens in the same tab; null for other addresses. */
+function withinChat(href: string): string | null {
+  const { origin, pathname, search } = new URL(href)
+  return origin === location.origin && pathname.startsWith('/chat/') ? `${pathname}${search}` : null
 }

@@ -1,5 +1,5 @@
 import { MAX_ROOM_DESCRIPTION_CHARACTERS, MAX_ROOM_NAME_CHARACTERS } from '@akashi/contract'
-import { Button, Group, Radio, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Radio, Stack, Switch, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useNavigate } from 'react-router'
@@ -29,9 +29,15 @@ function Form({ onDone }: { readonly onDone: () => void }) {
   const [name, setName] = useState('')
   const [description, setDescription] = useState('')
   const [type, setType] = useState<'public' | 'private'>('public')
+  const [encrypted, setEncrypted] = useState(false)
   const create = useMutation({
     mutationFn: async () => {
-      const body = { name: name.trim(), type, ...(description.trim() === '' ? {} : { description }) }
+      const body = {
+        name: name.trim(),
+        type,
+        isEncrypted: type === 'private' && encrypted,
+        ...(description.trim() === '' ? {} : { description }),
+      }
       const room = await call('POST /v1/chat/rooms', { body })
       await chat.refresh()
       return room
@@ -85,6 +91,14 @@ function Form({ onDone }: { readonly onDone: () => void }) {
             />
           </Stack>
         </Radio.Group>
+        {type === 'private' && (
+          <Switch
+            label={t('newRoomForm.encrypted')}
+            description={t('newRoomForm.encryptedDetail')}
+            checked={encrypted}
+            onChange={(event) => setEncrypted(event.currentTarget.checked)}
+          />
+        )}
         <Group justify="flex-end">
           <Button type="submit" loading={create.isPending} disabled={name.trim() === ''}>
             {t('newRoomForm.create')}

@@ -12,6 +12,7 @@ import { inboxKey, invitationsQuery } from '../client/queries.ts'
 import { nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { plainText } from '../model/markdown.ts'
+import { DesktopSwitch } from './desktop-switch.tsx'
 import { Empty, PageHead } from './page-head.tsx'
 import classes from './pages.module.css'
 
@@ -181,6 +182,7 @@ function NotificationSettings() {
             onChange={(event) => set.mutate({ [name]: event.currentTarget.checked })}
           />
         ))}
+        <DesktopSwitch />
         <Select
           label={t('notificationsPage.directMessages')}
           maw={320}

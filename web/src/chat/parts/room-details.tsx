@@ -17,6 +17,8 @@ import { useTexts } from '../locales/index.ts'
 import { ConfirmButton } from './confirm-button.tsx'
 import { Members } from './members.tsx'
 import { MessageText } from './message-text.tsx'
+import { RoomFiles } from './room-files.tsx'
+import { RoomPins } from './room-pins.tsx'
 
 interface RoomDetailsProps {
   readonly room: Room
@@ -33,12 +35,20 @@ export function RoomDetails({ room, name, opened, onClose }: RoomDetailsProps) {
         <Tabs.List grow>
           <Tabs.Tab value="about">{t('details.about')}</Tabs.Tab>
           <Tabs.Tab value="members">{t('details.members')}</Tabs.Tab>
+          <Tabs.Tab value="pins">{t('details.pins')}</Tabs.Tab>
+          <Tabs.Tab value="files">{t('details.files')}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="about" pt="md">
           <About room={room} name={name} />
         </Tabs.Panel>
         <Tabs.Panel value="members" pt="md">
           <Members room={room} onLeave={onClose} />
+        </Tabs.Panel>
+        <Tabs.Panel value="pins" pt="md">
+          <RoomPins roomId={room.id} onOpen={onClose} />
+        </Tabs.Panel>
+        <Tabs.Panel value="files" pt="md">
+          <RoomFiles roomId={room.id} onOpen={onClose} />
         </Tabs.Panel>
       </Tabs>
     </SidePanel>
@@ -211,7 +221,7 @@ function RoomActions({ room, name }: { readonly room: Room; readonly name: strin
           <ConfirmButton
             label={t('details.delete')}
             title={t('details.deleteTitle', { name })}
-            detail={t('details.deleteDetail')}
+            detail={t(room.isEncrypted ? 'details.deleteEncryptedDetail' : 'details.deleteDetail')}
             onConfirm={() => call('DELETE /v1/chat/rooms/{roomId}', { params }).then(leavePage)}
           />
         </>

@@ -7,6 +7,9 @@ import {
   IconLock,
   IconMoodEmpty,
   IconSearch,
+  IconShieldLock,
+  IconStar,
+  IconStarFilled,
 } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
@@ -25,6 +28,7 @@ import { Empty, PageHead } from './page-head.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
 import classes from './room-page.module.css'
 
+const Thread = lazily(async () => (await import('./thread.tsx')).Thread)
 const RoomDetails = lazily(async () => (await import('./room-details.tsx')).RoomDetails)
 
 export function RoomPage() {
@@ -95,6 +99,7 @@ function RoomView({ room }: { readonly room: Room }) {
   const chat = useChat()
   const drafts = useDrafts()
   const [details, setDetails] = useState(false)
+  const [thread, setThread] = useState<string | null>(null)
   const [dragging, setDragging] = useState(false)
   const { data: members } = useQuery(membersQuery(room.id))
   const name = roomName(t, room)
@@ -104,6 +109,10 @@ function RoomView({ room }: { readonly room: Room }) {
   }, [chat, members])
 
   const attach = (files: Iterable<File>) => {
+    if (room.isEncrypted) {
+      showMessage(t('composer.noFiles'))
+      return
+    }
     for (const refused of drafts.attach(room.id, files)) {
       showMessage(t(`file.${refused.fault}`, { name: refused.name }))
     }
@@ -128,14 +137,21 @@ function RoomView({ room }: { readonly room: Room }) {
       }}
     >
       <RoomHead room={room} name={name} onDetails={() => setDetails(true)} />
-      <History room={room} name={name} />
+      <History room={room} name={name} onThread={setThread} />
       <TypingLine roomId={room.id} />
       {room.isActive ? (
         <Composer room={room} name={name} onFiles={attach} />
       ) : (
         <p className={classes['closed']}>{t('room.readOnly')}</p>
       )}
-      {dragging && room.isActive && <div className={classes['drop']}>{t('composer.drop')}</div>}
+      {dragging && room.isActive && !room.isEncrypted && (
+        <div className={classes['drop']}>{t('composer.drop')}</div>
+      )}
+      {thread !== null && (
+        <DialogBoundary onClose={() => setThread(null)}>
+          <Thread room={room} messageId={thread} onClose={() => setThread(null)} />
+        </DialogBoundary>
+      )}
       {details && (
         <DialogBoundary onClose={() => setDetails(false)}>
           <RoomDetails room={room} name={name} opened onClose={() => setDetails(false)} />
@@ -155,7 +171,7 @@ function RoomHead({ room, name, onDetails }: RoomHeadProps) {
   const t = useTexts()
   const presence = useObserved(useChat().presence)
   const status = room.peer === null ? undefined : presence.get(room.peer.id)
-  const Icon = room.type === 'private' ? IconLock : IconHash
+  const Icon = room.isEncrypted ? IconShieldLock : room.type === 'private' ? IconLock : IconHash
   const isDirect = room.type === 'direct'
   return (
     <PageHead
@@ -164,7 +180,12 @@ function RoomHead({ room, name, onDetails }: RoomHeadProps) {
         isDirect ? (
           <PersonAvatar person={room.peer} size={34} status={status} />
         ) : (
-          <Icon size={20} role="img" aria-label={t(room.type)} className={classes['icon']} />
+          <Icon
+            size={20}
+            role="img"
+            aria-label={t(room.isEncrypted ? 'encrypted' : room.type)}
+            className={classes['icon']}
+          />
         )
       }
       below={
@@ -172,21 +193,30 @@ function RoomHead({ room, name, onDetails }: RoomHeadProps) {
           ? status === undefined
             ? `@${room.peer?.username ?? ''}`
             : t(`presence.${status}`)
-          : [t('room.members', { count: room.memberCount }), room.description].filter(Boolean).join(' · ')
+          : [
+              t('room.members', { count: room.memberCount }),
+              room.isEncrypted && t('room.encrypted'),
+              room.description,
+            ]
+              .filter(Boolean)
+              .join(' · ')
       }
     >
-      <Tooltip label={t('room.search')}>
-        <ActionIcon
-          component={Link}
-          to={`/chat/search?room=${room.id}`}
-          variant="subtle"
-          color="gray"
-          size="lg"
-          aria-label={t('room.search')}
-        >
-          <IconSearch size={19} />
-        </ActionIcon>
-      </Tooltip>
+      <Favourite room={room} />
+      {!room.isEncrypted && (
+        <Tooltip label={t('room.search')}>
+          <ActionIcon
+            component={Link}
+            to={`/chat/search?room=${room.id}`}
+            variant="subtle"
+            color="gray"
+            size="lg"
+            aria-label={t('room.search')}
+          >
+            <IconSearch size={19} />
+          </ActionIcon>
+        </Tooltip>
+      )}
       <Tooltip label={t('room.details')}>
         <ActionIcon
           variant="subtle"
@@ -199,6 +229,37 @@ function RoomHead({ room, name, onDetails }: RoomHeadProps) {
         </ActionIcon>
       </Tooltip>
     </PageHead>
+  )
+}
+
+function Favourite({ room }: { readonly room: Room }) {
+  const t = useTexts()
+  const chat = useChat()
+  const set = useMutation({
+    mutationFn: async (wanted: boolean) => {
+      await call(`${wanted ? 'PUT' : 'DELETE'} /v1/chat/rooms/{roomId}/favourite`, {
+        params: { roomId: room.id },
+      })
+      await chat.refresh()
+    },
+    onError: showProblem,
+  })
+  const isFavourite = set.isPending ? set.variables : room.isFavourite
+  const Icon = isFavourite ? IconStarFilled : IconStar
+  return (
+    <Tooltip label={t('room.favourite')}>
+      <ActionIcon
+        variant="subtle"
+        color={isFavourite ? 'yellow' : 'gray'}
+        size="lg"
+        aria-label={t('room.favourite')}
+        aria-pressed={isFavourite}
+        disabled={set.isPending}
+        onClick={() => set.mutate(!room.isFavourite)}
+      >
+        <Icon size={19} />
+      </ActionIcon>
+    </Tooltip>
   )
 }
 

@@ -1,20 +1,16 @@
-import type { Message } from '@akashi/contract'
 import { Button, Loader, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { IconSearch, IconZoomQuestion } from '@tabler/icons-react'
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
-import { Link, useSearchParams } from 'react-router'
+import { useSearchParams } from 'react-router'
 import { call } from '../../api/index.ts'
-import { moment } from '../../i18n/when.ts'
 import { useChat, useObserved } from '../client/context.tsx'
-import { clockOrDay, nameOf, roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { wordsOf } from '../model/tokens.ts'
-import { MessageText } from './message-text.tsx'
+import { MessageEntry } from './message-entry.tsx'
 import { Empty, PageHead } from './page-head.tsx'
 import classes from './pages.module.css'
-import { PersonAvatar } from './person-avatar.tsx'
 import { filtersOf, queryOf, SearchFilters } from './search-filters.tsx'
 
 /** Milliseconds without typing before the search starts. */
@@ -27,6 +23,8 @@ export function SearchPage() {
   const [words, setWords] = useState(search.get('q') ?? '')
   const [q] = useDebouncedValue(words.trim(), TYPING_MS)
   const filters = filtersOf(search)
+  const rooms = useObserved(useChat().rooms)
+  const isSealed = filters.room !== null && rooms?.get(filters.room)?.isEncrypted === true
   const put = (name: string, value: string | null) =>
     setSearch(
       (now) => {
@@ -52,11 +50,12 @@ export function SearchPage() {
       }),
     initialPageParam: null as string | null,
     getNextPageParam: ({ next }) => next,
-    enabled: q !== '',
+    enabled: q !== '' && !isSealed,
     placeholderData: keepPreviousData,
   })
   const isFiltered = Object.values(filters).some((value) => value !== null && value !== false)
-  const found = q === '' ? undefined : data?.pages.flatMap(({ messages }) => messages)
+  const found = q === '' || isSealed ? undefined : data?.pages.flatMap(({ messages }) => messages)
+  const encryptedRooms = filters.room === null ? (data?.pages[0]?.encryptedRooms ?? 0) : 0
   return (
     <>
       <PageHead title={t('searchPage.title')} icon={<IconSearch size={20} aria-hidden />} />
@@ -74,7 +73,13 @@ export function SearchPage() {
         <SearchFilters filters={filters} onChange={put} />
         {found === undefined ? (
           <p className={classes['hint']} role="status">
-            {t(isFiltered ? 'searchPage.wordsNeeded' : 'searchPage.hint')}
+            {t(
+              isSealed
+                ? 'searchPage.encryptedRoom'
+                : isFiltered
+                  ? 'searchPage.wordsNeeded'
+                  : 'searchPage.hint',
+            )}
           </p>
         ) : found.length === 0 ? (
           <div role="status">
@@ -91,7 +96,7 @@ export function SearchPage() {
             </p>
             <ul className={classes['list']}>
               {found.map((message) => (
-                <SearchResult key={message.id} message={message} words={wordsOf(q)} />
+                <MessageEntry key={message.id} message={message} words={wordsOf(q)} />
               ))}
             </ul>
             {hasNextPage && (
@@ -101,33 +106,10 @@ export function SearchPage() {
             )}
           </>
         )}
+        {found !== undefined && encryptedRooms > 0 && (
+          <p className={classes['hint']}>{t('searchPage.notSearched', { count: encryptedRooms })}</p>
+        )}
       </div>
     </>
-  )
-}
-
-function SearchResult({ message, words }: { readonly message: Message; readonly words: readonly string[] }) {
-  const t = useTexts()
-  const room = useObserved(useChat().rooms)?.get(message.roomId)
-  const name = nameOf(t, message.author)
-  return (
-    <li className={classes['found']}>
-      <PersonAvatar person={message.author} size={34} />
-      <div className={classes['texts']}>
-        <p className={classes['line']}>
-          <bdi className={classes['strong']}>{name}</bdi>
-          {room !== undefined && <bdi>{roomName(t, room)}</bdi>}
-          <Link
-            to={`/chat/rooms/${message.roomId}?message=${message.id}`}
-            className={classes['cover']}
-            aria-label={t('searchPage.jump', { name, time: moment(message.createdAt) })}
-          >
-            {clockOrDay(message.createdAt)}
-          </Link>
-        </p>
-        <MessageText text={message.content} mentions={[]} words={words} />
-        {message.file !== null && <bdi className={classes['count']}>{message.file.name}</bdi>}
-      </div>
-    </li>
   )
 }

@@ -1,6 +1,15 @@
 import { MAX_UNREAD_COUNTED, type Room } from '@akashi/contract'
 import { ActionIcon, Loader, Tooltip } from '@mantine/core'
-import { IconBell, IconCompass, IconHash, IconLock, IconPlus, IconSearch } from '@tabler/icons-react'
+import {
+  IconBell,
+  IconBookmark,
+  IconCompass,
+  IconHash,
+  IconLock,
+  IconPlus,
+  IconSearch,
+  IconShieldLock,
+} from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -22,9 +31,11 @@ export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
   const rooms = useObserved(chat.rooms)
   const connection = useObserved(chat.connection)
   const sorted = byNewest(rooms?.values() ?? [])
-  const direct = sorted.filter(({ type }) => type === 'direct')
-  const shared = sorted.filter(({ type }) => type !== 'direct')
-  const peers = direct.flatMap(({ peer }) => (peer === null ? [] : [peer.id])).join(' ')
+  const favourites = sorted.filter(({ isFavourite }) => isFavourite)
+  const others = sorted.filter(({ isFavourite }) => !isFavourite)
+  const direct = others.filter(({ type }) => type === 'direct')
+  const shared = others.filter(({ type }) => type !== 'direct')
+  const peers = sorted.flatMap(({ peer }) => (peer === null ? [] : [peer.id])).join(' ')
   useEffect(() => {
     if (connection === 'open' && peers !== '') void chat.watch(peers.split(' ')).catch(() => undefined)
   }, [chat, connection, peers])
@@ -40,8 +51,16 @@ export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
           label={t('notifications')}
           badge={<InboxBadge />}
         />
+        <Place to="/chat/saved" icon={<IconBookmark size={18} aria-hidden />} label={t('savedPage.title')} />
       </ul>
       <div className={classes['rooms']}>
+        {favourites.length > 0 && (
+          <Group title={t('favourites')}>
+            {favourites.map((room) => (
+              <RoomLink key={room.id} room={room} />
+            ))}
+          </Group>
+        )}
         <Group title={t('rooms')} add={t('newRoom')} onAdd={onNewRoom}>
           {rooms === null && (
             <li className={classes['wait']}>
@@ -51,7 +70,7 @@ export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
           {shared.map((room) => (
             <RoomLink key={room.id} room={room} />
           ))}
-          {rooms !== null && shared.length === 0 && (
+          {rooms !== null && shared.length === 0 && favourites.length === 0 && (
             <li className={classes['empty']}>
               <strong>{t('noRooms')}</strong>
               <br />
@@ -104,8 +123,8 @@ function InboxBadge() {
 
 interface GroupProps {
   readonly title: string
-  readonly add: string
-  readonly onAdd: () => void
+  readonly add?: string
+  readonly onAdd?: () => void
   readonly children: ReactNode
 }
 
@@ -114,11 +133,13 @@ function Group({ title, add, onAdd, children }: GroupProps) {
     <section>
       <div className={classes['head']}>
         <h2>{title}</h2>
-        <Tooltip label={add}>
-          <ActionIcon variant="subtle" color="gray" aria-label={add} onClick={onAdd}>
-            <IconPlus size={17} />
-          </ActionIcon>
-        </Tooltip>
+        {add !== undefined && (
+          <Tooltip label={add}>
+            <ActionIcon variant="subtle" color="gray" aria-label={add} onClick={onAdd}>
+              <IconPlus size={17} />
+            </ActionIcon>
+          </Tooltip>
+        )}
       </div>
       <ul>{children}</ul>
     </section>
@@ -190,10 +211,10 @@ function RoomIcon({
   if (room.type === 'direct') {
     return <PersonAvatar person={room.peer} size={36} status={status} />
   }
-  const Icon = room.type === 'private' ? IconLock : IconHash
+  const Icon = room.isEncrypted ? IconShieldLock : room.type === 'private' ? IconLock : IconHash
   return (
     <span className={classes['icon']}>
-      <Icon size={18} aria-label={t(room.type)} role="img" />
+      <Icon size={18} aria-label={t(room.isEncrypted ? 'encrypted' : room.type)} role="img" />
     </span>
   )
 }

@@ -1,11 +1,12 @@
 import type { Person, Room } from '@akashi/contract'
+import { IconUsers } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { type KeyboardEvent, type RefObject, useState } from 'react'
 import { useChat } from '../client/context.tsx'
 import { peopleQuery } from '../client/queries.ts'
-import { useTexts } from '../locales/index.ts'
-import { fold } from '../model/fold.ts'
-import { unfinishedMention } from '../model/mentions.ts'
+import { type ChatTexts, useTexts } from '../locales/index.ts'
+import { someContain } from '../model/fold.ts'
+import { isGroup, unfinishedMention } from '../model/mentions.ts'
 import classes from './composer.module.css'
 import { PersonAvatar } from './person-avatar.tsx'
 
@@ -15,6 +16,7 @@ const noPeople: readonly Person[] = []
 
 /** Members of the room whose name matches what is being written behind an @. */
 export function useSuggestions(room: Room, text: string, field: RefObject<HTMLTextAreaElement | null>) {
+  const t = useTexts()
   const { me } = useChat()
   const [caret, setCaret] = useState<number | null>(null)
   const [selection, setSelection] = useState(0)
@@ -29,7 +31,8 @@ export function useSuggestions(room: Room, text: string, field: RefObject<HTMLTe
   const people =
     mention === null || dismissed === before
       ? noPeople
-      : (data ?? noPeople)
+      : [...(data ?? noPeople)]
+          .concat(groupsOf(t))
           .filter((person) => person.id !== me.id && matches(person, mention.name))
           .slice(0, MAX_SUGGESTIONS)
   const selected = Math.min(selection, Math.max(0, people.length - 1))
@@ -79,7 +82,7 @@ export function useSuggestions(room: Room, text: string, field: RefObject<HTMLTe
 
 /** People found for what was written before may not match any more. */
 function matches({ username, displayName }: Person, name: string): boolean {
-  return [username, displayName].some((one) => fold(one).includes(fold(name)))
+  return someContain([username, displayName], name)
 }
 
 interface SuggestionsProps {
@@ -104,13 +107,27 @@ export function Suggestions({ people, selected, onPick }: SuggestionsProps) {
           onMouseDown={(event) => event.preventDefault()}
           onClick={() => onPick(person)}
         >
-          <PersonAvatar person={person} size={26} />
+          {isGroup(person.id) ? (
+            <IconUsers size={22} aria-hidden />
+          ) : (
+            <PersonAvatar person={person} size={26} />
+          )}
           <bdi>{person.displayName}</bdi>
           <bdi className={classes['username']}>@{person.username}</bdi>
         </div>
       ))}
     </div>
   )
+}
+
+/** Groups are offered like people. */
+function groupsOf(t: ChatTexts): Person[] {
+  return (['everyone', 'here'] as const).map((group) => ({
+    id: group,
+    username: group,
+    displayName: t(`composer.${group}`),
+    avatarUrl: null,
+  }))
 }
 
 function optionId(index: number): string {
