@@ -8,6 +8,12 @@ const engineVersion = AuroraPostgresEngineVersion.VER_18_6
 /** To be replaced. No account has these numbers, so nothing can be deployed before. */
 const PRODUCTION_ACCOUNT = '000000000000'
 const COPY_ACCOUNT = '000000000001'
+const ORGANIZATION = 'o-0000000000'
+/** To be replaced. A reserved domain, whose mail reaches nobody. */
+const OPERATORS = 'operators@akashi.example.org'
+const CERTIFICATE = `arn:aws:acm:ap-northeast-1:${PRODUCTION_ACCOUNT}:certificate/00000000-0000-0000-0000-000000000000`
+/** CloudFront finds certificates there alone; they are public. */
+const EDGE_CERTIFICATE = `arn:aws:acm:us-east-1:${PRODUCTION_ACCOUNT}:certificate/00000000-0000-0000-0000-000000000000`
 
 export const dev: EnvironmentParameter = {
   project: 'Akashi',
@@ -30,6 +36,18 @@ export const dev: EnvironmentParameter = {
     insights: 'standard',
   },
   backup: { retentionDays: 7, audit: false, airGapped: false },
+  archive: { lock: 'governance', years: '2026,2040', scanLimitGigabytes: 10 },
+  service: {
+    imageTag: '0.1.0',
+    hostName: 'dev.akashi.example.org',
+    certificateArn: CERTIFICATE,
+    countries: ['JP'],
+    minTasks: 1,
+    maxTasks: 1,
+    workers: 1,
+  },
+  // No stack Security: it belongs to an account, and that of staging watches this one too.
+  monitoring: { emails: [OPERATORS], budget: 400 },
 }
 
 export const staging: EnvironmentParameter = {
@@ -52,12 +70,32 @@ export const staging: EnvironmentParameter = {
     insights: 'standard',
   },
   backup: { retentionDays: 7, audit: true, airGapped: false, copyRegion: 'ap-northeast-3' },
+  archive: { lock: 'governance', years: '2026,2040', scanLimitGigabytes: 10 },
+  service: {
+    imageTag: '0.1.0',
+    hostName: 'staging.akashi.example.org',
+    certificateArn: CERTIFICATE,
+    edgeCertificateArn: EDGE_CERTIFICATE,
+    countries: ['JP'],
+    minTasks: 1,
+    maxTasks: 2,
+    workers: 1,
+  },
+  monitoring: { emails: [OPERATORS], budget: 700 },
+  security: {
+    securityHub: 'create',
+    guardDuty: 'create',
+    config: 'create',
+    cloudTrail: 'create',
+    accessAnalyzer: 'create',
+  },
 }
 
 export const prod: EnvironmentParameter = {
   project: 'Akashi',
   environment: 'prod',
   account: PRODUCTION_ACCOUNT,
+  organizationId: ORGANIZATION,
   region: 'ap-northeast-1',
   dataResidency: ['ap-northeast-1', 'ap-northeast-3'],
   network: {
@@ -80,6 +118,30 @@ export const prod: EnvironmentParameter = {
     airGapped: true,
     copyRegion: 'ap-northeast-3',
     copyAccount: COPY_ACCOUNT,
+  },
+  archive: {
+    lock: 'compliance',
+    years: '2026,2040',
+    scanLimitGigabytes: 100,
+    witnessAccount: COPY_ACCOUNT,
+  },
+  service: {
+    imageTag: '0.1.0',
+    hostName: 'akashi.example.org',
+    certificateArn: CERTIFICATE,
+    edgeCertificateArn: EDGE_CERTIFICATE,
+    countries: ['JP'],
+    minTasks: 2,
+    maxTasks: 8,
+    workers: 2,
+  },
+  monitoring: { emails: [OPERATORS], budget: 1_200 },
+  security: {
+    securityHub: 'create',
+    guardDuty: 'create',
+    config: 'create',
+    cloudTrail: 'create',
+    accessAnalyzer: 'create',
   },
 }
 

@@ -13,6 +13,11 @@ const MAX_READERS = 15
 
 /** What identifiers of RDS, vaults, frameworks and restore tests have in common. */
 const PROJECT = /^[A-Za-z][A-Za-z0-9]{0,19}$/
+const ACCOUNT = /^\d{12}$/
+/** Akashi archives nothing older. */
+const FIRST_YEAR = 2000
+/** What SNS takes for an address. */
+const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 const ORGANIZATION = /^o-[a-z0-9]{10,32}$/
 
 export function isExistingNetwork(network: NewNetwork | ExistingNetwork): network is ExistingNetwork {
@@ -27,6 +32,8 @@ export function checkParameter(parameter: EnvironmentParameter): void {
     ...networkMistakes(parameter.network, parameter.region),
     ...databaseMistakes(parameter),
     ...backupMistakes(parameter),
+    ...archiveMistakes(parameter),
+    ...monitoringMistakes(parameter),
   ]
   if (mistakes.length === 0) return
   throw new Error([`parameter ${parameter.environment} is wrong:`, ...mistakes].join('\n  - '))
@@ -124,10 +131,45 @@ function* backupMistakes({ backup, region, account }: EnvironmentParameter): Gen
   }
   if (copyRegion === region) yield `copyRegion ${copyRegion} is the region of the database`
   for (const [name, number] of Object.entries({ account, copyAccount })) {
-    if (number !== undefined && !/^\d{12}$/.test(number)) yield `${name} ${number} is not 12 digits`
+    if (number !== undefined && !ACCOUNT.test(number)) yield `${name} ${number} is not 12 digits`
   }
   if (copyAccount !== undefined && account === undefined) {
     yield 'copyAccount needs account, which its vault admits; hint: set account'
   }
   if (copyAccount !== undefined && copyAccount === account) yield 'copyAccount is the account of the database'
+}
+
+function* archiveMistakes({
+  archive,
+  account,
+  organizationId,
+  network,
+}: EnvironmentParameter): Generator<string> {
+  const { years, scanLimitGigabytes, witnessAccount } = archive
+  const [first = 0, last = 0] = years.split(',').map(Number)
+  if (first < FIRST_YEAR || last < first) {
+    yield `years ${years} are no range; hint: the first and the last year, such as 2026,2040`
+  }
+  if (!Number.isInteger(scanLimitGigabytes) || scanLimitGigabytes < 1) {
+    yield `scanLimitGigabytes is ${scanLimitGigabytes}; hint: whole gigabytes, at least 1`
+  }
+  if (witnessAccount === undefined) return
+  if (!ACCOUNT.test(witnessAccount)) yield `witnessAccount ${witnessAccount} is not 12 digits`
+  if (account === undefined)
+    yield 'witnessAccount needs account, whose worker its bucket admits; hint: set account'
+  if (witnessAccount === account) yield 'witnessAccount is the account of the database, which proves nothing'
+  if (organizationId === undefined && !isExistingNetwork(network)) {
+    yield 'witnessAccount needs organizationId, since the endpoints admit this account alone otherwise'
+  }
+}
+
+function* monitoringMistakes({ monitoring }: EnvironmentParameter): Generator<string> {
+  const { emails, budget } = monitoring
+  if (emails.length === 0)
+    yield 'emails is empty, and nobody would be told; hint: the address of whoever operates it'
+  for (const email of emails) {
+    if (!EMAIL.test(email)) yield `'${email}' is no e-mail address; hint: name@example.org`
+  }
+  if (new Set(emails).size !== emails.length) yield 'emails names an address twice'
+  if (!(budget > 0)) yield `budget is ${budget}; hint: US dollars a month, above 0`
 }

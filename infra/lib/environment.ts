@@ -2,8 +2,14 @@ import { type App, CfnResource, type Environment, type Stack, TagManager, Tags }
 import { checkParameter } from './check-parameter.ts'
 import { environmentName } from './names.ts'
 import type { EnvironmentParameter } from './parameter.ts'
+import { ArchiveStack } from './stack/archive-stack.ts'
 import { DataStack } from './stack/data-stack.ts'
+import { ImagesStack } from './stack/images-stack.ts'
+import { MonitoringStack } from './stack/monitoring-stack.ts'
 import { RecoveryStack } from './stack/recovery-stack.ts'
+import { SecurityStack } from './stack/security-stack.ts'
+import { ServiceStack } from './stack/service-stack.ts'
+import { WitnessStack } from './stack/witness-stack.ts'
 
 const UNTYPED_BUT_TAGGABLE = new Set(['AWS::IAM::Role', 'AWS::Lambda::Function'])
 
@@ -32,8 +38,46 @@ export function addEnvironment(app: App, parameter: EnvironmentParameter): DataS
     return stack
   }
   const { copyRegion, copyAccount } = backup
+  const archive = new ArchiveStack(app, `${id}-Archive`, {
+    description: `${project} ${environment}: object store, tables and queries`,
+    env: { region, account },
+    terminationProtection: true,
+    parameter,
+    keyArn: data.keys.archive.keyArn,
+  })
+  const images = new ImagesStack(app, `${id}-Images`, {
+    description: `${project} ${environment}: repository of the image`,
+    env: { region, account },
+    terminationProtection: true,
+    project,
+    name: environmentName(parameter),
+  })
+  const service = new ServiceStack(app, `${id}-Service`, {
+    description: `${project} ${environment}: tasks, load balancer, sign-in`,
+    env: { region, account },
+    terminationProtection: true,
+    parameter,
+    data,
+    repositoryUri: images.repository.repositoryUri,
+    repositoryArn: images.repository.repositoryArn,
+  })
+  service.addStackDependency(archive)
+  const monitoring = new MonitoringStack(app, `${id}-Monitoring`, {
+    description: `${project} ${environment}: alarms, notices, dashboard, budget`,
+    env: { region, account },
+    terminationProtection: true,
+    parameter,
+    crossCheck: data.database.crossCheck,
+    balancer: service.balancer,
+  })
   const stacks = [
     data,
+    archive,
+    images,
+    service,
+    monitoring,
+    ...witnessOf(app, parameter),
+    ...securityOf(app, parameter, data),
     ...(copyRegion === undefined
       ? []
       : [recovery('RecoveryRegion', 'another region', { region: copyRegion, account })]),
@@ -43,6 +87,39 @@ export function addEnvironment(app: App, parameter: EnvironmentParameter): DataS
   ]
   for (const stack of stacks) tagEverything(stack, tagsOf(parameter))
   return data
+}
+
+function witnessOf(app: App, parameter: EnvironmentParameter): Stack[] {
+  const { project, environment, region, account, archive } = parameter
+  const { witnessAccount, lock } = archive
+  if (witnessAccount === undefined || account === undefined) return []
+  return [
+    new WitnessStack(app, `${project}-${environment}-Witness`, {
+      description: `${project} ${environment}: copies of the sealed logs in another account`,
+      env: { region, account: witnessAccount },
+      terminationProtection: true,
+      project,
+      name: environmentName(parameter),
+      account: witnessAccount,
+      writer: account,
+      lock,
+    }),
+  ]
+}
+
+/** Deployed before the audits of backups, which need the recorder of AWS Config. */
+function securityOf(app: App, parameter: EnvironmentParameter, data: DataStack): Stack[] {
+  const { project, environment, region, account, security } = parameter
+  if (security === undefined) return []
+  const stack = new SecurityStack(app, `${project}-${environment}-Security`, {
+    description: `${project} ${environment}: Security Hub, GuardDuty, Config, CloudTrail, Access Analyzer`,
+    env: { region, account },
+    terminationProtection: true,
+    parameter,
+    security,
+  })
+  data.addStackDependency(stack)
+  return [stack]
 }
 
 function tagsOf({ project, environment }: EnvironmentParameter): Record<string, string> {

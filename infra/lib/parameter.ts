@@ -15,6 +15,11 @@ export interface EnvironmentParameter {
   readonly network: NewNetwork | ExistingNetwork
   readonly database: DatabaseParameter
   readonly backup: BackupParameter
+  readonly archive: ArchiveParameter
+  readonly service: ServiceParameter
+  readonly monitoring: MonitoringParameter
+  /** What watches the account. Left out, nothing of it is made: another environment of the account has it, or none. */
+  readonly security?: SecurityParameter
 }
 
 export interface NewNetwork {
@@ -66,4 +71,54 @@ export interface BackupParameter {
   readonly copyRegion?: string
   /** Account of the same organisation that holds another copy, in the same region. */
   readonly copyAccount?: string
+}
+
+export interface ArchiveParameter {
+  /** Mode of Object Lock: administrators can lift governance, nobody can lift compliance. */
+  readonly lock: 'governance' | 'compliance'
+  /** First and last year that the tables of Athena show. */
+  readonly years: `${number},${number}`
+  /** A query of Athena that would read more is ended. */
+  readonly scanLimitGigabytes: number
+  /** Account of the same organisation that holds the copies of the sealed logs, with their checkpoints. */
+  readonly witnessAccount?: string
+}
+
+export interface ServiceParameter {
+  /** Of the image in the repository of the environment. A new one is installed and then deployed. */
+  readonly imageTag: string
+  /** Where people find Akashi. */
+  readonly hostName: string
+  /** Certificate of the host name in the region, for the load balancer. */
+  readonly certificateArn: string
+  /** Certificate of the host name in us-east-1, for CloudFront. Left out, only the network reaches Akashi. */
+  readonly edgeCertificateArn?: string
+  /** Countries that CloudFront serves. */
+  readonly countries: readonly string[]
+  /** Tasks that serve HTTP. */
+  readonly minTasks: number
+  readonly maxTasks: number
+  /** Tasks that seal, archive and verify; a second one takes over at once. */
+  readonly workers: number
+}
+
+export interface MonitoringParameter {
+  /** Addresses that alarms are sent to, each after it has confirmed. */
+  readonly emails: readonly string[]
+  /** US dollars a month for the account, of which 80 and 100 % and a forecast above raise an alarm. */
+  readonly budget: number
+}
+
+/** `create`: the account has none, and this environment makes it. `adopt`: the account has it already. */
+export type Ownership = 'create' | 'adopt'
+
+export interface SecurityParameter {
+  /** Security Hub CSPM with its three standards. */
+  readonly securityHub: Ownership
+  readonly guardDuty: Ownership
+  /** The recorder of AWS Config. The conformance pack is made in any case. */
+  readonly config: Ownership
+  /** The trail of management events. That of the data events of the archive is made in any case. */
+  readonly cloudTrail: Ownership
+  readonly accessAnalyzer: Ownership
 }

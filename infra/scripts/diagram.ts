@@ -17,7 +17,13 @@ interface Resource {
   readonly Metadata?: Readonly<Record<string, string>>
 }
 
-type Template = Readonly<{ Resources: Readonly<Record<string, Resource>> }>
+interface Template {
+  readonly Resources: Readonly<Record<string, Resource>>
+  readonly Outputs?: Readonly<Record<string, { readonly Value: unknown }>>
+}
+
+/** By the end of the name. */
+type Stacks = Readonly<Record<string, Template>>
 
 interface Node {
   readonly id: string
@@ -32,6 +38,10 @@ const GROUPS: Readonly<Record<string, Readonly<Record<Language, string>>>> = {
   network: { en: 'Network', ja: 'ネットワーク' },
   database: { en: 'Database', ja: 'データベース' },
   backup: { en: 'Backup', ja: 'バックアップ' },
+  tasks: { en: 'Tasks', ja: 'タスク' },
+  archive: { en: 'Archive', ja: 'アーカイブ' },
+  monitoring: { en: 'Monitoring', ja: '監視' },
+  security: { en: 'Security', ja: 'セキュリティ' },
   keys: { en: 'Keys', ja: '鍵' },
   elsewhere: { en: 'Another region, another account', ja: '別リージョン・別アカウント' },
 }
@@ -89,7 +99,65 @@ const NODES: readonly Node[] = [
   node('restore', 'backup', /^Backup\/RestoreTest/, /Backup::/, 'Monthly restore test', '月次リストアテスト'),
   node('audit', 'backup', /^Backup\/Audit/, /Backup::/, 'Backup audit', 'バックアップ監査'),
   node('reports', 'backup', /^Backup\/Audit\/Reports$/, /Bucket$/, 'Reports', 'レポート'),
-  node('access', 'backup', /^AccessLogs/, /Bucket$/, 'Access logs', 'アクセスログ'),
+  node('access', 'backup', /AccessLogs/, /Bucket$/, 'Access logs', 'アクセスログ'),
+  node(
+    'store',
+    'archive',
+    /^Archive: Archive\/Bucket/,
+    /Bucket$/,
+    'Object store, locked',
+    'オブジェクトストア（ロック）',
+  ),
+  node('tables', 'archive', /^Archive: .*Catalog/, /Glue::/, 'Tables of the archive', 'アーカイブのテーブル'),
+  node('athena', 'archive', /^Archive: /, /WorkGroup$/, 'Athena workgroup', 'Athena ワークグループ'),
+  node('results', 'archive', /^Archive: .*Results/, /Bucket$/, 'Query results', 'クエリ結果'),
+  node(
+    'serving',
+    'tasks',
+    /^Service: Serve$/,
+    /TaskDefinition$/,
+    'serve, with its metrics',
+    'serve とメトリクス',
+  ),
+  node('working', 'tasks', /^Service: Work$/, /TaskDefinition$/, 'work', 'work'),
+  node(
+    'install',
+    'tasks',
+    /^Service: (Install|Initializer\/StateMachine)$/,
+    /./,
+    'Installation',
+    'インストール',
+  ),
+  node('keyring', 'tasks', /^Service: Keyring\/FileSystem$/, /FileSystem$/, 'Keyring', 'キーリング'),
+  node('cache', 'tasks', /^Service: Cache\/Cluster/, /ReplicationGroup$/, 'Valkey', 'Valkey'),
+  node(
+    'balancer',
+    'tasks',
+    /^Service: LoadBalancer\/(Balancer|Targets)/,
+    /ElasticLoadBalancing/,
+    'Load balancer',
+    'ロードバランサー',
+  ),
+  node('edge', 'tasks', /^Service: Edge/, /CloudFront/, 'CloudFront', 'CloudFront'),
+  node('signIn', 'tasks', /^Service: SignIn/, /Cognito/, 'Cognito', 'Cognito'),
+  node('alarms', 'monitoring', /^Monitoring: Alarms/, /(Alarm|MetricFilter)$/, 'Alarms', 'アラーム'),
+  node('notices', 'monitoring', /^Monitoring: Notices/, /Rule$/, 'Notices', '通知'),
+  node('budget', 'monitoring', /^Monitoring: Budget/, /Budget$/, 'Budget', '予算'),
+  node('dashboard', 'monitoring', /^Monitoring: Dashboard/, /Dashboard$/, 'Dashboard', 'ダッシュボード'),
+  node(
+    'topic',
+    'monitoring',
+    /^Monitoring: Topic\/Topic$/,
+    /Topic$/,
+    'Topic of the operators',
+    '運用者のトピック',
+  ),
+  node('hub', 'security', /^Security: (Hub|Fsbp|Cis|Nist)$/, /SecurityHub/, 'Security Hub', 'Security Hub'),
+  node('guardDuty', 'security', /^Security: Detector$/, /Detector$/, 'GuardDuty', 'GuardDuty'),
+  node('config', 'security', /^Security: (Recorder|Conformance)/, /Config::/, 'AWS Config', 'AWS Config'),
+  node('trail', 'security', /^Security: Trail/, /Trail$/, 'CloudTrail', 'CloudTrail'),
+  node('analyzer', 'security', /^Security: Analyzer$/, /Analyzer$/, 'Access Analyzer', 'Access Analyzer'),
+  node('witness', 'elsewhere', /^Witness: Bucket/, /Bucket$/, 'Witness bucket', '証人バケット'),
   ...['Database', 'Secrets', 'Backup', 'Logs', 'Archive', 'PersonKeyring'].map((key) =>
     node(`key${key}`, 'keys', new RegExp(`^Keys/${key}$`), /Key$/, `Key: ${key}`, `鍵：${key}`),
   ),
@@ -99,37 +167,65 @@ function node(id: string, group: string, path: RegExp, type: RegExp, en: string,
   return { id, group, path, type, label: { en, ja } }
 }
 
-function nodeOf({ Type, Metadata }: Resource): string | undefined {
+/** `Stack: path` of a resource, its stack by the end of its name. */
+function nodeOf(stack: string, { Type, Metadata }: Resource): string | undefined {
   const path = (Metadata?.['aws:cdk:path'] ?? '').replace(/^[^/]*\//, '').replace(/\/Resource$/, '')
-  return NODES.find((one) => one.path.test(path) && one.type.test(Type))?.id
+  const place = stack === 'Data' ? path : `${stack}: ${path}`
+  return NODES.find((one) => one.path.test(place) && one.type.test(Type))?.id
 }
 
-/** Logical ids that a value refers to. */
-function* references(value: unknown): Generator<string> {
+/** What a value refers to: a logical id, and the stack where it is another one. */
+function* references(value: unknown): Generator<{ readonly id: string; readonly stack?: string }> {
   if (typeof value !== 'object' || value === null) return
-  const { Ref, 'Fn::GetAtt': attribute } = value as { Ref?: string; 'Fn::GetAtt'?: [string] }
-  if (Ref !== undefined) yield Ref
-  if (attribute !== undefined) yield attribute[0]
+  const { Ref, 'Fn::GetAtt': attribute, 'Fn::GetStackOutput': output } = value as References
+  if (Ref !== undefined) yield { id: Ref }
+  if (attribute !== undefined) yield { id: attribute[0] }
+  if (output !== undefined) yield { id: output.OutputName, stack: ending(output.StackName) }
   for (const part of Object.values(value)) yield* references(part)
 }
 
+interface References {
+  readonly Ref?: string
+  readonly 'Fn::GetAtt'?: readonly [string, string]
+  readonly 'Fn::GetStackOutput'?: { readonly StackName: string; readonly OutputName: string }
+}
+
+function ending(stackName: string): string {
+  return stackName.split('-').at(-1) ?? ''
+}
+
 /** Who refers to whom, as `from to` of nodes. */
-function edgesOf({ Resources }: Template): Set<string> {
+function edgesOf(stacks: Stacks): Set<string> {
   const edges = new Set<string>()
-  for (const resource of Object.values(Resources)) {
-    const from = nodeOf(resource)
-    for (const id of references(resource.Properties)) {
-      const target = Resources[id]
-      const to = target === undefined ? undefined : nodeOf(target)
-      if (from !== undefined && to !== undefined && from !== to) edges.add(`${from} ${to}`)
+  const target = (stack: string, id: string): string | undefined => {
+    const template = stacks[stack]
+    const resource = template?.Resources[id]
+    if (resource !== undefined) return nodeOf(stack, resource)
+    for (const inner of references(template?.Outputs?.[id]?.Value)) return target(stack, inner.id)
+    return undefined
+  }
+  for (const [stack, { Resources }] of Object.entries(stacks)) {
+    for (const resource of Object.values(Resources)) {
+      const from = nodeOf(stack, resource)
+      for (const reference of references(resource.Properties)) {
+        const to = target(reference.stack ?? stack, reference.id)
+        if (from !== undefined && to !== undefined && from !== to) edges.add(`${from} ${to}`)
+      }
     }
   }
   return edges
 }
 
-/** The drawing of a data stack and of the recovery stacks that its copies go to. */
-export function diagram(data: Template, recovery: readonly string[], language: Language): string {
-  const used = new Set(Object.values(data.Resources).map(nodeOf))
+/** The drawing of the stacks of an environment, and of the recovery stacks that its copies go to. */
+function diagram(stacks: Stacks, language: Language): string {
+  const recovery = Object.keys(stacks)
+    .filter((stack) => stack.startsWith('Recovery'))
+    .toSorted()
+  const used = new Set(
+    Object.entries(stacks).flatMap(([stack, { Resources }]) =>
+      Object.values(Resources).map((resource) => nodeOf(stack, resource)),
+    ),
+  )
   const lines = ['flowchart LR']
   for (const [group, title] of Object.entries(GROUPS)) {
     lines.push(`  subgraph ${group}["${title[language]}"]`)
@@ -139,9 +235,9 @@ export function diagram(data: Template, recovery: readonly string[], language: L
     if (group === 'elsewhere') lines.push(...recovery.map((name) => `    ${name}["${name}"]`))
     lines.push('  end')
   }
-  for (const edge of [...edgesOf(data)].toSorted()) {
+  for (const edge of [...edgesOf(stacks)].toSorted()) {
     const [from, to = ''] = edge.split(' ')
-    lines.push(`  ${from} ${to.startsWith('key') ? '-.->' : '-->'} ${to}`)
+    lines.push(`  ${from} ${/^key[A-Z]/.test(to) ? '-.->' : '-->'} ${to}`)
   }
   lines.push(...recovery.map((name) => `  plan --> ${name}`))
   return lines.join('\n')
@@ -155,12 +251,10 @@ export function drawnIn(readme: string): string | undefined {
 export function drawing(language: Language, context: Record<string, unknown>): string {
   const app = new App({ context: { ...context, 'aws:cdk:enable-path-metadata': true } })
   addEnvironment(app, prod)
-  const { stacks } = app.synth()
-  const data = stacks.find(({ stackName }) => stackName.endsWith('-Data'))
-  const recovery = stacks
-    .map(({ stackName }) => stackName.split('-').at(-1) ?? '')
-    .filter((name) => name !== 'Data')
-  return `\`\`\`mermaid\n${diagram(data?.template, recovery.toSorted(), language)}\n\`\`\`\n`
+  const stacks: Stacks = Object.fromEntries(
+    app.synth().stacks.map(({ stackName, template }) => [ending(stackName), template]),
+  )
+  return `\`\`\`mermaid\n${diagram(stacks, language)}\n\`\`\`\n`
 }
 
 if (import.meta.main) {

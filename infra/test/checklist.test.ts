@@ -18,8 +18,6 @@ interface Item {
 }
 
 const ROOT = join(import.meta.dirname, '../..')
-const MONITORING = 'alarms and dashboard'
-const INITIALIZER = 'the task that runs the migrations'
 const ACCOUNT = 'an AWS account; infra/README.md says how to check it there'
 
 const designTask: readonly Item[] = [
@@ -74,8 +72,12 @@ const strengtheningTask: readonly Item[] = [
   { item: 'Performance Insights設定', checks: ['database: Database Insights in the mode'] },
   {
     item: 'モニタリング設定',
-    checks: ['database: enhanced monitoring', 'events: what RDS reports'],
-    waits: MONITORING,
+    checks: [
+      'database: enhanced monitoring',
+      'events: what RDS reports',
+      'dashboard: shows every alarm',
+      'alarms: every alarm of severity critical',
+    ],
   },
 ]
 
@@ -89,8 +91,8 @@ const verification: readonly Item[] = [
   { item: 'Secrets Manager 認証情報が機能する', checks: ['secret: knows the cluster'], waits: ACCOUNT },
   {
     item: 'データベーススキーマが正常に作成される',
-    tests: ['test/postgres/migrations.test.ts'],
-    waits: INITIALIZER,
+    checks: ['initializer: the task that installs'],
+    tests: ['test/start/infra-install.test.ts', 'test/postgres/migrations.test.ts'],
   },
   { item: '監査ログが記録される', tests: ['test/audit/trail.test.ts'] },
   { item: '行レベルセキュリティが機能する', tests: ['test/chat/access-matrix.test.ts'] },
@@ -169,10 +171,13 @@ const code: readonly Item[] = [
   { item: 'port 5432', checks: ['database: port 5432'] },
   {
     item: 'initializer: SECRET_ARN, DATABASE_ENDPOINT',
-    tests: ['infra/test/outputs.test.ts'],
-    waits: INITIALIZER,
+    checks: ['initializer: the task that installs', 'roles: ECS fetches'],
+    tests: ['infra/test/outputs.test.ts', 'test/start/infra-install.test.ts'],
   },
-  { item: 'initializer: PRIVATE_WITH_EGRESS', checks: ['network: compute subnets'], waits: INITIALIZER },
+  {
+    item: 'initializer: PRIVATE_WITH_EGRESS',
+    checks: ['initializer: a backup before', 'network: compute subnets'],
+  },
 ]
 
 const operation: readonly Item[] = [
@@ -199,8 +204,12 @@ const operation: readonly Item[] = [
   },
   {
     item: '接続数・ディスク・スロークエリ・デッドロックの監視',
-    checks: ['database: statements of three'],
-    waits: MONITORING,
+    checks: [
+      'alarms: connections above 70 %',
+      'alarms: storage above 75 %',
+      'alarms: a statement of three seconds',
+      'alarms: a deadlock, at once',
+    ],
   },
   {
     item: 'セキュリティパッチ適用: メンテナンス時間内',
@@ -218,6 +227,106 @@ const growth: readonly Item[] = [
   { item: 'KMS (暗号化キー): S3, Aurora', checks: ['keys: the archive key', 'keys: the database key'] },
 ]
 
+const archive: readonly Item[] = [
+  {
+    item: 'Aurora: VPC内のPostgreSQL',
+    checks: ['database: in the data subnets', 'tasks: the database admits'],
+  },
+  { item: 'S3: アーカイブ用バケット', checks: ['archive: under the archive key, with Object Lock'] },
+  {
+    item: 'S3 Standard-IA、Glacier Deep Archive',
+    checks: ['archive: under the archive key, with Object Lock'],
+  },
+  {
+    item: 'Glue Catalog、Athena共有',
+    checks: ['archive: the database idp_archive', 'archive: the table security_events'],
+    tests: ['test/lifecycle/infra-tables.test.ts'],
+  },
+  {
+    item: 'Athena: ワークグループ、結果の保存先',
+    checks: ['archive: a query reads no more', 'archive: results of queries are encrypted'],
+    waits: ACCOUNT,
+  },
+  {
+    item: 'IAMロール: s3:PutObject, s3:GetObject',
+    checks: ['roles: work uses', 'roles: serve uses'],
+  },
+  { item: 'バケットポリシー: 書き込み元の限定', checks: ['archive: written by the tasks alone'] },
+  { item: 'KMS: SSE-KMS', checks: ['archive: under the archive key', 'keys: the archive key'] },
+  {
+    item: 'audit_logs/: コールド3年、別アカウント',
+    checks: ['witness: locked for three years', 'witness: the worker of the environment'],
+  },
+]
+
+const service: readonly Item[] = [
+  { item: 'ElastiCache: TLS、認証', checks: ['cache: Valkey with TLS', 'cache: only the tasks'] },
+  { item: 'CDN: CloudFront', checks: ['edge: TLS 1.2', 'edge: reaches the private'] },
+  { item: 'Cognito: MFA', checks: ['sign-in: a second factor', 'sign-in: the code flow'] },
+  { item: 'WAF', checks: ['web ACL: floods', 'balancer: the web ACL'] },
+  {
+    item: 'Fargate: 自動スケーリング',
+    checks: ['tasks: serve scales by CPU', 'tasks: serve scales by connections'],
+  },
+  {
+    item: 'コンテナ: 非root、読み取り専用',
+    checks: ['tasks: serve is not root', 'tasks: work is not root', 'images: a tag means'],
+  },
+]
+
+/** S1 7.2, and what of Akashi itself is watched. */
+const watched: readonly Item[] = [
+  { item: '接続数: 最大接続数の70%', checks: ['alarms: connections above 70 %'] },
+  { item: 'ディスク使用量: 75%', checks: ['alarms: storage above 75 %'] },
+  {
+    item: 'スロークエリ: 3秒以上',
+    checks: ['alarms: statements of three seconds', 'alarms: a statement of three seconds'],
+  },
+  { item: 'デッドロック: 即座に通知', checks: ['alarms: a deadlock, at once'] },
+  { item: 'レプリケーション遅延', checks: ['alarms: a reader a second behind', 'alarms: a gigabyte of WAL'] },
+  { item: '封印の遅れ', checks: ['alarms: rows that are not sealed'], tests: ['infra/test/metrics.test.ts'] },
+  { item: '検証', checks: ['alarms: a verification'] },
+  { item: '突合', checks: ['alarms: a cross-check'] },
+  {
+    item: 'バックアップの経過時間',
+    checks: ['alarms: the age of backups', 'alarms: no backup of AWS Backup'],
+  },
+  { item: '訓練の経過時間', checks: ['alarms: drills that fail'] },
+  { item: '失敗したジョブ', checks: ['alarms: failed and missed jobs', 'alarms: workers that do not look'] },
+  { item: 'メトリクスの途絶', checks: ['alarms: metrics that no longer arrive'] },
+  {
+    item: '暗号化状態: KMSキーの状態とローテーション',
+    checks: ['notices: keys that are disabled', 'alarms: the age of keys'],
+  },
+  { item: '通知: 暗号化、TLS', checks: ['topic: encrypted', 'topic: CloudWatch, Budgets', 'topic: its key'] },
+  { item: '予算', checks: ['budget: 80 %'] },
+]
+
+/** The baseline of the account. */
+const guards: readonly Item[] = [
+  {
+    item: 'Security Hub: FSBP、CIS、NIST 800-53 r5',
+    checks: [
+      'Security Hub: one finding',
+      'Security Hub: the standard aws-foundational',
+      'Security Hub: the standard cis',
+      'Security Hub: the standard nist-800-53',
+      'notices: new findings',
+    ],
+  },
+  { item: 'GuardDuty: RDS Protection', checks: ['GuardDuty: sign-ins to the database', 'notices: threats'] },
+  {
+    item: 'AWS Config: 適合パック',
+    checks: ['conformance: a rule', 'recorder: records every kind', 'notices: what no longer conforms'],
+  },
+  {
+    item: 'CloudTrail: アーカイブのデータイベント',
+    checks: ['trail: data events', 'trail: its bucket', 'notices: guards that are stopped'],
+  },
+  { item: 'IAM Access Analyzer', checks: ['Access Analyzer: '] },
+  { item: '既存のものを使う設定', tests: ['infra/test/settings.test.ts'] },
+]
+
 const lists: Readonly<Record<string, { size: number; items: readonly Item[] }>> = {
   'Day 3: 設計': { size: 12, items: designTask },
   'Day 4: 監査とセキュリティ強化': { size: 12, items: strengtheningTask },
@@ -226,6 +335,10 @@ const lists: Readonly<Record<string, { size: number; items: readonly Item[] }>> 
   'Aurora CDK実装': { size: 23, items: code },
   '運用・保守': { size: 10, items: operation },
   スケーラビリティ対応: { size: 5, items: growth },
+  アーカイブ: { size: 9, items: archive },
+  サービス: { size: 6, items: service },
+  監視: { size: 15, items: watched },
+  アカウントの監視: { size: 6, items: guards },
 }
 
 const all: readonly Check[] = Object.values(checks).flat()

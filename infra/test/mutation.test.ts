@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { EnvironmentParameter } from '../lib/parameter.ts'
 import { dev, prod } from '../parameter.ts'
+import { type ExactCheck, isExact } from './checks/exactly.ts'
 import { type Check, checks } from './checks/index.ts'
 import { type Mutation, mutationsOf } from './support/mutate.ts'
 import { synthesize } from './support/synthesize.ts'
-import type { Template } from './support/template.ts'
+import type { Resource, Template } from './support/template.ts'
 import { unprotected } from './unprotected.ts'
 
 /** Each setting with the checks that fail when it changes; written for people. */
@@ -18,9 +19,13 @@ const LIST = join(import.meta.dirname, '../coverage/settings.txt')
 const killedBy = new Map<string, Set<string>>()
 const used = new Set<RegExp>()
 
-/** Finds a check that fails, beginning with the one that failed for the mutation before. */
+/**
+ * Finds a check that fails, beginning with the one that is about the mutated resource alone, then with the one that
+ * failed for the mutation before.
+ */
 class CheckRunner {
   private readonly ordered: Check[]
+  private readonly about = new Map<Resource, ExactCheck>()
   private readonly template: Template
   private readonly parameter: EnvironmentParameter
 
@@ -28,10 +33,15 @@ class CheckRunner {
     this.ordered = [...all]
     this.template = template
     this.parameter = parameter
+    for (const check of all.filter(isExact)) {
+      for (const resource of check.covers(template)) this.about.set(resource, check)
+    }
   }
 
   /** The name of a check that fails, undefined when all hold. */
-  firstFailure(): string | undefined {
+  firstFailure({ resource }: Mutation): string | undefined {
+    const about = resource === undefined ? undefined : this.about.get(resource)
+    if (about !== undefined && !holds(about, this.template, this.parameter)) return about.name
     const index = this.ordered.findIndex((check) => !holds(check, this.template, this.parameter))
     if (index === -1) return undefined
     const [found] = this.ordered.splice(index, 1) as [Check]
@@ -65,7 +75,7 @@ for (const parameter of [prod, dev]) {
       const survivors: string[] = []
       for (const mutation of mutationsOf(template)) {
         mutation.apply()
-        const name = runner.firstFailure()
+        const name = runner.firstFailure(mutation)
         mutation.undo()
         if (name === undefined && !isUnprotected(mutation))
           survivors.push(`${mutation.path} ${mutation.what}`)

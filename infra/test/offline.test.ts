@@ -37,14 +37,20 @@ describe('cdk synth', () => {
       const stacks = Object.entries<{ type: string }>(artifacts).filter(
         ([, { type }]) => type === 'aws:cloudformation:stack',
       )
-      expect(stacks.map(([name]) => name).toSorted()).toEqual([
-        'Akashi-dev-Data',
-        'Akashi-prod-Data',
-        'Akashi-prod-RecoveryAccount',
-        'Akashi-prod-RecoveryRegion',
-        'Akashi-staging-Data',
-        'Akashi-staging-RecoveryRegion',
-      ])
+      const ofEach = ['Archive', 'Data', 'Images', 'Monitoring', 'Service']
+      expect(stacks.map(([name]) => name).toSorted()).toEqual(
+        [
+          ...['dev', 'staging', 'prod'].flatMap((environment) =>
+            ofEach.map((stack) => `Akashi-${environment}-${stack}`),
+          ),
+          'Akashi-prod-RecoveryAccount',
+          'Akashi-prod-RecoveryRegion',
+          'Akashi-prod-Security',
+          'Akashi-prod-Witness',
+          'Akashi-staging-RecoveryRegion',
+          'Akashi-staging-Security',
+        ].toSorted(),
+      )
     } finally {
       rmSync(output, { recursive: true })
     }

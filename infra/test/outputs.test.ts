@@ -61,11 +61,8 @@ describe('what the stack hands on', () => {
   test('every stack is protected from termination', () => {
     const app = newApp()
     addEnvironment(app, prod)
-    expect(app.synth().stacks.map(({ terminationProtection }) => terminationProtection)).toEqual([
-      true,
-      true,
-      true,
-    ])
+    for (const { stackName, terminationProtection } of app.synth().stacks)
+      expect(terminationProtection, stackName).toBe(true)
   })
 })
 

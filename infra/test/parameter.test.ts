@@ -1,6 +1,7 @@
 import { AuroraPostgresEngineVersion } from 'aws-cdk-lib/aws-rds'
 import { describe, expect, test } from 'vitest'
 import { checkParameter, regionsOf } from '../lib/check-parameter.ts'
+import { maxConnections } from '../lib/max-connections.ts'
 import type { EnvironmentParameter, NewNetwork } from '../lib/parameter.ts'
 import { dev, environments, prod } from '../parameter.ts'
 import { synthesize } from './support/synthesize.ts'
@@ -25,6 +26,10 @@ function withDatabase(
 
 function withBackup(backup: Partial<EnvironmentParameter['backup']>, base = prod): EnvironmentParameter {
   return { ...base, backup: { ...base.backup, ...backup } }
+}
+
+function withArchive(archive: Partial<EnvironmentParameter['archive']>, base = prod): EnvironmentParameter {
+  return { ...base, archive: { ...base.archive, ...archive } }
 }
 
 describe('the parameters', () => {
@@ -77,7 +82,9 @@ describe('data residency', () => {
 
   test.each(environments)('$environment names no region outside of it', (parameter) => {
     const text = JSON.stringify(Object.values(synthesize(parameter)).map(({ json }) => json))
-    const regions = new Set(text.match(/\b(af|ap|ca|eu|il|me|mx|sa|us)-(gov-)?[a-z]+-\d\b/g))
+    // CloudFront has no region; its certificates are in us-east-1 and public.
+    const held = text.replaceAll(/arn:aws:acm:us-east-1:/g, '')
+    const regions = new Set(held.match(/\b(af|ap|ca|eu|il|me|mx|sa|us)-(gov-)?[a-z]+-\d\b/g))
     expect([...regions].toSorted()).toEqual(regionsOf(parameter).toSorted())
     for (const region of regions) expect(parameter.dataResidency).toContain(region)
   })
@@ -147,6 +154,24 @@ describe('a mistake fails the synthesis and says what to do', () => {
       { ...prod, network: { ...network, natGateways: 0, endpointZones: 0 } },
       /reach no AWS service/,
     ],
+    ['years backwards', withArchive({ years: '2030,2026' }), /years 2030,2026 are no range/],
+    ['no limit of scans', withArchive({ scanLimitGigabytes: 0 }), /scanLimitGigabytes is 0.*at least 1/],
+    [
+      'a witness in the same account',
+      withArchive({ witnessAccount: '000000000000' }),
+      /witnessAccount is the account of the database/,
+    ],
+    ['a witness of 11 digits', withArchive({ witnessAccount: '00000000001' }), /is not 12 digits/],
+    [
+      'a witness of nobody',
+      withArchive({ witnessAccount: '000000000001' }, dev),
+      /witnessAccount needs account/,
+    ],
+    [
+      'a witness that the endpoints do not reach',
+      { ...prod, organizationId: undefined },
+      /witnessAccount needs organizationId/,
+    ],
     [
       'a subnet too few',
       {
@@ -170,5 +195,33 @@ describe('a mistake fails the synthesis and says what to do', () => {
   test('all mistakes are told at once', () => {
     const parameter = withBackup({ retentionDays: 99, copyRegion: 'us-east-1' }, withDatabase({ readers: 0 }))
     expect(mistakes(parameter).split('\n')).toHaveLength(4)
+  })
+})
+
+describe('monitoring', () => {
+  const withMonitoring = (monitoring: Partial<EnvironmentParameter['monitoring']>) => ({
+    ...prod,
+    monitoring: { ...prod.monitoring, ...monitoring },
+  })
+
+  test.each([
+    ['nobody to tell', { emails: [] }, /emails is empty.*hint: the address/],
+    ['no address', { emails: ['operators'] }, /'operators' is no e-mail address; hint: name@example.org/],
+    ['an address twice', { emails: ['a@example.org', 'a@example.org'] }, /names an address twice/],
+    ['a budget of nothing', { budget: 0 }, /budget is 0; hint: US dollars/],
+    ['a budget that is no number', { budget: Number.NaN }, /budget is NaN; hint: US dollars/],
+  ])('%s', (_, monitoring, message) => {
+    expect(mistakes(withMonitoring(monitoring))).toMatch(message)
+  })
+
+  test.each([
+    [0.5, 4, 823],
+    [0.5, 6, 823],
+    [0.5, 64, 2_000],
+    [1, 16, 3_360],
+    [1, 256, 5_000],
+    [0, 1, 189],
+  ])('of %d to %d capacity units admits %d connections', (minCapacity, maxCapacity, connections) => {
+    expect(maxConnections({ minCapacity, maxCapacity })).toBe(connections)
   })
 })

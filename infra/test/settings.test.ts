@@ -13,6 +13,16 @@ const variants: Readonly<Record<string, EnvironmentParameter>> = {
     network: { ...prod.network, natGateways: 0, endpointZones: 2 } as never,
   },
   'advanced Database Insights': { ...prod, database: { ...prod.database, insights: 'advanced' } },
+  'an account that is watched already': {
+    ...prod,
+    security: {
+      securityHub: 'adopt',
+      guardDuty: 'adopt',
+      config: 'adopt',
+      cloudTrail: 'adopt',
+      accessAnalyzer: 'adopt',
+    },
+  },
   'a Global Database': { ...prod, database: { ...prod.database, globalRegions: ['ap-northeast-3'] } },
 }
 

@@ -5,7 +5,7 @@ export const unprotected: readonly { readonly setting: RegExp; readonly reason: 
     reason: 'Names for people; the checks tell subnets by their routes.',
   },
   {
-    setting: /Properties\/(Group|DBSubnetGroup|Framework)?Description$/,
+    setting: /Properties\/(Group|DBSubnetGroup|Framework|Alarm)?Description$/,
     reason: 'Text for people. Those that the requirements give have a check.',
   },
   {
@@ -33,8 +33,19 @@ export const unprotected: readonly { readonly setting: RegExp; readonly reason: 
     reason: 'How often is asked again.',
   },
   {
-    setting:
-      /\(AWS::(EC2::(NatGateway|Route)|Lambda::Function|RDS::(DBInstance|DBSubnetGroup)|ApplicationAutoScaling::\w+|StepFunctions::StateMachine|S3::Bucket)\): DependsOn(\/|$)/,
+    setting: /\(AWS::Lambda::Function\): Properties\/Code(\/|$)/,
+    reason: 'Code, named by its digest; the tests of the handlers run it.',
+  },
+  {
+    setting: /\): Properties\/(UserPool|FileSystem|AccessPoint)Tags\/Name(\/|$)/,
+    reason: 'Names for people.',
+  },
+  {
+    setting: /\): (Deletion|UpdateReplace)Policy$/,
+    reason: 'What is deleted with its stack holds no data; what holds data has a check that it is kept.',
+  },
+  {
+    setting: /\): DependsOn(\/|$)/,
     reason: 'Order of creation, without which the deployment fails instead of leaving something open.',
   },
 ]

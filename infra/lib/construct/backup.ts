@@ -41,6 +41,9 @@ export interface BackupProps {
 export class Backup extends Construct {
   readonly vault: BackupVault
   readonly snapshot: Snapshot
+  /** For what else has to be backed up. */
+  readonly planId: string
+  readonly roleArn: string
 
   constructor(scope: Construct, id: string, props: BackupProps) {
     super(scope, id)
@@ -55,8 +58,10 @@ export class Backup extends Construct {
         reason: 'AWS Backup adds rights to it as it learns to copy in new ways; it cannot restore.',
       },
     })
+    this.roleArn = role.roleArn
     const retention = Duration.days(retentionDays)
     const plan = new BackupPlan(this, 'Plan', { backupPlanName: name, backupVault: this.vault })
+    this.planId = plan.backupPlanId
     plan.addRule(
       new BackupPlanRule({
         ruleName: 'daily',

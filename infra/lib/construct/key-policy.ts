@@ -35,7 +35,7 @@ const ADMINISTRATION = [
   'kms:CancelKeyDeletion',
 ]
 
-const USE = ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey']
+export const USE = ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey']
 
 /** The policy that every key begins with: administrators of the account manage the key and cannot use it. */
 export function keyPolicy(...statements: PolicyStatement[]): PolicyDocument {
@@ -85,6 +85,20 @@ export function useByCloudWatchLogs(scope: Construct): PolicyStatement {
       ArnLike: {
         'kms:EncryptionContext:aws:logs:arn': `arn:${stack.partition}:logs:${stack.region}:${stack.account}:log-group:*`,
       },
+    },
+  })
+}
+
+/** Roles of this account by name. They may come after the key, so a condition names them: a principal has to exist. */
+export function useByRoles(scope: Construct, ...names: string[]): PolicyStatement {
+  const { account, partition } = Stack.of(scope)
+  return new PolicyStatement({
+    sid: 'Tasks',
+    principals: [new AccountRootPrincipal()],
+    actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+    resources: ['*'],
+    conditions: {
+      ArnEquals: { 'aws:PrincipalArn': names.map((name) => `arn:${partition}:iam::${account}:role/${name}`) },
     },
   })
 }

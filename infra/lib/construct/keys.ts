@@ -2,11 +2,13 @@ import { type PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
+import { TASKS } from '../names.ts'
 import {
   keyPolicy,
   reportsRole,
   useByCloudWatchLogs,
   useByCopyAccount,
+  useByRoles,
   useThroughServices,
 } from './key-policy.ts'
 
@@ -55,7 +57,7 @@ export class Keys extends Construct {
   readonly backup: Key
   /** CloudWatch Logs. */
   readonly logs: Key
-  /** Wraps the keys of persons. Nobody may use it until the task that does is admitted in its policy. */
+  /** Wraps Akashi's keys, for its tasks, and encrypts the volume that these lie on. */
   readonly personKeyring: Key
 
   constructor(scope: Construct, id: string, { project, name, copyAccount, reports }: KeysProps) {
@@ -84,7 +86,13 @@ export class Keys extends Construct {
       ...(reports ? [this.deliverReports()] : []),
     )
     this.logs = key('Logs', 'logs', 'log', useByCloudWatchLogs(this))
-    this.personKeyring = key('PersonKeyring', 'person-keyring', 'person keyring')
+    this.personKeyring = key(
+      'PersonKeyring',
+      'person-keyring',
+      'person keyring',
+      useByRoles(this, ...TASKS.map((task) => `${name}-${task}`)),
+      ...useThroughServices(this, 'elasticfilesystem'),
+    )
   }
 
   private deliverReports(): PolicyStatement {

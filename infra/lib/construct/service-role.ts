@@ -2,6 +2,7 @@ import { ManagedPolicy, type PolicyStatement, Role, ServicePrincipal } from 'aws
 import { Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
+import { asInFindings } from '../finding.ts'
 
 export interface ServiceRoleProps {
   /** Without `.amazonaws.com`. */
@@ -12,6 +13,10 @@ export interface ServiceRoleProps {
   readonly statements?: PolicyStatement[]
   /** Why a statement names no resource, where one does. */
   readonly anyResource?: string
+  /** Resources with a wildcard → why they have one. */
+  readonly wildcards?: Readonly<Record<string, string>>
+  /** Fixed, where a policy elsewhere names the role. */
+  readonly name?: string
 }
 
 /**
@@ -25,6 +30,7 @@ export function serviceRole(scope: Construct, id: string, props: ServiceRoleProp
       conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(scope).account } },
     }),
     description,
+    ...(props.name === undefined ? {} : { roleName: props.name }),
   })
   if (awsPolicy !== undefined) {
     const name = `service-role/${awsPolicy.name}`
@@ -35,6 +41,9 @@ export function serviceRole(scope: Construct, id: string, props: ServiceRoleProp
   }
   if (statements !== undefined) {
     const policy = new ManagedPolicy(role, 'Policy', { description, statements, roles: [role] })
+    for (const [resource, reason] of Object.entries(props.wildcards ?? {})) {
+      acknowledge(policy, { [`AwsSolutions-IAM5[Resource::${asInFindings(resource)}]`]: reason })
+    }
     if (anyResource !== undefined) acknowledge(policy, { 'AwsSolutions-IAM5[Resource::*]': anyResource })
   }
   return role

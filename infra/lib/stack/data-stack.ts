@@ -50,7 +50,7 @@ export class DataStack extends Stack {
       network: this.network,
       keys: this.keys,
     })
-    this.accessLogs = new AccessLogs(this, 'AccessLogs')
+    this.accessLogs = new AccessLogs(this, 'AccessLogs', { spare: true })
     this.backup = new Backup(this, 'Backup', {
       project,
       name,

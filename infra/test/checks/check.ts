@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { EnvironmentParameter } from '../../lib/parameter.ts'
 import type { Json, Template } from '../support/template.ts'
+import { assertSame } from './same.ts'
 
 /** One named assertion about a stack; it throws when the template does not hold it. */
 export interface Check {
@@ -21,7 +22,7 @@ export interface Statement {
 export function assertPolicy(actual: Json, expected: readonly Statement[]): void {
   assert.equal(actual.Version, '2012-10-17')
   const filled = expected.map(({ Effect = 'Allow', ...rest }) => ({ Effect, Resource: '*', ...rest }))
-  assert.deepEqual(actual.Statement.map(normal), filled.map(normal))
+  assertSame(actual.Statement.map(normal), filled.map(normal), 'the policy')
 }
 
 function normal({ Action, Resource, Condition, ...rest }: Json): Json {
@@ -69,5 +70,5 @@ export function assertKept(resource: { DeletionPolicy?: string; UpdateReplacePol
 /** Asserts that a resource has these settings and no other, tags aside. */
 export function assertSettings(properties: Record<string, Json>, expected: Record<string, Json>): void {
   const { Tags, ...settings } = properties
-  assert.deepEqual(settings, expected)
+  assertSame(settings, expected, 'the settings')
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { environmentName } from '../../lib/names.ts'
 import type { EnvironmentParameter } from '../../lib/parameter.ts'
 import type { Resource, Template } from '../support/template.ts'
 import {
@@ -125,8 +126,22 @@ const KEYS: readonly ExpectedKey[] = [
   {
     id: 'PersonKeyring',
     alias: 'person-keyring',
-    title: 'the person keyring key serves nobody until its task is admitted',
-    users: () => [],
+    title: 'the person keyring key serves the tasks, and their volume',
+    users: (parameter) => [
+      {
+        Sid: 'Tasks',
+        Principal: rootOf(parameter),
+        Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+        Condition: {
+          ArnEquals: {
+            'aws:PrincipalArn': ['install', 'serve', 'work'].map((task) =>
+              withAccount(parameter, 'arn:aws:iam::', `:role/${environmentName(parameter)}-${task}`),
+            ),
+          },
+        },
+      },
+      ...throughServices(parameter, parameter.region, 'elasticfilesystem'),
+    ],
   },
 ]
 

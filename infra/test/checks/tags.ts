@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict'
 import { pathOf, type Resource } from '../support/template.ts'
 import type { Check } from './check.ts'
+import { assertSame } from './same.ts'
 
 /** Types whose tags have a property of their own. */
 const TAG_PROPERTY: Readonly<Record<string, string>> = {
+  'AWS::Cognito::UserPool': 'UserPoolTags',
+  'AWS::EFS::AccessPoint': 'AccessPointTags',
+  'AWS::EFS::FileSystem': 'FileSystemTags',
   'AWS::Backup::BackupPlan': 'BackupPlanTags',
   'AWS::Backup::BackupVault': 'BackupVaultTags',
   'AWS::Backup::Framework': 'FrameworkTags',
   'AWS::Backup::LogicallyAirGappedBackupVault': 'BackupVaultTags',
   'AWS::Backup::ReportPlan': 'ReportPlanTags',
+  'AWS::Budgets::Budget': 'ResourceTags',
 }
 
 /** Types that CloudFormation gives no tags: policies, associations, schedules, and parts of something tagged. */
@@ -16,18 +21,33 @@ const WITHOUT_TAGS = new Set([
   'AWS::ApplicationAutoScaling::ScalingPolicy',
   'AWS::Backup::BackupSelection',
   'AWS::Backup::RestoreTestingSelection',
+  'AWS::Config::ConfigurationRecorder',
+  'AWS::Config::DeliveryChannel',
   'AWS::EC2::Route',
   'AWS::EC2::SecurityGroupEgress',
   'AWS::EC2::SecurityGroupIngress',
   'AWS::EC2::SubnetRouteTableAssociation',
   'AWS::EC2::VPCGatewayAttachment',
+  'AWS::Cognito::UserPoolClient',
+  'AWS::Cognito::UserPoolDomain',
+  'AWS::EFS::MountTarget',
+  'AWS::Glue::Database',
+  'AWS::Glue::Table',
   'AWS::IAM::ManagedPolicy',
+  'AWS::IAM::Policy',
   'AWS::KMS::Alias',
+  'AWS::Logs::MetricFilter',
   'AWS::Logs::ResourcePolicy',
   'AWS::S3::BucketPolicy',
   'AWS::SecretsManager::ResourcePolicy',
   'AWS::SecretsManager::RotationSchedule',
   'AWS::SecretsManager::SecretTargetAttachment',
+  'AWS::SecurityHub::Standard',
+  'AWS::SNS::Subscription',
+  'AWS::SNS::TopicPolicy',
+  'AWS::WAFv2::LoggingConfiguration',
+  'AWS::WAFv2::WebACLAssociation',
+  'Custom::AkashiInstallation',
   'Custom::VpcRestrictDefaultSG',
 ])
 
@@ -46,7 +66,7 @@ export const tagChecks: readonly Check[] = [
       for (const resource of Object.values(template.resources)) {
         if (WITHOUT_TAGS.has(resource.Type)) continue
         const { Name, 'aws-cdk:subnet-name': _name, 'aws-cdk:subnet-type': _type, ...tags } = tagsOf(resource)
-        assert.deepEqual(
+        assertSame(
           tags,
           {
             Project: project,

@@ -1,15 +1,27 @@
-import { type Json, pathOf, type Template } from './template.ts'
+import { type Json, pathOf, type Resource, type Template } from './template.ts'
 
 /** One change of a template, which can be undone. */
 export interface Mutation {
   /** `path of the resource: Properties/…` */
   readonly path: string
   readonly what: string
+  /** Of which it is a setting. */
+  readonly resource?: Resource
   apply(): void
   undo(): void
 }
 
-const INTRINSICS = ['Ref', 'Fn::GetAtt', 'Fn::Join', 'Fn::Sub', 'Fn::Select', 'Fn::GetAZs']
+const INTRINSICS = [
+  'Ref',
+  'Fn::GetAtt',
+  'Fn::Join',
+  'Fn::Sub',
+  'Fn::Select',
+  'Fn::GetAZs',
+  'Fn::GetStackOutput',
+]
+/** Pages for people, of thousands of settings. */
+const NOT_INSIDE = new Set(['DashboardBody'])
 /** The parts of a resource that change what is deployed. */
 const PARTS = ['Properties', 'DeletionPolicy', 'UpdateReplacePolicy', 'DependsOn'] as const
 
@@ -21,9 +33,10 @@ export function* mutationsOf(template: Template): Generator<Mutation> {
   for (const [id, resource] of Object.entries(template.resources)) {
     const path = `${pathOf(resource)} (${resource.Type}):`
     for (const part of PARTS) {
-      if (resource[part] !== undefined) yield* mutationsAt(resource, part, `${path} ${part}`)
+      if (resource[part] === undefined) continue
+      for (const mutation of mutationsAt(resource, part, `${path} ${part}`)) yield { ...mutation, resource }
     }
-    yield removal(template.resources as Json, id, path)
+    yield { ...removal(template.resources as Json, id, path), resource }
   }
 }
 
@@ -49,7 +62,7 @@ function* mutationsAt(parent: Json, key: string | number, path: string): Generat
 /** Text that is JSON with references in it, such as the definition of a state machine: changes inside it. */
 function* mutationsInText(parent: Json, key: string | number, path: string): Generator<Mutation> {
   const parts: Json[] | undefined = parent[key]?.['Fn::Join']?.[1]
-  if (parts === undefined || !isJson(parts)) return
+  if (parts === undefined || !isJson(parts) || NOT_INSIDE.has(String(key))) return
   const text = parts.map((part, index) => (typeof part === 'string' ? part : `<${index}>`)).join('')
   const inside = { content: JSON.parse(text) }
   for (const mutation of mutationsAt(inside, 'content', path)) {

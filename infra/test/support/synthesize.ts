@@ -13,15 +13,15 @@ export function newApp(): App {
   return new App({ context: { ...context, 'aws:cdk:enable-path-metadata': true } })
 }
 
-/** The stacks of one environment: `Data`, `RecoveryRegion` and `RecoveryAccount`, as far as there are any. */
+/** The stacks of one environment by the end of their names, such as `Data`, as far as there are any. */
 export type Stacks = Readonly<Record<string, Template>>
 
 export function synthesize(parameter: EnvironmentParameter): Stacks {
   const app = newApp()
   addEnvironment(app, parameter)
-  return Object.fromEntries(
-    app
-      .synth()
-      .stacks.map(({ stackName, template }) => [stackName.split('-').at(-1), new Template(template)]),
-  )
+  const stacks: Record<string, Template> = {}
+  for (const { stackName, template } of app.synth().stacks) {
+    stacks[stackName.split('-').at(-1) ?? ''] = new Template(template, stacks)
+  }
+  return stacks
 }

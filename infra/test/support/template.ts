@@ -15,9 +15,12 @@ export interface Resource {
 /** A synthesized template, and how its checks find resources in it. */
 export class Template {
   readonly json: Json
+  /** Stacks of the same environment, by the end of their names, which it may refer to. */
+  readonly siblings: Readonly<Record<string, Template>>
 
-  constructor(json: Json) {
+  constructor(json: Json, siblings: Readonly<Record<string, Template>> = {}) {
     this.json = json
+    this.siblings = siblings
   }
 
   get resources(): Record<string, Resource> {
