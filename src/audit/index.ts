@@ -1,4 +1,7 @@
 // Terms: docs/glossary.md
+
+export type { Json, TrailRow, Values } from '@akashi/client/trail'
+export * from './crosscheck/index.ts'
 export { type Alarm, standingAlarms } from './ledger/alarms.ts'
 export type { ArchivedEntry, ArchivedObject, ArchivedRows } from './ledger/archived.ts'
 export { checkProof, checkProofByPolicy, type Proven, type ProvenByPolicy } from './ledger/check-proof.ts'
@@ -6,7 +9,7 @@ export {
   duckdbEntrySql,
   encodeRow,
   entryHash,
-  FENCE,
+  OPTIMIZER_FENCE,
   postgresEntrySql,
   type RowText,
 } from './ledger/encoding.ts'
@@ -25,6 +28,7 @@ export { catalogProblems, type Difference } from './ledger/manifest/index.ts'
 export { manifestText } from './ledger/manifest/manifest.ts'
 export { recordCatalog } from './ledger/manifest/records.ts'
 export { emptyRoot } from './ledger/merkle.ts'
+export { lookForRows } from './ledger/next-rows.ts'
 export { countPending } from './ledger/pending.ts'
 export * from './ledger/policy/index.ts'
 export { type ConsistencyProof, proveConsistency, proveRow } from './ledger/proof.ts'
@@ -58,6 +62,7 @@ export type {
   VerifyReport,
 } from './ledger/verify/problems.ts'
 export { type LastVerification, lastVerification, recordVerification } from './ledger/verify/record.ts'
+export { listVerifications } from './ledger/verify/runs.ts'
 export { scrub } from './ledger/verify/scrub.ts'
 export {
   type Alarms,
@@ -70,10 +75,12 @@ export {
 export * from './ledger/witness/index.ts'
 export { type RecordAsOf, recordAsOf } from './trail/as-of.ts'
 export { indexClosedPartition } from './trail/closed-partitions.ts'
-export type { RecordAsOfQuery, RecordQuery, TrailFilter } from './trail/filter.ts'
+export { countTrail } from './trail/counts.ts'
+export type { RecordAsOfQuery, RecordQuery, TrailCountQuery, TrailFilter } from './trail/filter.ts'
 export { type FieldChange, type HistoryPage, type RecordVersion, recordHistory } from './trail/history.ts'
 export { type Loss, reportLosses, settleLosses, unsettledLosses } from './trail/losses.ts'
 export {
+  type ActingFor,
   type ColumnTreatment,
   type Coverage,
   coverage,
@@ -81,7 +88,7 @@ export {
   type Protection,
   protect,
   protectedTables,
+  recordBaseline,
   unprotect,
 } from './trail/protect.ts'
-export type { Json, TrailRow, Values } from './trail/row.ts'
 export { searchOwnTrail, searchTrail, TEXT_SCAN_ROWS, type TrailPage } from './trail/search.ts'

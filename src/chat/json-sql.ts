@@ -1,10 +1,29 @@
 /** SQL expressions for the JSON shapes of the contract, so that a page takes one query. Arguments are column names or aliases, never values. */
 import { MESSAGE_PREVIEW_CHARACTERS } from '@akashi/contract'
+import { z } from 'zod'
+
+/** The beginning of a message's text. Ciphertext stays whole: it is shortened once it was read. */
+export function previewJson(m: string, characters: number = MESSAGE_PREVIEW_CHARACTERS): string {
+  return `case when ${m}.content_encrypted then ${m}.content else left(${m}.content, ${characters}) end`
+}
 
 /** ISO 8601 in UTC with milliseconds, like `Date.prototype.toISOString`. */
 export function timeJson(column: string): string {
   return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 }
+
+/** A time as a cursor holds it: microseconds since 1970, exact. */
+export function cursorTime(column: string): string {
+  return `(extract(epoch from ${column}) * 1000000)::bigint::text`
+}
+
+/** The time that {@link cursorTime} wrote. */
+export function timeOfCursor(parameter: string): string {
+  return `(to_timestamp(0) + ${parameter}::bigint * interval '1 microsecond')`
+}
+
+/** A place in a list that is ordered by time and id. */
+export const placeInTime = z.tuple([z.string().regex(/^\d{1,16}$/), z.guid()])
 
 /** A person, or null when there is none. */
 export function personJson(userId: string): string {
@@ -26,7 +45,7 @@ export function fileJson(file: string): string {
  * have yet, and the original message unless `reply`, which saves planning time.
  */
 export function messageJson(m: string, fresh?: { readonly reply: boolean }): string {
-  const replyTo = `(select jsonb_build_object('id', q.id, 'author', ${personJson('q.user_id')}, 'content', left(q.content, ${MESSAGE_PREVIEW_CHARACTERS}),
+  const replyTo = `(select jsonb_build_object('id', q.id, 'author', ${personJson('q.user_id')}, 'content', ${previewJson('q')},
         'type', q.message_type, 'isDeleted', q.is_deleted)
       from akashi_chat.messages q where q.id = ${m}.reply_to_id and q.created_at = akashi_chat.message_time(${m}.reply_to_id))`
   const reactions = `coalesce((select jsonb_agg(jsonb_build_object('emoji', g.emoji, 'userIds', g.people) order by g.first)
@@ -39,5 +58,6 @@ export function messageJson(m: string, fresh?: { readonly reply: boolean }): str
     'mentions', to_jsonb(${m}.mentioned_user_ids),
     'reactions', ${fresh === undefined ? reactions : "'[]'::jsonb"}, 'file', ${fresh === undefined ? file : 'null'},
     'clientId', ${m}.client_id, 'classification', ${m}.security_classification, 'isEdited', ${m}.is_edited, 'isDeleted', ${m}.is_deleted,
+    'isEncrypted', ${m}.content_encrypted, 'unreadable', null,
     'createdAt', ${timeJson(`${m}.created_at`)}, 'updatedAt', ${timeJson(`${m}.updated_at`)})`
 }

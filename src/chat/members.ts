@@ -59,6 +59,32 @@ export async function removeMember(
   )
 }
 
+/** Bans a person from a room, or lifts the ban. */
+export async function banMember(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  userId: string,
+  banned: boolean,
+): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select akashi_chat.ban_member($1, $2, $3)', [roomId, userId, banned]),
+  )
+}
+
+/** Makes a person the only owner of a room. @throws AkashiError forbidden without rooms:admin */
+export async function transferRoom(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  userId: string,
+  reason: string,
+): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select akashi_chat.transfer_room($1, $2, $3)', [roomId, userId, reason]),
+  )
+}
+
 const invitationJson = `jsonb_build_object('id', i.id,
   'room', (select jsonb_build_object('id', r.id, 'name', r.name, 'description', r.description, 'type', r.room_type)
     from akashi_chat.rooms r where r.id = i.room_id),
@@ -105,14 +131,20 @@ export function roomInvitations(
   ])
 }
 
+/** @param keyCopy of the key of an encrypted room, for the invited person */
 export async function invite(
   database: Database,
   actor: Actor,
   roomId: string,
   userId: string,
+  keyCopy?: Uint8Array,
 ): Promise<string> {
   const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ id: string }>('select id from akashi_chat.invite($1, $2)', [roomId, userId]),
+    session.query<{ id: string }>('select id from akashi_chat.invite($1, $2, key_copy => $3)', [
+      roomId,
+      userId,
+      keyCopy ?? null,
+    ]),
   )
   return rows[0]?.id ?? ''
 }

@@ -2,6 +2,7 @@ import {
   type Classification,
   DEFAULT_PAGE_SIZE,
   type HistoryPage,
+  MAX_THREAD_MESSAGES,
   type Message,
   type MessageChange,
   messageChange,
@@ -94,12 +95,17 @@ function only(rows: readonly { readonly message: Message }[]): Message {
   return found.message
 }
 
-/** Idempotent by `clientId`: sent again, it returns the existing message. */
+/**
+ * Idempotent by `clientId`: sent again, it returns the existing message.
+ *
+ * @param sealed in an encrypted room: the ciphertext, which is stored in place of the text
+ */
 export async function postMessage(
   database: Database,
   actor: Actor,
   roomId: string,
   message: NewMessage,
+  sealed?: string,
 ): Promise<Message> {
   const { content, fileId, replyToId, mentions, clientId } = newMessage.parse(message)
   return await database.transaction(actor, async (session) => {
@@ -111,7 +117,7 @@ export async function postMessage(
       `select ${messageJson('m', { reply: replyToId !== undefined })} as message,
          m.file_upload_id is null and m.created_at >= date_trunc('milliseconds', now()) as whole
        from akashi_chat.post_message($1, $2, ${type}, $3, $4, $5, $6) m`,
-      [roomId, content, fileId ?? null, replyToId ?? null, mentions, clientId ?? null],
+      [roomId, sealed ?? content, fileId ?? null, replyToId ?? null, mentions, clientId ?? null],
     )
     const message = only(rows)
     // The file is attached after the statement's snapshot, and a message sent earlier may have changed: read it again.
@@ -120,15 +126,21 @@ export async function postMessage(
   })
 }
 
+/** @param sealed as in {@link postMessage} */
 export async function editMessage(
   database: Database,
   actor: Actor,
   messageId: string,
   change: MessageChange,
+  sealed?: string,
 ): Promise<Message> {
   const { content, mentions } = messageChange.parse(change)
   return await database.transaction(actor, async (session) => {
-    await session.query('select akashi_chat.edit_message($1, $2, $3)', [messageId, content, mentions])
+    await session.query('select akashi_chat.edit_message($1, $2, $3)', [
+      messageId,
+      sealed ?? content,
+      mentions,
+    ])
     return only((await session.query<{ message: Message }>(byId, [messageId])).rows)
   })
 }
@@ -201,6 +213,35 @@ export function setReaction(
 ): Promise<string> {
   const verb = wanted ? 'add_reaction' : 'remove_reaction'
   return changed(database, actor, `select akashi_chat.${verb}($1, $2)`, [messageId, emoji])
+}
+
+/** Moves the caller's read position back to just before this message. */
+export async function markUnread(database: Database, actor: Actor, messageId: string): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select akashi_chat.mark_unread($1)', [messageId]),
+  )
+}
+
+/**
+ * The conversation that a message belongs to, oldest first: its first message, the replies to that, to those and so on.
+ * @throws not_found also for a message that the caller may not see
+ */
+export async function readThread(
+  database: Database,
+  actor: Actor,
+  messageId: string,
+): Promise<readonly Message[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ message: Message }>(
+        `select ${messageJson('m')} as message from akashi_chat.conversation($1, $2) m order by m.created_at`,
+        [messageId, MAX_THREAD_MESSAGES],
+      ),
+    { readOnly: true },
+  )
+  only(rows)
+  return rows.map(({ message }) => message)
 }
 
 /** Moves the caller's read position forward to this message, never back. */

@@ -8,7 +8,7 @@ import {
   preferenceChanges,
 } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
-import { timeJson } from './json-sql.ts'
+import { previewJson, timeJson } from './json-sql.ts'
 
 /**
  * Active people whose names contain every word, those first whose name begins with the query. Compared as in the
@@ -73,7 +73,7 @@ export async function setPreferences(
 }
 
 /** Characters of a message shown in its notification. */
-const PREVIEW_CHARACTERS = 120
+export const NOTIFICATION_PREVIEW_CHARACTERS = 120
 
 /** Newest first; marks them as delivered. There is no preview of messages that the caller may no longer see. */
 export async function listNotifications(
@@ -85,10 +85,10 @@ export async function listNotifications(
   const { rows } = await database.transaction(actor, async (session) => {
     const page = await session.query<{ notification: Notification; unread: number; place: string }>(
       `select jsonb_build_object('id', n.id, 'type', n.notification_type,
-           'room', jsonb_build_object('id', r.id, 'name', r.name, 'type', r.room_type), 'messageId', n.message_id,
+           'room', jsonb_build_object('id', r.id, 'name', r.name, 'type', r.room_type, 'isEncrypted', r.is_encrypted), 'messageId', n.message_id,
            'actor', (select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url)
              from akashi_auth.profiles u where u.id = n.actor_id),
-           'preview', (select left(m.content, ${PREVIEW_CHARACTERS}) from akashi_chat.messages m
+           'preview', (select ${previewJson('m', NOTIFICATION_PREVIEW_CHARACTERS)} from akashi_chat.messages m
              where m.id = n.message_id and m.created_at = akashi_chat.message_time(n.message_id)),
            'readAt', ${timeJson('n.read_at')}, 'createdAt', ${timeJson('n.created_at')}) as notification,
            to_char(n.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as place,

@@ -21,7 +21,8 @@ export async function reviewRoom(
 ): Promise<readonly ReviewedMessage[]> {
   const { rows } = await securityAdmin.transaction(actor, (session) =>
     session.query<ReviewedMessage>(
-      `select m.id, ${personJson('m.user_id')} as author, m.message_type as type, m.content, m.is_edited as "isEdited",
+      `select m.id, ${personJson('m.user_id')} as author, m.message_type as type, case when m.content_encrypted then '' else m.content end as content,
+         m.content_encrypted as "isEncrypted", m.is_edited as "isEdited",
          m.is_deleted as "isDeleted", ${timeJson('m.created_at')} as "createdAt"
        from akashi_chat.read_as_security_admin($1, $2, coalesce($3::timestamptz, 'infinity'), $4) m
        order by m.created_at desc`,
@@ -40,7 +41,8 @@ export async function reviewMessage(
 ): Promise<readonly EarlierText[]> {
   const { rows } = await securityAdmin.transaction(actor, (session) =>
     session.query<EarlierText>(
-      `select e.previous_content as "previousContent", ${timeJson('e.created_at')} as at
+      `select case when e.content_encrypted then '' else e.previous_content end as "previousContent",
+         e.content_encrypted as "isEncrypted", ${timeJson('e.created_at')} as at
        from akashi_chat.read_edits_as_security_admin($1, $2) e order by e.created_at`,
       [messageId, reason],
     ),

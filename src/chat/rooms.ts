@@ -4,7 +4,6 @@ import {
   type DirectoryRoom,
   MAX_ROOMS_LISTED,
   MAX_UNREAD_COUNTED,
-  MESSAGE_PREVIEW_CHARACTERS,
   type NewRoom,
   newRoom,
   type Room,
@@ -14,18 +13,19 @@ import {
 import { z } from 'zod'
 import { AkashiError, decodeCursor, encodeCursor } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
-import { personJson, timeJson } from './json-sql.ts'
+import { personJson, previewJson, timeJson } from './json-sql.ts'
 
 /** A room as the caller sees it; `me` is their membership, null for non-members. */
 const roomJson = `jsonb_build_object('id', r.id, 'name', r.name, 'description', r.description, 'type', r.room_type,
-  'maxMembers', r.max_members, 'isActive', r.is_active, 'classification', r.security_classification,
+  'maxMembers', r.max_members, 'isEncrypted', r.is_encrypted, 'isActive', r.is_active, 'classification', r.security_classification,
   'complianceTags', r.compliance_tags,
   'role', me.role, 'notificationLevel', me.notification_level,
+  'isFavourite', exists (select from akashi_chat.favourite_rooms f where f.user_id = me.user_id and f.room_id = r.id),
   'memberCount', (select count(*) from akashi_chat.room_members x where x.room_id = r.id and x.is_active),
   'peer', (select ${personJson('x.user_id')} from akashi_chat.room_members x
     where r.room_type = 'direct' and x.room_id = r.id and x.user_id <> me.user_id limit 1),
   'lastSequence', coalesce(s.last_sequence, 0),
-  'lastMessage', (select jsonb_build_object('id', l.id, 'author', ${personJson('l.user_id')}, 'content', left(l.content, ${MESSAGE_PREVIEW_CHARACTERS}),
+  'lastMessage', (select jsonb_build_object('id', l.id, 'author', ${personJson('l.user_id')}, 'content', ${previewJson('l')},
       'type', l.message_type, 'isDeleted', l.is_deleted, 'createdAt', ${timeJson('l.created_at')})
     from akashi_chat.messages l where l.room_id = r.id and l.created_at = s.last_message_at),
   'unread', (select count(*) from (select from akashi_chat.messages n where n.room_id = r.id
@@ -81,14 +81,28 @@ async function changed(
   return await readRoom(database, actor, rows[0]?.id ?? '')
 }
 
-/** The caller becomes its owner. */
-export function createRoom(database: Database, actor: Actor, room: NewRoom): Promise<Room> {
-  const { name, type, description, maxMembers } = newRoom.parse(room)
-  return changed(database, actor, 'select id from akashi_chat.create_room($1, $2, $3, $4)', [
+/**
+ * The caller becomes its owner.
+ *
+ * @param secret of an encrypted room: its id, and the caller's copy of its key
+ */
+export async function createRoom(
+  database: Database,
+  actor: Actor,
+  room: NewRoom,
+  secret?: { readonly roomId: string; readonly copy: Uint8Array },
+): Promise<Room> {
+  const { name, type, description, maxMembers, isEncrypted } = newRoom.parse(room)
+  if (isEncrypted !== (secret !== undefined)) {
+    throw new AkashiError('internal', 'an encrypted room, and no other, is created with its key')
+  }
+  return await changed(database, actor, 'select id from akashi_chat.create_room($1, $2, $3, $4, $5, $6)', [
     name,
     type,
     description ?? null,
     maxMembers,
+    secret?.roomId ?? null,
+    secret?.copy ?? null,
   ])
 }
 

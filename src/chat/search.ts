@@ -10,10 +10,10 @@ export async function searchMessages(
   query: MessageSearch,
   signal?: AbortSignal,
 ): Promise<SearchPage> {
-  const { rows } = await database.transaction(
+  const { rows, encryptedRooms } = await database.transaction(
     actor,
-    (session) =>
-      session.query<{ message: Message }>(
+    async (session) => {
+      const found = await session.query<{ message: Message }>(
         // One message at a time: a join may read all rooms of the caller, or skip the search for a caller without rooms.
         `select one.message
          from akashi_chat.search_messages(akashi_chat.searchable($1), $2, $3, coalesce($4::timestamptz, '-infinity'), coalesce($5::timestamptz, 'infinity'), $6, $7, $8)
@@ -31,9 +31,15 @@ export async function searchMessages(
           query.before ?? null,
           query.limit + 1,
         ],
-      ),
+      )
+      const encrypted = await session.query<{ rooms: number }>(
+        `select count(*)::int as rooms from akashi_chat.rooms r
+         where r.is_encrypted and r.id = any ((select akashi_chat.my_rooms())::uuid[])`,
+      )
+      return { rows: found.rows, encryptedRooms: encrypted.rows[0]?.rooms ?? 0 }
+    },
     given({ readOnly: true, signal }),
   )
   const messages = rows.slice(0, query.limit).map(({ message }) => message)
-  return { messages, next: rows.length > query.limit ? (messages.at(-1)?.id ?? null) : null }
+  return { messages, encryptedRooms, next: rows.length > query.limit ? (messages.at(-1)?.id ?? null) : null }
 }

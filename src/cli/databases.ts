@@ -1,3 +1,4 @@
+import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { Actor, Database, DatabaseRole } from '../postgres/index.ts'
 import type { Connections } from '../start/index.ts'
@@ -28,5 +29,32 @@ export async function withConnections<T>(
     return await work({ ...connections, pool, actor: await cli.actor() })
   } finally {
     await Promise.all(opened.map((database) => database.close()))
+  }
+}
+
+/**
+ * The same with the keyring of this machine, so that the record has who acts verified. Where the keyring is not the
+ * database's, the work is done all the same, and the record has the login.
+ */
+export async function withSignedConnections<T>(
+  cli: Invocation,
+  work: Parameters<typeof withConnections<T>>[1],
+): Promise<T> {
+  const { findConnections, openKeys } = await import('../start/index.ts')
+  const config = await cli.config()
+  const keyring = await openKeys(config)
+  try {
+    const usable = await findConnections(config, keyring).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof AkashiError && error.code === 'conflict') return false
+        throw error
+      },
+    )
+    if (!usable)
+      cli.note('the keyring of this database is not here: the record names the login of the database')
+    return await withConnections(cli, work, usable ? keyring : null)
+  } finally {
+    await keyring.close()
   }
 }

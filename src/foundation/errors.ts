@@ -30,7 +30,7 @@ export const errorCatalogue = {
   cancelled: { status: 499, exit: 1, title: 'the caller cancelled the request' },
   timeout: { status: 504, exit: 3, title: 'timed out' },
   unavailable: { status: 503, exit: 3, title: 'a dependency cannot be reached' },
-  unsupported: { status: 501, exit: 2, title: 'not supported by this server' },
+  unsupported: { status: 422, exit: 2, title: 'not supported by this server' },
   integrity: { status: 500, exit: 1, title: 'stored data failed verification' },
   append_only: { status: 409, exit: 2, title: 'the record is append-only' },
   internal: { status: 500, exit: 1, title: 'internal error' },

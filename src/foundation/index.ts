@@ -11,13 +11,15 @@ export * from './ids.ts'
 export * from './json.ts'
 export * from './lock.ts'
 export { type Log, type LogFormat, type Logger, type LogLevel, type LogOptions, openLog } from './log.ts'
+export { isLoopbackAddress, isLoopbackHost } from './loopback.ts'
 export { nearest } from './nearest.ts'
+export { programFile } from './program-file.ts'
 export * from './query.ts'
 export { requireReason } from './reason.ts'
-export { redactText } from './redact.ts'
+export { redactJson, redactText } from './redact.ts'
 export { makeScratchFolder } from './scratch.ts'
 export * from './search.ts'
-export { Secret } from './secret.ts'
+export { REDACTED, Secret } from './secret.ts'
 export {
   parseTableName,
   quoteName,

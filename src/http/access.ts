@@ -53,12 +53,18 @@ interface BySignIn extends Requirements {
   readonly scope: Scope
 }
 
-/** No credentials needed: for anyone, or only for callers on this machine, while others must authenticate. */
+/** No credentials needed. */
 interface Public {
-  readonly public: 'anybody' | 'this machine'
+  readonly public: 'anybody'
 }
 
-export type Access = ByPermission | ByOneself | ByOwner | BySignIn | Public
+/** Callers on this machine, without credentials, or callers with the permission `others`. */
+interface ByMachine {
+  readonly public: 'this machine'
+  readonly others: PermissionName
+}
+
+export type Access = ByPermission | ByOneself | ByOwner | BySignIn | Public | ByMachine
 
 /**
  * The required permissions; the owner does not need them.

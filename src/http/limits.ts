@@ -23,6 +23,8 @@ export interface HttpLimits {
   /** Requests per address in one window of `rateWindowMs`. */
   readonly rateMax: number
   readonly rateWindowMs: number
+  /** Requests with the same credentials that are handled at once. */
+  readonly inFlightPerCaller: number
 }
 
 export const httpLimits: HttpLimits = {
@@ -39,4 +41,5 @@ export const httpLimits: HttpLimits = {
   readinessTimeoutMs: 5_000,
   rateMax: 3_000,
   rateWindowMs: 60_000,
+  inFlightPerCaller: 64,
 }

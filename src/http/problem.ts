@@ -1,5 +1,6 @@
 import type { ProblemCode, ProblemDetails } from '@akashi/contract'
-import { AkashiError, type ErrorCode, errorCatalogue } from '../foundation/index.ts'
+import { AkashiError, type ErrorCode, errorCatalogue, given } from '../foundation/index.ts'
+import { BODY_ENCODED } from './plugins/body-encoding.ts'
 
 /** Errors that exist only over HTTP. */
 export const httpErrors = {
@@ -27,13 +28,18 @@ export function problem(code: ProblemCode, instance: string, facts: ProblemFacts
     title,
     status: facts.status ?? status,
     detail: facts.detail ?? title,
-    ...(facts.hint === undefined ? {} : { hint: facts.hint }),
+    ...given({ hint: facts.hint }),
     instance,
   }
 }
 
 /** Errors of Fastify and its plugins, by code. */
-const frameworkErrors: Readonly<Record<string, { code: ProblemCode; detail?: string }>> = {
+const frameworkErrors: Readonly<Record<string, { code: ProblemCode; detail?: string; hint?: string }>> = {
+  [BODY_ENCODED]: {
+    code: 'unsupported_media_type',
+    detail: 'an encoded request body is not taken',
+    hint: 'send it uncompressed, without content-encoding',
+  },
   FST_ERR_CTP_BODY_TOO_LARGE: { code: 'too_large', detail: 'the request body is too large' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'unsupported_media_type' },
   FST_ERR_CTP_INVALID_JSON_BODY: { code: 'invalid_input', detail: 'the request body is not valid JSON' },
@@ -59,7 +65,7 @@ export function problemOf(error: unknown, instance: string): ProblemDetails {
     return problem(error.code, instance, {
       detail: error.message,
       hint: error.hint,
-      extra: { ...(errors === undefined ? {} : { errors }), ...(reason === undefined ? {} : { reason }) },
+      extra: { ...given({ errors, reason }) },
     })
   }
   const known = frameworkErrors[stringField(error, 'code')]

@@ -1,12 +1,14 @@
-import type { SystemStatus } from '@akashi/contract'
+import type { Diagnosis, SystemStatus } from '@akashi/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { BackupStore, Pruned, TableRestored, TableRestoreOptions } from '../backup/index.ts'
-import type { Bus, Feed } from '../chat/index.ts'
+import type { Bus, Feed, RoomSecrets } from '../chat/index.ts'
 import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
 import type { Keyring, PersonVault } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
+import type { KeyRotation, RotateOptions } from '../operations/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
+import type { MadeReport } from '../report/index.ts'
 
 export interface DependencyState {
   readonly name: string
@@ -57,16 +59,28 @@ export interface Services {
   readonly worker: Database
   /** Contains the content of files. */
   readonly store: ObjectStore
+  /** Bytes that are free on the disk that takes uploaded files; null where they are not kept on a disk of this machine. */
+  readonly freeBytes: () => Promise<number | null>
   /** Whether uploaded files are scanned; without a scanner they stay hidden. */
   readonly scansFiles: boolean
   /** Notifies sockets on this and other servers. */
   readonly chat: { readonly bus: Bus; readonly feed: Feed }
+  /** Reads and writes encrypted rooms, which the database has as ciphertext. */
+  readonly roomSecrets: RoomSecrets
   /** Decrypts personal columns. */
   readonly personVault: PersonVault
   /** Destroys the keys of persons. */
   readonly keyring: Keyring
+  /** @throws unsupported where the server's login may not do it */
+  rotateKey(actor: Actor, options: RotateOptions): Promise<KeyRotation>
+  /** The checks of `akashi doctor`. */
+  diagnose(actor: Actor, signal: AbortSignal): Promise<Diagnosis>
+  /** Work that needs an administrator of the database. @throws unsupported where the server's login is none */
+  administer<T>(actor: Actor, work: (owner: Database) => Promise<T>): Promise<T>
   readonly metrics: Registry
   readonly backups: BackupServices
+  /** Makes a compliance report; without a month, of the one that ended last. */
+  readonly makeReport: (actor: Actor, month: string | undefined, signal: AbortSignal) => Promise<MadeReport>
   readonly identity: Identity
   /** Addresses and networks of proxies whose forwarding headers are trusted. */
   readonly trustedProxies: readonly string[]

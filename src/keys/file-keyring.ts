@@ -4,7 +4,7 @@
  *   keyring.json           what wraps the service keys: nothing, a passphrase or a cloud KMS
  *   keys/, slots/          service keys (service-keys.ts)
  *   persons/, replacing/, erased/
- *                          person keys (person-keys.ts)
+ *                          keys of persons and encrypted rooms (person-keys.ts)
  *   rotation.json, index-rotation.json
  *                          a rotation of the wrapping key or index key in progress
  *   destroying/<id>…       a key being destroyed, no longer visible
@@ -19,7 +19,7 @@ import { isKeyId, type Key } from './key.ts'
 import type { KeyService } from './key-service.ts'
 import { mlDsaPublicKeyOf, signMlDsa } from './ml-dsa.ts'
 import { openPassphraseService } from './passphrase.ts'
-import { isPersonKeyId } from './person-key-file.ts'
+import { isOwnedPurpose, ownedPurposeOf } from './person-key-file.ts'
 import { infoOf as infoOfPerson, PersonKeys } from './person-keys.ts'
 import { preparePrivateFolder, shred, shredLeftovers } from './private-files.ts'
 import { countPersonKeys, isRotating, rotateWrapping } from './rotation.ts'
@@ -89,7 +89,7 @@ class FileKeyring implements Keyring {
 
   ensure(purpose: KeyPurpose, subject?: string): Promise<KeyInfo> {
     return this.#run(async () => {
-      if (purpose === 'person') return await this.#persons.ensure(subject)
+      if (isOwnedPurpose(purpose)) return await this.#persons.ensure(purpose, subject)
       if (subject === undefined) return infoOf(await this.#own.ensure(purpose), 'active')
       throw new AkashiError('invalid_input', `a ${purpose} key has no subject`)
     })
@@ -97,10 +97,10 @@ class FileKeyring implements Keyring {
 
   list(purpose?: KeyPurpose): Promise<readonly KeyInfo[]> {
     return this.#run(async () => {
-      if (purpose !== 'person') return await this.#own.list(purpose)
+      if (!isOwnedPurpose(purpose)) return await this.#own.list(purpose)
       const infos: KeyInfo[] = []
-      for await (const { file } of this.#persons.all())
-        if (file.kind === 'key') infos.push(infoOfPerson(file))
+      for await (const { id, file } of this.#persons.all())
+        if (file.kind === 'key' && ownedPurposeOf(id) === purpose) infos.push(infoOfPerson(file))
       return infos
     })
   }
@@ -128,7 +128,7 @@ class FileKeyring implements Keyring {
   secret(keyId: string): Promise<Uint8Array> {
     return this.#run(async () => {
       assertKeyId(keyId)
-      if (isPersonKeyId(keyId)) return await this.#persons.secret(keyId)
+      if (ownedPurposeOf(keyId) !== undefined) return await this.#persons.secret(keyId)
       const key = await this.#own.get(keyId)
       // A copy: the keyring erases its own when it is closed.
       if (!isSigningKey(key)) return Buffer.from(key.secret)
@@ -141,8 +141,8 @@ class FileKeyring implements Keyring {
 
   rotate(purpose: KeyPurpose): Promise<KeyInfo> {
     return this.#run(async () => {
-      if (purpose !== 'person') return infoOf(await this.#own.rotate(purpose), 'active')
-      throw new AkashiError('invalid_input', "a person's key can only be destroyed, not rotated")
+      if (!isOwnedPurpose(purpose)) return infoOf(await this.#own.rotate(purpose), 'active')
+      throw new AkashiError('invalid_input', `a ${purpose}'s key can only be destroyed, not rotated`)
     })
   }
 
@@ -173,7 +173,7 @@ class FileKeyring implements Keyring {
   state(keyId: string): Promise<'present' | 'destroyed' | 'unknown'> {
     return this.#run(async () => {
       assertKeyId(keyId)
-      if (isPersonKeyId(keyId)) return await this.#persons.state(keyId)
+      if (ownedPurposeOf(keyId) !== undefined) return await this.#persons.state(keyId)
       return (await this.#own.has(keyId)) ? 'present' : 'unknown'
     })
   }
@@ -181,7 +181,7 @@ class FileKeyring implements Keyring {
   destroy(keyId: string): Promise<void> {
     return this.#run(async () => {
       assertKeyId(keyId)
-      await (isPersonKeyId(keyId) ? this.#persons.destroy(keyId) : this.#own.destroy(keyId))
+      await (ownedPurposeOf(keyId) !== undefined ? this.#persons.destroy(keyId) : this.#own.destroy(keyId))
     })
   }
 
@@ -207,7 +207,7 @@ class FileKeyring implements Keyring {
 
   async #signingKey(keyId: string): Promise<Key> {
     assertKeyId(keyId)
-    const key = isPersonKeyId(keyId) ? null : await this.#own.get(keyId)
+    const key = ownedPurposeOf(keyId) !== undefined ? null : await this.#own.get(keyId)
     if (key !== null && isSigningKey(key)) return key
     throw new AkashiError('invalid_input', 'the key is not a signing key', { detail: { keyId } })
   }

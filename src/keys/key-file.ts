@@ -36,6 +36,7 @@ const keyFile = z.strictObject({
     'witness',
     'post-quantum-witness',
     'backup',
+    'delivery',
   ]),
   algorithm: z.enum(['ed25519', 'ml-dsa-44', 'hmac-sha256', 'aes-256-gcm', 'x25519']),
   createdAt: z.iso.datetime(),

@@ -9,15 +9,17 @@ export const algorithmOf = {
   context: 'hmac-sha256',
   wrapping: 'aes-256-gcm',
   person: 'aes-256-gcm',
+  room: 'aes-256-gcm',
   'blind-index': 'hmac-sha256',
   report: 'ed25519',
   witness: 'ed25519',
   'post-quantum-witness': 'ml-dsa-44',
   backup: 'x25519',
+  delivery: 'aes-256-gcm',
 } as const satisfies Record<KeyPurpose, KeyInfo['algorithm']>
 
 export const ID =
-  /^(checkpoint|context|wrapping|person|blind-index|report|witness|post-quantum-witness|backup)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+  /^(checkpoint|context|wrapping|person|room|blind-index|report|witness|post-quantum-witness|backup|delivery)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export function isKeyId(id: string): boolean {
   return ID.test(id)

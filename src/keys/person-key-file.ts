@@ -1,6 +1,6 @@
 /**
- * The file of a person key, or the tombstone of a destroyed one. A person has one key ever: its id and path are
- * derived from the person, so that a destroyed key is never recreated by mistake.
+ * The file of the key of a person or room, or the tombstone of a destroyed one. Each has one key ever: its id and path
+ * are derived from the person or room, so that a destroyed key is never recreated by mistake.
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -10,33 +10,50 @@ import { damagedKey } from './key-file.ts'
 import { unwrapSecret, wrapSecret } from './secret-wrapping.ts'
 
 const MAX_SUBJECT_BYTES = 255
-const PREFIX = 'person-'
 const UUID_BYTES = 16
 
-export function isPersonKeyId(id: string): boolean {
-  return id.startsWith(PREFIX)
+/** What a key of this store belongs to. */
+export type Owned = 'person' | 'room'
+
+export function isOwnedPurpose(purpose: string | undefined): purpose is Owned {
+  return purpose === 'person' || purpose === 'room'
 }
 
-/** `person-` and a UUID version 8 from the first bits of a digest of the subject. */
+/** Undefined for the key of a service. */
+export function ownedPurposeOf(id: string): Owned | undefined {
+  const purpose = id.slice(0, id.indexOf('-'))
+  return isOwnedPurpose(purpose) ? purpose : undefined
+}
+
 export function personKeyId(subject: string | undefined): string {
+  return ownedKeyId('person', subject)
+}
+
+export function roomKeyId(room: string): string {
+  return ownedKeyId('room', room)
+}
+
+/** `person-` or `room-` and a UUID version 8 from the first bits of a digest of the subject. */
+export function ownedKeyId(purpose: Owned, subject: string | undefined): string {
   if (subject === undefined || subject === '' || Buffer.byteLength(subject) > MAX_SUBJECT_BYTES) {
-    throw new AkashiError('invalid_input', 'a person key needs a subject', {
-      hint: `give the person as 1 to ${MAX_SUBJECT_BYTES} bytes; a person's key can only be destroyed, not rotated`,
+    throw new AkashiError('invalid_input', `a ${purpose} key needs a subject`, {
+      hint: `give the ${purpose} as 1 to ${MAX_SUBJECT_BYTES} bytes; a ${purpose}'s key can only be destroyed, not rotated`,
     })
   }
   const bytes = createHash('sha256')
-    .update(`akashi person key 1\n${subject}`)
+    .update(`akashi ${purpose} key 1\n${subject}`)
     .digest()
     .subarray(0, UUID_BYTES)
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
   const hex = bytes.toString('hex')
-  return `${PREFIX}${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  return `${purpose}-${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
 /** 256 folders: about 400 files each for 100,000 persons. */
 export function shardOf(id: string): string {
-  return id.slice(PREFIX.length, PREFIX.length + 2)
+  const at = id.indexOf('-') + 1
+  return id.slice(at, at + 2)
 }
 
 const keyFile = z.strictObject({
@@ -96,11 +113,17 @@ export function encodeDestroyed(id: string, at: Date): string {
   return line({ version: 1, id, destroyedAt: at.toISOString() })
 }
 
-/** `integrity` if the file was changed or contains the key of another person. */
+/** `integrity` if the file was changed or contains another key. */
 export function unwrapPersonKey(file: WrappedPersonKey, wrapping: Key): Buffer {
   try {
     const secret = unwrapSecret(wrapping.secret, file.wrapped, associated(file, wrapping.id))
-    if (secret.length === SECRET_BYTES && personKeyId(file.subject) === file.id) return secret
+    const purpose = ownedPurposeOf(file.id)
+    if (
+      secret.length === SECRET_BYTES &&
+      purpose !== undefined &&
+      ownedKeyId(purpose, file.subject) === file.id
+    )
+      return secret
   } catch {
     // Authentication failed; the cause adds nothing.
   }

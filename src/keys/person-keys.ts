@@ -1,5 +1,5 @@
 /**
- * Person keys, one file each:
+ * Keys of persons and encrypted rooms, one file each:
  *
  *   persons/<xx>/<id>.json   the key, wrapped by a wrapping key, or a tombstone
  *   replacing/               old wrappings, until they are overwritten
@@ -20,10 +20,11 @@ import { noSuchKey } from './key-file.ts'
 import {
   encodeDestroyed,
   encodePersonKey,
-  isPersonKeyId,
+  type Owned,
+  ownedKeyId,
+  ownedPurposeOf,
   type PersonFile,
   parsePersonFile,
-  personKeyId,
   shardOf,
   unwrapPersonKey,
   type WrappedPersonKey,
@@ -71,18 +72,18 @@ export class PersonKeys {
     }
     for (const name of await readdir(join(this.#root, 'destroying'))) {
       const id = name.slice(0, name.lastIndexOf('.'))
-      if (isPersonKeyId(id)) await this.destroy(id)
+      if (ownedPurposeOf(id) !== undefined) await this.destroy(id)
     }
   }
 
-  /** `conflict` if the person's key was destroyed: it is never recreated. */
-  async ensure(subject: string | undefined): Promise<KeyInfo> {
-    const id = personKeyId(subject)
+  /** `conflict` if the key was destroyed: it is never recreated. */
+  async ensure(purpose: Owned, subject: string | undefined): Promise<KeyInfo> {
+    const id = ownedKeyId(purpose, subject)
     for (;;) {
       const found = await this.#read(id)
       if (found?.kind === 'key') return infoOf(found)
       if (found?.kind === 'destroyed') {
-        throw new AkashiError('conflict', 'the person was erased: a destroyed key cannot be recreated', {
+        throw new AkashiError('conflict', `the ${purpose} was erased: a destroyed key cannot be recreated`, {
           detail: { keyId: id },
         })
       }
@@ -130,9 +131,11 @@ export class PersonKeys {
     this.#cache.forget(id)
   }
 
-  /** The ids of the keys that were destroyed. */
+  /** The ids of the keys of persons that were destroyed. */
   async destroyed(): Promise<ReadonlySet<string>> {
-    return new Set((await readdir(join(this.#root, 'erased'))).filter(isPersonKeyId))
+    return new Set(
+      (await readdir(join(this.#root, 'erased'))).filter((id) => ownedPurposeOf(id) === 'person'),
+    )
   }
 
   /** The files of all persons, shard by shard. */
@@ -279,7 +282,14 @@ export function infoOf({
   subject,
   createdAt,
 }: Omit<WrappedPersonKey, 'kind' | 'wrappedBy' | 'wrapped'>): KeyInfo {
-  return { id, purpose: 'person', algorithm: 'aes-256-gcm', createdAt, subject, state: 'active' }
+  return {
+    id,
+    purpose: ownedPurposeOf(id) ?? 'person',
+    algorithm: 'aes-256-gcm',
+    createdAt,
+    subject,
+    state: 'active',
+  }
 }
 
 /** A damaged file counts as a key, so that it is destroyed too. */

@@ -44,7 +44,7 @@ class KeyringVault implements PersonVault {
   }
 
   async decrypt(person: string, place: Place, ciphertext: Uint8Array): Promise<string | null> {
-    const secret = await this.#secretUnlessDestroyed(keyIdOf(ciphertext))
+    const secret = await secretUnlessDestroyed(this.#keyring, keyIdOf(ciphertext))
     return secret === null ? null : openColumn(secret, person, place, ciphertext)
   }
 
@@ -69,17 +69,6 @@ class KeyringVault implements PersonVault {
     return this.#indexSecrets
   }
 
-  async #secretUnlessDestroyed(keyId: string): Promise<Uint8Array | null> {
-    try {
-      return await this.#keyring.secret(keyId)
-    } catch (error) {
-      if (error instanceof AkashiError && error.code === 'not_found' && error.detail['destroyed'] === true) {
-        return null
-      }
-      throw error
-    }
-  }
-
   async #readIndexSecrets(): Promise<readonly Uint8Array[]> {
     try {
       const { active, former } = await this.#keyring.indexKeys()
@@ -89,5 +78,20 @@ class KeyringVault implements PersonVault {
       this.#indexSecrets = undefined
       throw error
     }
+  }
+}
+
+/** null if the key was destroyed. */
+export async function secretUnlessDestroyed(
+  keyring: Pick<Keyring, 'secret'>,
+  keyId: string,
+): Promise<Uint8Array | null> {
+  try {
+    return await keyring.secret(keyId)
+  } catch (error) {
+    if (error instanceof AkashiError && error.code === 'not_found' && error.detail['destroyed'] === true) {
+      return null
+    }
+    throw error
   }
 }

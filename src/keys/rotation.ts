@@ -1,5 +1,5 @@
 /**
- * Online rotation of the wrapping key: a new key takes over, then all person keys are rewrapped in batches. The
+ * Online rotation of the wrapping key: a new key takes over, then the keys of all persons and rooms are rewrapped in batches. The
  * old key is retired but kept, since a backup of the folder may still need it.
  *
  * `rotation.json` marks a rotation in progress. The next run resumes one that was killed; each key names its
@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { AkashiError } from '../foundation/index.ts'
 import { damagedKeyring } from './keyring-file.ts'
+import { ownedPurposeOf } from './person-key-file.ts'
 import type { PersonKeys } from './person-keys.ts'
 import { readPrivateFile, writeIfAbsent } from './private-files.ts'
 import type { ServiceKeys } from './service-keys.ts'
@@ -61,15 +62,18 @@ export async function countPersonKeys(
   const wrappedBy = new Map<string, number>()
   let keys = 0
   let destroyed = 0
-  for await (const { file } of persons.all()) {
+  let rooms = 0
+  for await (const { id, file } of persons.all()) {
     throwIfAborted(signal)
-    if (file.kind === 'destroyed') destroyed += 1
+    const isRoom = ownedPurposeOf(id) === 'room'
+    if (file.kind === 'destroyed') destroyed += isRoom ? 0 : 1
     else {
-      keys += 1
+      if (isRoom) rooms += 1
+      else keys += 1
       wrappedBy.set(file.wrappedBy, (wrappedBy.get(file.wrappedBy) ?? 0) + 1)
     }
   }
-  return { keys, destroyed, wrappedBy, rotating: await isRotating(root) }
+  return { keys, destroyed, rooms, wrappedBy, rotating: await isRotating(root) }
 }
 
 export async function isRotating(root: string): Promise<boolean> {

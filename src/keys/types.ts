@@ -9,6 +9,8 @@ export type KeyPurpose =
   | 'context'
   | 'wrapping'
   | 'person'
+  /** Of an encrypted chat room. */
+  | 'room'
   | 'blind-index'
   | 'report'
   | 'witness'
@@ -16,17 +18,19 @@ export type KeyPurpose =
   | 'post-quantum-witness'
   /** Decrypts the data keys of backups. */
   | 'backup'
+  /** Encrypts the secrets of channels. */
+  | 'delivery'
 
 export interface KeyInfo {
   /**
    * e.g. `checkpoint-01998c…`: purpose and a UUID version 7, so the newest sorts last. The id of a person key is
-   * derived from its subject.
+   * derived from its subject, as is that of a room key.
    */
   readonly id: string
   readonly purpose: KeyPurpose
   readonly algorithm: 'ed25519' | 'ml-dsa-44' | 'hmac-sha256' | 'aes-256-gcm' | 'x25519'
   readonly createdAt: Date
-  /** The person, for a person key. */
+  /** The person, for a person key; the room, for a room key. */
   readonly subject: string | null
   /** Retired keys verify and decrypt; they no longer sign or encrypt. */
   readonly state: 'active' | 'retired'
@@ -36,11 +40,11 @@ export interface KeyInfo {
 export interface Keyring {
   readonly location: string
   /**
-   * The active key of a purpose (and person); created on first use, safe under races between processes.
-   * `conflict` for a person whose key was destroyed.
+   * The active key of a purpose (and person or room); created on first use, safe under races between processes.
+   * `conflict` for a person or room whose key was destroyed.
    */
   ensure(purpose: KeyPurpose, subject?: string): Promise<KeyInfo>
-  /** The keys of a purpose; without one, all service keys (few) and no person keys. */
+  /** The keys of a purpose; without one, all service keys (few) and no keys of persons and rooms. */
   list(purpose?: KeyPurpose): Promise<readonly KeyInfo[]>
   /** Signature of the key's algorithm: 64 bytes for Ed25519, 2,420 for ML-DSA-44. */
   sign(keyId: string, message: Uint8Array): Promise<Uint8Array>
@@ -48,14 +52,14 @@ export interface Keyring {
   publicKey(keyId: string): Promise<Uint8Array>
   /**
    * The raw 32 bytes of a key for in-process HMAC, AES, X25519. Refused for signing keys. `not_found` with
-   * `destroyed: true` in its detail for an erased person. If another process destroys a person's key, this one
+   * `destroyed: true` in its detail for an erased person or room. If another process destroys such a key, this one
    * forgets it within a second.
    */
   secret(keyId: string): Promise<Uint8Array>
   /** A new active key of the purpose; the old one becomes `retired`. */
   rotate(purpose: KeyPurpose): Promise<KeyInfo>
   /**
-   * Makes a new wrapping key and rewraps all person keys online; resumes an interrupted rotation. `cancelled` if
+   * Makes a new wrapping key and rewraps the keys of all persons and rooms online; resumes an interrupted rotation. `cancelled` if
    * the signal stopped it.
    */
   rotateWrapping(options?: RotationOptions): Promise<RotationResult>
@@ -104,7 +108,9 @@ export interface PersonKeyCounts {
   readonly keys: number
   /** Persons whose key was destroyed. */
   readonly destroyed: number
-  /** Keys by the id of the wrapping key that wraps them. */
+  /** Encrypted rooms that have a key. */
+  readonly rooms: number
+  /** Keys of persons and rooms by the id of the wrapping key that wraps them. */
   readonly wrappedBy: ReadonlyMap<string, number>
   /** True while a rotation is in progress or was interrupted. */
   readonly rotating: boolean

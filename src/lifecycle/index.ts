@@ -3,7 +3,15 @@ export { archivedRows } from './archive/archived-rows.ts'
 export { type ArchiveRow, type PlanOptions, planArchive } from './archive/plan.ts'
 export type { ExportRecord } from './archive/records.ts'
 export { type ArchiveOptions, type RetireOptions, retireExpired, runArchive } from './archive/run.ts'
-export { type ArchiveCheck, type ArchiveFilter, archiveStatus, verifyArchive } from './archive/status.ts'
+export {
+  type ArchiveCheck,
+  type ArchiveFilter,
+  archiveStatus,
+  type CopyCheck,
+  copyStatus,
+  verifyArchive,
+  verifyCopies,
+} from './archive/status.ts'
 export {
   type Restored,
   type RestoreOptions,
@@ -12,6 +20,7 @@ export {
 } from './archive/steps/restore.ts'
 export type { RetireStep } from './archive/steps/retire.ts'
 export { type FrozenObject, type ThawOptions, thawArchive } from './archive/thaw.ts'
+export { type CopyPolicyChange, listCopyPolicies, setCopyPolicy } from './copy-policies.ts'
 export {
   type Assumptions,
   assumptionsSchema,
@@ -26,8 +35,9 @@ export {
   tokyo,
 } from './cost/index.ts'
 export { athenaDdl, glueTable, type OuterTable, type OuterTableOptions, outerTable } from './ddl/index.ts'
-export { type Hold, holdTable } from './hold.ts'
+export { type Hold, holdTable, listHolds } from './hold.ts'
 export { type Lineage, lineageOf } from './lineage/index.ts'
+export { partitionStates } from './partition-states.ts'
 export {
   applyPartitions,
   DAILY_HEADROOM_DAYS,
@@ -41,3 +51,4 @@ export { listPolicies, type PolicyChanges, setPolicy } from './policies.ts'
 export * from './query/index.ts'
 export { type DatabaseSetting, listSettings, readDataResidency, setSetting } from './settings.ts'
 export { describeShortening, pendingShortenings, type Shortening } from './shortenings.ts'
+export { tenantUsage } from './usage.ts'

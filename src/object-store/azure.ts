@@ -18,6 +18,7 @@ import { explainByStatus, reasonOf } from './remote/failure.ts'
 import {
   type Explanation,
   type Failure,
+  type FolderPage,
   type Labels,
   NONCE_LABEL,
   type OpenedObject,
@@ -196,6 +197,19 @@ class Azure implements Remote {
       }
     }
     return { entries: [], next: undefined }
+  }
+
+  async folders(prefix: string, token: string | undefined, abortSignal: AbortSignal): Promise<FolderPage> {
+    const pages = this.#container
+      .listBlobsByHierarchy('/', { prefix, abortSignal })
+      .byPage(given({ maxPageSize: PAGE, continuationToken: token }))
+    for await (const { segment, continuationToken } of pages) {
+      return {
+        folders: (segment.blobPrefixes ?? []).map(({ name }) => name),
+        next: continuationToken === '' ? undefined : continuationToken,
+      }
+    }
+    return { folders: [], next: undefined }
   }
 
   async delete(name: string, abortSignal: AbortSignal): Promise<void> {

@@ -12,6 +12,17 @@ export async function* walkKeys(objects: string, prefix: string, after: string):
   yield* walk(objects, prefix.slice(0, prefix.lastIndexOf('/') + 1), prefix, after)
 }
 
+/** The folders directly below one, of those that hold keys: deleted objects leave theirs behind. */
+export async function walkFolders(objects: string, folder: string): Promise<string[]> {
+  const found: string[] = []
+  for (const name of await entries(objects, folder, folder, '')) {
+    if (!name.endsWith('/')) continue
+    const { done } = await walk(objects, folder + name, folder + name, '').next()
+    if (done !== true) found.push(folder + name)
+  }
+  return found
+}
+
 /** `folder` is `''` or ends with a slash. */
 async function* walk(objects: string, folder: string, prefix: string, after: string): AsyncGenerator<string> {
   for (const name of await entries(objects, folder, prefix, after)) {

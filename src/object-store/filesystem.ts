@@ -14,8 +14,8 @@ import {
   type Version,
 } from './filesystem-layout.ts'
 import { removeStaleTemps } from './filesystem-sweep.ts'
-import { walkKeys } from './filesystem-walk.ts'
-import { assertKey, assertPrefix, resolveRange } from './key.ts'
+import { walkFolders, walkKeys } from './filesystem-walk.ts'
+import { assertFolder, assertKey, assertPrefix, resolveRange } from './key.ts'
 import { receive } from './receive.ts'
 import type { GetOptions, ListOptions, ObjectHead, ObjectStore, PutOptions } from './types.ts'
 import { VerifiedReader } from './verified-reader.ts'
@@ -108,6 +108,19 @@ class FilesystemStore implements ObjectStore {
     }
     throwIfCancelled(signal, prefix)
     yield* await this.#heads(batch)
+  }
+
+  async *listFolders(folder: string, { signal }: Pick<ListOptions, 'signal'> = {}): AsyncIterable<string> {
+    assertFolder(folder)
+    try {
+      for (const found of await walkFolders(this.#layout.objects, folder)) {
+        throwIfCancelled(signal, folder)
+        yield found
+      }
+    } catch (error) {
+      throw asStoreError(error, folder)
+    }
+    throwIfCancelled(signal, folder)
   }
 
   async delete(key: string): Promise<void> {

@@ -11,6 +11,7 @@ import { explainByStatus, reasonOf, systemCode } from './remote/failure.ts'
 import {
   type Explanation,
   type Failure,
+  type FolderPage,
   type Labels,
   NONCE_LABEL,
   type OpenedObject,
@@ -194,11 +195,23 @@ class Gcs implements Remote {
         ...given({ startOffset: after || undefined, pageToken: token }),
       }),
     )
-    const more = next !== null && typeof next === 'object' && 'pageToken' in next ? next.pageToken : undefined
     return {
       entries: files.map((file) => ({ name: file.name, object: toObject(file) })),
-      next: typeof more === 'string' ? more : undefined,
+      next: nextOf(next),
     }
+  }
+
+  async folders(prefix: string, token: string | undefined): Promise<FolderPage> {
+    const [, next, response] = await inBucket(
+      this.#bucket.getFiles({
+        prefix,
+        delimiter: '/',
+        autoPaginate: false,
+        maxResults: PAGE,
+        ...given({ pageToken: token }),
+      }),
+    )
+    return { folders: prefixesOf(response), next: nextOf(next) }
   }
 
   async delete(name: string): Promise<void> {
@@ -265,6 +278,19 @@ async function inBucket<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     throw statusOf(error) === NOT_FOUND ? new MissingBucket() : error
   }
+}
+
+function nextOf(query: unknown): string | undefined {
+  const token =
+    query !== null && typeof query === 'object' && 'pageToken' in query ? query.pageToken : undefined
+  return typeof token === 'string' ? token : undefined
+}
+
+/** The folders of an answer with a delimiter, which the client leaves in its raw form. */
+function prefixesOf(response: unknown): string[] {
+  const found =
+    response !== null && typeof response === 'object' && 'prefixes' in response ? response.prefixes : []
+  return Array.isArray(found) ? found.filter((name) => typeof name === 'string') : []
 }
 
 function toObject({ metadata }: File): StoredObject {

@@ -38,6 +38,14 @@ export function assertPrefix(prefix: string): void {
   }
 }
 
+/** A folder is `''`, or whole segments with a slash at the end. */
+export function assertFolder(folder: string): void {
+  assertPrefix(folder)
+  if (folder !== '' && !folder.endsWith('/')) {
+    throw new AkashiError('invalid_input', 'a folder of keys ends with a slash', { detail: { folder } })
+  }
+}
+
 function reasonAgainstPrefix(prefix: string): string | undefined {
   if (!PREFIX.test(prefix)) return 'has a character outside A-Z a-z 0-9 . _ = + - /'
   const slash = prefix.lastIndexOf('/')

@@ -53,12 +53,19 @@ export interface Installation {
 /** Where an installation keeps what it is: its database. */
 export interface InstallationRecord {
   read(signal?: AbortSignal): Promise<Installation>
-  /** Keeps the id and the token for the database as it is now; null before the token is got. */
-  write(installation: string, token: number | null): Promise<void>
+  /**
+   * Keeps the id and the token for the database as it is now; null before the token is got. With a take-over, tells of it
+   * in the same transaction, so that none goes untold.
+   */
+  write(installation: string, token: number | null, takeOver?: TakeOver): Promise<void>
   /** The store went to another owner. Called once. */
   lost(to: StoreOwner): Promise<void>
-  /** This installation took the store over. */
-  tookOver(owner: StoreOwner, from: StoreOwner | null): Promise<void>
+}
+
+export interface TakeOver {
+  readonly owner: StoreOwner
+  /** null when the store had no owner, undefined when that is not known any more. */
+  readonly from: StoreOwner | null | undefined
 }
 
 export interface StoreOwnership {
@@ -94,13 +101,11 @@ export function openOwnership(store: ObjectStore, record: InstallationRecord): S
     },
     takeOver: async (signal) => {
       checked = undefined
-      const { owner, former } = await racing(store, async () => {
+      const owner = await racing(store, async () => {
         const before = await readOwner(store, signal)
         const token = (before?.token ?? 0) + 1
-        const made = await putRecord(store, record, { installation: randomUUID(), token }, signal)
-        return made === undefined ? undefined : { owner: made, former: before }
+        return await putRecord(store, record, { installation: randomUUID(), token, from: before }, signal)
       })
-      await record.tookOver(owner, former)
       await sleep(OWNERSHIP_RECHECK_MS, undefined, given({ signal }))
       return owner
     },
@@ -125,6 +130,7 @@ async function tryToClaim(
 ): Promise<StoreOwner | undefined> {
   const own = await record.read(signal)
   const owner = await readOwner(store, signal)
+  if (own.token !== null && !own.copied && (owner?.token ?? 0) < own.token) throw olderStore(store, own.token)
   if (owner === null) {
     const installation = own.copied ? randomUUID() : (own.installation ?? randomUUID())
     return await putRecord(store, record, { installation, token: 1 }, signal)
@@ -133,8 +139,11 @@ async function tryToClaim(
     if (own.token !== null && !own.copied) await record.lost(owner)
     throw ownedByAnother(store, owner)
   }
-  // After a crash between the two writes.
-  if (own.token !== owner.token) await record.write(owner.installation, owner.token)
+  // After a crash between the two writes: the first record of a store is no take-over.
+  if (own.token !== owner.token) {
+    const takeOver = owner.token === 1 ? undefined : { owner, from: undefined }
+    await record.write(owner.installation, owner.token, takeOver)
+  }
   return owner
 }
 
@@ -142,6 +151,12 @@ async function tryToClaim(
 export async function readOwner(store: ObjectStore, signal?: AbortSignal): Promise<StoreOwner | null> {
   let last: string | undefined
   for await (const { key } of store.list(PREFIX, given({ signal }))) last = key
+  // A store may list what was put a moment ago only later. Tokens follow one another, so the next one is asked for.
+  for (;;) {
+    const next = keyOf(last === undefined ? 1 : tokenOf(last) + 1)
+    if ((await store.head(next)) === null) break
+    last = next
+  }
   if (last === undefined) return null
   const text = (await buffer(await store.get(last, given({ signal })))).toString()
   try {
@@ -154,6 +169,24 @@ export async function readOwner(store: ObjectStore, signal?: AbortSignal): Promi
       cause,
     })
   }
+}
+
+/**
+ * What is wrong between a store and the installation that owns it; changes nothing. A disk that is not mounted looks like
+ * an empty store.
+ *
+ * @throws integrity when the newest record cannot be read
+ */
+export async function ownershipProblem(
+  store: ObjectStore,
+  own: Installation,
+  signal?: AbortSignal,
+): Promise<AkashiError | undefined> {
+  const owner = await readOwner(store, signal)
+  if (own.token !== null && !own.copied && (owner?.token ?? 0) < own.token)
+    return olderStore(store, own.token)
+  if (owner !== null && !isOwn(owner, own)) return ownedByAnother(store, owner)
+  return undefined
 }
 
 /** A store that only its owner writes to: a put or delete of anybody else is `conflict`. */
@@ -171,6 +204,7 @@ export function ownedStore(store: ObjectStore, ownership: Pick<StoreOwnership, '
     get: (key, options) => store.get(key, options),
     head: (key) => store.head(key),
     list: (prefix, options) => store.list(prefix, options),
+    listFolders: (folder, options) => store.listFolders(folder, options),
     ...(store.thaw === undefined ? {} : { thaw: store.thaw.bind(store) }),
   }
 }
@@ -179,9 +213,15 @@ export function ownedStore(store: ObjectStore, ownership: Pick<StoreOwnership, '
 async function putRecord(
   store: ObjectStore,
   record: InstallationRecord,
-  { installation, token }: { readonly installation: string; readonly token: number },
+  request: {
+    readonly installation: string
+    readonly token: number
+    /** Of a take-over. */
+    readonly from?: StoreOwner | null
+  },
   signal?: AbortSignal,
 ): Promise<StoreOwner | undefined> {
+  const { installation, token, from } = request
   const { cluster, timeline, database } = await record.read(signal)
   const since = new Date().toISOString()
   const owner: StoreOwner = { version: 1, token, installation, cluster, timeline, database, since }
@@ -194,7 +234,7 @@ async function putRecord(
     if (error instanceof AkashiError && error.code === 'already_exists') return undefined
     throw error
   }
-  await record.write(installation, token)
+  await record.write(installation, token, from === undefined ? undefined : { owner, from })
   return owner
 }
 
@@ -209,6 +249,23 @@ function isOwn(owner: StoreOwner, own: Installation): boolean {
 
 function keyOf(token: number): string {
   return `${PREFIX}${String(token).padStart(TOKEN_DIGITS, '0')}`
+}
+
+/** NaN for a key that nobody here wrote: reading it says so. */
+function tokenOf(key: string): number {
+  return Number(key.slice(PREFIX.length))
+}
+
+/** A disk that is not mounted, another bucket, a copy from before: what was stored since is not there. */
+function olderStore(store: ObjectStore, token: number): AkashiError {
+  return new AkashiError(
+    'conflict',
+    `the object store ${store.location} lacks the record ${keyOf(token)} by which this installation owns it`,
+    {
+      hint: 'mount it, or correct OBJECT_STORE_URL; if this is a new store, or an older copy of it, on purpose, start once with --take-over',
+      detail: { token },
+    },
+  )
 }
 
 function ownedByAnother(store: ObjectStore, { cluster, timeline, since, token }: StoreOwner): AkashiError {

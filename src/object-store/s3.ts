@@ -29,6 +29,7 @@ import { explainByStatus, reasonOf } from './remote/failure.ts'
 import {
   type Explanation,
   type Failure,
+  type FolderPage,
   type Labels,
   NONCE_LABEL,
   type OpenedObject,
@@ -267,6 +268,22 @@ class S3 implements Remote {
         name: entry.Key ?? '',
         ...given({ object: listed(entry) }),
       })),
+      next: found.IsTruncated === true ? found.NextContinuationToken : undefined,
+    }
+  }
+
+  async folders(prefix: string, token: string | undefined, abortSignal: AbortSignal): Promise<FolderPage> {
+    const found = await this.#client.send(
+      new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        Prefix: prefix,
+        Delimiter: '/',
+        ...given({ ContinuationToken: token }),
+      }),
+      { abortSignal },
+    )
+    return {
+      folders: (found.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []),
       next: found.IsTruncated === true ? found.NextContinuationToken : undefined,
     }
   }

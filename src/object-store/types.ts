@@ -65,6 +65,13 @@ export interface ObjectStore {
   head(key: string): Promise<ObjectHead | null>
   /** In ascending byte order of the keys; as many requests as there are pages. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>
+  /**
+   * The folders directly below a folder that hold objects, in ascending byte order: prefixes that end with a slash.
+   * What is in them is not read, so that it costs as many requests as there are pages of folders.
+   *
+   * @param folder `''`, or ends with a slash
+   */
+  listFolders(folder: string, options?: Pick<ListOptions, 'signal'>): AsyncIterable<string>
   /** Idempotent: deleting an absent object is not an error. */
   delete(key: string): Promise<void>
   /**

@@ -33,6 +33,7 @@ function summarize(rows: readonly ArchiveRow[]): Readonly<Record<string, unknown
   return {
     exported: rows.filter(({ exported }) => exported).length,
     dropped: rows.filter(({ dropped }) => dropped).length,
+    copied: rows.filter(({ action }) => action === 'copied').length,
   }
 }
 

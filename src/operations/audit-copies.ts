@@ -1,4 +1,5 @@
 /** The weekly long-term copy of the ledger's logs. Works without physical backups, so also on managed PostgreSQL. */
+
 import { logs, readHeads, sealedRows } from '../audit/index.ts'
 import {
   type BackupStore,
@@ -7,6 +8,7 @@ import {
   pruneAuditCopies,
   takeAuditCopy,
 } from '../backup/index.ts'
+import { given } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
@@ -54,7 +56,7 @@ export async function copyAuditLogs(parts: AuditCopyParts, signal?: AbortSignal)
       },
     ]
   })
-  return await takeAuditCopy(await openLogBackupStore(parts), copied, signal === undefined ? {} : { signal })
+  return await takeAuditCopy(await openLogBackupStore(parts), copied, given({ signal }))
 }
 
 /** Deletes copies past the retention of the settings. */

@@ -18,7 +18,8 @@ import type { ObjectStore, StoreOwnership } from '../object-store/index.ts'
 import { type Actor, type Database, type Provider, readCapabilities } from '../postgres/index.ts'
 import { copyAuditLogs, pruneAuditLogCopies } from './audit-copies.ts'
 import { readBackupSettings } from './backup-settings.ts'
-import { type DrillKind, drill, watchDrills } from './drills.ts'
+import { watchBackups } from './backup-watch.ts'
+import { type DrillKind, drill } from './drills.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 import { isNotOwner } from './store-ownership.ts'
@@ -86,7 +87,7 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       return work(await openClusterBackupStore(parts, context.worker, context.actor, context.signal), context)
     }
   const drillTask = (kind: DrillKind) =>
-    ifPossible(async (backupStore, { worker, actor, signal }) => {
+    ifPossible(async (backupStore, { worker, actor, signal, onProgress }) => {
       const { keyring, store, source, scratch } = parts
       const found = await drill({
         keyring,
@@ -98,6 +99,7 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
         kind,
         place: scratch,
         signal,
+        onPhase: (phase) => onProgress({ phase }),
       })
       if (found.ok)
         return { object: found.object, rpoSeconds: found.rpoSeconds, rtoSeconds: found.rtoSeconds }
@@ -131,9 +133,7 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       const removed = await pruneAuditLogCopies({ keyring, store, worker, actor }, { signal })
       return { id, rows: logs.reduce((sum, { rows }) => sum + rows, 0), bytes, removed: removed.length }
     },
-    'backup.drill_watch': ifPossible(async (_, { worker, actor }) => ({
-      ...(await watchDrills(worker, actor)),
-    })),
+    'backup.watch': ifPossible((backupStore, { signal }) => watchBackups(backupStore, signal)),
     'backup.verify': ifPossible(async (backupStore, { signal }) => {
       const { ok, backups, walPieces, auditCopies, bytes, problems, gaps } = await verifyBackups(
         backupStore,
@@ -155,8 +155,13 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       keys: await backupStore.keys.rewrap(signal),
     })),
     'backup.prune': ifPossible(async (backupStore, { worker, actor, signal }) => {
-      const { retentionDays, hold } = await readBackupSettings(worker, actor)
-      const { backups, objects } = await pruneBackups(backupStore, { retentionDays, hold, signal })
+      const { retentionDays, incrementalHours, hold } = await readBackupSettings(worker, actor)
+      const { backups, objects } = await pruneBackups(backupStore, {
+        retentionDays,
+        incrementalHours,
+        hold,
+        signal,
+      })
       return { backups: backups.length, objects: objects.length }
     }),
   }

@@ -1,10 +1,10 @@
 import type { ProblemKind } from '../audit/index.ts'
 import { type BackupSource, type BackupStore, type DrillReport, runDrill } from '../backup/index.ts'
-import { AkashiError, given } from '../foundation/index.ts'
+import { given } from '../foundation/index.ts'
 import { type Keyring, signNote } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Actor, Database, Session } from '../postgres/index.ts'
-import { recordEvent, wasRecorded } from '../security/index.ts'
+import { recordEvent } from '../security/index.ts'
 import { verifyCopy } from './ledger-tasks.ts'
 
 /** `drill`: to a random moment. `recovery_test`: to the latest moment, every half-year. */
@@ -46,8 +46,6 @@ export interface Drill {
   readonly note: string
 }
 
-/** Days until the alarm for a missed drill is repeated. */
-const REALERT_DAYS = 1
 const DAY_SECONDS = 86_400
 
 /**
@@ -108,7 +106,7 @@ export async function drill(parts: DrillParts): Promise<DrillReport & { readonly
   const { id } = await keyring.ensure('report')
   const note = await signNote(keyring, id, signerName(backupStore), `${JSON.stringify(report, null, 2)}\n`)
   const object = `drills/${backupStore.systemId}/${report.startedAt.replaceAll(/[-:.]/g, '')}.note`
-  await store.put(object, Buffer.from(note), signal === undefined ? {} : { signal })
+  await store.put(object, Buffer.from(note), given({ signal }))
   await worker.transaction(actor, async (session) => {
     const { rows } = await session.query<{ id: string }>(
       `insert into akashi_lifecycle.drills (system_id, started_at, finished_at, ok, target, rpo_seconds, rto_seconds, phases, problems,
@@ -129,7 +127,7 @@ export async function drill(parts: DrillParts): Promise<DrillReport & { readonly
       ],
     )
     if (!report.ok) {
-      await alarm(session, 'recovery_drill_failed', rows[0]?.id ?? null, {
+      await alarm(session, rows[0]?.id ?? null, {
         kind,
         problems: report.problems,
         object,
@@ -151,12 +149,11 @@ export function signerName({ systemId }: Pick<BackupStore, 'systemId'>): string 
 
 async function alarm(
   session: Session,
-  type: 'recovery_drill_failed' | 'recovery_drill_missed' | 'recovery_test_missed',
   drillId: string | null,
   details: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   await recordEvent(session, {
-    event_type: type,
+    event_type: 'recovery_drill_failed',
     resource_type: 'recovery_drill',
     resource_id: drillId,
     action_performed: 'drill',
@@ -183,6 +180,7 @@ export async function listDrills(database: Database, actor: Actor, limit = 50): 
 export interface DrillState {
   /** Seconds since a drill passed; if none ever did, since the job was created. */
   readonly passedSeconds: number
+  readonly everPassed: boolean
   /** Whether the last drill passed; true when there was none yet. */
   readonly lastOk: boolean
   /** No drill has passed for longer than the setting allows. */
@@ -200,6 +198,7 @@ export async function drillState(
     (session) =>
       session.query<DrillState>(
         `select age.seconds as "passedSeconds",
+                exists (select from akashi_lifecycle.drills where ok and ($1 = 'drill' or kind = $1)) as "everPassed",
                 coalesce((select ok from akashi_lifecycle.drills order by started_at desc limit 1), true) as "lastOk",
                 age.seconds > ${DAY_SECONDS} * (case $1
                   when 'drill' then akashi_lifecycle.setting('backup.drill_max_age_days')
@@ -214,33 +213,4 @@ export async function drillState(
   const [state] = rows
   if (state === undefined) throw new Error('a select over one row returns one row')
   return state
-}
-
-/** Raises an alarm, once a day, when no drill or no recovery test has passed for too long. @throws conflict in that case */
-export async function watchDrills(database: Database, actor: Actor): Promise<DrillState> {
-  const state = await drillState(database, actor)
-  const test = await drillState(database, actor, 'recovery_test')
-  if (test.missed) await alertMissed(database, actor, 'recovery_test_missed', test)
-  if (state.missed) await alertMissed(database, actor, 'recovery_drill_missed', state)
-  if (!test.missed && !state.missed) return state
-  const late = state.missed ? state : test
-  throw new AkashiError(
-    'conflict',
-    `no ${state.missed ? 'recovery drill' : 'recovery test'} has passed for ${Math.floor(late.passedSeconds / DAY_SECONDS)} days`,
-    {
-      hint: `run akashi drill${state.missed ? '' : ' --latest'}, and find out why the scheduled one did not pass (akashi jobs)`,
-    },
-  )
-}
-
-async function alertMissed(
-  database: Database,
-  actor: Actor,
-  type: 'recovery_drill_missed' | 'recovery_test_missed',
-  state: DrillState,
-): Promise<void> {
-  await database.transaction(actor, async (session) => {
-    if (await wasRecorded(session, type, REALERT_DAYS)) return
-    await alarm(session, type, null, { passed_seconds: state.passedSeconds })
-  })
 }

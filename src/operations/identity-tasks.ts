@@ -2,6 +2,7 @@ import { AkashiError, type Clock, systemClock } from '../foundation/index.ts'
 import {
   completeErasures,
   keyAges,
+  openAccessReview,
   purgeIdentity,
   reapplyErasures,
   rotateIndexes,
@@ -16,6 +17,10 @@ const GRACE_DAYS = 7
 export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Readonly<Record<string, Task>> {
   return {
     'identity.purge': ({ worker, actor, signal }) => purgeIdentity(worker, actor, { signal }),
+    'identity.open_access_review': async ({ worker, actor }) => {
+      const review = await openAccessReview(worker, actor)
+      return review === null ? { skipped: 'a review is open already' } : { review }
+    },
     'keys.reconcile': async ({ worker, actor, signal }) => {
       const again = await reapplyErasures({ database: worker, keyring }, actor, { signal })
       const { completed, refused } = await completeErasures({ database: worker, keyring }, actor, { signal })

@@ -1,21 +1,11 @@
 /** Replacing a key of the service, each purpose in its way. Each can be interrupted anywhere and run again. */
+import type { ResponseOf, RotatablePurpose } from '@akashi/contract'
 import { type Epoch, rotateCheckpointKey } from '../audit/index.ts'
-import { AkashiError, given, requireReason } from '../foundation/index.ts'
-import { activeContextKeys, rotateIndexes, useContextKey } from '../identity/index.ts'
+import { AkashiError, type Clock, given, requireReason, systemClock } from '../foundation/index.ts'
+import { activeContextKeys, keyAges, rotateIndexes, useContextKey } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
-
-/** A person's key is destroyed, never replaced, and a witness is known by its key. */
-export const rotatablePurposes = [
-  'checkpoint',
-  'context',
-  'wrapping',
-  'blind-index',
-  'report',
-  'backup',
-] as const
-export type RotatablePurpose = (typeof rotatablePurposes)[number]
 
 export interface RotationParts {
   readonly keyring: Keyring
@@ -131,4 +121,35 @@ export async function adoptKeyring(
   })
   const { keyId, epochs } = await rotateCheckpointKey(worker, actor, keyring, store, reason)
   return { keyId, epochs }
+}
+
+const DAY_MS = 86_400_000
+
+/** The keys of the service with their ages, without any secret. */
+export async function keyringState(
+  keyring: Keyring,
+  database: Database,
+  actor: Actor,
+  { clock = systemClock, signal }: { readonly clock?: Clock; readonly signal?: AbortSignal } = {},
+): Promise<ResponseOf<'GET /v1/keys'>> {
+  const ages = await keyAges({ database, keyring, clock, actor })
+  const limits = new Map(ages.map(({ keyId, limitDays }) => [keyId, limitDays]))
+  const now = clock.now().getTime()
+  const { keys, destroyed } = await keyring.countPersonKeys(given({ signal }))
+  return {
+    keys: (await keyring.list()).map(({ id, purpose, algorithm, createdAt, state }) => {
+      const limit = limits.get(id) ?? 0
+      return {
+        id,
+        purpose,
+        algorithm,
+        createdAt: createdAt.toISOString(),
+        state,
+        ageDays: Math.max(0, (now - createdAt.getTime()) / DAY_MS),
+        limitDays: limit === 0 ? null : limit,
+      }
+    }),
+    rotating: ages.filter(({ unfinished }) => unfinished).map(({ purpose }) => purpose),
+    persons: { keys, destroyed },
+  }
 }

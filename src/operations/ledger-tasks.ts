@@ -1,4 +1,7 @@
 import {
+  auditLogs,
+  type CrosscheckFindings,
+  crosscheckFindings,
   describeHolder,
   gatherTrust,
   type ListedCheckpoint,
@@ -68,9 +71,38 @@ export async function verifyAndRecord(
   }
   const found =
     mode === 'scrub' ? await scrub(database, actor, parts) : await verify(database, actor, { ...parts, mode })
-  const report = { ...found, notes: [...trust.notes] }
+  const report = withCrosscheck(
+    { ...found, notes: [...trust.notes] },
+    await crosscheckFindings(database, actor, given({ signal })),
+  )
   await recordVerification(database, actor, startedAt, report, objects)
   return report
+}
+
+/** The report with what the cross-check found, under the log whose rows it is about. */
+function withCrosscheck(report: VerifyReport, { problems, notes }: CrosscheckFindings): VerifyReport {
+  const logs = report.logs.map((log) =>
+    log.log !== auditLogs.log
+      ? log
+      : {
+          ...log,
+          problems: [
+            ...log.problems,
+            ...problems.map(({ id, detail }) => ({
+              kind: 'crosscheck' as const,
+              position: null,
+              id,
+              detail,
+            })),
+          ],
+        },
+  )
+  return {
+    ...report,
+    logs,
+    ok: report.ok && problems.length === 0,
+    notes: [...(report.notes ?? []), ...notes],
+  }
 }
 
 /**

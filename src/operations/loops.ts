@@ -7,10 +7,10 @@ import { tryToLead } from './leader-locks.ts'
  * Milliseconds between two attempts to become the leader. Polled, since a statement that waits for a lock
  * holds back the xmin horizon, and with it the sealer.
  */
-const TAKEOVER_POLL_MS = 1_000
+const TAKEOVER_POLL_MS = 2_000
 
 /** Milliseconds between two checks of the leader's connection. */
-const HEARTBEAT_MS = 5_000
+const HEARTBEAT_MS = 30_000
 
 /** Longest pause after failures, in milliseconds. */
 const BACKOFF_MAX_MS = 30_000
@@ -36,6 +36,8 @@ export interface LoopOptions {
   readonly worker: Database
   /** Milliseconds from the end of a round to the start of the next. */
   readonly intervalMs: number
+  /** A channel of the database: a notification there starts the next round at once. */
+  readonly wakeOn?: string
   /** One round. */
   readonly work: (context: LoopContext) => Promise<unknown>
   readonly signal: AbortSignal
@@ -126,12 +128,16 @@ async function becomeLeader(session: DirectSession, { name, signal, log }: LoopO
 }
 
 async function lead(session: DirectSession, options: LoopOptions): Promise<void> {
-  const { name, worker, intervalMs, work, log } = options
+  const { name, worker, intervalMs, wakeOn, work, log } = options
   const signal = AbortSignal.any([options.signal, session.lost])
   const actor = system(name)
   let failures = 0
   let checked = Date.now()
+  // Renewed before a round, so that what is announced during it starts another.
+  let awake = new AbortController()
+  if (wakeOn !== undefined) await session.listen(wakeOn, () => awake.abort())
   while (!signal.aborted) {
+    awake = new AbortController()
     try {
       await work({ worker, actor, session, signal })
       failures = 0
@@ -142,7 +148,8 @@ async function lead(session: DirectSession, options: LoopOptions): Promise<void>
       failures += 1
       log.error({ loop: name, err: error, failures }, 'a round of the loop failed')
     }
-    await pause(backoff(intervalMs, failures), signal)
+    const wakes = wakeOn !== undefined && failures === 0
+    await pause(backoff(intervalMs, failures), wakes ? AbortSignal.any([signal, awake.signal]) : signal)
     if (!signal.aborted && Date.now() - checked >= HEARTBEAT_MS) {
       await session.query('select 1')
       checked = Date.now()

@@ -1,6 +1,7 @@
 import type { SystemStatus } from '@akashi/contract'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { App } from '../foundation/index.ts'
+import { conditionNames, conditionOf } from './alarms/index.ts'
 
 /** Milliseconds for which all gauges of a scrape share one read of the database. */
 const READING_SHARED_MS = 500
@@ -110,12 +111,69 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
     ['state'],
     (own, { backups }) => own.set({ state: backups.slotState }, 1),
   )
-  gauge('backup_age_seconds', 'seconds since a backup job succeeded', [], (own, { backups }) => {
+  gauge(
+    'backup_lag_seconds',
+    'seconds since the latest moment that can be restored, as of the last look at the object store',
+    [],
+    (own, { backups }) => {
+      if (backups.lagSeconds !== null) own.set(backups.lagSeconds)
+    },
+  )
+  gauge('disk_free_bytes', 'free on the disk of the embedded server', [], (own, { disk }) => {
+    if (disk !== null) own.set(disk.freeBytes)
+  })
+  gauge('disk_bytes', 'size of the disk of the embedded server', [], (own, { disk }) => {
+    if (disk !== null) own.set(disk.totalBytes)
+  })
+  gauge('backup_age_seconds', 'seconds since the newest backup', [], (own, { backups }) => {
     if (backups.ageSeconds !== null) own.set(backups.ageSeconds)
   })
   gauge('ledger_epoch', 'epoch of the log; increases after a restore', ['log'], (own, { logs }) => {
     for (const { log, epoch } of logs) own.set({ log }, epoch)
   })
+  gauge(
+    'crosscheck_running',
+    '1 while the write-ahead log is compared with the trail',
+    [],
+    (own, { crosscheck }) => own.set(crosscheck.state === 'running' ? 1 : 0),
+  )
+  gauge(
+    'crosscheck_lag_bytes',
+    'WAL that is written and not compared with the trail',
+    [],
+    (own, { crosscheck }) => {
+      if (crosscheck.lagBytes !== null) own.set(crosscheck.lagBytes)
+    },
+  )
+  gauge(
+    'crosscheck_discrepancies',
+    'disagreements of trail, tables and write-ahead log that are not settled',
+    [],
+    (own, { crosscheck }) => own.set(crosscheck.discrepancies),
+  )
+  gauge(
+    'crosscheck_gaps',
+    'ranges of the write-ahead log that were not compared and are not settled',
+    [],
+    (own, { crosscheck }) => own.set(crosscheck.gaps),
+  )
+  gauge('detection_findings', 'findings that are open or in progress', ['severity'], (own, { detection }) => {
+    for (const { severity, findings } of detection.open) own.set({ severity }, findings)
+  })
+  gauge(
+    'detection_findings_overdue',
+    'open findings after the day on which they were due',
+    [],
+    (own, { detection }) => own.set(detection.overdue),
+  )
+  gauge(
+    'detection_unseen_rows',
+    'sealed rows behind the last that the worker has recorded as seen, which it does each minute',
+    ['log'],
+    (own, { detection }) => {
+      for (const { log, rows } of detection.unseen) own.set({ log }, rows)
+    },
+  )
   gauge('audit_losses', 'statements whose changes were not recorded and not settled', [], (own, { losses }) =>
     own.set(losses),
   )
@@ -144,6 +202,20 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
     ['table'],
     (own, { partitions }) => {
       for (const { table, alarm } of partitions) own.set({ table }, alarm ? 1 : 0)
+    },
+  )
+  gauge('alarm', 'alarms that are open and not silenced', ['name', 'severity'], (own, { alarms }) => {
+    for (const name of conditionNames) own.set({ name, severity: conditionOf(name).severity }, 0)
+    for (const { condition, severity, silenced } of alarms) {
+      if (!silenced) own.inc({ name: condition, severity })
+    }
+  })
+  gauge(
+    'alarms_looked_at_seconds',
+    'Unix time at which a worker last looked at what alarms are raised for',
+    [],
+    (own, { alarmsLookedAt }) => {
+      if (alarmsLookedAt !== null) own.set(Date.parse(alarmsLookedAt) / 1000)
     },
   )
   return registry

@@ -1,5 +1,6 @@
 /** Sealing, again and again: each log by itself, so that one that cannot be sealed keeps no other waiting. */
-import { LogSealer, logs } from '../audit/index.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LogSealer, logs, lookForRows } from '../audit/index.ts'
 import type { Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { Database } from '../postgres/index.ts'
@@ -7,6 +8,12 @@ import { type Loop, type LoopContext, runLoop } from './loops.ts'
 
 /** Milliseconds between two rounds of the sealer: a committed row waits about as long, and never a second. */
 export const SEAL_INTERVAL_MS = 250
+
+/** Milliseconds between two looks while nothing is written: the first row afterwards waits for one of them. */
+const QUIET_INTERVAL_MS = 800
+
+/** Milliseconds after which every log gets a round, whatever the looks say: the server may be another than before. */
+const FULL_ROUND_MS = 300_000
 
 /** Milliseconds for which a log is left alone after it could not be sealed: doubled each time up to the second. */
 const PAUSE_MS = 1_000
@@ -30,21 +37,55 @@ export function sealLoop(options: {
   const queues = logs.map(
     (each): Queue => ({ sealer: new LogSealer(keyring, each), failures: 0, notBefore: 0 }),
   )
+  let seen: string | undefined
+  let fullRoundAt = 0
   return runLoop({
     name: 'seal',
     worker,
     intervalMs: SEAL_INTERVAL_MS,
     signal,
     log,
-    work: (context) => sealRound(context, queues, log),
+    work: async (context) => {
+      if (performance.now() >= fullRoundAt) {
+        fullRoundAt = performance.now() + FULL_ROUND_MS
+        return await sealRound(context, queues, log)
+      }
+      const snapshot = await currentSnapshot(context)
+      const found = snapshot === seen ? [] : await queuesWithRows(context, queues)
+      seen = found.length === 0 ? snapshot : undefined
+      if (found.length > 0) return await sealRound(context, found, log, queues.length)
+      await sleep(QUIET_INTERVAL_MS - SEAL_INTERVAL_MS, undefined, { signal: context.signal })
+    },
   })
+}
+
+async function queuesWithRows({ session }: LoopContext, queues: readonly Queue[]): Promise<readonly Queue[]> {
+  const found = await lookForRows(session)
+  return queues.filter(({ sealer }) => found.has(sealer.log.log))
+}
+
+/**
+ * The transactions that have ended, as text: while it stays the same, no transaction that wrote anything has ended, and
+ * there is nothing more to seal. It is asked for again and again, because a notification in every audited transaction
+ * would make them wait for each other.
+ */
+async function currentSnapshot({ session }: LoopContext): Promise<string> {
+  const { rows } = await session.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot')
+  return rows[0]?.snapshot ?? ''
 }
 
 /**
  * A batch of each log in turn while there are any. Fails when no log could be sealed: then it is the database, and the
  * loop pauses.
+ *
+ * @param all how many logs there are
  */
-async function sealRound(context: LoopContext, queues: readonly Queue[], log: Log): Promise<void> {
+async function sealRound(
+  context: LoopContext,
+  queues: readonly Queue[],
+  log: Log,
+  all = queues.length,
+): Promise<void> {
   const errors: unknown[] = []
   const now = performance.now()
   const due = queues.filter(({ notBefore }) => notBefore <= now)
@@ -70,5 +111,5 @@ async function sealRound(context: LoopContext, queues: readonly Queue[], log: Lo
     }
     waiting = more
   }
-  if (errors.length > 0 && errors.length === due.length && due.length === queues.length) throw errors[0]
+  if (errors.length > 0 && errors.length === due.length && due.length === all) throw errors[0]
 }

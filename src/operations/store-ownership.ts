@@ -1,5 +1,5 @@
 /** Who owns the object store, as this installation's database keeps it. */
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, given } from '../foundation/index.ts'
 import {
   type Installation,
   type InstallationRecord,
@@ -25,7 +25,7 @@ export async function readInstallation(
         `select installation, token::float8 as token, cluster, coalesce(timeline, '') as timeline, database, copied
          from akashi_lifecycle.installation()`,
       ),
-    { readOnly: true, ...(signal === undefined ? {} : { signal }) },
+    { readOnly: true, ...given({ signal }) },
   )
   const [row] = rows
   if (row === undefined) throw new Error('a function without a set returns one row')
@@ -53,8 +53,11 @@ export function openStoreOwnership(store: ObjectStore, worker: Database, actor: 
         hint: 'connect to the primary',
       })
     },
-    write: async (installation, token) => {
-      await worker.transaction(actor, (session) => keep(session, installation, token))
+    write: async (installation, token, takeOver) => {
+      await worker.transaction(actor, async (session) => {
+        await keep(session, installation, token)
+        if (takeOver !== undefined) await tell(session, 'object_store_taken_over', store, takeOver)
+      })
     },
     lost: async (to) => {
       await worker.transaction(actor, async (session) => {
@@ -68,11 +71,6 @@ export function openStoreOwnership(store: ObjectStore, worker: Database, actor: 
         await tell(session, 'object_store_lost', store, { owner: to })
       })
     },
-    tookOver: async (owner, from) => {
-      await worker.transaction(actor, (session) =>
-        tell(session, 'object_store_taken_over', store, { owner, from }),
-      )
-    },
   }
   return openOwnership(store, record)
 }
@@ -81,7 +79,7 @@ async function tell(
   session: Session,
   type: 'object_store_taken_over' | 'object_store_lost',
   store: ObjectStore,
-  details: { readonly owner: StoreOwner; readonly from?: StoreOwner | null },
+  details: { readonly owner: StoreOwner; readonly from?: StoreOwner | null | undefined },
 ): Promise<void> {
   await recordEvent(session, {
     event_type: type,

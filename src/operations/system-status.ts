@@ -1,6 +1,7 @@
 import type { SystemStatus } from '@akashi/contract'
 import {
   countPending,
+  crosscheckStatus,
   emptyRoot,
   frontierHolders,
   lastVerification,
@@ -11,19 +12,26 @@ import {
   standingAlarms,
   unsettledLosses,
 } from '../audit/index.ts'
+import { detectionState } from '../detection/index.ts'
 import { given } from '../foundation/index.ts'
 import { partitionStatus, pendingShortenings } from '../lifecycle/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
+import { alarmsLookedAt, openAlarms } from './alarms/index.ts'
 import { backupState } from './backup-state.ts'
+import { diskOf } from './disk.ts'
 import { drillState } from './drills.ts'
 import { leaderLockHolders } from './leader-locks.ts'
 import { isReadOnly, readInstallation } from './store-ownership.ts'
 
-/** Counts of rows, the state of sealing, and the result of the last verification. */
+/**
+ * Counts of rows, the state of sealing, and the result of the last verification.
+ *
+ * @param options.data folder of an embedded server's data
+ */
 export async function systemStatus(
   database: Database,
   actor: Actor,
-  signal?: AbortSignal,
+  { data, signal }: { readonly data?: string | undefined; readonly signal?: AbortSignal } = {},
 ): Promise<SystemStatus> {
   const options = given({ signal })
   const { states, tables } = await database.transaction(
@@ -59,6 +67,7 @@ export async function systemStatus(
     lastVerification: await lastVerification(database, actor),
     oldestUncheckedSeconds: await oldestUncheckedSeconds(database, actor),
     backups: await backupState(database, actor),
+    disk: await diskOf(data),
     ownsObjectStore: !isReadOnly(await readInstallation(database, actor, signal)),
     frontierHeldSeconds: Math.max(
       0,
@@ -67,6 +76,8 @@ export async function systemStatus(
     leaderLocksHeld: (await leaderLockHolders(database, actor)).length,
     witnessConflicts: (await standingAlarms(database, actor, ['witness_conflict'])).length,
     retentionShortenings: (await pendingShortenings(database, actor)).length,
+    crosscheck: await crosscheckStatus(database, actor),
+    detection: await detectionState(database, actor),
     losses: (await unsettledLosses(database, actor)).reduce((sum, { statements }) => sum + statements, 0),
     partitions: (await partitionStatus(database, actor, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({
@@ -77,6 +88,13 @@ export async function systemStatus(
       }),
     ),
     drills: { passedSeconds: drills.passedSeconds, alarm: drills.missed || !drills.lastOk },
+    alarms: (await openAlarms(database, actor)).map(({ condition, severity, subject, silenced }) => ({
+      condition,
+      severity,
+      subject,
+      silenced,
+    })),
+    alarmsLookedAt: await alarmsLookedAt(database, actor),
     checkedAt: new Date().toISOString(),
   }
 }

@@ -1,34 +1,21 @@
 /** Keeps the WAL that waits for the object store from filling the server's disk, and tells of gaps in what is stored. */
-import { statfs } from 'node:fs/promises'
-import { type BackupSource, dropSlot, readSlot, type Slot, type StreamEvent } from '../backup/index.ts'
+import { giveUpCrosscheck, readCrosscheckSlot } from '../audit/index.ts'
+import { type BackupSource, dropSlot, readSlot, type StreamEvent } from '../backup/index.ts'
 import { given, type Log } from '../foundation/index.ts'
-import { type Actor, type Database, formatLsn } from '../postgres/index.ts'
+import {
+  type Actor,
+  type Database,
+  formatLsn,
+  readReplicationSlot,
+  reasonToGiveUp,
+} from '../postgres/index.ts'
 import { recordEvent } from '../security/index.ts'
 import { readBackupSettings } from './backup-settings.ts'
+import { diskOf } from './disk.ts'
 import { type Loop, runLoop } from './loops.ts'
 
 /** Milliseconds between two looks at the WAL that is kept. */
-const WATCH_INTERVAL_MS = 15_000
-/** Bytes that stay free on the disk of an embedded server: below it the WAL that is kept is given up. */
-const MIN_FREE_BYTES = 1024 * 1024 * 1024
-/** Below this many kept bytes, giving them up would free nothing worth a gap. */
-const WORTH_BYTES = 256 * 1024 * 1024
-
-/** Why the kept WAL has to be given up now; undefined while it may stay. */
-export function reasonToGiveUp(
-  { keptBytes }: Pick<Slot, 'keptBytes'>,
-  limits: { readonly limitBytes: number; readonly freeBytes: number | null },
-): string | undefined {
-  const { limitBytes, freeBytes } = limits
-  if (keptBytes > limitBytes) {
-    return `${keptBytes} bytes of WAL wait for the object store, above backup.wal_limit_mb`
-  }
-  if (freeBytes !== null && freeBytes < MIN_FREE_BYTES && keptBytes > WORTH_BYTES) {
-    return `${freeBytes} bytes are free on the disk of the database, and ${keptBytes} bytes of WAL wait for the object store`
-  }
-  return undefined
-}
-
+const WATCH_INTERVAL_MS = 30_000
 export interface WatchParts {
   /** Of the role `worker`. */
   readonly worker: Database
@@ -44,10 +31,11 @@ export async function watchKeptWal(
   actor: Actor,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const slot = await readSlot(source.database, signal === undefined ? {} : { signal })
-  if (slot === null) return undefined
+  const slot = await readSlot(source.database, given({ signal }))
+  if (slot === null || slot.kind === 'logical') return undefined
   const { walLimitBytes } = await readBackupSettings(worker, actor)
-  const reason = reasonToGiveUp(slot, { limitBytes: walLimitBytes, freeBytes: await freeBytesOf(data) })
+  const freeBytes = (await diskOf(data))?.freeBytes ?? null
+  const reason = reasonToGiveUp(slot, { limitBytes: walLimitBytes, freeBytes })
   if (reason === undefined) return undefined
   await dropSlot(source.database, { force: true })
   log.error({ keptBytes: slot.keptBytes, reason }, 'the WAL that waits for the object store was given up')
@@ -56,14 +44,22 @@ export async function watchKeptWal(
   return reason
 }
 
-async function freeBytesOf(folder: string | undefined): Promise<number | null> {
-  if (folder === undefined) return null
-  try {
-    const { bavail, bsize } = await statfs(folder)
-    return bavail * bsize
-  } catch {
-    return null
-  }
+/** The same for the WAL that waits to be compared with the trail: what was not compared is then a gap. */
+export async function watchCrosscheckWal(
+  { worker, source, data, log }: WatchParts,
+  actor: Actor,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const name = (await readCrosscheckSlot(source.database))?.name
+  const slot = name === undefined ? null : await readReplicationSlot(source.database, name, given({ signal }))
+  if (slot === null) return undefined
+  const { walLimitBytes } = await readBackupSettings(worker, actor)
+  const freeBytes = (await diskOf(data))?.freeBytes ?? null
+  const reason = reasonToGiveUp(slot, { limitBytes: walLimitBytes, freeBytes }, 'the cross-check')
+  if (reason === undefined) return undefined
+  await giveUpCrosscheck(source.database, worker, actor, reason)
+  log.error({ keptBytes: slot.keptBytes, reason }, 'the WAL that waits for the cross-check was given up')
+  return reason
 }
 
 /** One process at a time, also while the stream cannot reach the store. */
@@ -75,7 +71,10 @@ export function walWatchLoop(parts: WatchParts & { readonly signal: AbortSignal 
     intervalMs: WATCH_INTERVAL_MS,
     signal,
     log,
-    work: (context) => watchKeptWal(parts, context.actor, context.signal),
+    work: async (context) => {
+      await watchKeptWal(parts, context.actor, context.signal)
+      await watchCrosscheckWal(parts, context.actor, context.signal)
+    },
   })
 }
 

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { POOL_IDLE_MS } from './limits.ts'
 import { type DatabaseRole, roleName } from './role.ts'
 
 /** A plain pool of the driver, for a library that runs its own statements. */
@@ -17,6 +18,7 @@ export function openDriverPool(url: string, role: DatabaseRole, max: number): Dr
   const pool = new pg.Pool({
     connectionString: url,
     max,
+    idleTimeoutMillis: POOL_IDLE_MS,
     options: PINS,
     verify: (client, done) => {
       client.query(`set role ${roleName(role)}`).then(() => done(), done)

@@ -1,6 +1,6 @@
+import { contextSettings } from '@akashi/client'
 import type { Actor } from './actor.ts'
 import type { Client } from './client.ts'
-import { contextSettings } from './context.ts'
 import type { ContextSigner } from './context-signer.ts'
 import { setText } from './pins.ts'
 import { PipelinedQuery, type Statement } from './pipelined-query.ts'

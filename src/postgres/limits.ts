@@ -4,8 +4,8 @@ export const STATEMENT_GRACE_MS = 5_000
 /** Milliseconds to wait for a connection, pooled or new. */
 export const CONNECT_TIMEOUT_MS = 10_000
 
-/** Milliseconds after which an unused pooled connection is closed. */
-export const POOL_IDLE_MS = 30_000
+/** Milliseconds after which an unused pooled connection is closed: longer than from one round of the jobs of every minute to the next. */
+export const POOL_IDLE_MS = 90_000
 
 /** Milliseconds that a transaction may be idle before the server ends it, since it holds back vacuum and sealing. */
 export const IDLE_IN_TRANSACTION_MS = 300_000

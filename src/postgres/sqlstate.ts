@@ -19,6 +19,7 @@ export const SQLSTATE = {
   serializationFailure: '40001',
   deadlock: '40P01',
   lockNotAvailable: '55P03',
+  objectInUse: '55006',
   queryCanceled: '57014',
   undefinedTable: '42P01',
   invalidDatetime: '22007',
@@ -36,6 +37,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   AK002: { code: 'integrity', message: 'stored data failed verification' },
   AK003: { code: 'conflict', message: 'the state does not allow this' },
   AK004: { code: 'rate_limited', message: 'this was done too often', hint: 'try again later' },
+  AK005: { code: 'forbidden', message: 'a signed request context is required' },
 
   '08': { code: 'unavailable', message: 'the connection to the database failed', hint: tryAgain },
   '0A': { code: 'unsupported', message: 'the database does not support this' },

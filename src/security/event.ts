@@ -1,3 +1,4 @@
+import { type Severity, severities } from '@akashi/contract'
 import { z } from 'zod'
 import { normaliseAddress } from './ingest/address.ts'
 import { normaliseTime } from './ingest/time.ts'
@@ -23,8 +24,7 @@ export const eventCategories = [
 ] as const
 export type EventCategory = (typeof eventCategories)[number]
 
-export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
-export type Severity = (typeof severities)[number]
+export { type Severity, severities }
 
 export const eventResults = ['success', 'failure'] as const
 export type EventResult = (typeof eventResults)[number]

@@ -97,16 +97,6 @@ export async function recordEventAlone(
   return await database.transaction(actor, (session) => recordEvent(session, event))
 }
 
-/** Whether an event of a type was recorded in the last so many days. */
-export async function wasRecorded(session: Session, type: AkashiEventType, days: number): Promise<boolean> {
-  const { rows } = await session.query(
-    `select from akashi_security.security_events
-     where event_type = $1 and created_at > now() - make_interval(days => $2) limit 1`,
-    [type, days],
-  )
-  return rows.length > 0
-}
-
 function valuesOf(event: AkashiEvent | ApplicationEvent): unknown[] {
   const { event_category, severity, result, ocsf_class_uid } = classified(event)
   return [

@@ -45,3 +45,28 @@ export async function remediate(
     return row
   })
 }
+
+/** The remediation of an event, and the key of its row in the trail; an event that nobody has touched is open. */
+export async function readRemediation(
+  database: Database,
+  actor: Actor,
+  eventId: string,
+): Promise<Pick<Remediation, 'status' | 'notes' | 'assignee'> & { readonly recordId: string | null }> {
+  const id = parseQuery(z.guid('is not a UUID'), eventId)
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<Pick<Remediation, 'status' | 'notes' | 'assignee'> & { recordId: string | null }>(
+        `select coalesce(r.remediation_status, 'open') as status, r.remediation_notes as notes, r.assignee,
+                case when r.event_id is not null then akashi_audit.record_key(to_jsonb(r), array['event_id', 'event_created_at']) end as "recordId"
+         from (select $1::uuid as id) asked
+         left join akashi_security.remediations r on r.event_id = asked.id
+         where r.event_id is not null or exists (select from akashi_security.security_events e where e.id = asked.id)`,
+        [id],
+      ),
+    { readOnly: true },
+  )
+  const [row] = rows
+  if (row === undefined) throw new AkashiError('not_found', `no event ${id}`)
+  return row
+}

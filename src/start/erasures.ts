@@ -1,4 +1,4 @@
-import type { Log } from '../foundation/index.ts'
+import { given, type Log } from '../foundation/index.ts'
 import { reapplyErasures } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { type Database, system } from '../postgres/index.ts'
@@ -15,7 +15,7 @@ export async function reapplyAtStart(parts: {
   const { destroyedAgain, erasedAgain, refused } = await reapplyErasures(
     { database: worker, keyring },
     system('start'),
-    signal === undefined ? {} : { signal },
+    given({ signal }),
   )
   if (destroyedAgain.length + erasedAgain.length > 0) {
     log.warn(

@@ -1,24 +1,30 @@
 import type { AddressInfo } from 'node:net'
 import { type BackupSource, createRestorePoint, pruneBackups } from '../backup/index.ts'
-import { type Bus, type Feed, localBus, openFeed, redisBus } from '../chat/index.ts'
-import { AkashiError, appOf, errno, type Logger } from '../foundation/index.ts'
+import { type Bus, type Feed, localBus, openFeed, RoomSecrets, redisBus } from '../chat/index.ts'
+import { AkashiError, appOf, given, type Logger, systemClock } from '../foundation/index.ts'
 import { type BackupServices, buildApp, type Identity } from '../http/index.ts'
 import { createFirstAdministrator, type FirstAdministrator } from '../identity/index.ts'
-import type { Keyring } from '../keys/index.ts'
+import { type Keyring, openRoomVault } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import {
   backupObstacle,
+  diskOf,
   openClusterBackupStore,
   openLogBackupStore,
   openMetrics,
   readBackupSettings,
+  rotateKey,
   systemStatus,
 } from '../operations/index.ts'
-import { type Database, system } from '../postgres/index.ts'
+import { type Actor, type Database, system } from '../postgres/index.ts'
+import { makeReport } from '../report/index.ts'
+import { listenError } from './address.ts'
 import type { Connections } from './connections.ts'
+import { examine } from './doctor/index.ts'
 import { reapplyAtStart } from './erasures.ts'
 import { openIdentity } from './identity.ts'
-import { restoreTable } from './restore-table.ts'
+import { storeFolder } from './places.ts'
+import { requireAdministrator, restoreTable } from './restore-table.ts'
 import type { Settings } from './settings.ts'
 
 export interface NodeParts {
@@ -53,7 +59,9 @@ export async function openNode(
   const identity = openIdentity({ settings, connections, keyring, worker: rest.worker }, cleanup)
   const bus = settings.redisUrl === undefined ? localBus() : await redisBus(settings.redisUrl, rest.log)
   cleanup.defer(() => bus.close())
-  const feed = openFeed({ app: identity.login.app, worker: rest.worker, bus, log: rest.log })
+  const { app } = identity.login
+  const secrets = new RoomSecrets({ app, vault: openRoomVault(keyring), log: rest.log })
+  const feed = openFeed({ app, worker: rest.worker, bus, secrets, log: rest.log })
   cleanup.defer(() => feed.close())
   const http = await serveHttp({
     ...rest,
@@ -63,6 +71,7 @@ export async function openNode(
     securityAdmin,
     identity,
     chat: { bus, feed },
+    roomSecrets: secrets,
   })
   cleanup.defer(() => http.close())
   return {
@@ -86,6 +95,7 @@ interface HttpParts {
   readonly keyring: Keyring
   readonly store: ObjectStore
   readonly chat: { readonly bus: Bus; readonly feed: Feed }
+  readonly roomSecrets: RoomSecrets
   readonly identity: Identity
 }
 
@@ -98,6 +108,7 @@ interface HttpServer {
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
   const { version, log, worker, securityAdmin, keyring, store, identity } = parts
   const { host, port, trustedProxies } = parts.settings
+  const data = parts.settings.databaseUrl === undefined ? parts.settings.data : undefined
   const http = buildApp({
     version,
     log,
@@ -105,15 +116,40 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     app: identity.login.app,
     worker,
     store,
+    freeBytes: async () => (await diskOf(storeFolder(parts.settings)))?.freeBytes ?? null,
     scansFiles: parts.settings.clamdUrl !== undefined,
     chat: parts.chat,
+    roomSecrets: parts.roomSecrets,
     keyring,
     personVault: identity.login.vault,
     backups: backupServices(parts),
-    metrics: openMetrics(appOf(parts.settings), () => systemStatus(worker, system('metrics'))),
+    administer: (actor, work) => administer(parts, actor, work),
+    rotateKey: (actor, options) =>
+      administer(parts, actor, (owner) => rotateKey({ keyring, store, owner, worker, actor }, options)),
+    diagnose: async (actor, signal) =>
+      await examine({
+        signal,
+        config: () => Promise.resolve(parts.settings),
+        actor: () => Promise.resolve(actor),
+      }),
+    makeReport: (actor, month, signal) =>
+      makeReport(
+        {
+          securityAdmin,
+          worker,
+          keyring,
+          store,
+          app: appOf(parts.settings),
+          clock: systemClock,
+          actor,
+          signal,
+        },
+        month,
+      ),
+    metrics: openMetrics(appOf(parts.settings), () => systemStatus(worker, system('metrics'), { data })),
     identity,
     trustedProxies,
-    systemStatus: (actor, signal) => systemStatus(worker, actor, signal),
+    systemStatus: (actor, signal) => systemStatus(worker, actor, { data, ...given({ signal }) }),
     readiness: async (signal) => [
       await state('database', () =>
         worker.transaction(system('readiness'), (session) => session.query('select 1'), { signal }),
@@ -129,6 +165,20 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
   }
   const { port: bound } = http.server.address() as AddressInfo
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => http.close() }
+}
+
+async function administer<T>(
+  { connections }: HttpParts,
+  actor: Actor,
+  work: (owner: Database) => Promise<T>,
+): Promise<T> {
+  const owner = connections.open('owner', { poolSize: 1 })
+  try {
+    await requireAdministrator(owner, actor, 'this')
+    return await work(owner)
+  } finally {
+    await owner.close()
+  }
 }
 
 function backupServices({ settings, connections, keyring, store, worker }: HttpParts): BackupServices {
@@ -152,27 +202,12 @@ function backupServices({ settings, connections, keyring, store, worker }: HttpP
       withSource((source) => openClusterBackupStore({ keyring, store, source }, worker, actor, signal)),
     point: (name, signal) => withSource((source) => createRestorePoint(source.database, name, signal)),
     planPrune: async (backupStore, actor, signal) => {
-      const { retentionDays, hold } = await readBackupSettings(worker, actor)
-      return pruneBackups(backupStore, { retentionDays, hold, dryRun: true, signal })
+      const { retentionDays, incrementalHours, hold } = await readBackupSettings(worker, actor)
+      return pruneBackups(backupStore, { retentionDays, incrementalHours, hold, dryRun: true, signal })
     },
     openForAuditCopies: (actor) => openLogBackupStore({ keyring, store, worker, actor }),
     restoreTable: (backupStore, actor, options) =>
       restoreTable({ settings, keyring, backupStore, actor, ...options }),
-  }
-}
-
-function listenError(error: unknown, host: string, port: number): unknown {
-  const options = { hint: 'choose another --port (0 for any free one) or --host', cause: error }
-  switch (errno(error)) {
-    case 'EADDRINUSE':
-      return new AkashiError('conflict', `${host}:${port} is in use by another program`, options)
-    case 'EACCES':
-      return new AkashiError('forbidden', `this account may not listen on ${host}:${port}`, options)
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new AkashiError('invalid_config', `${host} is not an address of this machine`, options)
-    default:
-      return error
   }
 }
 

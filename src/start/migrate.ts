@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { given } from '../foundation/index.ts'
 import { convertPlainUsers, reapplyErasures, useContextKey } from '../identity/index.ts'
 import { type Keyring, openPersonVault } from '../keys/index.ts'
 import { type Actor, migrateUp } from '../postgres/index.ts'
@@ -23,13 +24,13 @@ export async function migrateDatabase(options: {
   const applied = await migrateUp({
     url: connections.adminUrl,
     directory: migrationsDirectory,
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
   })
   const key = await contextKey(keyring)
   const admin = connections.open('owner', { poolSize: 1 })
   try {
     await admin.transaction(actor, (session) => useContextKey(session, key))
-    const cancel = signal === undefined ? {} : { signal }
+    const cancel = given({ signal })
     await reapplyErasures({ database: admin, keyring }, actor, cancel)
     await convertPlainUsers(admin, actor, openPersonVault(keyring), cancel)
   } finally {

@@ -1,7 +1,16 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { coldCopiesPrefix } from '../backup/index.ts'
+import { folderOfFileUrl, given } from '../foundation/index.ts'
 import { type Keyring, openKeyring } from '../keys/index.ts'
-import { type ObjectStore, openObjectStore, ownedStore, type StoreOwnership } from '../object-store/index.ts'
+import {
+  type ObjectStore,
+  openObjectStore,
+  ownedStore,
+  routedStore,
+  type StoreOwnership,
+  withDestinations,
+} from '../object-store/index.ts'
 import { openStoreOwnership } from '../operations/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import type { Settings } from './settings.ts'
@@ -16,19 +25,60 @@ export function objectStoreUrl(settings: Pick<Settings, 'data' | 'objectStoreUrl
   return settings.objectStoreUrl ?? pathToFileURL(join(settings.data, 'objects')).href
 }
 
-export function openKeys(settings: Pick<Settings, 'data' | 'keysUrl' | 'keysPassphrase'>): Promise<Keyring> {
-  const passphrase = settings.keysPassphrase?.reveal()
-  return openKeyring(keysUrl(settings), passphrase === undefined ? {} : { passphrase })
+/** The folder of the object store; undefined where it is not one of this machine. */
+export function storeFolder(settings: Pick<Settings, 'data' | 'objectStoreUrl'>): string | undefined {
+  const url = objectStoreUrl(settings)
+  return url.startsWith('file:') ? folderOfFileUrl(url) : undefined
 }
 
-export function openObjects(
-  settings: Pick<Settings, 'data' | 'objectStoreUrl' | 'azureConnectionString'>,
-): Promise<ObjectStore> {
-  const { azureConnectionString } = settings
-  return openObjectStore(
-    objectStoreUrl(settings),
-    azureConnectionString === undefined ? {} : { azureConnectionString },
-  )
+export function openKeys(settings: Pick<Settings, 'data' | 'keysUrl' | 'keysPassphrase'>): Promise<Keyring> {
+  const passphrase = settings.keysPassphrase?.reveal()
+  return openKeyring(keysUrl(settings), given({ passphrase }))
+}
+
+type StoreSettings = Pick<
+  Settings,
+  'data' | 'objectStoreUrl' | 'coldStoreUrl' | 'archiveDestinations' | 'azureConnectionString'
+>
+
+/** The object store, with what is elsewhere: long-term copies of the audit log, and copies of the archive. */
+export async function openObjects(settings: StoreSettings): Promise<ObjectStore> {
+  const main = await openAt(objectStoreUrl(settings), settings)
+  const { coldStoreUrl } = settings
+  const store =
+    coldStoreUrl === undefined
+      ? main
+      : routedStore(main, coldCopiesPrefix, () => openAt(coldStoreUrl, settings))
+  return withDestinations(store, (name) => openDestination(settings, name))
+}
+
+/** Where copies of the archive may go: name and URL. */
+export function archiveDestinations(settings: StoreSettings): ReadonlyMap<string, string> {
+  const { coldStoreUrl } = settings
+  const named: Readonly<Record<string, string>> = settings.archiveDestinations
+  return new Map([
+    ['main', objectStoreUrl(settings)],
+    ...(coldStoreUrl === undefined ? [] : [['cold', coldStoreUrl] as const]),
+    ...Object.entries(named),
+  ])
+}
+
+/** The store of a destination; undefined where none is configured under the name. */
+export async function openDestination(
+  settings: StoreSettings,
+  name: string,
+): Promise<ObjectStore | undefined> {
+  const url = archiveDestinations(settings).get(name)
+  return url === undefined ? undefined : await openAt(url, settings)
+}
+
+function openAt(url: string, { azureConnectionString }: StoreSettings): Promise<ObjectStore> {
+  return openObjectStore(url, given({ azureConnectionString }))
+}
+
+/** The second store; undefined where there is none. */
+export async function openColdObjects(settings: StoreSettings): Promise<ObjectStore | undefined> {
+  return settings.coldStoreUrl === undefined ? undefined : await openAt(settings.coldStoreUrl, settings)
 }
 
 export interface OwnedObjects {

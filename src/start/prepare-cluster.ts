@@ -1,3 +1,4 @@
+import { given } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { type EmbeddedServer, openDatabase, system } from '../postgres/index.ts'
 import {
@@ -26,7 +27,7 @@ export async function prepareCluster(options: {
     connections,
     keyring,
     actor: system('start'),
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
   })
   await setRolePasswords(connections, server)
   await restrictTemporary(connections)

@@ -35,7 +35,7 @@ export async function restoreTable({
   const connections = await findConnections(settings, keyring)
   const live = connections.open('owner', { poolSize: 1 })
   try {
-    await requireAdministrator(live, actor)
+    await requireAdministrator(live, actor, 'restoring a table')
     const databaseName = databaseOf(connections.adminUrl)
     return await bring(backupStore, live, actor, {
       ...options,
@@ -49,15 +49,22 @@ export async function restoreTable({
   }
 }
 
-/** Checked before anything is recovered: the server's login may not write tables of an application. */
-async function requireAdministrator(live: Database, actor: Actor): Promise<void> {
+/**
+ * Checked before anything is done: the server's login may not write tables of an application.
+ * @throws unsupported unless the database is opened by an administrator
+ */
+export async function requireAdministrator(live: Database, actor: Actor, what: string): Promise<void> {
   try {
     await live.transaction(actor, (session) => session.query('select 1'))
   } catch (error) {
     if (!(error instanceof AkashiError) || error.code !== 'invalid_config') throw error
-    throw new AkashiError('unsupported', `restoring a table requires an administrator: ${error.message}`, {
-      hint: 'run akashi restore --table with the DATABASE_URL of an administrator',
-      cause: error,
-    })
+    throw new AkashiError(
+      'unsupported',
+      `${what} requires an administrator of the database: ${error.message}`,
+      {
+        hint: 'run the command of akashi with the DATABASE_URL of an administrator instead',
+        cause: error,
+      },
+    )
   }
 }

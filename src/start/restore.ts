@@ -1,6 +1,5 @@
-import { lstat, mkdir, rm, stat, symlink } from 'node:fs/promises'
+import { lstat, mkdir, readdir, realpath, rm, stat, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { openEpoch, type VerifyReport } from '../audit/index.ts'
 import {
   type BackupStore,
@@ -11,7 +10,7 @@ import {
   type Target,
   targetText,
 } from '../backup/index.ts'
-import { AkashiError, errno, folderOfFileUrl } from '../foundation/index.ts'
+import { AkashiError, errno, folderOfFileUrl, given, programFile } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { openStoreOwnership, verifyAndRecord } from '../operations/index.ts'
@@ -92,6 +91,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
     () => true,
     () => false,
   )
+  if (wasThere) await assertFree(to, settings)
   const folder = await openRestoreFolder(to, binaries)
   try {
     const restored = await restoreCluster(backupStore, folder, {
@@ -99,7 +99,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
       walFetch,
       signal,
       onProgress,
-      ...(timeline === undefined ? {} : { timeline }),
+      ...given({ timeline }),
     }).finally(() => folder.close())
     await share(keysUrl(settings), join(to, 'keys'))
     await share(objectStoreUrl(settings), join(to, 'objects'))
@@ -108,6 +108,34 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   } catch (error) {
     await undo(to, wasThere)
     throw error
+  }
+}
+
+/** What a data folder whose cluster is lost may still hold. */
+const LEFT_OVER = new Set([
+  'postgres',
+  'postgres.lock',
+  'postgres.lock-journal',
+  'run.json',
+  'scratch',
+  'cache',
+])
+
+/** A folder that is somebody else's, or has another keyring, is left alone. */
+async function assertFree(to: string, settings: Settings): Promise<void> {
+  const own = new Map([
+    ['keys', keysUrl(settings)],
+    ['objects', objectStoreUrl(settings)],
+  ])
+  for (const name of await readdir(to)) {
+    const url = own.get(name)
+    const isOwn =
+      url?.startsWith('file:') === true &&
+      (await realpath(join(to, name))) === (await realpath(folderOfFileUrl(url)).catch(() => undefined))
+    if (isOwn || LEFT_OVER.has(name)) continue
+    throw new AkashiError('conflict', `${to} is not empty: it has ${name}`, {
+      hint: 'restore into a new folder; nothing was changed',
+    })
   }
 }
 
@@ -165,7 +193,7 @@ async function startRestored(
   binaries: Binaries | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly server: EmbeddedServer; readonly leftOut: readonly string[] }> {
-  const options = { dataDir, port: 0, signal, ...(binaries === undefined ? {} : { binaries }) }
+  const options = { dataDir, port: 0, signal, ...given({ binaries }) }
   try {
     return { server: await startEmbedded(options), leftOut: [] }
   } catch (error) {
@@ -209,7 +237,7 @@ async function checkAll(
       structure,
       verify,
       lines: [
-        `${structure.tables} tables and ${structure.indexes} indexes checked, ${verify.logs.reduce((sum, { checked }) => sum + checked, 0)} rows of the ledger: ${found.length === 0 && verify.ok ? 'no problems' : 'damaged'}`,
+        `${structure.tables} tables, ${structure.indexes} indexes and ${structure.foreignKeys} foreign keys checked, ${verify.logs.reduce((sum, { checked }) => sum + checked, 0)} rows of the ledger: ${found.length === 0 && verify.ok ? 'no problems' : 'damaged'}`,
         ...found.map((problem) => `  ${problem}`),
       ],
     }
@@ -263,5 +291,5 @@ async function countRows(
 /** The command that starts this program. */
 export const programCommand: readonly string[] = [
   process.execPath,
-  fileURLToPath(new URL('../cli/main.ts', import.meta.url)),
+  programFile(import.meta.url, '../cli/main'),
 ]

@@ -1,5 +1,5 @@
 /** `akashi serve` and `akashi work`: the HTTP server and the worker on an external PostgreSQL. */
-import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
+import { AkashiError, aborted, appOf, type Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { type Actor, refuseFormerDatabase, requireServerLogin, system } from '../postgres/index.ts'
 import { type Connections, findConnections } from './connections.ts'
@@ -57,6 +57,7 @@ export async function work(
 ): Promise<void> {
   const { settings, log, signal, onReady } = options
   requireDatabaseUrl(settings, 'work')
+  await openDataFolder(settings.data)
   const cleanup = new AsyncDisposableStack()
   try {
     const keyring = await openKeys(settings)
@@ -78,9 +79,12 @@ export async function work(
       store,
       ownership,
       data: undefined,
+      folder: settings.data,
+      publicUrl: settings.publicUrl,
       scratch: scratchPlace(settings),
       policy: settings.policy,
       clamdUrl: settings.clamdUrl,
+      app: appOf(settings),
       log,
       signal,
     })

@@ -13,6 +13,8 @@ export type Settings = Pick<
   | 'databaseUrl'
   | 'databaseDirectUrl'
   | 'objectStoreUrl'
+  | 'coldStoreUrl'
+  | 'archiveDestinations'
   | 'azureConnectionString'
   | 'keysUrl'
   | 'keysPassphrase'

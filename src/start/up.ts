@@ -1,6 +1,7 @@
 /** `akashi up`: everything in one process, with an embedded PostgreSQL, a local object store and local keys. */
-import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
-import { type Actor, startEmbedded, system } from '../postgres/index.ts'
+import { AkashiError, aborted, appOf, type Logger } from '../foundation/index.ts'
+import { type Actor, clusterStatus, startEmbedded, system } from '../postgres/index.ts'
+import { requireFreeAddress } from './address.ts'
 import type { Ready } from './http.ts'
 import { openKeys, openOwnedObjects } from './places.ts'
 import { prepareCluster } from './prepare-cluster.ts'
@@ -30,6 +31,8 @@ export async function up(options: UpOptions): Promise<void> {
       hint: 'unset DATABASE_URL, or use akashi serve and akashi work',
     })
   }
+  // Of a folder that is served already, that is what is reported.
+  if ((await clusterStatus(settings.data)).state !== 'running') await requireFreeAddress(settings)
   await openDataFolder(settings.data)
   const cleanup = new AsyncDisposableStack()
   try {
@@ -46,7 +49,6 @@ export async function up(options: UpOptions): Promise<void> {
       options.takeOver ?? system('object-store'),
     )
     await settleOwnership(ownership, options)
-    // Before the worker, so that a port in use is reported before anything runs.
     // Imported here, so that other commands do not load the server.
     const { openNode } = await import('./http.ts')
     const node = await openNode({ settings, version, log, connections, keyring, worker, store }, cleanup)
@@ -58,9 +60,12 @@ export async function up(options: UpOptions): Promise<void> {
       store,
       ownership,
       data: settings.data,
+      folder: settings.data,
+      publicUrl: settings.publicUrl,
       scratch: scratchPlace(settings),
       policy: settings.policy,
       clamdUrl: settings.clamdUrl,
+      app: appOf(settings),
       log,
       signal: AbortSignal.any([signal, stopping.signal]),
     })

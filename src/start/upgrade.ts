@@ -1,7 +1,7 @@
 /** `akashi upgrade`: upgrades an embedded cluster of an older major version. */
 import { openEpoch, type VerifyReport } from '../audit/index.ts'
 import { differences, readContent } from '../backup/index.ts'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, given } from '../foundation/index.ts'
 import { isReadOnly, readInstallation, verifyAndRecord } from '../operations/index.ts'
 import {
   type Actor,
@@ -54,7 +54,7 @@ export async function upgrade(request: UpgradeRequest): Promise<UpgradeReport | 
   if (settings.databaseUrl !== undefined) throw await providerUpgrade(settings)
   const work = await openUpgrade(settings.data, {
     signal,
-    ...(binaries === undefined ? {} : { binaries }),
+    ...given({ binaries }),
   })
   if (work === undefined) return undefined
   const { from, to, kept } = work

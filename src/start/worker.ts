@@ -1,23 +1,32 @@
-import { sweepScratch } from '../backup/index.ts'
+import { checkTable } from '../audit/index.ts'
+import { dropAbandonedLogins, sweepScratch } from '../backup/index.ts'
 import { openScanner } from '../chat/index.ts'
-import type { Logger } from '../foundation/index.ts'
+import type { App, Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore, StoreOwnership } from '../object-store/index.ts'
 import {
+  alarmLoop,
   archiveTasks,
   backupLoop,
   backupTasks,
   chatTasks,
+  crosscheckLoop,
+  deliveryLoop,
+  detectionLoop,
   identityTasks,
   inspectionLoop,
   ledgerTasks,
   lifecycleTasks,
+  maintenanceTasks,
+  reportTasks,
   sealLoop,
   startWorker,
+  structureTasks,
   walWatchLoop,
   whenOwned,
 } from '../operations/index.ts'
-import type { Database } from '../postgres/index.ts'
+import { type Database, openDatabase, system } from '../postgres/index.ts'
+import { certificatesOf } from './certificates.ts'
 import type { Connections } from './connections.ts'
 
 export interface WorkerParts {
@@ -31,10 +40,15 @@ export interface WorkerParts {
   readonly ownership: StoreOwnership
   /** Data folder of an embedded server; undefined where it runs elsewhere. */
   readonly data: string | undefined
+  /** Folder that this process writes to. */
+  readonly folder: string
+  /** Where browsers reach the pages; undefined if only this machine does. */
+  readonly publicUrl: string | undefined
   /** Folder for scratch servers. */
   readonly scratch: string
   /** Undefined: there is no scanner, and uploaded files stay hidden. */
   readonly clamdUrl: string | undefined
+  readonly app: App
   readonly log: Logger
   /** Stops everything; running jobs have some seconds to finish. */
   readonly signal: AbortSignal
@@ -50,16 +64,22 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
     policy,
     ownership,
     data,
+    folder,
+    publicUrl,
     scratch,
     clamdUrl,
+    app,
     log,
     signal,
   } = parts
   await sweepScratch(scratch)
+  await sweepLogins(connections.adminUrl, log)
   const source = {
     url: connections.directUrl('backup'),
     database: connections.open('backup', { poolSize: 1 }),
   }
+  // Connects once a month, when a report is made.
+  const securityAdmin = connections.open('security_admin', { poolSize: 1 })
   const worker = await startWorker({
     worker: pool,
     directUrl: connections.directUrl('worker'),
@@ -69,8 +89,11 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
       ...whenOwned(ownership, ledgerTasks({ keyring, store, policy }), ['ledger.publish']),
       ...whenOwned(ownership, archiveTasks(store, keyring)),
       ...whenOwned(ownership, backupTasks({ keyring, store, source, scratch })),
-      ...chatTasks(store),
+      ...structureTasks(connections.adminUrl),
+      ...maintenanceTasks(connections.adminUrl),
+      ...chatTasks(store, keyring),
       ...identityTasks(keyring),
+      ...whenOwned(ownership, reportTasks({ securityAdmin, keyring, store, app })),
     },
     log,
     signal,
@@ -78,11 +101,58 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
   const sealer = sealLoop({ worker: pool, keyring, log, signal })
   const scanner = clamdUrl === undefined ? undefined : openScanner(new URL(clamdUrl))
   const inspection = inspectionLoop({ worker: pool, store, scanner, log, signal })
+  const alarms = alarmLoop({
+    worker: pool,
+    store,
+    keyring,
+    data,
+    folder,
+    certificates: certificatesOf({ databaseUrl: connections.directUrl('worker'), publicUrl }),
+    log,
+    signal,
+  })
+  const detection = detectionLoop({ worker: pool, log, signal })
+  const delivery = deliveryLoop({ worker: pool, keyring, log, signal })
   const backup = backupLoop({ keyring, store, ownership, source, worker: pool, log, signal })
+  const crosscheck = crosscheckLoop({
+    worker: pool,
+    source,
+    checkState: async (table, stop) => {
+      // A login that may not read the table says so, and leaves it to akashi verify --state.
+      const owner = connections.open('owner', { poolSize: 1 })
+      try {
+        return await checkTable(owner, pool, system('crosscheck'), table, { signal: stop })
+      } finally {
+        await owner.close()
+      }
+    },
+    log,
+    signal,
+  })
   const watch = walWatchLoop({ worker: pool, source, data, log, signal })
   return {
-    done: Promise.all([worker.done, sealer.done, inspection.done, backup.done, watch.done]).then(() =>
-      source.database.close(),
-    ),
+    done: Promise.all([
+      worker.done,
+      sealer.done,
+      inspection.done,
+      backup.done,
+      crosscheck.done,
+      delivery.done,
+      detection.done,
+      alarms.done,
+      watch.done,
+    ]).then(() => Promise.all([source.database.close(), securityAdmin.close()]).then(() => undefined)),
+  }
+}
+
+/** What a killed restore of a table left; its login may do what the table's owner may. */
+async function sweepLogins(adminUrl: string, log: Logger): Promise<void> {
+  const administrator = openDatabase({ url: adminUrl, role: 'owner', poolSize: 1 })
+  try {
+    await dropAbandonedLogins(administrator)
+  } catch (error) {
+    log.warn({ err: error }, 'the login of a restore that was killed could not be dropped')
+  } finally {
+    await administrator.close()
   }
 }

@@ -1,5 +1,5 @@
 /** Alarms that stand: each raises one security event when it begins, and ends when it is no longer reported. */
-import type { Actor, Database } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 
 export type AlarmKind =
   | 'audit_catalog_changed'
@@ -23,13 +23,21 @@ export async function setAlarms(
   severity: 'critical' | 'high',
   alarms: readonly Alarm[],
 ): Promise<void> {
-  await database.transaction(actor, (session) =>
-    session.query('select akashi_audit.watch_alarms($1, $2, $3)', [
-      kind,
-      severity,
-      JSON.stringify(alarms.map(({ subject, detail }) => ({ subject, detail }))),
-    ]),
-  )
+  await database.transaction(actor, (session) => replaceAlarms(session, kind, severity, alarms))
+}
+
+/** The same in a transaction of the caller's. */
+export async function replaceAlarms(
+  session: Session,
+  kind: AlarmKind,
+  severity: 'critical' | 'high',
+  alarms: readonly Alarm[],
+): Promise<void> {
+  await session.query('select akashi_audit.watch_alarms($1, $2, $3)', [
+    kind,
+    severity,
+    JSON.stringify(alarms.map(({ subject, detail }) => ({ subject, detail }))),
+  ])
 }
 
 /** The alarms of these kinds that stand. */

@@ -90,7 +90,7 @@ function parseBundle(bundle: unknown): ProofBundle {
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   throw wrong(
-    `it is no bundle of this version: ${[issue?.path.join('.'), issue?.message].filter(Boolean).join(' ')}`,
+    `not a proof bundle of this version: ${[issue?.path.join('.'), issue?.message].filter(Boolean).join(' ')}`,
   )
 }
 

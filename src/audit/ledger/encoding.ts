@@ -5,20 +5,21 @@
  *     name ':' octets ':' value '\n'
  *
  * where `octets` is the length of the value in UTF-8 bytes. An entry is the SHA-256 of these bytes.
- * The same encoding is written here three times over one definition: in TypeScript, in PostgreSQL's SQL
- * and in DuckDB's.
+ * It is implemented three times: in TypeScript, in the SQL of PostgreSQL and in that of DuckDB.
  */
+
 import { createHash } from 'node:crypto'
+import type { ColumnForm } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
-import type { ColumnForm, LogDefinition } from './logs.ts'
+import type { LogDefinition } from './logs.ts'
 
 /**
  * A row as text, one value per column in PostgreSQL's output form; null and absent are the same. An array is a list of
- * texts, or its text where it is no list.
+ * texts, or its printed text when it has several dimensions, other bounds or NULLs.
  */
 export type RowText = Readonly<Record<string, string | readonly (string | null)[] | null | undefined>>
 
-/** In the encoding of an array that is no list of texts, so that it is the encoding of no list. */
+/** Marks the encoding of an array that is not a plain list, so that it differs from that of every list. */
 const NO_LIST = '!'
 const MICROSECONDS_PER_MILLISECOND = 1000n
 
@@ -65,7 +66,7 @@ function encodeValue(form: ColumnForm, value: string | readonly (string | null)[
 function epochMicroseconds(value: string): string {
   const match = /^(\d{4,6}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00(?::?00)?|Z)$/.exec(value)
   if (match === null) {
-    throw new AkashiError('invalid_input', `${value} is no timestamp in UTC`, {
+    throw new AkashiError('invalid_input', `${value} is not a timestamp in UTC`, {
       hint: 'read the row with timezone set to UTC and datestyle to ISO',
     })
   }
@@ -78,12 +79,12 @@ function epochMicroseconds(value: string): string {
 /** Elements of an array up to which it is encoded without a subquery, which is slower and forbids parallel plans. */
 const SHORT_ARRAY_ELEMENTS = 16
 
-/** Whether each element can be named: NULL for NULL. */
+/** Whether the array has few elements; NULL for NULL. */
 function shortArray(column: string): string {
   return `(cardinality(${column}) = 0 or (array_upper(${column}, 1) <= ${SHORT_ARRAY_ELEMENTS} and ${isList(column)}))`
 }
 
-/** Whether it has one dimension, counts from 1 and holds no NULL, which is what the form `text[]` can say. */
+/** Whether the array has one dimension, starts at 1 and contains no NULL, as the form `text[]` requires. */
 function isList(column: string): string {
   return `array_lower(${column}, 1) = 1 and array_ndims(${column}) = 1 and array_position(${column}, null) is null`
 }
@@ -103,7 +104,7 @@ const postgresForms: Readonly<Record<ColumnForm, (column: string) => string>> = 
   integer: (column) => `${column}::text`,
   boolean: (column) => `${column}::text`,
   uuid: (column) => `${column}::text`,
-  // The cast from inet to text always shows the netmask; the output form leaves out that of a single host.
+  // The cast from inet to text always includes the netmask; the output form omits that of a single host.
   inet: (column) => `case when ${column} is not null then concat(${column}) end`,
   json: (column) => `${column}::text`,
   bytes: (column) => `encode(${column}, 'hex')`,
@@ -127,10 +128,10 @@ const duckdbForms: Readonly<Record<ColumnForm, (column: string) => string>> = {
 }
 
 /**
- * Behind a subquery it keeps the planner from flattening it. Quoted, since PostgreSQL takes the bare number for an
- * expression, thus for a limit, and forbids parallel plans.
+ * At the end of a subquery it keeps the planner from flattening it. The number is quoted because PostgreSQL treats
+ * a bare `offset 0` as a limit, which forbids parallel plans.
  */
-export const FENCE = "offset '0'"
+export const OPTIMIZER_FENCE = "offset '0'"
 
 export interface EntrySql {
   /** Select list that computes each column's text once: `… as t0, … as t1, …`. */
@@ -141,10 +142,10 @@ export interface EntrySql {
 
 /**
  * The entry hash as PostgreSQL's SQL. Use it as
- * `select <hash> from (select <columns>, <texts> from <table> r ${FENCE}) t`: the texts are computed in a
- * subquery that the planner must not flatten, or every value would be converted twice.
+ * `select <hash> from (select <columns>, <texts> from <table> r ${OPTIMIZER_FENCE}) t`: if the planner flattened
+ * the subquery, every value would be converted twice.
  *
- * @param arrays `any` fits every row; `short` those alone that fulfil {@link shortArraysSql}, in parallel plans too
+ * @param arrays `any` for every row; `short` only for rows that satisfy {@link shortArraysSql}, allows parallel plans
  */
 export function postgresEntrySql(
   log: LogDefinition,
@@ -167,7 +168,7 @@ export function postgresEntrySql(
   }
 }
 
-/** The rows whose arrays are all short, as a condition that is never NULL; null for a log without arrays. */
+/** Condition, never NULL, for rows whose arrays are all short; null for a log without arrays. */
 export function shortArraysSql(log: LogDefinition, alias = 'r'): string | null {
   const arrays = columnNames(log).filter((name) => log.columns[name] === 'text[]')
   const conditions = arrays.map((name) => `coalesce(${shortArray(`${alias}."${name}"`)}, true)`)

@@ -1,6 +1,6 @@
 /** The rows that the sealer takes next, without taking them. */
 import type { Actor, Database, Session } from '../../postgres/index.ts'
-import type { LogDefinition } from './logs.ts'
+import { type LogDefinition, logs } from './logs.ts'
 import { readHead } from './store.ts'
 import { waitingRowsSql } from './waiting-rows.ts'
 
@@ -34,6 +34,22 @@ export async function countWaiting(
       `select count(*)::integer as count from (select from (${waiting}) r order by r.xid, r.seq limit ${limit}) counted`,
   )
   return rows[0]?.count ?? 0
+}
+
+const ofHead = { xid: 'h.last_xid', seq: 'h.last_seq', floor: 'h.seq_floor', until: '' }
+
+const lookSql = logs
+  .map(
+    (log) => `select '${log.log}' as log where not exists (
+      select from akashi_audit.ledger_heads h where h.log = '${log.log}'
+        and not exists (select from (${waitingRowsSql(log, 'ended', ofHead)} order by r.xid, r.seq limit 1) next))`,
+  )
+  .join(' union all ')
+
+/** Names of the logs that have rows to seal now, or were never sealed; one statement, on a connection of the worker. */
+export async function lookForRows(session: Session): Promise<ReadonlySet<string>> {
+  const { rows } = await session.query<{ log: string }>(lookSql)
+  return new Set(rows.map(({ log }) => log))
 }
 
 async function selectWaiting<R>(

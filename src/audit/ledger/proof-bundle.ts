@@ -1,6 +1,7 @@
 /** The proof bundle: what `prove` writes and `check` reads, specified in docs/ledger.md. */
+
+import type { ColumnForm } from '@akashi/contract'
 import { z } from 'zod'
-import type { ColumnForm } from './logs.ts'
 
 export const BUNDLE_VERSION = 1
 

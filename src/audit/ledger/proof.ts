@@ -28,7 +28,7 @@ export async function proveRow(
   log: LogDefinition,
   rowId: string,
 ): Promise<ProofBundle> {
-  if (!UUID.test(rowId)) throw new AkashiError('invalid_input', `${rowId} is no id of a row: it is no uuid`)
+  if (!UUID.test(rowId)) throw new AkashiError('invalid_input', `${rowId} is not a row id: it must be a uuid`)
   return await database.transaction(
     actor,
     async (session) => {
@@ -49,7 +49,7 @@ async function prove(session: Session, log: LogDefinition, rowId: string): Promi
   const [entry] = entries
   const row = await readRow(session, log, rowId, entry?.at)
   if (row === undefined) {
-    throw new AkashiError('not_found', `there is no row ${rowId} in ${log.schema}.${log.table}`, {
+    throw new AkashiError('not_found', `row ${rowId} not found in ${log.schema}.${log.table}`, {
       hint:
         entry === undefined
           ? 'check the id and the log'

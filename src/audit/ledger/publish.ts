@@ -4,7 +4,7 @@
  */
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import type { Actor, Database } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { type Epoch, readEpochs } from './epoch/link.ts'
 import { checkpointKey, epochKey, putNote } from './published.ts'
 import { commitDurably, type Head, readHeads } from './store.ts'
@@ -27,15 +27,16 @@ export async function publishCheckpoints(
   store: ObjectStore,
   except: ReadonlySet<string> = new Set(),
 ): Promise<Published[]> {
-  const { heads, epochs } = await database.transaction(actor, async (session) => ({
+  const { heads, epochs, kept } = await database.transaction(actor, async (session) => ({
     heads: await readHeads(session),
     epochs: await readEpochs(session),
+    kept: await logsWithCheckpoint(session),
   }))
   const published: Published[] = []
   const errors: unknown[] = []
   for (const head of heads.filter(({ log }) => !except.has(log))) {
     try {
-      if (await publishHead(database, actor, store, head, epochs))
+      if (await publishHead(database, actor, store, head, epochs, kept.has(head.log)))
         published.push({ log: head.log, size: head.size.toString() })
     } catch (error) {
       errors.push(error)
@@ -45,6 +46,15 @@ export async function publishCheckpoints(
   return published
 }
 
+/** Logs of which the checkpoint of the present head is among the published ones. */
+async function logsWithCheckpoint(session: Session): Promise<ReadonlySet<string>> {
+  const { rows } = await session.query<{ log: string }>(
+    `select log from akashi_audit.ledger_heads h
+     where exists (select from akashi_audit.ledger_checkpoints c where (c.log, c.epoch, c.size) = (h.log, h.epoch, h.size) and c.note = h.note)`,
+  )
+  return new Set(rows.map(({ log }) => log))
+}
+
 /** @returns whether it was not published before */
 async function publishHead(
   database: Database,
@@ -52,6 +62,7 @@ async function publishHead(
   store: ObjectStore,
   { log, epoch, origin, size, root, note }: Head,
   epochs: readonly Epoch[],
+  isKept: boolean,
 ): Promise<boolean> {
   for (const link of epochs.filter((each) => each.log === log)) {
     if (!(await putNote(store, epochKey(log, link.epoch, link.origin), link.note)))
@@ -65,6 +76,7 @@ async function publishHead(
       { hint: 'run akashi verify: the database does not continue the published history' },
     )
   }
+  if (isKept) return false
   const { rowCount } = await database.transaction(actor, async (session) => {
     await commitDurably(session)
     return await session.query(

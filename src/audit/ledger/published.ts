@@ -14,7 +14,7 @@ const NOTE_READS = 16
 /** Newest checkpoints that are all compared: about a week of one a minute. */
 export const RECENT_CHECKPOINTS = 10_000
 
-/** What of an origin tells epochs apart: `akashi.local/<id>/<branch>/<log>`; the first epoch has none. */
+/** The part of an origin that identifies the epoch: `akashi.local/<id>/<branch>/<log>`; null for the first epoch. */
 export function branchOf(origin: string): string | null {
   return /\/e([0-9a-f]{16})\/[^/]+$/.exec(origin)?.[1] ?? null
 }
@@ -107,7 +107,7 @@ export async function* publishedNotes(
           .slice(at, at + NOTE_READS)
           .map((size, index) =>
             isSampled(at + index, sizes.length, offset)
-              ? readNote(store, keyIn(place, size))
+              ? noteOrText(store, keyIn(place, size))
               : { branch, size },
           ),
       )
@@ -130,6 +130,16 @@ export function isSampled(index: number, total: number, offset: number): boolean
   return index % step === Math.floor(offset * step)
 }
 
+/** What is too large for a note is returned as a text that is none, so that verification reports it and goes on. */
+async function noteOrText(store: ObjectStore, key: string): Promise<string | undefined> {
+  try {
+    return await readNote(store, key)
+  } catch (error) {
+    if (!(error instanceof AkashiError && error.code === 'integrity')) throw error
+    return `${key}\n`
+  }
+}
+
 export async function readNote(store: ObjectStore, key: string): Promise<string | undefined> {
   const head = await store.head(key)
   if (head === null) return undefined
@@ -139,7 +149,7 @@ export async function readNote(store: ObjectStore, key: string): Promise<string 
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Puts a note where none is; answers false when another text is there already. */
+/** Stores a note under a new key; returns false when another text exists there. */
 export async function putNote(store: ObjectStore, key: string, note: string): Promise<boolean> {
   const present = await readNote(store, key)
   if (present !== undefined) return body(present) === body(note)
@@ -147,7 +157,7 @@ export async function putNote(store: ObjectStore, key: string, note: string): Pr
     await store.put(key, Buffer.from(note), { ifAbsent: true })
     return true
   } catch (error) {
-    // Another process published it between our look and our put.
+    // Another process published it in the meantime.
     if (!(error instanceof AkashiError && error.code === 'already_exists')) throw error
     return await putNote(store, key, note)
   }

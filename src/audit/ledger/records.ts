@@ -1,4 +1,4 @@
-/** What the ledger keeps beside its entries, a page at a time, oldest first: anybody who may read may check it. */
+/** Records of the ledger besides its entries, by page, oldest first. */
 import type { ChainLink, Cosignature, LedgerEpoch, RetentionRecord } from '@akashi/contract'
 import { z } from 'zod'
 import { decodeCursor, encodeCursor, filterField, parseQuery } from '../../foundation/index.ts'
@@ -21,8 +21,8 @@ export interface LedgerPage<Row> {
 const query = z.strictObject({ log: z.string(), cursor: z.string().optional(), limit: filterField.limit })
 const digits = z.string().regex(/^\d{1,18}$/)
 
-export function listEpochs(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
-  return read<LedgerEpoch, [string]>(database, actor, asked, {
+export function listEpochs(database: Database, actor: Actor, filter: LedgerRecordsQuery) {
+  return read<LedgerEpoch, [string]>(database, actor, filter, {
     place: z.tuple([digits]),
     start: ['0'],
     placeOf: ({ epoch }) => [String(epoch)],
@@ -33,8 +33,8 @@ export function listEpochs(database: Database, actor: Actor, asked: LedgerRecord
   })
 }
 
-export function listCosignatures(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
-  return read<Cosignature, [string, string, string]>(database, actor, asked, {
+export function listCosignatures(database: Database, actor: Actor, filter: LedgerRecordsQuery) {
+  return read<Cosignature, [string, string, string]>(database, actor, filter, {
     place: z.tuple([digits, digits, z.string()]),
     start: ['0', '0', ''],
     placeOf: ({ epoch, size, witness }) => [String(epoch), size, witness],
@@ -44,8 +44,8 @@ export function listCosignatures(database: Database, actor: Actor, asked: Ledger
   })
 }
 
-export function listRetentionRecords(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
-  return read<RetentionRecord, [string, string]>(database, actor, asked, {
+export function listRetentionRecords(database: Database, actor: Actor, filter: LedgerRecordsQuery) {
+  return read<RetentionRecord, [string, string]>(database, actor, filter, {
     place: z.tuple([digits, z.guid()]),
     start: ['0', '00000000-0000-0000-0000-000000000000'],
     placeOf: ({ lastPosition, id }) => [lastPosition, id],
@@ -57,8 +57,8 @@ export function listRetentionRecords(database: Database, actor: Actor, asked: Le
   })
 }
 
-export function listChain(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
-  return read<ChainLink, [string]>(database, actor, asked, {
+export function listChain(database: Database, actor: Actor, filter: LedgerRecordsQuery) {
+  return read<ChainLink, [string]>(database, actor, filter, {
     place: z.tuple([digits]),
     start: null,
     placeOf: ({ position }) => [position],
@@ -76,14 +76,14 @@ interface Listing<Row, Place extends readonly string[]> {
   readonly sql: string
 }
 
-/** @throws AkashiError invalid_input for a log that there is none, a limit that is none, a cursor that was not given */
+/** @throws AkashiError invalid_input for an unknown log, an invalid limit or an invalid cursor */
 async function read<Row, Place extends readonly string[]>(
   database: Database,
   actor: Actor,
-  asked: LedgerRecordsQuery,
+  filter: LedgerRecordsQuery,
   { place, start, placeOf, sql }: Listing<Row, Place>,
 ): Promise<LedgerPage<Row>> {
-  const { log, cursor, limit } = parseQuery(query, asked)
+  const { log, cursor, limit } = parseQuery(query, filter)
   const after = cursor === undefined ? (start ?? [null]) : decodeCursor(cursor, place)
   const { rows } = await database.transaction(
     actor,

@@ -3,11 +3,13 @@
  * the record says by position and hash which they were, signed by the log's key. docs/ledger.md specifies it.
  */
 import { createHash } from 'node:crypto'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { type Keyring, signNote, type VerifierKey, verifyNote } from '../../keys/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import type { LogDefinition } from './logs.ts'
-import { commitDurably, readHead } from './store.ts'
+import { emptyRoot } from './merkle.ts'
+import { commitDurably, lockHead, readHead } from './store.ts'
+import { isRekeyed, replacedKey } from './verifier-keys.ts'
 
 /** Position and hash of one entry in the digest. */
 const DIGEST_ITEM_BYTES = 40
@@ -64,11 +66,9 @@ export async function recordRetention(
   if (/[\p{Cc}]/u.test(`${partition}${policy}`) || policy === '' || partition === '') {
     throw new AkashiError('invalid_input', 'partition and policy of a retention record are one line each')
   }
-  const key = await keyring.ensure('checkpoint')
-  return await database.transaction(
+  const range = await database.transaction(
     actor,
     async (session) => {
-      await commitDurably(session)
       const head = await readHead(session, log.log)
       if (head === undefined) return null
       const earlier = await readRecords(session, log.log)
@@ -78,7 +78,20 @@ export async function recordRetention(
         0n,
       )
       const found = await digestEntries(session, log.log, { from, to, first, last: head.size - 1n })
-      if (found === null) return covering.at(-1) ?? null
+      return { found, covered: covering.at(-1) ?? null }
+    },
+    { isolation: 'repeatable read', readOnly: true, timeoutMs: 0, ...given({ signal }) },
+  )
+  if (range === null || range.found === null) return range?.covered ?? null
+  const { found } = range
+  const key = await keyring.ensure('checkpoint')
+  // An epoch begins with the head locked, so that its link covers every record of the epochs before.
+  return await database.transaction(
+    actor,
+    async (session) => {
+      await commitDurably(session)
+      const head = await lockHead(session, log.log, emptyRoot)
+      if (await isRekeyed(keyring, head)) throw replacedKey(log)
       const record = { log: log.log, partition, from, to, policy, ...found }
       const note = await signNote(keyring, key.id, head.origin, recordText(head.origin, record))
       const { rows } = await session.query<{ id: string }>(
@@ -98,7 +111,7 @@ export async function recordRetention(
       )
       return { ...record, id: rows[0]?.id ?? '', note }
     },
-    { isolation: 'repeatable read', timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+    { timeoutMs: 0, ...given({ signal }) },
   )
 }
 
@@ -134,6 +147,19 @@ interface RecordRow {
   readonly note: string
 }
 
+/** The origin that a record is signed under. */
+export function originOfRecord({ note }: Pick<RetentionRecord, 'note'>): string {
+  return note.split('\n', 2)[1] ?? ''
+}
+
+/** SHA-256 over the SHA-256 of each note, in ascending order of these. */
+export function digestRecords(records: readonly Pick<RetentionRecord, 'note'>[]): Buffer {
+  const notes = records.map(({ note }) => createHash('sha256').update(note).digest())
+  return createHash('sha256')
+    .update(Buffer.concat(notes.sort((a, b) => a.compare(b))))
+    .digest()
+}
+
 /** Every record of a log, in ascending position. */
 export async function readRecords(session: Session, log: string): Promise<RetentionRecord[]> {
   const { rows } = await session.query<RecordRow>(
@@ -153,8 +179,8 @@ export async function readRecords(session: Session, log: string): Promise<Retent
 }
 
 /**
- * Why a record does not count; null when signature, count and digest fit. Tells each position of its entries, which
- * it covers only if it counts.
+ * Why a record is not valid; null when signature, count and digest are. Passes each position of its entries to
+ * `onPosition`; they are covered only if the record is valid.
  */
 export async function checkRecord(
   session: Session,
@@ -163,7 +189,7 @@ export async function checkRecord(
   onPosition: (position: bigint) => void,
 ): Promise<string | null> {
   try {
-    const origin = record.note.split('\n', 2)[1] ?? ''
+    const origin = originOfRecord(record)
     const { text } = verifyNote(record.note, await verifierKeys(origin))
     if (text !== recordText(origin, record)) return 'it is not what was signed'
   } catch (error) {

@@ -1,10 +1,9 @@
 /**
- * The sealer takes rows into the ledger: those below the snapshot's xmin, in (xid, seq) order. Every
- * transaction below xmin has ended, so that set never gains a row again: nothing is missed and nothing
- * is doubled, whatever order transactions commit in. A transaction that stays open holds the frontier;
- * it never loses a row.
+ * The sealer adds rows to the ledger: those below the snapshot's xmin, in (xid, seq) order. Every transaction below
+ * xmin has ended, so no further row can appear there: no row is missed or added twice, in whatever order transactions
+ * commit. An open transaction delays the frontier, but loses no row.
  */
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import { signNote } from '../../keys/index.ts'
 import { type Actor, type Database, type Session, sqlState } from '../../postgres/index.ts'
@@ -15,10 +14,10 @@ import { emptyRoot, leafHash, splitHashes } from './merkle.ts'
 import { countWaiting, firstWaitingRow, preferIndexes } from './next-rows.ts'
 import { commitDurably, type Head, lockHead, readHead, tileReader, writeTiles } from './store.ts'
 import { TiledTree } from './tiles.ts'
-import { isRekeyed } from './verifier-keys.ts'
+import { isRekeyed, replacedKey } from './verifier-keys.ts'
 import { batchSql, SEAL_BATCH_ROWS, type Waiting, waitingRowsSql } from './waiting-rows.ts'
 
-/** Milliseconds for one statement of the sealer; past it a batch is halved. */
+/** Milliseconds for one statement of the sealer; a batch that takes longer is halved. */
 export const SEAL_TIMEOUT_MS = 20_000
 
 /** SQLSTATEs of a batch that is too large: time-out, a limit of PostgreSQL (1 GB of text), memory. */
@@ -31,7 +30,7 @@ export interface Sealed {
   readonly size: bigint
 }
 
-/** Takes every row below the frontier into one log. Commits a batch at a time; safe to stop anywhere. */
+/** Seals every row below the frontier of one log. Commits after each batch; may be interrupted at any time. */
 export async function seal(
   database: Database,
   actor: Actor,
@@ -51,7 +50,7 @@ export async function seal(
 export interface SealedBatch {
   readonly rows: number
   readonly size: bigint
-  /** Whether rows are left that could be sealed now. */
+  /** Whether more rows can be sealed now. */
   readonly more: boolean
 }
 
@@ -73,7 +72,7 @@ export class LogSealer {
       const batch = await database.transaction(
         actor,
         (session) => sealBatch(session, this.#keyring, this.log, limit),
-        { timeoutMs: SEAL_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) },
+        { timeoutMs: SEAL_TIMEOUT_MS, ...given({ signal }) },
       )
       if (batch.more) this.#limit = Math.min(limit * 2, SEAL_BATCH_ROWS)
       return batch
@@ -106,7 +105,7 @@ function tooFewLocks(log: LogDefinition, cause: unknown): AkashiError {
   )
 }
 
-/** Names the row that comes next. */
+/** The error for the next row, which is too large. */
 async function unsealable(
   database: Database,
   actor: Actor,
@@ -116,9 +115,9 @@ async function unsealable(
   const row = await firstWaitingRow(database, actor, log)
   return new AkashiError(
     'too_large',
-    `row ${row?.id} of ${log.schema}.${log.table}, of ${row?.createdAt}, cannot be sealed, and all rows after it wait: ${cause.message}`,
+    `row ${row?.id} of ${log.schema}.${log.table}, of ${row?.createdAt}, cannot be sealed, and all later rows wait: ${cause.message}`,
     {
-      hint: 'it is larger than anything that is recorded: see who wrote it; docs/runbooks/ledger.md says how to go on',
+      hint: 'it is larger than any row that Akashi records: find out who wrote it and follow docs/runbooks/ledger.md',
       detail: { log: log.log, id: row?.id },
       cause,
     },
@@ -142,16 +141,24 @@ async function sealBatch(
   limit: number,
 ): Promise<SealedBatch> {
   await session.query('select akashi_audit.assert_unfiltered($1::regclass)', [`${log.schema}.${log.table}`])
-  // A checkpoint that a crash could take back would be a fork.
-  await commitDurably(session)
   await preferIndexes(session)
-  // Locking the head writes, and the sealer looks several times a second: an idle database stays idle.
+  // Locking the head writes, which an idle database should not do several times a second.
   const seen = await readHead(session, log.log)
   if (seen !== undefined && !(await hasRowsBelowFrontier(session, log, seen)))
     return { rows: 0, size: seen.size, more: false }
+  // A checkpoint lost in a crash would cause a fork.
+  await commitDurably(session)
   const head = await lockHead(session, log.log, emptyRoot)
   if (await isRekeyed(keyring, head)) throw replacedKey(log)
-  return await sealRows(session, keyring, log, head, 'ended', { limit })
+  return await sealRows(session, keyring, log, head, { which: 'ended', limit })
+}
+
+export interface SealRange {
+  readonly which: Waiting
+  /** Rows of one batch. */
+  readonly limit?: number
+  /** Last seq that is sealed, for `before` and `moved`. */
+  readonly until?: string
 }
 
 /** Takes one batch into the tree of a locked head. */
@@ -160,10 +167,10 @@ export async function sealRows(
   keyring: Keyring,
   log: LogDefinition,
   head: Head,
-  which: Waiting,
-  { limit = SEAL_BATCH_ROWS, until = '0' }: { readonly limit?: number; readonly until?: string } = {},
+  range: SealRange,
 ): Promise<SealedBatch> {
-  const batch = await takeEntries(session, log, head, which, limit, until)
+  const { which } = range
+  const batch = await takeEntries(session, log, head, range)
   if (batch === undefined) return { rows: 0, size: head.size, more: false }
   const tree = new TiledTree(head.size, tileReader(session, log.log))
   await tree.append(splitHashes(batch.hashes).map(leafHash))
@@ -196,16 +203,9 @@ export async function sealRows(
   return { rows: batch.count, size: tree.size, more: batch.full }
 }
 
-/** An epoch has one key. */
-function replacedKey({ log }: LogDefinition): AkashiError {
-  return new AkashiError('conflict', `the signing key of log ${log} was replaced: it needs a new epoch`, {
-    hint: 'the worker opens one when it publishes, within a minute; or run akashi keys rotate --purpose checkpoint',
-  })
-}
-
 /**
- * Fails in a cluster or on a timeline that is not the head's: what was sealed there and is not here may have been
- * published under the same origin, and in another cluster its numbers of transactions mean nothing.
+ * Fails in another cluster or on another timeline than the head's: entries that were sealed there may have been
+ * published under the same origin, and transaction numbers of another cluster cannot be compared.
  */
 async function hasRowsBelowFrontier(session: Session, log: LogDefinition, head: Head): Promise<boolean> {
   const { rows } = await session.query<{ found: boolean; cluster: string; timeline: number | null }>(
@@ -217,13 +217,13 @@ async function hasRowsBelowFrontier(session: Session, log: LogDefinition, head: 
   const [row] = rows
   const { systemIdentifier, timeline } = head
   if (head.size > 0n && systemIdentifier !== null && row?.cluster !== systemIdentifier)
-    throw elsewhere(log, 'in another cluster')
+    throw sealedElsewhere(log, 'in another cluster')
   if (head.size > 0n && timeline !== null && row?.timeline != null && row.timeline !== timeline)
-    throw elsewhere(log, `on timeline ${timeline}, and this is timeline ${row.timeline}`)
+    throw sealedElsewhere(log, `on timeline ${timeline}, and this is timeline ${row.timeline}`)
   return row?.found === true
 }
 
-function elsewhere(log: LogDefinition, where: string): AkashiError {
+function sealedElsewhere(log: LogDefinition, where: string): AkashiError {
   return new AkashiError('conflict', `log ${log.log} was sealed ${where}: it needs a new epoch here`, {
     hint: 'the worker opens one when it publishes, within a minute; or run akashi audit epoch',
   })
@@ -233,9 +233,7 @@ async function takeEntries(
   session: Session,
   log: LogDefinition,
   head: Head,
-  which: Waiting,
-  limit: number,
-  until: string,
+  { which, limit = SEAL_BATCH_ROWS, until = '0' }: SealRange,
 ): Promise<Batch | undefined> {
   const { rows } = await session.query<Batch>(takeEntriesSql(log, which), [
     log.log,

@@ -1,9 +1,11 @@
 /** Logs that are not sealed although nothing holds their frontier: whatever the reason, later rows wait too. */
+
 import { setTimeout as sleep } from 'node:timers/promises'
+import { given } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { type Alarm, setAlarms } from './alarms.ts'
 import { type LogDefinition, logs } from './logs.ts'
-import { firstWaitingRow } from './next-rows.ts'
+import { firstWaitingRow, lookForRows } from './next-rows.ts'
 
 /** Milliseconds for which the row that comes next may wait. A sealer needs one, another process that takes over a few seconds. */
 export const SEALING_STALLED_MS = 15_000
@@ -20,7 +22,7 @@ export async function watchSealing(
   const before = await nextRows(database, actor)
   const alarms: Alarm[] = []
   if (before.size > 0) {
-    await sleep(stalledMs, undefined, signal === undefined ? {} : { signal })
+    await sleep(stalledMs, undefined, given({ signal }))
     const after = await nextRows(database, actor)
     for (const [{ log }, row] of after) {
       const same = [...before].find(([earlier]) => earlier.log === log)?.[1] === row
@@ -34,7 +36,8 @@ export async function watchSealing(
 /** The id of the row that comes next, for each log that has one. */
 async function nextRows(database: Database, actor: Actor): Promise<Map<LogDefinition, string>> {
   const rows = new Map<LogDefinition, string>()
-  for (const log of logs) {
+  const waiting = await database.transaction(actor, lookForRows, { readOnly: true })
+  for (const log of logs.filter((each) => waiting.has(each.log))) {
     const row = await firstWaitingRow(database, actor, log)
     if (row !== undefined) rows.set(log, row.id)
   }

@@ -8,7 +8,7 @@ export interface LogKey extends VerifierKey {
 
 /**
  * The verifier keys of every checkpoint key in a keyring under a log's origin, oldest first: the last one signs now,
- * the others count for the epochs before it.
+ * the others are valid for earlier epochs.
  */
 export function verifierKeys(keyring: Keyring): (origin: string) => Promise<LogKey[]> {
   return async (origin) => {
@@ -35,6 +35,13 @@ export async function isRekeyed(
   if (note === null) return false
   const { id } = await keyring.ensure('checkpoint')
   return !verifiesAny(note, [{ name: origin, publicKey: await keyring.publicKey(id) }])
+}
+
+/** An epoch has one key. */
+export function replacedKey({ log }: { readonly log: string }): AkashiError {
+  return new AkashiError('conflict', `the signing key of log ${log} was replaced: it needs a new epoch`, {
+    hint: 'the worker opens one when it publishes, within a minute; or run akashi keys rotate --purpose checkpoint',
+  })
 }
 
 /** Whether one of the keys signed the note. */

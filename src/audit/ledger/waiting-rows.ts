@@ -1,5 +1,6 @@
 /** Which rows of a log's table wait to be sealed, and how many of them one batch takes. */
-import type { ColumnForm, LogDefinition } from './logs.ts'
+import type { ColumnForm } from '@akashi/contract'
+import type { LogDefinition } from './logs.ts'
 
 /** Rows that one batch takes at most. */
 export const SEAL_BATCH_ROWS = 10_000

@@ -1,6 +1,6 @@
 /** What is checked every minute: the triggers and the code of the record, and what keeps rows from being sealed. */
 import type { Actor, Database } from '../../postgres/index.ts'
-import { setAlarms } from './alarms.ts'
+import { replaceAlarms, setAlarms } from './alarms.ts'
 import { logs } from './logs.ts'
 import { catalogProblems, type Difference } from './manifest/index.ts'
 
@@ -75,15 +75,20 @@ export async function watchLedger(
       )
       found.push(...rows)
     }
+    await replaceAlarms(
+      session,
+      'audit_trigger_disabled',
+      'critical',
+      found.map(({ table, problem }) => ({ subject: table, detail: problem })),
+    )
+    await replaceAlarms(
+      session,
+      'ledger_frontier_held',
+      'high',
+      holders.map((holder) => ({ subject: holderName(holder), detail: holder.login ?? '' })),
+    )
     return found
   })
-  await setAlarms(
-    database,
-    actor,
-    'audit_trigger_disabled',
-    'critical',
-    triggers.map(({ table, problem }) => ({ subject: table, detail: problem })),
-  )
   const differences = await database.transaction(actor, catalogProblems, { readOnly: true })
   const catalog = differences.slice(0, MAX_CATALOG_ALARMS)
   await setAlarms(
@@ -92,13 +97,6 @@ export async function watchLedger(
     'audit_catalog_changed',
     'critical',
     catalog.map(({ object, detail }) => ({ subject: object, detail })),
-  )
-  await setAlarms(
-    database,
-    actor,
-    'ledger_frontier_held',
-    'high',
-    holders.map((holder) => ({ subject: holderName(holder), detail: holder.login ?? '' })),
   )
   return { triggers, catalog, holders }
 }

@@ -9,12 +9,12 @@ import type { Session } from '../../postgres/index.ts'
 export async function recordAccess(
   session: Session,
   table: string,
-  asked: Readonly<Record<string, unknown>>,
+  filter: Readonly<Record<string, unknown>>,
   rows: readonly { readonly id: string }[],
 ): Promise<void> {
   await session.query('select akashi_audit.record_access($1, $2, asked => $3)', [
     table,
     rows.map(({ id }) => id),
-    JSON.stringify(asked),
+    JSON.stringify(filter),
   ])
 }

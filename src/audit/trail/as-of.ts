@@ -1,10 +1,16 @@
 /** A record as it was at a moment. */
+import {
+  lineageSql,
+  rowColumns,
+  type StoredRow,
+  type TrailRow,
+  toTrailRow,
+  type Values,
+} from '@akashi/client/trail'
 import { AkashiError, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { recordAccess } from './access.ts'
 import { type RecordAsOfQuery, recordAsOfQuery } from './filter.ts'
-import { lineageSql } from './lineage.ts'
-import { rowColumns, type StoredRow, type TrailRow, toTrailRow, type Values } from './row.ts'
 
 /** Finding out where a key went reads the table's trail since the record's last version, in milliseconds. */
 const AS_OF_TIMEOUT_MS = 120_000
@@ -60,10 +66,10 @@ export async function recordAsOf(
           },
         )
       }
-      const asked = { schema, table, recordId, at }
-      await recordAccess(session, 'akashi_audit.audit_logs', asked, [version])
-      if (before !== undefined) return await stateAfter(session, before, asked)
-      return answer(version, version.operation === 'INSERT' ? 'not_created' : 'before_trail')
+      const query = { schema, table, recordId, at }
+      await recordAccess(session, 'akashi_audit.audit_logs', query, [version])
+      if (before !== undefined) return await stateAfter(session, before, query)
+      return result(version, version.operation === 'INSERT' ? 'not_created' : 'before_trail')
     },
     { isolation: 'repeatable read', timeoutMs: AS_OF_TIMEOUT_MS },
   )
@@ -100,7 +106,7 @@ async function stateAfter(
   version: TrailRow,
   { schema, table, recordId, at }: { schema: string; table: string; recordId: string; at: string },
 ): Promise<RecordAsOf> {
-  if (version.operation === 'DELETE') return answer(version, 'deleted')
+  if (version.operation === 'DELETE') return result(version, 'deleted')
   const { rows } = await session.query<Fate>(
     `${lineageSql}
      select t.id, t.created_at as "createdAt", t.operation, t.record_id as "recordId",
@@ -129,13 +135,13 @@ async function stateAfter(
   )
   const [fate] = rows
   if (fate === undefined) {
-    return { ...answer(version, null), state: 'present', values: version.newValues }
+    return { ...result(version, null), state: 'present', values: version.newValues }
   }
-  if (fate.operation === 'UPDATE') return answer({ ...fate, recordId: fate.recordId }, 'renamed')
-  return answer({ ...fate, recordId: version.recordId }, fate.whole ? 'truncated' : 'partition_truncated')
+  if (fate.operation === 'UPDATE') return result({ ...fate, recordId: fate.recordId }, 'renamed')
+  return result({ ...fate, recordId: version.recordId }, fate.whole ? 'truncated' : 'partition_truncated')
 }
 
-function answer(
+function result(
   {
     id,
     createdAt,

@@ -1,34 +1,38 @@
 /** What may be asked of the trail, checked in one place with every mistake reported at once. */
+import { intervalMinutes, MAX_BUCKETS, timelineIntervals } from '@akashi/contract'
 import { z } from 'zod'
 import { betweenFields, filterField, inOrder } from '../../foundation/index.ts'
 
 const { value, text, time, address, limit } = filterField
 
-export const trailFilter = z
-  .strictObject({
-    schema: value.optional(),
-    table: value.optional(),
-    recordId: value.optional(),
-    userId: value.optional(),
-    sessionId: value.optional(),
-    /** An IP address, or a network such as 192.0.2.0/24. */
-    address: address.optional(),
-    resource: value.optional(),
-    resourceId: value.optional(),
-    requestId: value.optional(),
-    traceId: value.optional(),
-    correlationId: value.optional(),
-    /** Rows at or after. */
-    from: time.optional(),
-    /** Rows before. */
-    to: time.optional(),
-    action: value.optional(),
-    operation: z.enum(['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']).optional(),
-    eventType: value.optional(),
-    result: value.optional(),
-    tenantId: value.optional(),
-    classification: z.enum(['public', 'internal', 'confidential', 'restricted']).optional(),
-    dataSubject: value.optional(),
+export const trailConditions = z.strictObject({
+  schema: value.optional(),
+  table: value.optional(),
+  recordId: value.optional(),
+  userId: value.optional(),
+  sessionId: value.optional(),
+  /** An IP address, or a network such as 192.0.2.0/24. */
+  address: address.optional(),
+  resource: value.optional(),
+  resourceId: value.optional(),
+  requestId: value.optional(),
+  traceId: value.optional(),
+  correlationId: value.optional(),
+  /** Rows at or after. */
+  from: time.optional(),
+  /** Rows before. */
+  to: time.optional(),
+  action: value.optional(),
+  operation: z.enum(['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']).optional(),
+  eventType: value.optional(),
+  result: value.optional(),
+  tenantId: value.optional(),
+  classification: z.enum(['public', 'internal', 'confidential', 'restricted']).optional(),
+  dataSubject: value.optional(),
+})
+
+export const trailFilter = trailConditions
+  .extend({
     text: text.optional(),
     cursor: z.string().optional(),
     limit,
@@ -41,6 +45,21 @@ export const trailFilter = z
     ),
     betweenFields('to', 'is not after from', inOrder),
   )
+
+const MS_A_MINUTE = 60_000
+
+export const trailCountQuery = trailConditions
+  .extend({ from: time, to: time, interval: z.enum(timelineIntervals) })
+  .check(
+    betweenFields('to', 'is not after from', inOrder),
+    z.refine(
+      ({ from, to, interval }) =>
+        Date.parse(to) - Date.parse(from) <= MAX_BUCKETS * intervalMinutes[interval] * MS_A_MINUTE,
+      { path: ['interval'], error: `has more than ${MAX_BUCKETS} buckets` },
+    ),
+  )
+
+export type TrailCountQuery = z.input<typeof trailCountQuery>
 
 /** See {@link trailFilter}; whatever is left out does not narrow the search. */
 export type TrailFilter = z.input<typeof trailFilter>

@@ -39,7 +39,7 @@ export async function unsettledLosses(database: Database, actor: Actor): Promise
   return rows
 }
 
-/** Puts losses that are new into the trail and raises each as an event. Answers how many. */
+/** Records new losses in the trail and raises an event for each. Returns how many. */
 export async function reportLosses(database: Database, actor: Actor): Promise<number> {
   const { rows } = await database.transaction(actor, (session) =>
     session.query<{ reported: number }>('select akashi_audit.report_losses() as reported'),
@@ -47,7 +47,7 @@ export async function reportLosses(database: Database, actor: Actor): Promise<nu
   return rows[0]?.reported ?? 0
 }
 
-/** Says what became of the losses there are; they stay on record. Answers how many. */
+/** Records the explanation of the present losses, which stay on record. Returns how many. */
 export async function settleLosses(database: Database, actor: Actor, explanation: string): Promise<number> {
   const { rows } = await database.transaction(actor, (session) =>
     session.query<{ settled: number }>('select akashi_audit.settle_losses($1) as settled', [explanation]),

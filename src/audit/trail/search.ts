@@ -3,6 +3,7 @@
  * so row-level security decides what is found: an application's user finds their own rows only. What was found is
  * recorded.
  */
+import { rowColumns, type StoredRow, type TrailRow, toTrailRow } from '@akashi/client/trail'
 import type { z } from 'zod'
 import {
   containing,
@@ -14,8 +15,7 @@ import {
 } from '../../foundation/index.ts'
 import type { Actor, Database, Person, Session } from '../../postgres/index.ts'
 import { recordAccess } from './access.ts'
-import { type TrailFilter, trailFilter } from './filter.ts'
-import { rowColumns, type StoredRow, type TrailRow, toTrailRow } from './row.ts'
+import { type TrailFilter, type trailConditions, trailFilter } from './filter.ts'
 
 /**
  * Rows that one page looks into for `text`. A page that ends there may hold fewer rows than its limit, even
@@ -30,8 +30,9 @@ export interface TrailPage {
 }
 
 type Parsed = z.output<typeof trailFilter>
+type Conditions = z.output<typeof trailConditions>
 
-const equalities: readonly (readonly [key: keyof Parsed, column: string])[] = [
+const equalities: readonly (readonly [key: keyof Conditions, column: string])[] = [
   ['recordId', 'record_id'],
   ['schema', 'schema_name'],
   ['table', 'table_name'],
@@ -61,8 +62,8 @@ export async function searchTrail(database: Database, actor: Actor, filter: Trai
   const parsed = parseQuery(trailFilter, filter)
   return await database.transaction(actor, async (session) => {
     const page = await find(session, parsed)
-    const { limit: _, ...asked } = parsed
-    await recordAccess(session, 'akashi_audit.audit_logs', asked, page.rows)
+    const { limit: _, ...criteria } = parsed
+    await recordAccess(session, 'akashi_audit.audit_logs', criteria, page.rows)
     return page
   })
 }
@@ -89,14 +90,7 @@ type Found = StoredRow & Scanned
 function searchSql(filter: Parsed): { readonly text: string; readonly values: readonly unknown[] } {
   const values: unknown[] = []
   const parameter = (value: unknown) => `$${values.push(value)}`
-  const conditions: string[] = []
-  for (const [key, column] of equalities) {
-    const value = filter[key]
-    if (value !== undefined) conditions.push(`r.${column} = ${parameter(value)}`)
-  }
-  if (filter.address !== undefined) conditions.push(`r.ip_address <<= ${parameter(filter.address)}::inet`)
-  if (filter.from !== undefined) conditions.push(`r.created_at >= ${parameter(filter.from)}::timestamptz`)
-  if (filter.to !== undefined) conditions.push(`r.created_at < ${parameter(filter.to)}::timestamptz`)
+  const conditions = conditionsOf(filter, parameter)
   if (filter.cursor !== undefined) {
     const [at, id] = pageAfter(filter.cursor).map(parameter)
     // A comparison of rows prunes no partition; the first condition does.
@@ -126,6 +120,19 @@ function searchSql(filter: Parsed): { readonly text: string; readonly values: re
       order by m.created_at desc, m.id desc`,
     values,
   }
+}
+
+/** What rows `r` of the trail must fulfil. */
+export function conditionsOf(filter: Conditions, parameter: (value: unknown) => string): string[] {
+  const conditions: string[] = []
+  for (const [key, column] of equalities) {
+    const value = filter[key]
+    if (value !== undefined) conditions.push(`r.${column} = ${parameter(value)}`)
+  }
+  if (filter.address !== undefined) conditions.push(`r.ip_address <<= ${parameter(filter.address)}::inet`)
+  if (filter.from !== undefined) conditions.push(`r.created_at >= ${parameter(filter.from)}::timestamptz`)
+  if (filter.to !== undefined) conditions.push(`r.created_at < ${parameter(filter.to)}::timestamptz`)
+  return conditions
 }
 
 function textMatches(pattern: string): string {

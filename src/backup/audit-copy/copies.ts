@@ -32,10 +32,9 @@ export async function listAuditCopies(backupStore: BackupStore, signal?: AbortSi
   const found = new Map<string, CopyTier[]>()
   for (const tier of ['near', 'cold'] as const) {
     const prefix = auditCopyPrefix(tier, backupStore.systemId)
-    for await (const { key } of backupStore.store.list(prefix, given({ signal }))) {
-      const id = key.slice(prefix.length, key.indexOf('/', prefix.length))
-      const tiers = found.get(id) ?? []
-      if (!tiers.includes(tier)) found.set(id, [...tiers, tier])
+    for await (const folder of backupStore.store.listFolders(prefix, given({ signal }))) {
+      const id = folder.slice(prefix.length, -1)
+      found.set(id, [...(found.get(id) ?? []), tier])
     }
   }
   const copies: AuditCopy[] = []

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { canonical } from '../base/manifest.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import type { DataKey } from '../store/data-keys.ts'
-import { auditCopyManifest, type CopyTier } from '../store/paths.ts'
+import { auditCopyKey, auditCopyManifest, type CopyTier } from '../store/paths.ts'
 import { authenticate, damagedObject } from '../store/sealing.ts'
 import { readObject } from '../store/transfer.ts'
 
@@ -59,7 +59,8 @@ export async function readCopyManifest(
     throw damagedObject(name, 'not a manifest of this copy')
   }
   const { mac, ...rest } = parsed.data
-  const key = await backupStore.keys.open(rest.key, name, signal)
+  const beside = auditCopyKey(backupStore.systemId, id)
+  const key = await backupStore.keys.open(rest.key, name, signal, beside)
   const expected = Buffer.from(authenticate(key.secret, canonical(rest)))
   const found = Buffer.from(mac)
   if (expected.length !== found.length || !timingSafeEqual(expected, found)) {

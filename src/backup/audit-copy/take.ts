@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { BackupStore } from '../store/backup-store.ts'
 import type { DataKey } from '../store/data-keys.ts'
-import { auditCopyManifest, auditCopyPart, type CopyTier } from '../store/paths.ts'
+import { auditCopyKey, auditCopyManifest, auditCopyPart, type CopyTier } from '../store/paths.ts'
 import { putSealed } from '../store/sealed-object.ts'
 import { putWithRetries } from '../store/transfer.ts'
 import { listAuditCopies } from './copies.ts'
@@ -38,6 +38,7 @@ export async function takeAuditCopy(
   const key = await backupStore.keys.create(signal)
   const stamp = now.toISOString().replaceAll(/[-:.]/g, '')
   const id = `${stamp}-${randomBytes(ID_RANDOM_BYTES).toString('hex')}`
+  await backupStore.keys.keepBeside(key, auditCopyKey(backupStore.systemId, id), signal)
   const parts = new Parts(backupStore, key, id, signal)
   const copied: AuditCopyManifest['logs'] = []
   for (const { log, origin, size, checkpoint, rows: read } of logs) {

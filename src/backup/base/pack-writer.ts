@@ -10,15 +10,18 @@ import {
   sealFrame,
 } from '../store/sealing.ts'
 import { putWithRetries } from '../store/transfer.ts'
+import { openSlabs, SLAB_BYTES } from './slabs.ts'
 
 /** Bytes after which a pack is put and the next one started. */
-const PACK_BYTES = 8 * 1024 * 1024
+const PACK_BYTES = 32 * 1024 * 1024
 /** Frames compressed concurrently. */
 const FRAMES_IN_FLIGHT = 4
-/** Packs put concurrently; each is held in memory meanwhile. */
+/** Packs put concurrently; each is held in memory meanwhile, since a put that fails is repeated. */
 const PACKS_IN_FLIGHT = 1
 /** A full pack also takes the frames that were being sealed. */
-const PACK_MEMORY_BYTES = PACK_BYTES + (FRAMES_IN_FLIGHT + 1) * MAX_SEALED_BYTES
+const PACK_SLABS = Math.ceil((PACK_BYTES + (FRAMES_IN_FLIGHT + 1) * MAX_SEALED_BYTES) / SLAB_BYTES)
+/** What may be gathered while a pack is put: enough that a fast store is not waited for, and no whole pack. */
+const SLABS_AHEAD = 8
 
 /** A pack in the index. */
 export interface PackEntry {
@@ -39,8 +42,8 @@ interface OpenPack {
   readonly cipher: ObjectCipher
   readonly firstFrame: number
   readonly offsets: number[]
-  /** Contains `size` bytes; reused for a later pack. */
-  readonly memory: Buffer
+  /** Contain `size` bytes, the last one in part. */
+  readonly slabs: Buffer[]
   size: number
 }
 
@@ -53,7 +56,7 @@ export class PackWriter {
   #frame = Buffer.allocUnsafe(FRAME_BYTES)
   /** Frame buffers are reused: new ones would make a backup's worth of garbage. */
   readonly #spare: Buffer<ArrayBuffer>[] = []
-  readonly #spareMemory: Buffer[] = []
+  readonly #slabs = openSlabs(PACK_SLABS + SLABS_AHEAD)
   #filled = 0
   #frames = 0
   #pack: OpenPack | undefined
@@ -112,7 +115,7 @@ export class PackWriter {
     const frame = this.#frame
     this.#frame = this.#spare.pop() ?? Buffer.allocUnsafe(FRAME_BYTES)
     this.#filled = 0
-    const pack = this.#openPack()
+    const pack = await this.#openPack()
     const sealed = sealFrame(pack.cipher, this.#frames - pack.firstFrame, false, raw).finally(() =>
       this.#spare.push(frame),
     )
@@ -123,23 +126,43 @@ export class PackWriter {
     if (this.#sealing.length >= FRAMES_IN_FLIGHT) await this.#collect()
   }
 
-  #openPack(): OpenPack {
+  async #openPack(): Promise<OpenPack> {
     if (this.#pack !== undefined) return this.#pack
     this.#packNumber += 1
     const name = packName(this.#place.systemId, this.#place.id, this.#packNumber)
     const header = newHeader('pack', this.#key.id)
-    const memory = this.#spareMemory.pop() ?? Buffer.allocUnsafeSlow(PACK_MEMORY_BYTES)
-    const size = encodeHeader(header).copy(memory)
-    this.#pack = {
+    const pack: OpenPack = {
       name,
       salt: header.salt,
       cipher: objectCipher(this.#key.secret, header.salt, name),
       firstFrame: this.#frames,
       offsets: [],
-      memory,
-      size,
+      slabs: [],
+      size: 0,
     }
-    return this.#pack
+    this.#pack = pack
+    await this.#append(pack, encodeHeader(header))
+    return pack
+  }
+
+  async #append(pack: OpenPack, data: Uint8Array): Promise<void> {
+    for (let at = 0; at < data.length; ) {
+      const filled = pack.size % SLAB_BYTES
+      if (filled === 0 && pack.size === pack.slabs.length * SLAB_BYTES)
+        pack.slabs.push(await this.#takeSlab())
+      const piece = data.subarray(at, at + SLAB_BYTES - filled)
+      pack.slabs.at(-1)?.set(piece, filled)
+      pack.size += piece.length
+      at += piece.length
+    }
+  }
+
+  /** A put that failed gives nothing back: its error ends the wait. */
+  async #takeSlab(): Promise<Buffer> {
+    const failed = new Promise<never>((_, reject) => {
+      for (const put of this.#putting) put.catch(reject)
+    })
+    return await Promise.race([this.#slabs.take(), failed])
   }
 
   /** Appends the oldest sealed frame to its pack. */
@@ -149,7 +172,7 @@ export class PackWriter {
     const { pack } = next
     const sealed = await next.sealed
     pack.offsets.push(pack.size)
-    for (const piece of sealed) pack.size += piece.copy(pack.memory, pack.size)
+    for (const piece of sealed) await this.#append(pack, piece)
     if (pack.size < PACK_BYTES || pack !== this.#pack) return
     // Frames that are still being sealed belong to this pack too.
     while (this.#sealing.length > 0) await this.#collect()
@@ -167,14 +190,11 @@ export class PackWriter {
   }
 
   async #put(pack: OpenPack): Promise<void> {
-    const { name, salt, firstFrame, offsets, memory } = pack
-    const { size, sha256 } = await putWithRetries(
-      this.#store,
-      name,
-      memory.subarray(0, pack.size),
-      this.#signal,
-    )
-    this.#spareMemory.push(memory)
+    const { name, salt, firstFrame, offsets, slabs } = pack
+    const rest = pack.size % SLAB_BYTES
+    const body = slabs.map((slab, i) => (i === slabs.length - 1 && rest > 0 ? slab.subarray(0, rest) : slab))
+    const { size, sha256 } = await putWithRetries(this.#store, name, body, this.#signal)
+    this.#slabs.give(slabs)
     this.#packs.push({ name, salt: salt.toString('hex'), size, sha256, firstFrame, offsets })
   }
 }

@@ -1,7 +1,7 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { readManifest } from '../base/manifest.ts'
 import type { BackupStore } from '../store/backup-store.ts'
-import { basePrefix } from '../store/paths.ts'
+import { basePrefix, manifestName } from '../store/paths.ts'
 import type { BackupManifest } from '../types.ts'
 import { type Ancestor, listHistories, parseHistory, readHistory } from '../wal/history.ts'
 import type { WalPiece } from '../wal/names.ts'
@@ -21,19 +21,22 @@ export interface Catalog {
   readonly problems: readonly { readonly object: string; readonly detail: string }[]
 }
 
-const MANIFEST = /base\/([^/]+)\/manifest\.json$/
-const PART = /base\/([^/]+)\//
+/** The ids of all backups, also of incomplete ones, oldest first; none of their packs is listed. */
+export async function* listBackups(
+  { store, systemId }: BackupStore,
+  signal?: AbortSignal,
+): AsyncIterable<string> {
+  const base = basePrefix(systemId)
+  for await (const folder of store.listFolders(base, given({ signal }))) yield folder.slice(base.length, -1)
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof AkashiError && error.code === 'not_found'
+}
 
 export async function readCatalog(backupStore: BackupStore, signal?: AbortSignal): Promise<Catalog> {
   const { store, systemId } = backupStore
-  const complete = new Set<string>()
-  const seen = new Set<string>()
-  for await (const { key } of store.list(basePrefix(systemId))) {
-    const [, id] = MANIFEST.exec(key) ?? []
-    if (id !== undefined) complete.add(id)
-    const [, part] = PART.exec(key) ?? []
-    if (part !== undefined) seen.add(part)
-  }
+  const incomplete: string[] = []
   const backups: BackupManifest[] = []
   const problems: { object: string; detail: string }[] = []
   const note = (object: string, error: unknown) => {
@@ -41,11 +44,12 @@ export async function readCatalog(backupStore: BackupStore, signal?: AbortSignal
       throw error
     problems.push({ object, detail: error.message })
   }
-  for (const id of complete) {
+  for await (const id of listBackups(backupStore, signal)) {
     try {
       backups.push(await readManifest(store, systemId, id, signal))
     } catch (error) {
-      note(`${basePrefix(systemId)}${id}/manifest.json`, error)
+      if (isMissing(error)) incomplete.push(id)
+      else note(manifestName(systemId, id), error)
     }
   }
   const histories = new Map<number, Ancestor[]>()
@@ -61,7 +65,7 @@ export async function readCatalog(backupStore: BackupStore, signal?: AbortSignal
     backups: backups.sort((a, b) => (a.stoppedAt < b.stoppedAt ? -1 : 1)),
     pieces: await listPieces(store, systemId),
     histories,
-    incomplete: [...seen].filter((id) => !complete.has(id)),
+    incomplete,
     problems,
   }
 }

@@ -5,20 +5,30 @@ import { type Lsn, parseLsn } from '../../postgres/index.ts'
 import { listAuditCopies } from '../audit-copy/copies.ts'
 import { type BackupStore, storedSystems } from '../store/backup-store.ts'
 import { readKeyId } from '../store/header.ts'
-import { basePrefix, dataKeyName, dataKeyPrefix, historyName, systemPrefix } from '../store/paths.ts'
+import {
+  basePrefix,
+  dataKeyName,
+  dataKeyPrefix,
+  historyName,
+  manifestName,
+  systemPrefix,
+} from '../store/paths.ts'
 import type { BackupManifest } from '../types.ts'
 import { segmentStart, type WalPiece } from '../wal/names.ts'
 import { cutoffOf, latestOf, moments } from './age.ts'
 import { type Catalog, chainOf, readCatalog } from './catalog.ts'
-import { type CatalogView, restorableRanges } from './window.ts'
+import { type CatalogView, type RestorableRange, restorableRanges } from './window.ts'
 
-const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 /** Milliseconds for which a backup without manifest may still be in progress. */
 const INCOMPLETE_MS = 2 * DAY_MS
 
 export interface Retention {
   /** Every moment since then stays restorable. */
   readonly cutoffMs: number
+  /** Incrementals from before are removed where the full backups and the WAL give the same moments. */
+  readonly incrementalCutoffMs: number
   /** Legal hold: nothing is removed. */
   readonly hold: boolean
 }
@@ -31,12 +41,12 @@ export interface PrunePlan {
 /**
  * Keeps every backup needed to restore any moment since the cutoff: on the path to each timeline the backups taken
  * since, the newest earlier one, and all their ancestors. Always keeps the newest backup, and the newest one
- * without damaged pages. Removes WAL before the
- * oldest kept backup.
+ * without damaged pages. Of these, old incrementals that only save the replay of WAL are removed. Removes WAL before
+ * the oldest kept backup.
  */
 export function planPrune(
   catalog: Pick<CatalogView, 'backups' | 'pieces' | 'histories'>,
-  { cutoffMs, hold }: Retention,
+  { cutoffMs, incrementalCutoffMs, hold }: Retention,
 ): PrunePlan {
   if (hold) return { backups: [], pieces: [] }
   const ranges = restorableRanges(catalog)
@@ -55,11 +65,58 @@ export function planPrune(
   // A backup behind a kept one was taken after it, whatever the clock said then.
   const isBehindKept = ({ timeline, startLsn }: BackupManifest) =>
     [...kept].some((one) => one.timeline === timeline && parseLsn(one.startLsn) <= parseLsn(startLsn))
+  const always = new Set(
+    [newest, whole].flatMap((range) =>
+      range === undefined ? [] : (chainOf(catalog.backups, range.backup) ?? []),
+    ),
+  )
+  const shortcuts = new Set(
+    shortcutsOf(
+      catalog.backups,
+      ranges,
+      kept,
+      (backup) => isOld(backup, incrementalCutoffMs) && !always.has(backup),
+    ),
+  )
   const backups = catalog.backups.filter(
-    (backup) => !kept.has(backup) && isOld(backup, cutoffMs) && !isBehindKept(backup),
+    (backup) =>
+      shortcuts.has(backup) || (!kept.has(backup) && isOld(backup, cutoffMs) && !isBehindKept(backup)),
   )
   const retained = catalog.backups.filter((backup) => !backups.includes(backup))
   return { backups, pieces: catalog.pieces.filter((piece) => !isNeeded(piece, retained)) }
+}
+
+/**
+ * Kept incrementals whose moments all come back from other kept backups and the WAL too, and on which none of them
+ * builds.
+ */
+function shortcutsOf(
+  backups: readonly BackupManifest[],
+  ranges: readonly RestorableRange[],
+  kept: ReadonlySet<BackupManifest>,
+  mayGo: (backup: BackupManifest) => boolean,
+): BackupManifest[] {
+  const gone = new Set([...kept].filter((backup) => backup.kind === 'incremental' && mayGo(backup)))
+  const rangesOf = (backup: BackupManifest) => ranges.filter((range) => range.backup === backup)
+  const stay = (backup: BackupManifest) => {
+    for (const ancestor of chainOf(backups, backup) ?? []) gone.delete(ancestor)
+  }
+  for (const backup of kept) if (!gone.has(backup)) stay(backup)
+  for (const backup of [...gone].sort((a, b) => (a.stoppedAt < b.stoppedAt ? -1 : 1))) {
+    const others = ranges.filter((range) => kept.has(range.backup) && !gone.has(range.backup))
+    if (!rangesOf(backup).every((range) => others.some((other) => contains(other, range)))) stay(backup)
+  }
+  return [...gone]
+}
+
+function contains(outer: RestorableRange, inner: RestorableRange): boolean {
+  return (
+    outer.timeline === inner.timeline &&
+    outer.fromLsn <= inner.fromLsn &&
+    outer.toLsn >= inner.toLsn &&
+    outer.fromMs <= inner.fromMs &&
+    outer.toMs >= inner.toMs
+  )
 }
 
 /** Backups with a broken chain are removed by age. */
@@ -92,17 +149,20 @@ export async function pruneBackups(
   backupStore: BackupStore,
   options: {
     readonly retentionDays: number
+    /** How long incrementals are kept that only save the replay of WAL. */
+    readonly incrementalHours: number
     readonly hold: boolean
     readonly dryRun?: boolean
     readonly now?: Date
     readonly signal?: AbortSignal
   },
 ): Promise<Pruned> {
-  const { retentionDays, hold, dryRun = false, now = new Date(), signal } = options
+  const { retentionDays, incrementalHours, hold, dryRun = false, now = new Date(), signal } = options
   const catalog = await readCatalog(backupStore, signal)
   assertReadable(catalog)
   const cutoffMs = cutoffOf(catalog, now, retentionDays * DAY_MS)
-  const plan = planPrune(catalog, { cutoffMs, hold })
+  const incrementalCutoffMs = cutoffOf(catalog, now, incrementalHours * HOUR_MS)
+  const plan = planPrune(catalog, { cutoffMs, incrementalCutoffMs, hold })
   const objects: string[] = []
   const remove = async (name: string) => {
     signal?.throwIfAborted()
@@ -211,9 +271,12 @@ async function abandoned(backupStore: BackupStore, ids: readonly string[], now: 
   const found: string[] = []
   for (const id of ids) {
     let newest = 0
-    for await (const { lastModified } of backupStore.store.list(
+    const manifest = manifestName(backupStore.systemId, id)
+    for await (const { key, lastModified } of backupStore.store.list(
       `${basePrefix(backupStore.systemId)}${id}/`,
     )) {
+      // The store lists what it did not give: nothing is concluded from that.
+      if (key === manifest) newest = Number.POSITIVE_INFINITY
       newest = Math.max(newest, lastModified.getTime())
     }
     if (newest < now.getTime() - INCOMPLETE_MS) found.push(id)

@@ -145,7 +145,7 @@ async function verifyPiece(backupStore: BackupStore, piece: WalPiece, signal?: A
     await readPiece(backupStore, piece, signal)
   } catch (error) {
     if (!isMissing(error)) throw error
-    const now = await listPieces(backupStore.store, backupStore.systemId, piece.timeline)
+    const now = await listPieces(backupStore.store, backupStore.systemId, { timeline: piece.timeline })
     const replacement = now.find(({ start, end }) => start <= piece.start && end >= piece.end)
     if (replacement === undefined || replacement.name === piece.name) throw error
     await readPiece(backupStore, replacement, signal)

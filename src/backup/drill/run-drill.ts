@@ -8,12 +8,12 @@ import {
   restorableIntervals,
   restorableRanges,
 } from '../catalog/window.ts'
-import { checkStructure } from '../restore/check-structure.ts'
+import { checkStructure, type StructureCheck } from '../restore/check-structure.ts'
 import { type Scratch, withScratch } from '../restore/scratch.ts'
 import { timeText } from '../restore/target.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import { chooseMoment, type Moment } from './choose-moment.ts'
-import { type Content, differences, readContent } from './content.ts'
+import { type Content, differences, readContent, SEQUENCE_VALUES_LOGGED } from './content.ts'
 
 export interface DrillOptions {
   /** Folder for the scratch servers. */
@@ -56,7 +56,7 @@ export interface DrillReport {
   readonly chain: readonly string[]
   readonly comparedWith: readonly string[] | null
   readonly content: { readonly relations: number; readonly rows: number; readonly sha256: string } | null
-  readonly structure: { readonly tables: number; readonly indexes: number } | null
+  readonly structure: Omit<StructureCheck, 'problems'> | null
   readonly ledgerRows: number | null
   readonly problems: readonly string[]
 }
@@ -160,8 +160,9 @@ async function restoreAndCheck(
     found.reached = scratch.reachedTime
     measure(found, scratch)
     const structure = await timed('structure', () => checkStructure(scratch.database, signal))
-    found.structure = { tables: structure.tables, indexes: structure.indexes }
-    problems.push(...structure.problems)
+    const { problems: damage, ...checked } = structure
+    found.structure = checked
+    problems.push(...damage)
     const ledger = await timed('ledger', () => verifyLedger(scratch.open('worker'), signal))
     found.ledgerRows = ledger.checked
     problems.push(...ledger.problems)
@@ -172,7 +173,11 @@ async function restoreAndCheck(
   await timed('comparison', () =>
     withScratch(backupStore, { ...request, fullOnly: true }, async (other) => {
       found.comparedWith = other.chain
-      const differing = differences(content, await readContent(await other.reader(), signal))
+      const differing = differences(
+        content,
+        await readContent(await other.reader(), signal),
+        SEQUENCE_VALUES_LOGGED,
+      )
       problems.push(
         ...differing.map((name) => `${name} differs between the restore with incrementals and without`),
       )

@@ -1,10 +1,11 @@
-/** Checks all tables and indexes of a recovered database with amcheck. */
-import { AkashiError, given } from '../../foundation/index.ts'
+/** Checks all tables and indexes of a database with amcheck, and its foreign keys for rows that refer to none. */
+import { AkashiError, counted, given } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
 
 export interface StructureCheck {
   readonly tables: number
   readonly indexes: number
+  readonly foreignKeys: number
   /** `schema.relation: what is wrong`, the first of each relation. */
   readonly problems: readonly string[]
 }
@@ -15,6 +16,24 @@ const relations = `
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   left join pg_index i on i.indexrelid = c.oid left join pg_am a on a.oid = c.relam
   where c.relpersistence = 'p' and (c.relkind in ('r', 'm', 't') or (c.relkind = 'i' and a.amname = 'btree' and i.indisvalid))
+  order by 1`
+
+// Only keys whose types and operators are the server's: others would run code of whoever made them.
+const foreignKeys = `
+  select format('%s %I', c.conrelid::regclass, c.conname) as name, c.conrelid::regclass::text as child,
+         c.confrelid::regclass::text as parent, pair.present, pair.equal
+  from pg_constraint c
+  cross join lateral (
+    select string_agg(format('c.%I is not null', a.attname), ' and ') as present,
+           string_agg(format('p.%I operator(pg_catalog.%s) c.%I', b.attname, o.oprname, a.attname), ' and ') as equal,
+           bool_and(o.oprnamespace = 'pg_catalog'::regnamespace and t.typnamespace = 'pg_catalog'::regnamespace) as plain
+    from unnest(c.conkey, c.confkey, c.conpfeqop) as k (own, other, operator)
+    join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.own
+    join pg_attribute b on b.attrelid = c.confrelid and b.attnum = k.other
+    join pg_operator o on o.oid = k.operator
+    join pg_type t on t.oid = a.atttypid
+  ) pair
+  where c.contype = 'f' and c.convalidated and c.conparentid = 0 and pair.plain
   order by 1`
 
 /** @param database of a superuser; creates the extension amcheck if missing */
@@ -38,7 +57,23 @@ export async function checkStructure(database: Database, signal?: AbortSignal): 
               .then(() => undefined, damageOf)
         if (problem !== undefined) problems.push(`${name}: ${problem}`)
       }
+      const { rows: keys } = await session.query<{
+        name: string
+        child: string
+        parent: string
+        present: string
+        equal: string
+      }>(foreignKeys)
+      for (const { name, child, parent, present, equal } of keys) {
+        const orphans = await session.query<{ count: number }>(
+          `select count(*)::float8 as count from ${child} c
+           where ${present} and not exists (select from ${parent} p where ${equal})`,
+        )
+        const count = orphans.rows[0]?.count ?? 0
+        if (count > 0) problems.push(`${name}: ${counted(count, 'row')} refer to none of ${parent}`)
+      }
       return {
+        foreignKeys: keys.length,
         tables: rows.filter(({ isTable }) => isTable).length,
         indexes: rows.filter(({ isTable }) => !isTable).length,
         problems,

@@ -3,10 +3,7 @@ import type { Keyring } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { DataKeys } from './data-keys.ts'
 import { identitiesOf } from './identity.ts'
-import { backupsPrefix, systemOf, systemPrefix } from './paths.ts'
-
-/** Sorts after every folder of a cluster. */
-const LAST_NAME = 'zzzz'
+import { backupsPrefix, coldCopiesPrefix } from './paths.ts'
 
 /** The backups of one cluster in a store, with their keys. */
 export interface BackupStore {
@@ -31,20 +28,13 @@ export async function openBackupStore(options: BackupStoreOptions, systemId: str
   return of(systemId)
 }
 
-/** Ids of the clusters with backups or WAL in the store. */
+/** Ids of the clusters with backups, WAL or cold copies of the audit log in the store. */
 export async function storedSystems(store: ObjectStore): Promise<string[]> {
-  const systems: string[] = []
-  let after = ''
-  for (;;) {
-    let found: string | undefined
-    for await (const { key } of store.list(backupsPrefix, { after })) {
-      found = systemOf(key)
-      break
-    }
-    if (found === undefined) return systems
-    systems.push(found)
-    after = `${systemPrefix(found)}${LAST_NAME}`
+  const systems = new Set<string>()
+  for (const prefix of [backupsPrefix, coldCopiesPrefix]) {
+    for await (const folder of store.listFolders(prefix)) systems.add(folder.slice(prefix.length, -1))
   }
+  return [...systems].sort()
 }
 
 /** The requested cluster, else the local one, else the only one in the store. */

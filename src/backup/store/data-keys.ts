@@ -5,9 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption'
 import { z } from 'zod'
-import { AkashiError, uuidV7 } from '../../foundation/index.ts'
+import { AkashiError, given, uuidV7 } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { dataKeyName, dataKeyPrefix } from './paths.ts'
+import { auditCopyKey, auditCopyPrefix, dataKeyName, dataKeyPrefix } from './paths.ts'
 import { damagedObject } from './sealing.ts'
 import { putWithRetries, readObject } from './transfer.ts'
 
@@ -48,20 +48,36 @@ export class DataKeys {
 
   /**
    * @param user the object that uses the key
+   * @param beside name of another place of the key, where it is missing in its own
    * @throws integrity; forbidden if none of our identities can decrypt it
    */
-  async open(id: string, user: string, signal?: AbortSignal): Promise<DataKey> {
+  async open(id: string, user: string, signal?: AbortSignal, beside?: string): Promise<DataKey> {
     const known = this.#known.get(id)
     if (known !== undefined) return known
-    const name = dataKeyName(this.#systemId, id)
-    const sealed = await readObject(this.#store, name, signal).catch((error: unknown) => {
-      if (!(error instanceof AkashiError) || error.code !== 'not_found') throw error
-      throw damagedObject(user, `its data key ${id} is missing`)
-    })
+    let name = dataKeyName(this.#systemId, id)
+    let sealed = await this.#read(name, signal)
+    if (sealed === undefined && beside !== undefined) {
+      name = beside
+      sealed = await this.#read(name, signal)
+    }
+    if (sealed === undefined) throw damagedObject(user, `its data key ${id} is missing`)
     const key = await decrypt(name, sealed, this.#who.identities)
     if (key.id !== id) throw damagedObject(name, 'it contains another key')
     this.#known.set(id, key)
     return key
+  }
+
+  /** Stores a key in another place too. */
+  async keepBeside(key: DataKey, name: string, signal?: AbortSignal): Promise<void> {
+    await this.#put(key, signal, name)
+  }
+
+  /** undefined if it is missing. */
+  async #read(name: string, signal?: AbortSignal): Promise<Buffer | undefined> {
+    return await readObject(this.#store, name, signal).catch((error: unknown) => {
+      if (!(error instanceof AkashiError) || error.code !== 'not_found') throw error
+      return undefined
+    })
   }
 
   /** Rewraps every key for the current recipients; returns the number of keys. */
@@ -72,10 +88,17 @@ export class DataKeys {
       await this.#put(await this.open(id, name, signal), signal)
       count += 1
     }
+    const copies = auditCopyPrefix('cold', this.#systemId)
+    for await (const folder of this.#store.listFolders(copies, given({ signal }))) {
+      const name = auditCopyKey(this.#systemId, folder.slice(copies.length, -1))
+      const sealed = await this.#read(name, signal)
+      if (sealed !== undefined)
+        await this.#put(await decrypt(name, sealed, this.#who.identities), signal, name)
+    }
     return count
   }
 
-  async #put(key: DataKey, signal?: AbortSignal): Promise<void> {
+  async #put(key: DataKey, signal?: AbortSignal, name = dataKeyName(this.#systemId, key.id)): Promise<void> {
     const encrypter = new Encrypter()
     const [own] = this.#who.identities
     const everyone = new Set(this.#who.recipients)
@@ -83,7 +106,7 @@ export class DataKeys {
     for (const recipient of everyone) encrypter.addRecipient(recipient)
     const text = JSON.stringify({ id: key.id, secret: key.secret.toString('base64') })
     const sealed = await encrypter.encrypt(text)
-    await putWithRetries(this.#store, dataKeyName(this.#systemId, key.id), sealed, signal)
+    await putWithRetries(this.#store, name, sealed, signal)
   }
 }
 

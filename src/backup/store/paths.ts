@@ -4,13 +4,13 @@
  *   backups/<system id>/keys/<id>.age            data key, wrapped for every recipient
  *   backups/<system id>/base/<id>/manifest.json  put last; without it the backup is incomplete
  *   backups/<system id>/base/<id>/index          which frames contain which file
- *   backups/<system id>/base/<id>/pack-<n>       8 MiB of frames
+ *   backups/<system id>/base/<id>/pack-<n>       32 MiB of frames
  *   backups/<system id>/wal/<timeline>/<range>   WAL from one position to another (see wal/names.ts)
  *   backups/<system id>/history/<timeline>       ancestors of a timeline
  *   backups/<system id>/gaps/<timeline>/<range>  WAL known to be lost
  *
  *   audit-copies/near/<system id>/<id>/…         sealed rows of the ledger's logs, for some weeks (see audit-copy)
- *   audit-copies/cold/<system id>/<id>/…         the same for years, under a separate prefix for a colder tier
+ *   audit-copies/cold/<system id>/<id>/…         the same for years, for a colder tier or another store, with the data key
  */
 const ROOT = 'backups/'
 const PACK_DIGITS = 6
@@ -21,10 +21,6 @@ export const backupsPrefix = ROOT
 
 export function systemPrefix(systemId: string): string {
   return `${ROOT}${systemId}/`
-}
-
-export function systemOf(name: string): string {
-  return name.slice(ROOT.length, name.indexOf('/', ROOT.length))
 }
 
 export function dataKeyPrefix(systemId: string): string {
@@ -80,8 +76,16 @@ export function gapName(systemId: string, gap: { timeline: number; from: bigint;
 /** Tier of a copy of the logs. */
 export type CopyTier = 'near' | 'cold'
 
+/** Of all clusters; may be in a store of its own. */
+export const coldCopiesPrefix = 'audit-copies/cold/'
+
 export function auditCopyPrefix(tier: CopyTier, systemId: string): string {
-  return `audit-copies/${tier}/${systemId}/`
+  return tier === 'cold' ? `${coldCopiesPrefix}${systemId}/` : `audit-copies/${tier}/${systemId}/`
+}
+
+/** The data key of a copy beside its cold tier, which can be read without the other store. */
+export function auditCopyKey(systemId: string, id: string): string {
+  return `${auditCopyPrefix('cold', systemId)}${id}/key.age`
 }
 
 export function auditCopyManifest(tier: CopyTier, systemId: string, id: string): string {

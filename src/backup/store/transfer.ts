@@ -8,8 +8,9 @@ import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
 const PUT_ATTEMPTS = 5
 /** Pause before the second attempt in milliseconds; doubles each time. */
 const PUT_PAUSE_MS = 200
-/** Milliseconds for one attempt. */
+/** Milliseconds of one attempt for each started {@link TIMED_BYTES}. */
 const PUT_TIMEOUT_MS = 60_000
+const TIMED_BYTES = 8 * 1024 * 1024
 
 /**
  * Puts an object with retries on transient failures. Passes the SHA-256, so that the store detects bytes altered
@@ -23,10 +24,14 @@ export async function putWithRetries(
   { ifAbsent = false }: { readonly ifAbsent?: boolean } = {},
 ): Promise<ObjectHead> {
   const hash = createHash('sha256')
-  for (const part of body instanceof Uint8Array ? [body] : body) hash.update(part)
+  let bytes = 0
+  for (const part of body instanceof Uint8Array ? [body] : body) {
+    hash.update(part)
+    bytes += part.length
+  }
   const sha256 = hash.digest('hex')
   for (let attempt = 1; ; attempt += 1) {
-    const limit = AbortSignal.timeout(PUT_TIMEOUT_MS)
+    const limit = AbortSignal.timeout(PUT_TIMEOUT_MS * Math.max(1, Math.ceil(bytes / TIMED_BYTES)))
     try {
       return await store.put(name, body instanceof Uint8Array ? body : Readable.from(body), {
         sha256,

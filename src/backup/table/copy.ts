@@ -49,12 +49,11 @@ function columnText({ name, type, notNull, collation, sequence }: Column): strin
   return parts.join(' ')
 }
 
+/** @param target qualified and quoted */
 export async function copyRows(
   scratch: Database,
   live: Session,
-  source: TableName,
-  target: string,
-  shape: Shape,
+  { source, target, shape }: { readonly source: TableName; readonly target: string; readonly shape: Shape },
   signal?: AbortSignal,
 ): Promise<void> {
   const list = shape.columns.map(({ name }) => quoteName(name)).join(', ')

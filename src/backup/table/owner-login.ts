@@ -5,9 +5,11 @@ import {
   type ContextKey,
   type Database,
   openDatabase,
+  releaseLock,
   type Session,
   SQLSTATE,
   sqlState,
+  tryLock,
 } from '../../postgres/index.ts'
 
 const ROLE_BYTES = 6
@@ -38,25 +40,75 @@ export async function withOwnerLogin<T>(
   { admin, url, contextKey, rights, heir }: OwnerLogin,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const role = `akashi_restore_${randomBytes(ROLE_BYTES).toString('hex')}`
-  const password = randomBytes(PASSWORD_BYTES).toString('base64url')
-  await admin.direct((session) => makeRole(session, role, password, rights(role)))
-  try {
-    const own = new URL(url)
-    own.username = role
-    own.password = password
-    const database = openDatabase({ url: own.href, role: 'owner', poolSize: 1, ...given({ contextKey }) })
-    try {
-      return await work(database)
-    } finally {
-      await database.close()
-    }
-  } finally {
-    await admin.direct((session) =>
-      session.query(`reassign owned by ${role} to ${heir}; drop owned by ${role}; drop role ${role}`),
-    )
-  }
+  await dropAbandonedLogins(admin)
+  return await admin.direct(
+    async (guard) => {
+      const role = await lockName(guard)
+      const password = randomBytes(PASSWORD_BYTES).toString('base64url')
+      await makeRole(guard, role, password, rights(role))
+      try {
+        const own = new URL(url)
+        own.username = role
+        own.password = password
+        const database = openDatabase({ url: own.href, role: 'owner', poolSize: 1, ...given({ contextKey }) })
+        try {
+          return await work(database)
+        } finally {
+          await database.close()
+        }
+      } finally {
+        await admin.direct((session) => dropRole(session, role, heir))
+      }
+    },
+    { timeoutMs: 0 },
+  )
 }
+
+/** Roles belong to the cluster and locks to a database, so the name has the number of the database. */
+const prefixSql = `select 'akashi_restore_' || oid || '_' as prefix from pg_database where datname = current_database()`
+const lockOf = (role: string) => `akashi.restore/${role}`
+
+/** The name of a new role, locked for as long as the connection lasts: a restore that was killed has lost its lock. */
+async function lockName(guard: Session): Promise<string> {
+  const { rows } = await guard.query<{ prefix: string }>(prefixSql)
+  const role = `${rows[0]?.prefix ?? ''}${randomBytes(ROLE_BYTES).toString('hex')}`
+  // It idles for as long as the restore takes.
+  await guard.query("select set_config('idle_session_timeout', '0', false)")
+  const { key, others } = await tryLock(guard, lockOf(role), 'owner')
+  if (key === null) {
+    throw new AkashiError('conflict', `the lock of a restore is held by ${others ?? 'another process'}`, {
+      hint: 'end the sessions of that login, and restore again',
+    })
+  }
+  return role
+}
+
+async function dropRole(session: Session, role: string, heir: string): Promise<void> {
+  await session.query(`reassign owned by ${role} to ${heir}; drop owned by ${role}; drop role ${role}`)
+}
+
+/** Drops the logins of restores that were killed; what they had finished belongs to the administrator then. */
+export async function dropAbandonedLogins(admin: Pick<Database, 'direct'>): Promise<void> {
+  await admin.direct(async (session) => {
+    const { rows } = await session.query<{ role: string }>(
+      `select rolname as role from pg_roles where rolcanlogin and rolname ~ ('^' || (${prefixSql}) || '[0-9a-f]+$')`,
+    )
+    for (const { role } of rows) {
+      // Held by an administrator: the restore is under way. That any other login holds it says nothing.
+      const { key } = await tryLock(session, lockOf(role), 'owner')
+      if (key === null) continue
+      await session.query('select pg_terminate_backend(pid, $2) from pg_stat_activity where usename = $1', [
+        role,
+        END_MS,
+      ])
+      await dropRole(session, role, 'session_user')
+      await releaseLock(session, key)
+    }
+  })
+}
+
+/** Milliseconds that the server waits for a session to end. */
+const END_MS = 5_000
 
 async function makeRole(session: Session, role: string, password: string, rights: string): Promise<void> {
   const { rows } = await session.query<{ superuser: boolean; database: string }>(

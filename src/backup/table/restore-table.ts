@@ -39,6 +39,8 @@ export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'full
   readonly diff?: boolean
   /** Restore missing and changed rows in the current table; needs a reason for the audit trail. */
   readonly apply?: { readonly reason: string }
+  /** Called with what begins: `recover`, then `copy`. */
+  readonly onPhase?: (phase: string) => void
 }
 
 /** Of Akashi's own tables, and those that it keeps the keys of persons in. */
@@ -84,6 +86,7 @@ export async function restoreTable(
   // after the catalogs are recovered.
   for (let attempt = 1; ; attempt += 1) {
     const wanted: Wanted = { table, oids }
+    options.onPhase?.('recover')
     const outcome = await withScratch(
       backupStore,
       { ...options, keep: (index) => keepFor(index, wanted) },
@@ -92,6 +95,7 @@ export async function restoreTable(
         const missing = missingFrom(scratch, wanted, shape)
         if (missing.length > 0 && attempt === 1) return { missing }
         await readyForReading(scratch, shape)
+        options.onPhase?.('copy')
         return { brought: await bring(scratch, live, actor, shape, options) }
       },
     )
@@ -210,7 +214,7 @@ async function bring(
     await asOwner(async (session) => {
       await session.query(COMMON_SETTINGS)
       await createCopy(session, into, shape)
-      await copyRows(source, session, table, quoteTable(into), shape, signal)
+      await copyRows(source, session, { source: table, target: quoteTable(into), shape }, signal)
       await removeErased(session, quoteTable(into), rules)
       notes = await finishCopy(session, into, shape)
       rows = await countRows(session, quoteTable(into))
@@ -223,7 +227,7 @@ async function bring(
     const withThen = async (session: Session) => {
       await session.query(COMMON_SETTINGS)
       await createThen(session, shape)
-      await copyRows(source, session, table, THEN, shape, signal)
+      await copyRows(source, session, { source: table, target: THEN, shape }, signal)
       await removeErased(session, THEN, rules)
       await session.query(`analyze ${THEN}`)
       rows = await countRows(session, THEN)

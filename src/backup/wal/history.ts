@@ -39,7 +39,7 @@ export async function putHistory(
   }
   if ((await readHistory(backupStore, timeline, signal)) === content) return
   // Reserved by a copy that never wrote anything.
-  if ((await listPieces(backupStore.store, backupStore.systemId, timeline)).length === 0) {
+  if ((await listPieces(backupStore.store, backupStore.systemId, { timeline })).length === 0) {
     await putSealed(backupStore.store, key, object, signal)
     return
   }

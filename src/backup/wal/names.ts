@@ -20,9 +20,14 @@ export interface WalPiece {
 }
 
 export function walPieceName(systemId: string, piece: Omit<WalPiece, 'name'>): string {
-  const range = [piece.start, piece.end].map((lsn) => lsn.toString(16).padStart(LSN_DIGITS, '0')).join('-')
+  const range = [piece.start, piece.end].map(lsnDigits).join('-')
   const time = String(piece.commitMs).padStart(TIME_DIGITS, '0')
   return `${walPrefix(systemId)}${timelineHex(piece.timeline)}/${range}-${time}`
+}
+
+/** A position as names have it: names sort by it. */
+export function lsnDigits(lsn: Lsn): string {
+  return lsn.toString(16).padStart(LSN_DIGITS, '0')
 }
 
 /** undefined if it is not a piece of WAL. */

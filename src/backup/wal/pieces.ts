@@ -1,7 +1,8 @@
+import { given } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Lsn } from '../../postgres/index.ts'
 import { timelineHex, walPrefix } from '../store/paths.ts'
-import { parseWalPiece, type WalPiece } from './names.ts'
+import { lsnDigits, parseWalPiece, type WalPiece } from './names.ts'
 
 /** Contiguous WAL. */
 export interface Coverage {
@@ -12,15 +13,21 @@ export interface Coverage {
   readonly commitMs: number
 }
 
-/** Lists the pieces of WAL in the store, of one timeline or all, by timeline and start. */
+/**
+ * Lists the pieces of WAL in the store, of one timeline or all, by timeline and start.
+ *
+ * @param options.from of one timeline, only those that start there or later
+ */
 export async function listPieces(
   store: ObjectStore,
   systemId: string,
-  timeline?: number,
+  options: { readonly timeline?: number; readonly from?: Lsn; readonly signal?: AbortSignal } = {},
 ): Promise<WalPiece[]> {
+  const { timeline, from, signal } = options
   const prefix = walPrefix(systemId) + (timeline === undefined ? '' : `${timelineHex(timeline)}/`)
+  const after = from === undefined ? undefined : `${prefix}${lsnDigits(from)}`
   const pieces: WalPiece[] = []
-  for await (const { key } of store.list(prefix)) {
+  for await (const { key } of store.list(prefix, given({ after, signal }))) {
     const piece = parseWalPiece(key)
     if (piece !== undefined) pieces.push(piece)
   }

@@ -45,7 +45,7 @@ export async function readWal(
   signal?: AbortSignal,
 ): Promise<Buffer | undefined> {
   for (let lookup = 1, known = pieces; ; lookup += 1) {
-    known ??= await listPieces(backupStore.store, backupStore.systemId, timeline)
+    known ??= await listPieces(backupStore.store, backupStore.systemId, { timeline })
     const chosen = piecesOf(known, range.start, range.end)
     if (chosen.length === 0) return undefined
     try {

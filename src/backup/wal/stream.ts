@@ -9,7 +9,7 @@ import { putWithRetries } from '../store/transfer.ts'
 import { parseHistory, putHistory } from './history.ts'
 import { segmentStart } from './names.ts'
 import { coverageOf, listPieces } from './pieces.ts'
-import { readSlot, SLOT } from './slot.ts'
+import { foreignSlot, readSlot, SLOT } from './slot.ts'
 import { WalUploader } from './uploader.ts'
 
 /** Milliseconds without a commit after which a heartbeat is committed, which advances the latest restorable moment. */
@@ -102,9 +102,11 @@ async function startingPoint(
   onEvent: (event: StreamEvent) => void,
 ): Promise<Position> {
   const segmentBytes = bytesOf(await replication.show('wal_segment_size'))
+  const known = await readSlot(source.database, { name: slot })
+  if (known?.kind === 'logical') throw foreignSlot(slot)
   let state = await replication.readSlot(slot)
   // One that was invalidated for being idle still has its position, and can never be streamed from again.
-  const invalid = (await readSlot(source.database, { name: slot }))?.walStatus === 'lost'
+  const invalid = known?.walStatus === 'lost'
   if (state !== null && (invalid || state.restartLsn === null)) {
     await replication.dropSlot(slot)
     state = null
@@ -147,7 +149,8 @@ async function lostBefore(
   replication: Replication,
   { timeline, start, segmentBytes }: Position,
 ): Promise<WalRun[]> {
-  const storedOf = async (line: number) => coverageOf(await listPieces(store, systemId, line)).at(-1)
+  const storedOf = async (line: number) =>
+    coverageOf(await listPieces(store, systemId, { timeline: line })).at(-1)
   const stored = await storedOf(timeline)
   const gaps: WalRun[] = []
   if (stored !== undefined) gaps.push({ timeline, from: stored.end, to: start })
@@ -177,7 +180,7 @@ async function streamTimeline(
     const { content } = await replication.timelineHistory(timeline)
     await putHistory(backupStore, key, timeline, content, options.signal)
   }
-  const existing = await listPieces(backupStore.store, backupStore.systemId, timeline)
+  const existing = await listPieces(backupStore.store, backupStore.systemId, { timeline })
   const stream: WalStream = replication.walStream({ start, timeline, slot })
   const uploader = new WalUploader(backupStore, key, {
     timeline,

@@ -1,60 +1,87 @@
+/** Pictures, which a process of their own decodes: it can be killed, whatever it does. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { AkashiError } from '../../foundation/index.ts'
 
 /** Maximum bytes of an image that is decoded in memory. */
 export const MAX_IMAGE_BYTES = 41_943_040
-/** Maximum pixels of an image, all frames together: a small file can decode to gigabytes. */
-const MAX_IMAGE_PIXELS = 50_000_000
-/** Pixels of the longer side of a thumbnail. */
-const THUMBNAIL_SIDE = 480
-const JPEG_QUALITY = 90
+/** Milliseconds for one picture, start of the process included. */
+const IMAGE_TIMEOUT_MS = 90_000
+/** Bytes of memory for one picture: the largest in four channels, its copy and the encoder. */
+const IMAGE_MEMORY_BYTES = 1_610_612_736
 
 export interface CleanImage {
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
   readonly mimeType: string
   readonly width: number
   readonly height: number
   /** WebP. */
-  readonly thumbnail: Buffer
+  readonly thumbnail: Uint8Array
 }
 
-const formats = {
-  'image/png': 'png',
-  'image/jpeg': 'jpeg',
-  'image/gif': 'gif',
-  'image/webp': 'webp',
-  'image/avif': 'avif',
-} as const
+/** What the process is asked; it returns a {@link CleanImage}, or null when the picture cannot be decoded. */
+export interface ImageRequest {
+  readonly bytes: Uint8Array
+  readonly mimeType: string
+  readonly memoryBytes: number
+}
+
+const here = import.meta.url
+const program = fileURLToPath(new URL(`./image-child${here.endsWith('.ts') ? '.ts' : '.js'}`, here))
 
 /**
- * Decodes and re-encodes an image, which removes location, camera and all other metadata, and any data appended
- * to it.
- * @throws invalid_input when it cannot be decoded
+ * Decodes and re-encodes an image, which removes location, camera and all other metadata, and any data appended to it.
+ *
+ * @throws AkashiError invalid_input when it cannot be decoded within the limits; cancelled
  */
-export async function cleanImage(bytes: Uint8Array, mimeType: string): Promise<CleanImage> {
-  const { default: sharp } = await import('sharp')
-  const format = Object.entries(formats).find(([mime]) => mime === mimeType)?.[1]
-  if (format === undefined)
-    throw new AkashiError('invalid_input', `${mimeType} is not a supported image type`)
+export async function cleanImage(
+  bytes: Uint8Array,
+  mimeType: string,
+  {
+    timeoutMs = IMAGE_TIMEOUT_MS,
+    memoryBytes = IMAGE_MEMORY_BYTES,
+    signal,
+  }: {
+    readonly timeoutMs?: number
+    readonly memoryBytes?: number
+    readonly signal?: AbortSignal | undefined
+  } = {},
+): Promise<CleanImage> {
+  const child = startProcess()
+  const end = () => child.kill('SIGKILL')
+  const timer = setTimeout(end, timeoutMs)
+  signal?.addEventListener('abort', end, { once: true })
   try {
-    const animated = format === 'gif' || format === 'webp'
-    const options = { limitInputPixels: MAX_IMAGE_PIXELS, failOn: 'error' as const }
-    // Applies the orientation of the metadata, which is about to be removed.
-    const clean = await sharp(bytes, { ...options, animated })
-      .rotate()
-      .toFormat(format, format === 'jpeg' ? { quality: JPEG_QUALITY } : {})
-      .toBuffer({ resolveWithObject: true })
-    const thumbnail = await sharp(clean.data, options)
-      .resize(THUMBNAIL_SIDE, THUMBNAIL_SIDE, { fit: 'inside', withoutEnlargement: true })
-      .webp()
-      .toBuffer()
-    return {
-      bytes: clean.data,
-      mimeType,
-      width: clean.info.width,
-      height: clean.info.pageHeight ?? clean.info.height,
-      thumbnail,
-    }
-  } catch (error) {
-    throw new AkashiError('invalid_input', 'the image cannot be decoded', { cause: error })
+    const image = await new Promise<CleanImage | null>((resolve, reject) => {
+      child.once('error', (cause) =>
+        reject(new AkashiError('unavailable', 'pictures cannot be decoded now', { cause })),
+      )
+      child.once('exit', () => resolve(null))
+      child.once('message', (answer: CleanImage | null) => resolve(answer))
+      const request: ImageRequest = { bytes, mimeType, memoryBytes }
+      // A process that is gone already has ended the promise.
+      child.send(request, () => undefined)
+    })
+    if (signal?.aborted === true) throw new AkashiError('cancelled', 'the picture was not decoded')
+    if (image === null) throw new AkashiError('invalid_input', 'the image cannot be decoded')
+    return image
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', end)
+    end()
   }
+}
+
+/** It cannot write files, except on Windows, has no environment and is connected only by the channel to this process. */
+function startProcess(): ChildProcess {
+  const command = [process.execPath, program]
+  const [file, args] =
+    process.platform === 'win32'
+      ? [process.execPath, [program]]
+      : ['/bin/sh', ['-c', 'ulimit -f 0; ulimit -c 0; exec nice "$@"', 'sh', ...command]]
+  return spawn(file, args, {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    env: {},
+    serialization: 'advanced',
+  })
 }

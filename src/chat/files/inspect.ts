@@ -1,5 +1,6 @@
 /** The worker's inspection of uploaded files: scan, detect the type, clean, or reject. */
 import { buffer } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -14,6 +15,8 @@ const ZIP_SIGNATURE = Buffer.from('PK\u0003\u0004')
 
 /** Files per round. */
 const FILES_AT_ONCE = 10
+/** Milliseconds between two looks for further files while pictures are decoded. */
+const LOOK_AGAIN_MS = 1_000
 
 export interface InspectionParts {
   /** Of the role `worker`. */
@@ -41,48 +44,111 @@ const failed = (reason: string, scanned = false): Outcome => ({
 })
 
 /**
- * Inspects uploaded files, oldest first, and returns how many. Without a scanner it inspects none. If the scanner
- * or the store is unavailable it fails, and the files stay in quarantine, visible to nobody.
+ * Inspects uploaded files until none is left, and returns how many. Without a scanner it inspects none. Pictures, which
+ * may take a minute each, are decoded one after the other beside the rest, so that no other file waits for them. A file
+ * that cannot be inspected stays in quarantine, visible to nobody, and holds up no other: the order is random. If none
+ * can, because the scanner or the store is unavailable, it fails.
  */
 export async function inspectUploads(parts: InspectionParts, actor: Actor): Promise<number> {
-  const { worker, scanner, signal } = parts
+  const { scanner, signal } = parts
   if (scanner === undefined) return 0
+  const taken = new Set<string>()
+  const failures: unknown[] = []
+  let inspected = 0
+  let decoding = 0
+  let pictures = Promise.resolve()
+  const settle = async (upload: Waiting, outcome: () => Promise<Outcome>) => {
+    try {
+      signal.throwIfAborted()
+      await finish(parts, actor, upload, await outcome())
+      inspected += 1
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      const uploads = await waitingFiles(parts, actor, [...taken])
+      for (const upload of uploads) {
+        taken.add(upload.id)
+        const found = await inspect(parts, scanner, upload).catch((error: unknown) => {
+          failures.push(error)
+          return null
+        })
+        if (found === null) continue
+        if ('outcome' in found) {
+          await settle(upload, async () => found.outcome)
+          continue
+        }
+        decoding += 1
+        pictures = pictures
+          .then(() => settle(upload, () => cleaned(parts, upload, found.picture)))
+          .then(() => {
+            decoding -= 1
+          })
+      }
+      if (uploads.length > 0) continue
+      if (decoding === 0) break
+      await Promise.race([pictures, delay(LOOK_AGAIN_MS)])
+    }
+  } finally {
+    await pictures
+  }
+  if (failures.length > 0 && inspected === 0) throw failures[0]
+  return inspected
+}
+
+async function waitingFiles(
+  { worker }: InspectionParts,
+  actor: Actor,
+  without: readonly string[],
+): Promise<readonly Waiting[]> {
   const { rows } = await worker.transaction(actor, (session) =>
     session.query<Waiting>(
       `select id, user_id as "userId", file_path as path, mime_type as declared, file_size::float8 as size from akashi_chat.file_uploads
-       where upload_status = 'processing' and received_at is not null and not is_deleted order by received_at limit ${FILES_AT_ONCE}`,
+       where upload_status = 'processing' and received_at is not null and not is_deleted and id <> all ($1::uuid[])
+       order by random() limit ${FILES_AT_ONCE}`,
+      [without],
     ),
   )
-  for (const upload of rows) {
-    signal.throwIfAborted()
-    await finish(parts, actor, upload, await inspect(parts, scanner, upload))
-  }
-  return rows.length
+  return rows
 }
 
+/** What becomes of a file, or the type of a picture that has yet to be cleaned. */
 async function inspect(
   { store, signal }: InspectionParts,
   scanner: Scanner,
   upload: Waiting,
-): Promise<Outcome> {
+): Promise<{ readonly outcome: Outcome } | { readonly picture: string }> {
+  const rejected = (reason: string, scanned?: boolean) => ({ outcome: failed(reason, scanned) })
   const verdict = await scanner.scan(await store.get(upload.path, { signal }), signal)
-  if (!verdict.clean) return failed(`infected: ${verdict.threat}`.slice(0, 100), true)
+  if (!verdict.clean && 'tooLarge' in verdict) return rejected('too_large_to_scan')
+  if (!verdict.clean) return rejected(`infected: ${verdict.threat}`.slice(0, 100), true)
   const head = await buffer(await store.get(upload.path, { range: { start: 0, end: HEAD_BYTES }, signal }))
   const mimeType = await contentType(head)
   // An image of another type than declared is accepted as what it is; a file declared as an image must be one.
-  if (isShownImage(upload.declared) && !mimeType.startsWith('image/')) return failed('type_mismatch', true)
+  if (isShownImage(upload.declared) && !mimeType.startsWith('image/')) return rejected('type_mismatch', true)
   const read = async (start: number, end: number) =>
     await buffer(await store.get(upload.path, { range: { start, end }, signal }))
   if (head.subarray(0, 4).equals(ZIP_SIGNATURE) && (await isZipBomb(read, upload.size)))
-    return failed('archive_bomb', true)
-  if (!isShownImage(mimeType)) return { upload_status: 'completed', virus_scanned: true, mime_type: mimeType }
-  if (upload.size > MAX_IMAGE_BYTES) return failed('image_too_large', true)
-  const image = await cleanImage(await buffer(await store.get(upload.path, { signal })), mimeType).catch(
-    (error: unknown) => {
-      if (error instanceof AkashiError && error.code === 'invalid_input') return null
-      throw error
-    },
-  )
+    return rejected('archive_bomb', true)
+  if (!isShownImage(mimeType))
+    return { outcome: { upload_status: 'completed', virus_scanned: true, mime_type: mimeType } }
+  return upload.size > MAX_IMAGE_BYTES ? rejected('image_too_large', true) : { picture: mimeType }
+}
+
+async function cleaned(
+  { store, signal }: InspectionParts,
+  upload: Waiting,
+  mimeType: string,
+): Promise<Outcome> {
+  const image = await cleanImage(await buffer(await store.get(upload.path, { signal })), mimeType, {
+    signal,
+  }).catch((error: unknown) => {
+    if (error instanceof AkashiError && error.code === 'invalid_input') return null
+    throw error
+  })
   if (image === null) return failed('image_damaged', true)
   const path = upload.path.replace(/received$/, 'content')
   const thumbnail = upload.path.replace(/received$/, 'thumbnail')

@@ -3,7 +3,11 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { AkashiError } from '../../foundation/index.ts'
 
-export type Verdict = { readonly clean: true } | { readonly clean: false; readonly threat: string }
+export type Verdict =
+  | { readonly clean: true }
+  | { readonly clean: false; readonly threat: string }
+  /** The daemon refuses files of this size (StreamMaxLength), and always will. */
+  | { readonly clean: false; readonly tooLarge: true }
 
 export interface Scanner {
   /** @throws unavailable without a verdict; the file then stays in quarantine */
@@ -74,6 +78,18 @@ async function converse(socket: Socket, bytes: AsyncIterable<Uint8Array>): Promi
   // Awaited below; if sending fails before, that error is reported instead.
   answer.catch(() => undefined)
   await once(socket, 'connect')
+  try {
+    await send(socket, bytes)
+  } catch (error) {
+    // It closes the connection as soon as a limit is exceeded; what it said before counts.
+    const said = await answer.catch(() => '')
+    if (said === '') throw error
+    return verdictOf(said)
+  }
+  return verdictOf(await answer)
+}
+
+async function send(socket: Socket, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   await write(socket, Buffer.from('zINSTREAM\0'))
   for await (const piece of bytes) {
     const length = Buffer.alloc(LENGTH_BYTES)
@@ -84,11 +100,16 @@ async function converse(socket: Socket, bytes: AsyncIterable<Uint8Array>): Promi
     if (socket.readableEnded) break
   }
   await write(socket, Buffer.alloc(LENGTH_BYTES))
-  return verdictOf(await answer)
 }
 
 async function write(socket: Socket, bytes: Uint8Array): Promise<void> {
-  if (!socket.write(bytes)) await once(socket, 'drain')
+  if (socket.destroyed) throw new Error('the daemon closed the connection')
+  if (!socket.write(bytes)) await Promise.race([once(socket, 'drain'), closed(socket)])
+}
+
+async function closed(socket: Socket): Promise<never> {
+  await once(socket, 'close')
+  throw new Error('the daemon closed the connection')
 }
 
 async function readAnswer(socket: Socket): Promise<string> {
@@ -104,6 +125,7 @@ function verdictOf(answer: string): Verdict {
   if (answer === 'stream: OK') return { clean: true }
   const threat = /^stream: (.+) FOUND$/.exec(answer)?.[1]
   if (threat !== undefined) return { clean: false, threat }
-  // Neither clean nor infected, such as a stream over its size limit: no verdict.
+  if (/size limit exceeded/i.test(answer)) return { clean: false, tooLarge: true }
+  // Neither clean nor infected, such as an error of its own: no verdict.
   throw new Error(`the daemon said: ${answer.slice(0, 200)}`)
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { type ChatFile, MAX_FILE_BYTES } from '@akashi/contract'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { fileJson } from '../json-sql.ts'
@@ -15,6 +15,8 @@ export interface Upload {
   readonly name: string
   /** The type declared by the sender; the real one is detected from the content. */
   readonly mimeType: string
+  /** Bytes that are expected; without it, as many as a file can have. They count for the sender from the beginning. */
+  readonly size?: number
   readonly bytes: Readable
   readonly signal?: AbortSignal
 }
@@ -33,8 +35,13 @@ export async function uploadFile(
   const name = shownName(upload.name)
   const begun = await database.transaction(actor, (session) =>
     session.query<{ id: string; path: string }>(
-      'select id, file_path as path from akashi_chat.begin_upload($1, $2, 1, $3)',
-      [roomId, name, upload.mimeType.slice(0, 100) || 'application/octet-stream'],
+      'select id, file_path as path from akashi_chat.begin_upload($1, $2, $4, $3)',
+      [
+        roomId,
+        name,
+        upload.mimeType.slice(0, 100) || 'application/octet-stream',
+        Math.min(Math.max(upload.size ?? MAX_FILE_BYTES, 1), MAX_FILE_BYTES),
+      ],
     ),
   )
   const [row] = begun.rows
@@ -46,21 +53,33 @@ export async function uploadFile(
   try {
     await store.put(row.path, upload.bytes.pipe(measured.stream), {
       ifAbsent: true,
-      ...(upload.signal === undefined ? {} : { signal: upload.signal }),
+      ...given({ signal: upload.signal }),
     })
+    const { rows } = await database.transaction(actor, (session) =>
+      session.query<{ file: ChatFile }>(
+        `select ${fileJson('f')} as file from akashi_chat.receive_upload($1, $2, $3) f`,
+        [row.id, measured.size(), measured.sha256()],
+      ),
+    )
+    const [received] = rows
+    if (received === undefined) throw new AkashiError('internal', 'an upload ended without a file')
+    return received.file
   } catch (error) {
     upload.bytes.resume()
+    await giveUp(database, store, actor, row).catch(() => undefined)
     throw error
   }
-  const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ file: ChatFile }>(
-      `select ${fileJson('f')} as file from akashi_chat.receive_upload($1, $2, $3) f`,
-      [row.id, measured.size(), measured.sha256()],
-    ),
-  )
-  const [received] = rows
-  if (received === undefined) throw new AkashiError('internal', 'an upload ended without a file')
-  return received.file
+}
+
+/** What is refused or cut off takes no room: neither on the disk nor of what its sender may have unsent. */
+async function giveUp(
+  database: Database,
+  store: ObjectStore,
+  actor: Actor,
+  { id, path }: { readonly id: string; readonly path: string },
+): Promise<void> {
+  await store.delete(path)
+  await database.transaction(actor, (session) => session.query('select akashi_chat.give_up_upload($1)', [id]))
 }
 
 function measure() {

@@ -9,6 +9,7 @@ import type { Message, MissedEvents, RoomEvent } from '@akashi/contract'
 import type { Log } from '../../foundation/index.ts'
 import { type Actor, type Database, system } from '../../postgres/index.ts'
 import { eventsAfter } from '../events.ts'
+import type { RoomSecrets } from '../room-secrets.ts'
 import type { Bus } from './bus.ts'
 import { TypingPauses } from './typing.ts'
 
@@ -82,13 +83,21 @@ export function openFeed(options: {
   readonly app: Database
   readonly worker: Database
   readonly bus: Bus
+  /** Reads messages of encrypted rooms; without it they are sent as ciphertext. */
+  readonly secrets?: RoomSecrets
   readonly log: Log
 }): Feed {
-  const { app, worker, bus, log } = options
+  const { app, worker, bus, secrets, log } = options
   const rooms = new Map<string, Room>()
   const stopping = new AbortController()
   const inTurn = turns(READS_AT_ONCE)
   const typing = new TypingPauses()
+
+  /** With the copy of the room's key of this listener; what is read goes to members only. */
+  async function readEvents(listener: Listener, roomId: string, sequence: number): Promise<MissedEvents> {
+    const missed = await eventsAfter(app, listener.actor, roomId, sequence)
+    return secrets === undefined ? missed : await secrets.events(listener.actor, missed)
+  }
 
   function remove(room: Room, member: Member): void {
     room.listeners.delete(member)
@@ -103,9 +112,7 @@ export function openFeed(options: {
 
   function readAfter(listener: Listener, roomId: string, sequence: number): Promise<MissedEvents | null> {
     return inTurn(async () =>
-      listener.isGone() || stopping.signal.aborted
-        ? null
-        : await eventsAfter(app, listener.actor, roomId, sequence),
+      listener.isGone() || stopping.signal.aborted ? null : await readEvents(listener, roomId, sequence),
     )
   }
 
@@ -195,7 +202,7 @@ export function openFeed(options: {
       if (message === null || message.type === 'text' || message.author?.id === reader.userId) continue
       const author = [...room.listeners].find(({ listener }) => listener.userId === message.author?.id)
       if (author === undefined) continue
-      const { events: own } = await eventsAfter(app, author.listener.actor, room.id, sequence - 1)
+      const { events: own } = await readEvents(author.listener, room.id, sequence - 1)
       if (own[0]?.sequence === sequence) views.set(sequence, own[0])
     }
     return views
@@ -205,7 +212,7 @@ export function openFeed(options: {
   async function readOn(room: Room): Promise<boolean> {
     const [reader] = room.listeners
     if (reader === undefined || stopping.signal.aborted) return false
-    const missed = await eventsAfter(app, reader.listener.actor, room.id, room.cursor)
+    const missed = await readEvents(reader.listener, room.id, room.cursor)
     if (missed.lastSequence === 0) {
       // The reader may no longer see the room; the next listener may.
       end(room, reader)

@@ -1,6 +1,6 @@
 /** The sample workspace, created with the same functions that its people would use. */
 import { Readable } from 'node:stream'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import {
   type AccountName,
   accountsOfTenant,
@@ -97,8 +97,7 @@ async function talk(
     const { id } = await postMessage(app, actor, roomId, {
       content: line.says,
       mentions: (line.mentions ?? []).map((who) => actorOf(who).userId),
-      ...(fileId === undefined ? {} : { fileId }),
-      ...(replyToId === undefined ? {} : { replyToId }),
+      ...given({ fileId, replyToId }),
     })
     if (line.at !== undefined) named.set(line.at, id)
     if (line.corrected !== undefined) await editMessage(app, actor, id, { content: line.corrected })

@@ -1,8 +1,9 @@
 import type { RetentionPolicy } from '@akashi/contract'
 import type { Command } from 'commander'
-import { AkashiError, counted, parseTableName, type TableName } from '../../foundation/index.ts'
+import { AkashiError, counted, given, parseTableName, type TableName } from '../../foundation/index.ts'
 import type { ArchiveRow, PolicyChanges } from '../../lifecycle/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
+import { copies, copyPolicy, tenants } from './archive-copies.ts'
 
 const ROW_COLUMNS = ['action', 'table', 'partition', 'rows', 'exported', 'dropped', 'message']
 
@@ -45,6 +46,8 @@ export const archive: Register = (program, perform) => {
   restore(group, perform)
   hold(group, perform)
   policy(group, perform)
+  copies(group, perform)
+  tenants(group, perform)
   retire(group, perform)
   thaw(group, perform)
 }
@@ -66,7 +69,7 @@ function run(group: Command, perform: Perform): void {
         const asOf = timeOf(cli, 'asOf')
         const options = {
           ...tableOf(cli),
-          ...(asOf === undefined ? {} : { asOf }),
+          ...given({ asOf }),
           again: cli.flags['again'] === true,
           signal: cli.signal,
         }
@@ -162,7 +165,7 @@ function restore(group: Command, perform: Perform): void {
             ...parseTableName(name),
             partition,
             signal: cli.signal,
-            ...(keepUntil === undefined ? {} : { keepUntil }),
+            ...given({ keepUntil }),
           }),
         )
         cli.print(
@@ -208,10 +211,13 @@ function policy(group: Command, perform: Perform): void {
     .description('list every policy')
     .action(() =>
       perform(async (cli) => {
-        const { listPolicies } = await import('../../lifecycle/index.ts')
+        const { listCopyPolicies, listPolicies } = await import('../../lifecycle/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const policies = await withConnections(cli, ({ pool, actor }) => listPolicies(pool('worker'), actor))
+        const { policies, copied } = await withConnections(cli, async ({ pool, actor }) => ({
+          policies: await listPolicies(pool('worker'), actor),
+          copied: await listCopyPolicies(pool('worker'), actor),
+        }))
         const rows = policies.map((each) => [
           each.table,
           each.interval,
@@ -224,10 +230,19 @@ function policy(group: Command, perform: Perform): void {
           each.legalHold ? 'held' : '',
         ])
         const columns = ['table', 'interval', 'ahead', 'hot', 'then', 'total', 'lateness', 'format', '']
-        cli.print({ policies }, table(columns, rows))
+        const copyRows = copied
+          .filter(({ endedAt }) => endedAt === null)
+          .map((each) => [each.table, each.tenant, each.class, each.destination, each.total])
+        const copyColumns = ['copied from', 'tenant', 'class', 'to', 'kept for']
+        const lists = [
+          table(columns, rows),
+          ...(copyRows.length === 0 ? [] : ['', table(copyColumns, copyRows)]),
+        ]
+        cli.print({ policies, copies: copied }, lists.join('\n'))
         return 0
       }),
     )
+  copyPolicy(verbs, perform)
   verbs
     .command('set')
     .argument('<table>', 'schema.table')
@@ -335,7 +350,7 @@ function retire(group: Command, perform: Perform): void {
             planArchive(pool('worker'), actor, {
               ...options,
               only: 'retire',
-              ...(asOf === undefined ? {} : { asOf }),
+              ...given({ asOf }),
             }),
           )
         const retire = async () => {
@@ -380,8 +395,7 @@ function thaw(group: Command, perform: Perform): void {
         const objects = await withConnections(cli, ({ pool, actor }) =>
           thawArchive(pool('worker'), actor, store, {
             ...tableOf(cli),
-            ...(from === undefined ? {} : { from }),
-            ...(to === undefined ? {} : { to }),
+            ...given({ from, to }),
             dryRun: cli.flags['dryRun'] === true,
             signal: cli.signal,
           }),

@@ -182,7 +182,7 @@ function prove(group: Command, perform: Parameters<Register>[1]): void {
 function check(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('check')
-    .argument('<file>', 'a proof printed by audit prove')
+    .argument('<file>', 'a proof printed by audit prove, or a finding printed by detect bundle')
     .option('--key <key...>', 'one or more verifier keys, as printed by audit key')
     .addOption(new SettingOption('policy'))
     .description('verify a proof with the public key, or a policy, alone, without database or network')
@@ -198,10 +198,24 @@ function check(group: Command, perform: Parameters<Register>[1]): void {
           })
         }
         const bundle = await readBundle(file)
-        const proven =
-          policy === undefined
-            ? checkProof(bundle, keys)
-            : checkProofByPolicy(bundle, await readPolicy(policy))
+        const trusted = policy === undefined ? undefined : await readPolicy(policy)
+        const checkOne = (each: unknown) =>
+          trusted === undefined ? checkProof(each, keys) : checkProofByPolicy(each, trusted)
+        if (typeof bundle === 'object' && bundle !== null && 'finding' in bundle) {
+          const { checkFindingBundle } = await import('../../detection/index.ts')
+          const found = checkFindingBundle(bundle, checkOne)
+          cli.print(
+            { ok: true, ...found },
+            [
+              `proven: finding ${found.id} of ${found.rule}, ${found.events} events${found.complete ? '' : ', which are not all'}, seen by ${found.runs} runs`,
+              found.foundAgain
+                ? 'the rule finds the same in these events'
+                : 'the rule takes each of these events; to find the same it needs others, too',
+            ].join('\n'),
+          )
+          return 0
+        }
+        const proven = checkOne(bundle)
         cli.print(
           { ok: true, ...proven },
           `proven: row ${proven.id} of ${proven.at} is entry ${proven.position} of ${proven.origin}, sealed when it had ${proven.size}`,

@@ -175,6 +175,7 @@ export const backup: Register = (program, perform) => {
     .action(() =>
       perform(async (cli) => {
         const { pruneBackups } = await import('../../backup/index.ts')
+        const { requireApproval } = await import('../../identity/index.ts')
         const { readBackupSettings } = await import('../../operations/index.ts')
         const { withRunningBackups } = await import('../../start/index.ts')
         const dryRun = cli.flags['dryRun'] === true
@@ -182,8 +183,15 @@ export const backup: Register = (program, perform) => {
           await cli.config(),
           await cli.actor(),
           async ({ backupStore, worker, actor }) => {
-            const { retentionDays, hold } = await readBackupSettings(worker, actor)
-            return pruneBackups(backupStore, { retentionDays, hold, dryRun, signal: cli.signal })
+            if (!dryRun) await requireApproval(worker, actor, 'prune_backups')
+            const { retentionDays, incrementalHours, hold } = await readBackupSettings(worker, actor)
+            return pruneBackups(backupStore, {
+              retentionDays,
+              incrementalHours,
+              hold,
+              dryRun,
+              signal: cli.signal,
+            })
           },
         )
         cli.print(

@@ -3,16 +3,27 @@ import type { Register } from '../invocation.ts'
 export const doctor: Register = (program, perform) => {
   program
     .command('doctor')
-    .description('check this installation and say how to fix what is wrong; exits 1 if anything is')
+    .description(
+      'check this installation, explain how to fix problems, and score it; exits 1 if there are any',
+    )
     .action(() =>
       perform(async (cli) => {
-        const { examine } = await import('../doctor/index.ts')
+        const { examine } = await import('../../start/index.ts')
         const { table } = await import('../output/table.ts')
-        const results = await examine(cli)
-        const ok = results.every((result) => result.ok)
-        const rows = results.map(({ name, ok, detail }) => [ok ? 'ok' : 'WRONG', name, detail])
-        const hints = results.flatMap(({ name, hint }) => (hint === null ? [] : [`hint: ${name}: ${hint}`]))
-        cli.print({ ok, checks: results }, [table(['', 'check', 'detail'], rows), ...hints].join('\n'))
+        const diagnosis = await examine(cli)
+        const { ok, score, checks } = diagnosis
+        const rows = checks.map((check) => [check.ok ? 'ok' : 'WRONG', check.area, check.name, check.detail])
+        const wrong = checks.filter((check) => !check.ok)
+        const advice = checks.filter((check) => check.ok && check.hint !== null)
+        cli.print(
+          diagnosis,
+          [
+            table(['', 'area', 'check', 'detail'], rows),
+            ...advice.map(({ name, hint }) => `hint: ${name}: ${hint}`),
+            ...wrong.map(({ name, hint, deduction }) => `fix (-${deduction}): ${name}: ${hint}`),
+            `score: ${score} of 100`,
+          ].join('\n'),
+        )
         return ok ? 0 : 1
       }),
     )

@@ -6,7 +6,10 @@ import type { Register } from '../invocation.ts'
 /** Rejections shown as text; --json lists more. */
 const SHOWN_REJECTIONS = 20
 
-function describe({ read, accepted, stored, known, rejected, rejectedTotal }: LoadResult): string {
+function describe(
+  { read, accepted, stored, known, rejected, rejectedTotal, quarantined }: LoadResult,
+  shape: string | null,
+): string {
   const shown = rejected.slice(0, SHOWN_REJECTIONS)
   return [
     `${read} lines read, ${accepted} accepted, ${rejectedTotal} rejected; ${stored} events stored, ${known} already known`,
@@ -14,6 +17,10 @@ function describe({ read, accepted, stored, known, rejected, rejectedTotal }: Lo
     ...(rejectedTotal > shown.length
       ? [`  and ${rejectedTotal - shown.length} more; --json lists them`]
       : []),
+    ...(quarantined === 0
+      ? []
+      : [`${quarantined} rejected lines are kept: akashi quarantine replay reads them again`]),
+    ...(shape === null ? [] : [`nothing was taken in; the input is ${shape}`]),
   ].join('\n')
 }
 
@@ -22,18 +29,18 @@ export const ingest: Register = (program, perform) => {
     .command('ingest')
     .argument('<file>', 'file to read, plain or gzip; - for standard input')
     .description('import security events from a log file; repeating it stores no duplicates')
-    .requiredOption('--format <format>', 'sshd, json, ocsf or cloudtrail')
+    .requiredOption('--format <format>', 'sshd, json, ocsf, cloudtrail, keycloak, cognito or postgresql')
     .option('--year <year>', 'sshd: year of the first line (default: inferred)')
     .option(
       '--timezone <zone>',
-      'sshd: time zone of the host that wrote the log, such as Asia/Tokyo (default: UTC)',
+      'sshd and postgresql: time zone of the host that wrote the log, such as Asia/Tokyo (default: UTC)',
     )
     .option('--from <time>', 'reject events before this date or time (default: 2000-01-01)')
     .option('--to <time>', 'reject events at or after this date or time (default: a day from now)')
     .option('--source <name>', 'distinguishes systems that could write identical lines')
     .action((file: string) =>
       perform(async (cli) => {
-        const { loadEvents, parseEvents } = await import('../../security/index.ts')
+        const { describeShape, loadEvents, parseEvents } = await import('../../security/index.ts')
         const { withConnections } = await import('../databases.ts')
         const input = await openInput(file)
         try {
@@ -49,8 +56,9 @@ export const ingest: Register = (program, perform) => {
               }),
             )
             bar.stop()
-            cli.print(result, describe(result))
-            return 0
+            const shape = result.accepted === 0 ? describeShape(input.head) : null
+            cli.print(shape === null ? result : { ...result, shape }, describe(result, shape))
+            return shape === null ? 0 : 1
           } finally {
             bar.stop()
           }

@@ -11,6 +11,7 @@ export const keys: Register = (program, perform) => {
   rotate(group, perform)
   adopt(group, perform)
   shred(group, perform)
+  forget(group, perform)
   certificate(group, perform)
   check(group, perform)
   reconcile(group, perform)
@@ -38,6 +39,7 @@ function status(group: Command, perform: Perform): void {
                 listed.map(({ id, state, createdAt }) => [id, state, createdAt.toISOString()]),
               ),
               `${counted.keys} persons have a key, ${counted.destroyed} were erased`,
+              `${counted.rooms} encrypted rooms have a key`,
               ...(counted.rotating
                 ? [
                     'a rotation is in progress or was interrupted: akashi keys rotate --purpose wrapping completes it',
@@ -95,7 +97,7 @@ function rotate(group: Command, perform: Perform): void {
 }
 
 async function purposeOf(cli: Invocation) {
-  const { rotatablePurposes } = await import('../../operations/index.ts')
+  const { rotatablePurposes } = await import('@akashi/contract')
   const purpose = rotatablePurposes.find((each) => each === cli.flags['purpose'])
   if (purpose !== undefined) return purpose
   const { AkashiError } = await import('../../foundation/index.ts')
@@ -149,6 +151,32 @@ function adopt(group: Command, perform: Perform): void {
           return 0
         }),
       ),
+    )
+}
+
+function forget(group: Command, perform: Perform): void {
+  group
+    .command('forget')
+    .argument('<person>', 'as the column of protect --subject names them')
+    .requiredOption('--confirm <person>', 'repeat it: this cannot be undone')
+    .requiredOption('--reason <text>', 'recorded in the audit trail')
+    .description(
+      'destroy the salt of an application’s user, so that digests in the audit trail reveal nothing',
+    )
+    .action((person: string) =>
+      perform(async (cli) => {
+        const { forgetPerson } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const options = { confirm: String(cli.flags['confirm']), reason: String(cli.flags['reason']) }
+        const salts = await withConnections(cli, ({ pool, actor }) =>
+          forgetPerson(pool('owner'), actor, person, options),
+        )
+        cli.print(
+          { person, salts },
+          salts === 0 ? `the trail has no digests of ${person}` : `${person} is forgotten`,
+        )
+        return 0
+      }),
     )
 }
 

@@ -1,3 +1,4 @@
+import type { Protection } from '../../audit/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Register } from '../invocation.ts'
 
@@ -29,16 +30,29 @@ export const protect: Register = (program, perform) => {
       'when a change cannot be recorded: fail (the change fails) or record_loss (it succeeds and is counted)',
       'fail',
     )
+    .option(
+      '--baseline',
+      'record every row as it is, so that rows from before can be compared with the trail',
+    )
+    .option(
+      '--require-context',
+      'refuse changes without a signed request context (docs/use-from-your-app.md)',
+    )
+    .option(
+      '--context-exempt <logins>',
+      'comma-separated logins that need no context, such as that of migrations',
+    )
+    .option('--history <logins>', 'comma-separated logins that may read the whole history of the table')
     .option('--exempt <reason>', 'exempt the table from audit instead, for this reason')
     .action((name: string | undefined) =>
       perform(async (cli) => {
         const audit = await import('../../audit/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        return await withConnections(cli, async ({ pool }) => {
+        return await withConnections(cli, async ({ pool, actor }) => {
           const owner = pool('owner')
           if (name === undefined) {
-            const tables = await audit.coverage(owner)
+            const tables = await audit.coverage(owner, actor)
             cli.print(
               { tables },
               table(
@@ -48,45 +62,51 @@ export const protect: Register = (program, perform) => {
             )
             return tables.some(({ state }) => state === 'gap') ? 1 : 0
           }
-          const { classification, subject, digest, omit, ignore, exempt } = cli.flags
+          const { exempt } = cli.flags
           if (typeof exempt === 'string') {
             await audit.exempt(owner, name, exempt)
             cli.print({ table: name, state: 'exempt' }, `${name} is exempt`)
             return 0
           }
-          const level = classifications.find((candidate) => candidate === classification)
-          if (level === undefined) {
-            throw new AkashiError('invalid_input', `${String(classification)} is not a classification`, {
-              hint: `one of ${classifications.join(', ')}`,
-            })
-          }
-          const onFailure = stances.find((candidate) => candidate === cli.flags['onFailure'])
-          if (onFailure === undefined) {
-            throw new AkashiError(
-              'invalid_input',
-              `${String(cli.flags['onFailure'])} is not a valid --on-failure`,
-              {
-                hint: `one of ${stances.join(', ')}`,
-              },
-            )
-          }
-          const columns = Object.fromEntries([
-            ...list(digest).map((column) => [column, treatments[1]] as const),
-            ...list(omit).map((column) => [column, treatments[2]] as const),
-          ])
-          await audit.protect(owner, {
-            table: name,
-            classification: level,
-            columns,
-            ignore: list(ignore),
-            onFailure,
-            ...(typeof subject === 'string' ? { subject } : {}),
-          })
+          await audit.protect(owner, protectionOf(name, cli.flags))
+          if (cli.flags['baseline'] === true) await audit.recordBaseline(owner, name, cli.signal)
           cli.print({ table: name, state: 'protected' }, `${name} is protected`)
           return 0
         })
       }),
     )
+}
+
+function protectionOf(table: string, flags: Readonly<Record<string, unknown>>): Protection {
+  const { subject } = flags
+  const contextExempt = list(flags['contextExempt'])
+  const columns = Object.fromEntries([
+    ...list(flags['digest']).map((column) => [column, treatments[1]] as const),
+    ...list(flags['omit']).map((column) => [column, treatments[2]] as const),
+  ])
+  return {
+    table,
+    classification: oneOf(classifications, flags['classification'], 'a classification'),
+    columns,
+    ignore: list(flags['ignore']),
+    onFailure: oneOf(stances, flags['onFailure'], 'a valid --on-failure'),
+    historyReaders: list(flags['history']),
+    ...(flags['requireContext'] === true || contextExempt.length > 0
+      ? { requireContext: { exempt: contextExempt } }
+      : {}),
+    ...(typeof subject === 'string' ? { subject } : {}),
+  }
+}
+
+/** @throws invalid_input unless it is one of them */
+function oneOf<T extends string>(all: readonly T[], given: unknown, what: string): T {
+  const found = all.find((each) => each === given)
+  if (found === undefined) {
+    throw new AkashiError('invalid_input', `${String(given)} is not ${what}`, {
+      hint: `one of ${all.join(', ')}`,
+    })
+  }
+  return found
 }
 
 export const unprotect: Register = (program, perform) => {

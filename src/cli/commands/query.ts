@@ -1,4 +1,4 @@
-import { counted } from '../../foundation/index.ts'
+import { counted, given } from '../../foundation/index.ts'
 import type { Queries, QueryProgress, QueryResult } from '../../lifecycle/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 import type { Progress } from '../output/progress.ts'
@@ -47,7 +47,7 @@ export const query: Register = (program, perform) => {
   program
     .command('query')
     .argument('<sql>', 'one SELECT; tables are named as in PostgreSQL')
-    .description('search everything that is kept, archived or not')
+    .description('query current and archived rows with SQL')
     .option('--format <format>', 'table, json, csv or parquet; with --output its ending says it')
     .option('--output <file>', 'write the result there: .csv, .parquet or .json')
     .option('--rows <n>', 'rows of the result at most (default: 10000, with --output 10000000)')
@@ -71,7 +71,7 @@ export const query: Register = (program, perform) => {
         const rows = numberOf(cli, 'rows')
         const request = {
           sql,
-          ...(rows === undefined ? {} : { rows }),
+          ...given({ rows }),
           ...(typeof memory === 'string' ? { memory } : {}),
           ...(typeof reason === 'string' ? { reason } : {}),
           timeoutMs: Math.round((numberOf(cli, 'timeout') ?? Number.NaN) * MS_A_SECOND),

@@ -1,5 +1,5 @@
 import type { BackupStore, Target } from '../../backup/index.ts'
-import { AkashiError, parseTableName } from '../../foundation/index.ts'
+import { AkashiError, given, parseTableName } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import type { RestoreReport, Settings } from '../../start/index.ts'
@@ -63,8 +63,7 @@ export const restore: Register = (program, perform) => {
             keyring,
             actor,
             target,
-            ...(timeline === undefined ? {} : { timeline }),
-            ...(binaries === undefined ? {} : { binaries }),
+            ...given({ timeline, binaries }),
             signal: cli.signal,
             onProgress: progress.update,
           }),

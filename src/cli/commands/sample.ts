@@ -49,16 +49,16 @@ export async function offerSample(cli: Invocation): Promise<SampleOffer | null> 
 }
 
 async function printHint(cli: Invocation): Promise<void> {
-  cli.note('to add a sample workspace: bin/akashi sample add')
+  cli.note('to add a sample workspace: akashi sample add')
 }
 
 async function addAndPrint(cli: Invocation): Promise<void> {
   try {
     const { text } = await add(cli)
-    cli.note(`${text}\nto remove the sample workspace: bin/akashi sample remove`)
+    cli.note(`${text}\nto remove the sample workspace: akashi sample remove`)
   } catch (error) {
     const { message } = toAkashiError(error, cli.signal)
-    cli.note(`the sample workspace was not added: ${message}; try bin/akashi sample add`)
+    cli.note(`the sample workspace was not added: ${message}; try akashi sample add`)
   }
 }
 

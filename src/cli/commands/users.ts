@@ -1,5 +1,6 @@
 import type { User } from '@akashi/contract'
 import type { Command } from 'commander'
+import { given } from '../../foundation/index.ts'
 import type { Accounts } from '../../start/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
 
@@ -66,7 +67,7 @@ function list(group: Command, perform: Perform): void {
         const page = await withAccounts(cli, ({ worker, actor, vault }) =>
           worker.transaction(actor, (session) =>
             listUsers(session, vault, {
-              ...(status === undefined ? {} : { status }),
+              ...given({ status }),
               ...(typeof cursor === 'string' ? { cursor } : {}),
             }),
           ),
@@ -121,17 +122,9 @@ function resetPassword(group: Command, perform: Perform): void {
     .option('--revoke-api-keys', 'end every API key of the user as well')
     .action((username: string) =>
       perform(async (cli) => {
-        const { LOCAL_ISSUER } = await import('@akashi/contract')
         const identity = await import('../../identity/index.ts')
-        const { AkashiError } = await import('../../foundation/index.ts')
         const password = await withAccounts(cli, async (accounts) => {
           const user = await identity.findUserByName(accounts, accounts.actor, username)
-          if (user.issuer !== LOCAL_ISSUER) {
-            throw new AkashiError(
-              'invalid_input',
-              `${username} signs in at ${user.issuer} and has no password here`,
-            )
-          }
           cli.note(`user ${user.username} (${user.id})`)
           if (cli.flags['secondFactor'] === true)
             await identity.resetFactors(accounts, accounts.actor, user.id)

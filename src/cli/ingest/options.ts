@@ -16,7 +16,15 @@ export async function parseOptions(flags: Flags, input: LogInput): Promise<Parse
   const { ingestFormats } = await import('../../security/index.ts')
   const asOf = new Date()
   const common = { ...range(flags), ...(typeof source === 'string' ? { source } : {}) }
-  if (format === 'json' || format === 'ocsf' || format === 'cloudtrail') {
+  if (format === 'postgresql') {
+    if (year !== undefined) {
+      throw new AkashiError('invalid_input', 'times in postgresql already have a year', {
+        hint: 'remove --year',
+      })
+    }
+    return { ...common, format, asOf, ...(typeof timezone === 'string' ? { timezone } : {}) }
+  }
+  if (isJsonFormat(format)) {
     if (year !== undefined || timezone !== undefined) {
       throw new AkashiError('invalid_input', `times in ${format} already have a year and an offset`, {
         hint: 'remove --year and --timezone',
@@ -34,6 +42,10 @@ export async function parseOptions(flags: Flags, input: LogInput): Promise<Parse
   // Relative to when the file was written, so that a later run infers the same years.
   const { writtenAt } = input
   return { ...common, format, year: await inferred(input, zone), timezone: zone, asOf: writtenAt }
+}
+
+function isJsonFormat(format: unknown): format is 'json' | 'ocsf' | 'cloudtrail' | 'keycloak' | 'cognito' {
+  return ['json', 'ocsf', 'cloudtrail', 'keycloak', 'cognito'].includes(String(format))
 }
 
 /** Null if the log cannot be read twice; then the first line decides. */

@@ -22,7 +22,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const { flags = {}, configFile, environment, directory } = sources
   const ordered = [
     await readConfigFile(configFile, environment, directory),
-    readEnvironment(environment, directory),
+    await readEnvironment(environment, directory),
     readFlags(flags, directory),
   ]
   const mistakes = ordered.flatMap((source) => source.mistakes)

@@ -8,7 +8,10 @@ const algorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'] as c
 const issuerSchema = z.strictObject({
   /** Its name in paths: `/v1/oidc/<name>/start`. */
   name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/),
-  /** The `iss` of its tokens and base URL for discovery. Plain http is allowed for localhost only. */
+  /**
+   * The `iss` of its tokens and base URL for discovery, with or without the slash at the end. Plain http is allowed for
+   * localhost only.
+   */
   issuer: z.string().refine(isSafeUrl),
   clientId: z.string().min(1),
   /** Without it the client is public and protected by PKCE alone. */
@@ -36,7 +39,7 @@ export const oidcIssuersSchema = z
   .union([z.string().transform(parseJson), z.array(z.unknown())])
   .pipe(z.array(issuerSchema))
   .refine((issuers) => allDifferent(issuers.map(({ name }) => name)))
-  .refine((issuers) => allDifferent(issuers.map(({ issuer }) => issuer)))
+  .refine((issuers) => allDifferent(issuers.map(({ issuer }) => issuer.replace(/\/$/, ''))))
 
 function isSafeUrl(text: string): boolean {
   const url = URL.parse(text)

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { logFormats, logLevels } from '../log.ts'
 import { Secret } from '../secret.ts'
 import { readVersion } from '../version.ts'
+import { destinationsSchema } from './destinations.ts'
 import { oidcIssuersSchema } from './oidc-issuers.ts'
 
 const MAX_PORT = 65_535
@@ -119,6 +120,7 @@ export const configSchema = z.strictObject({
   databaseUrl: setting({
     ...url('postgresql', 'postgres'),
     env: 'DATABASE_URL',
+    flag: '<url>',
     meaning:
       'The PostgreSQL database to use; a pooler in transaction mode is supported. If unset, `akashi up` runs its own server.',
   }),
@@ -133,6 +135,20 @@ export const configSchema = z.strictObject({
     env: 'OBJECT_STORE_URL',
     meaning:
       'Where objects are kept: checkpoints, archives, backups (docs/object-stores.md). Defaults to a folder inside the data folder.',
+  }),
+  coldStoreUrl: setting({
+    ...url('file', 's3', 'gs', 'azblob'),
+    env: 'COLD_STORE_URL',
+    meaning:
+      'A second object store, also of another provider, for the long-term copies of the audit log (docs/backup.md). Defaults to the first.',
+  }),
+  archiveDestinations: setting({
+    schema: destinationsSchema.default({}),
+    env: 'ARCHIVE_DESTINATIONS',
+    accepts: 'names and URLs of object stores, in the environment as JSON; the names main and cold are taken',
+    meaning:
+      'Further object stores that parts of the archive are copied to (docs/archive.md). `main` stands for the object store, `cold` for that of COLD_STORE_URL.',
+    secret: true,
   }),
   azureConnectionString: setting({
     schema: z

@@ -46,27 +46,67 @@ export function flagOf(name: SettingName): string {
 /** Flags by setting; a command's own options are ignored. */
 export function readFlags(flags: Readonly<Record<string, unknown>>, directory: string): Source {
   const given: Partial<Record<SettingName, RawSetting>> = {}
+  const mistakes: string[] = []
   for (const [name, value] of Object.entries(flags)) {
     if (!isSettingName(name) || value === undefined) continue
     given[name] = { value: resolved(name, value, directory), origin: flagOf(name) }
+    if (holdsPassword(value)) {
+      mistakes.push(
+        `${flagOf(name)} must not hold a password, which other users of the machine could read; set ${settingOf(name).env}`,
+      )
+    }
   }
-  return { given, mistakes: [] }
+  return { given, mistakes }
 }
 
+function holdsPassword(value: unknown): boolean {
+  const url = typeof value === 'string' ? URL.parse(value) : null
+  return url !== null && (url.password !== '' || url.searchParams.has('password'))
+}
+
+/** A variable `NAME_FILE` names the file that holds the value, for every secret setting `NAME`. */
+const FILE_SUFFIX = '_FILE'
+const settingOfFileVariable = new Map(
+  settingNames
+    .filter((name) => settingOf(name).secret === true)
+    .map((name) => [`${settingOf(name).env}${FILE_SUFFIX}`, name]),
+)
+
 /** An empty variable counts as unset. */
-export function readEnvironment(environment: Environment, directory: string): Source {
+export async function readEnvironment(environment: Environment, directory: string): Promise<Source> {
   const given: Partial<Record<SettingName, RawSetting>> = {}
   const mistakes: string[] = []
   for (const [variable, value] of Object.entries(environment)) {
     if (value === undefined || value === '') continue
     const name = settingOfVariable.get(variable)
+    const nameOfFile = settingOfFileVariable.get(variable)
     if (name !== undefined) {
       given[name] = { value: resolved(name, value, directory), origin: variable }
+    } else if (nameOfFile !== undefined) {
+      // Two places for one value: which one counts would be a guess.
+      if (environment[settingOf(nameOfFile).env]) {
+        mistakes.push(`${variable} and ${settingOf(nameOfFile).env} are both set; unset one of them`)
+        continue
+      }
+      const text = await readSecretFile(resolve(directory, value))
+      if (typeof text === 'string') given[nameOfFile] = { value: text, origin: variable }
+      else mistakes.push(`${variable}: ${text.mistake}`)
     } else if (OURS.test(variable) && variable !== CONFIG_FILE_VARIABLE) {
       mistakes.push(notASetting(variable, nearest(variable, settingOfVariable.keys(), withoutPrefix)))
     }
   }
   return { given, mistakes }
+}
+
+/** The content without the line end that editors and `echo` add. */
+async function readSecretFile(path: string): Promise<string | { readonly mistake: string }> {
+  try {
+    const text = (await readFile(path, 'utf8')).replace(/\r?\n$/, '')
+    return text === '' ? { mistake: `${path} is empty` } : text
+  } catch (error) {
+    const why = errno(error) === 'ENOENT' ? 'no such file' : (errno(error) ?? 'unknown')
+    return { mistake: `${path} cannot be read (${why})` }
+  }
 }
 
 /** The file named by the flag or AKASHI_CONFIG, which must exist; otherwise akashi.yaml if it exists. */

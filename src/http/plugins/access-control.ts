@@ -110,7 +110,7 @@ async function admit(identity: Identity, request: FastifyRequest, access: Access
 
 /** Whether the caller is the owner according to the path, or the database has to check. */
 function mayBeOwner(request: FastifyRequest, access: Access): boolean {
-  if (!('others' in access)) return false
+  if (!('self' in access && 'others' in access)) return false
   if (access.self === 'caller') return true
   const owner = memberOf(request.params, access.self.slice(1))
   return owner !== undefined && owner === request.actor.userId

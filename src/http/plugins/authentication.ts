@@ -4,7 +4,7 @@
  */
 import type { PendingStep } from '@akashi/contract'
 import type { FastifyRequest } from 'fastify'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, isLoopbackAddress } from '../../foundation/index.ts'
 import {
   type AuthenticatedSession,
   authenticateSession,
@@ -15,7 +15,6 @@ import {
   verifyBearer,
 } from '../../identity/index.ts'
 import { isPerson, type Person, type PersonInSession, person } from '../../postgres/index.ts'
-import { isLoopbackAddress } from '../loopback.ts'
 import type { Identity } from '../services.ts'
 import { identifyActor } from './request-actor.ts'
 import { refuseForgery } from './same-origin.ts'

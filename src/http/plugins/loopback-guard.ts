@@ -1,5 +1,4 @@
-import { AkashiError } from '../../foundation/index.ts'
-import { isLoopbackAddress, isLoopbackHost } from '../loopback.ts'
+import { AkashiError, isLoopbackAddress, isLoopbackHost } from '../../foundation/index.ts'
 import type { App } from '../schema.ts'
 
 /**

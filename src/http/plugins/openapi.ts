@@ -26,13 +26,19 @@ export function describeApi(app: App, version: string): void {
     },
   })
   // Without the top bar, which can load documents from elsewhere.
-  pluginRoutes(app, '/docs/*', 'API reference (Swagger UI)', { public: 'anybody' }, (scope) => {
-    scope.register(swaggerUi, {
-      routePrefix: '/docs',
-      theme: { title: 'Akashi API' },
-      uiConfig: { layout: 'BaseLayout' },
-    })
-  })
+  pluginRoutes(
+    app,
+    '/docs/*',
+    'API reference (Swagger UI)',
+    { public: 'this machine', others: 'monitoring:read' },
+    (scope) => {
+      scope.register(swaggerUi, {
+        routePrefix: '/docs',
+        theme: { title: 'Akashi API' },
+        uiConfig: { layout: 'BaseLayout' },
+      })
+    },
+  )
 }
 
 const problemResponse = { content: { [PROBLEM_TYPE]: { schema: problemDetails } } }

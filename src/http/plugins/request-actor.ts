@@ -1,10 +1,9 @@
+import { addressOf, traceIdOf } from '@akashi/client'
 import type { FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Actor, anonymous } from '../../postgres/index.ts'
-import { addressOf } from '../client-address.ts'
 import type { App } from '../schema.ts'
 import { correlationIdOf } from './request-id.ts'
-import { traceIdOf } from './trace-context.ts'
 
 const actors = new WeakMap<FastifyRequest, Actor>()
 

@@ -5,8 +5,7 @@
  */
 import { OWN_PAGE_HEADER } from '@akashi/contract'
 import type { FastifyRequest } from 'fastify'
-import { AkashiError } from '../../foundation/index.ts'
-import { isLoopbackHost } from '../loopback.ts'
+import { AkashiError, isLoopbackHost } from '../../foundation/index.ts'
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -32,10 +31,15 @@ export function refuseForgery(request: FastifyRequest, publicUrl: string | undef
   }
 }
 
+/** Whether the browser says that a page of another origin caused the request; typing an address does not. */
+export function isFromOtherSite({ headers }: FastifyRequest): boolean {
+  const site = headers['sec-fetch-site']
+  return site !== undefined && site !== 'same-origin' && site !== 'none'
+}
+
 /** Whether the request comes from one of our pages, as far as the browser says. */
 function isSameOrigin(request: FastifyRequest, publicUrl: string | undefined): boolean {
-  const site = request.headers['sec-fetch-site']
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') return false
+  if (isFromOtherSite(request)) return false
   const { origin } = request.headers
   return origin === undefined || origin === ownOrigin(request, publicUrl)
 }

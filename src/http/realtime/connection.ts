@@ -13,7 +13,14 @@ import {
   type ServerFrame,
 } from '@akashi/contract'
 import type { WebSocket } from '@fastify/websocket'
-import { type Bus, type Feed, type Listener, markRead, postMessage, setPresence } from '../../chat/index.ts'
+import {
+  type Bus,
+  type Feed,
+  type Listener,
+  markRead,
+  type RoomSecrets,
+  setPresence,
+} from '../../chat/index.ts'
 import { AkashiError, jsonOrNull, type Log } from '../../foundation/index.ts'
 import type { Database, PersonInSession } from '../../postgres/index.ts'
 import { problemOf } from '../problem.ts'
@@ -30,6 +37,7 @@ export interface ConnectionParts {
   readonly app: Database
   readonly feed: Feed
   readonly bus: Bus
+  readonly secrets: RoomSecrets
   /** Whether uploaded files are scanned; without a scanner they stay hidden. */
   readonly scansFiles: boolean
   readonly log: Log
@@ -162,7 +170,7 @@ export class Connection {
   }
 
   async #perform(frame: ClientFrame): Promise<unknown> {
-    const { app, actor, feed, bus } = this.#parts
+    const { app, actor, feed, bus, secrets } = this.#parts
     switch (frame.type) {
       case 'subscribe':
         return await this.#subscribe(frame.roomId, frame.after)
@@ -171,7 +179,7 @@ export class Connection {
         this.#rooms.delete(frame.roomId)
         return null
       case 'send': {
-        const message = await postMessage(app, actor, frame.roomId, frame.message)
+        const message = await secrets.post(actor, frame.roomId, frame.message)
         feed.announce(message)
         return message
       }

@@ -100,6 +100,7 @@ export function chatSocket(v1: App, services: Services): void {
           app: database,
           feed: chat.feed,
           bus: chat.bus,
+          secrets: services.roomSecrets,
           scansFiles: services.scansFiles,
           log,
           onPresence: () => presence.setByClient(actor.sessionId),

@@ -8,7 +8,7 @@ import type { Services } from '../services.ts'
 export function apiKeyRoutes(app: App, { identity }: Services): void {
   const { app: database } = identity.login
   operation(app, 'GET /v1/api-keys', {
-    access: { self: 'caller', others: 'api_keys:read' },
+    access: { self: 'caller', others: 'api_keys:read', reads: 'api_key' },
     handle: async (request) => ({ keys: await listApiKeys(database, request.actor) }),
   })
   operation(app, 'POST /v1/api-keys', {

@@ -1,10 +1,14 @@
 import { given, parseTableName } from '../../foundation/index.ts'
 import {
   archiveStatus,
+  copyStatus,
   holdTable,
+  listCopyPolicies,
   listPolicies,
   planArchive,
+  setCopyPolicy,
   setPolicy,
+  tenantUsage,
   thawArchive,
 } from '../../lifecycle/index.ts'
 import { runNow } from '../../operations/index.ts'
@@ -13,7 +17,7 @@ import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** The archive: its contents, what is due, and legal holds. Restoring is possible only on the command line. */
-export function archiveRoutes(app: App, { securityAdmin, store }: Services): void {
+export function archiveRoutes(app: App, { securityAdmin, worker, store }: Services): void {
   operation(app, 'GET /v1/archive', {
     access: { permission: 'archive:read' },
     handle: async ({ actor }) => ({ exports: await archiveStatus(securityAdmin, actor) }),
@@ -50,6 +54,25 @@ export function archiveRoutes(app: App, { securityAdmin, store }: Services): voi
       const { reason, ...changes } = body
       return await setPolicy(securityAdmin, actor, parseTableName(params.table), changes, reason)
     },
+  })
+  operation(app, 'GET /v1/archive/copy-policies', {
+    access: { permission: 'lifecycle:read' },
+    handle: async ({ actor }) => ({ policies: await listCopyPolicies(securityAdmin, actor) }),
+  })
+  operation(app, 'PUT /v1/archive/copy-policies/{table}', {
+    access: { permission: 'lifecycle:write', stepUp: true, reason: true },
+    handle: async ({ params, body, actor }) => {
+      const { reason, ...change } = body
+      return await setCopyPolicy(securityAdmin, actor, parseTableName(params.table), change, reason)
+    },
+  })
+  operation(app, 'GET /v1/archive/copies', {
+    access: { permission: 'archive:read' },
+    handle: async ({ actor }) => ({ copies: await copyStatus(securityAdmin, actor) }),
+  })
+  operation(app, 'GET /v1/archive/tenants', {
+    access: { permission: 'archive:read' },
+    handle: async ({ query, actor }) => ({ tenants: await tenantUsage(worker, actor, given(query)) }),
   })
   operation(app, 'GET /v1/archive/retirement', {
     access: { permission: 'archive:read' },

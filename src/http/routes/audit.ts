@@ -1,4 +1,4 @@
-import { recordAsOf, recordHistory, searchTrail } from '../../audit/index.ts'
+import { countTrail, recordAsOf, recordHistory, searchTrail } from '../../audit/index.ts'
 import { given } from '../../foundation/index.ts'
 import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
@@ -9,6 +9,10 @@ export function auditRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/audit/logs', {
     access: { permission: 'audit_logs:read', reads: 'akashi_audit.audit_logs' },
     handle: (request) => searchTrail(securityAdmin, request.actor, given(request.query)),
+  })
+  operation(app, 'GET /v1/audit/counts', {
+    access: { permission: 'audit_logs:read', reads: 'akashi_audit.audit_logs' },
+    handle: (request) => countTrail(securityAdmin, request.actor, given(request.query)),
   })
   operation(app, 'GET /v1/audit/records/{schema}/{table}/{recordId}', {
     access: { permission: 'audit_logs:read', reads: 'akashi_audit.audit_logs' },

@@ -1,5 +1,6 @@
 import type { BackupTask } from '@akashi/contract'
-import { jobHistory, runNow } from '../../operations/index.ts'
+import { requireApproval } from '../../identity/index.ts'
+import { jobHistory, recordRestorePoint, runNow } from '../../operations/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
@@ -46,10 +47,11 @@ export function backupWorkRoutes(app: App, services: Services): void {
   })
   operation(app, 'POST /v1/backups/points', {
     access: { permission: 'backup:write' },
-    handle: async ({ body: { name } }, reply) => ({
-      name,
-      lsn: await services.backups.point(name, callerSignal(reply)),
-    }),
+    handle: async ({ actor, body: { name } }, reply) => {
+      const point = { name, lsn: await services.backups.point(name, callerSignal(reply)) }
+      await recordRestorePoint(securityAdmin, actor, point)
+      return point
+    },
   })
   operation(app, 'POST /v1/drills', {
     access: { permission: 'backup:write' },
@@ -57,7 +59,10 @@ export function backupWorkRoutes(app: App, services: Services): void {
   })
   operation(app, 'POST /v1/backups/prune', {
     access: { permission: 'backup:admin', stepUp: true },
-    handle: async ({ actor }) => await ask(services, actor, 'prune'),
+    handle: async ({ actor }) => {
+      await requireApproval(securityAdmin, actor, 'prune_backups')
+      return await ask(services, actor, 'prune')
+    },
   })
   operation(app, 'POST /v1/backups/rewrap', {
     access: { permission: 'backup:admin', stepUp: true },

@@ -1,8 +1,11 @@
+import { MAX_PAGE_SIZE } from '@akashi/contract'
+import { recordHistory } from '../../audit/index.ts'
 import { AkashiError, given } from '../../foundation/index.ts'
 import {
   type EventFilter,
   eventTimeline,
   readEvent,
+  readRemediation,
   remediate,
   searchEvents,
   submitEvents,
@@ -41,6 +44,34 @@ export function eventRoutes(app: App, { securityAdmin, app: application }: Servi
   operation(app, 'GET /v1/events/{id}', {
     access: { permission: 'events:read', reads: 'akashi_security.security_events' },
     handle: (request) => readEvent(securityAdmin, request.actor, request.params.id),
+  })
+  operation(app, 'GET /v1/events/{id}/remediation', {
+    access: { permission: ['events:read', 'audit_logs:read'] },
+    handle: async ({ actor, params }) => {
+      const { recordId, ...now } = await readRemediation(securityAdmin, actor, params.id)
+      const versions =
+        recordId === null
+          ? []
+          : (
+              await recordHistory(securityAdmin, actor, {
+                schema: 'akashi_security',
+                table: 'remediations',
+                recordId,
+                limit: MAX_PAGE_SIZE,
+              })
+            ).rows
+      const text = (value: unknown) => (typeof value === 'string' ? value : null)
+      return {
+        ...now,
+        changes: versions.map(({ createdAt, userId, subject, dbUser, newValues }) => ({
+          at: createdAt,
+          by: userId ?? subject ?? dbUser,
+          status: text(newValues?.['remediation_status']),
+          notes: text(newValues?.['remediation_notes']),
+          assignee: text(newValues?.['assignee']),
+        })),
+      }
+    },
   })
   operation(app, 'PATCH /v1/events/{id}', {
     access: { permission: 'events:write' },

@@ -1,21 +1,28 @@
-import { logNamed, proveRow, readLogHeads, staticResource } from '../../audit/index.ts'
+import { logNamed, proveRow, readLogHeads, staticResource, verifierKeys } from '../../audit/index.ts'
+import { formatVerifierKey } from '../../keys/index.ts'
 import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** The ledger: heads, proofs, and the static paths of C2SP tlog-tiles. */
-export function ledgerRoutes(app: App, { securityAdmin }: Services): void {
+export function ledgerRoutes(app: App, { securityAdmin, keyring }: Services): void {
   operation(app, 'GET /v1/ledger', {
     access: { permission: 'ledger:read' },
-    handle: async ({ actor }) => ({
-      logs: (await readLogHeads(securityAdmin, actor)).map(({ log, origin, size, root, note }) => ({
-        log,
-        origin,
-        size: size.toString(),
-        root: root.toString('base64'),
-        checkpoint: note,
-      })),
-    }),
+    handle: async ({ actor }) => {
+      const heads = await readLogHeads(securityAdmin, actor)
+      return {
+        logs: await Promise.all(
+          heads.map(async ({ log, origin, size, root, note }) => ({
+            log,
+            origin,
+            size: size.toString(),
+            root: root.toString('base64'),
+            checkpoint: note,
+            keys: (await verifierKeys(keyring)(origin)).map((key) => formatVerifierKey(key)),
+          })),
+        ),
+      }
+    },
   })
   operation(app, 'GET /v1/ledger/{log}/proofs/{row}', {
     access: { permission: 'ledger:read', ofLog: true, reads: '*' },

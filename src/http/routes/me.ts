@@ -8,6 +8,7 @@ import { cookieNames, writeCookie } from '../plugins/session-cookie.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { factorRoutes } from './my-factors.ts'
+import { passkeyRoutes } from './my-passkeys.ts'
 import { mySessionRoutes } from './my-sessions.ts'
 
 /** What users can read and change about themselves. */
@@ -65,4 +66,5 @@ export function meRoutes(app: App, services: Services): void {
   })
   mySessionRoutes(app, services)
   factorRoutes(app, services)
+  passkeyRoutes(app, services)
 }

@@ -4,7 +4,7 @@ import type { App } from '../schema.ts'
 
 export function metricsRoute(app: App, registry: Registry): void {
   operation(app, 'GET /metrics', {
-    access: { public: 'anybody' },
+    access: { public: 'this machine', others: 'monitoring:read' },
     handle: async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
   })
 }

@@ -43,14 +43,11 @@ export function factorRoutes(app: App, { identity }: Services): void {
       const { actor, session } = sessionOf(request)
       const { totpSkewSteps, recoveryCodes: count } = await identity.rules()
       const { token, codes } = await login.app.transaction(actor, async (found) => {
-        const confirmed = await confirmFactor(
-          found,
-          login,
-          actor.userId,
-          request.params.id,
-          request.body.code,
-          totpSkewSteps,
-        )
+        const confirmed = await confirmFactor(found, login, actor.userId, {
+          id: request.params.id,
+          code: request.body.code,
+          skewSteps: totpSkewSteps,
+        })
         if (!confirmed) {
           throw new AkashiError('invalid_input', 'the code is wrong', { hint: 'wait for the next code' })
         }

@@ -9,7 +9,7 @@ import {
   startFlow,
 } from '../../identity/index.ts'
 import { operation } from '../operation.ts'
-import { ownOrigin } from '../plugins/same-origin.ts'
+import { isFromOtherSite, ownOrigin } from '../plugins/same-origin.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -38,6 +38,8 @@ export function oidcRoutes(app: App, { identity }: Services): void {
     access: { public: 'anybody' },
     handle: async (request, reply) => {
       const { returnTo, reauthenticate } = request.query
+      // A provider that knows the browser asks nothing: a link of somebody else must not sign people in.
+      if (isFromOtherSite(request)) return reply.redirect(`/sign-in?next=${encodeURIComponent(returnTo)}`)
       const { url, flow } = await startFlow(issuerNamed(issuers, request.params.name), {
         redirectUri: `${requireOrigin(request, identity.publicUrl)}${CALLBACK}`,
         returnTo,

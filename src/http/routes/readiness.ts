@@ -9,7 +9,7 @@ import type { DependencyState, Services } from '../services.ts'
 
 export function readinessRoute(app: App, services: Services, limits: HttpLimits): void {
   operation(app, 'GET /readyz', {
-    access: { public: 'anybody' },
+    access: { public: 'this machine', others: 'monitoring:read' },
     handle: async (request, reply) => {
       const signal = AbortSignal.any([callerSignal(reply), AbortSignal.timeout(limits.readinessTimeoutMs)])
       const checks = await runChecks(services, signal)

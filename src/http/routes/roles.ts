@@ -47,7 +47,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
     },
   })
   operation(app, 'GET /v1/users/{userId}/roles', {
-    access: { self: ':userId', others: 'roles:read' },
+    access: { self: ':userId', others: 'roles:read', reads: 'user_role' },
     handle: async (request) => {
       const { userId } = request.params
       return { roles: await rolesOfUser(database, request.actor, userId) }

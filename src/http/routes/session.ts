@@ -1,12 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import {
   authenticateSession,
+  challengePasskey,
   currentPermissions,
   type NewSession,
   readUser,
   revokeSession,
   type SignedIn,
   signInWithFactor,
+  signInWithPasskey,
   signInWithPassword,
   stepUp,
 } from '../../identity/index.ts'
@@ -15,6 +17,7 @@ import { operation } from '../operation.ts'
 import { pendingOf, sessionOf, steppedUpUntil } from '../plugins/authentication.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
+import { relyingParty } from '../relying-party.ts'
 import type { App } from '../schema.ts'
 import type { Identity, Services } from '../services.ts'
 
@@ -28,8 +31,37 @@ export function sessionRoutes(app: App, { identity }: Services): void {
       const signal = callerSignal(reply)
       if ('login' in body)
         return answer(identity, request, reply, await signInWithPassword(login, actor, body, signal))
+      if ('passkey' in body) {
+        const party = relyingParty(request, identity.publicUrl)
+        const { passkey } = body
+        const redirected = () => readCookie(request, cookieNames.challenge) ?? ''
+        return answer(
+          identity,
+          request,
+          reply,
+          'challenge' in body
+            ? await signInWithFactor(
+                login,
+                actor,
+                body.challenge === '' ? redirected() : body.challenge,
+                { passkey, party },
+                signal,
+              )
+            : await signInWithPasskey(login, actor, passkey, party, signal),
+        )
+      }
       const challenge = body.challenge ?? readCookie(request, cookieNames.challenge) ?? ''
       return answer(identity, request, reply, await signInWithFactor(login, actor, challenge, body, signal))
+    },
+  })
+  operation(app, 'POST /v1/session/passkey', {
+    access: { public: 'anybody' },
+    handle: async (request) => {
+      const { challenge, options } = await challengePasskey(
+        login.sealer,
+        relyingParty(request, identity.publicUrl),
+      )
+      return { challenge, options: { ...options } }
     },
   })
   operation(app, 'GET /v1/session', {
@@ -71,7 +103,10 @@ export function sessionRoutes(app: App, { identity }: Services): void {
     budget: { requests: 20, seconds: 60 },
     handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)
-      const token = await stepUp(login, actor, request.body, callerSignal(reply))
+      const { body } = request
+      const proof =
+        'passkey' in body ? { passkey: body.passkey, party: relyingParty(request, identity.publicUrl) } : body
+      const token = await stepUp(login, actor, proof, callerSignal(reply))
       writeCookie(reply, cookieNames.session, token, session.expiresAt)
     },
   })

@@ -2,6 +2,7 @@
 import type { ApiKey, IssuedKey, Tier } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { call } from '../call.ts'
+import { recordAccess } from '../record-access.ts'
 import { makeApiKey } from './format.ts'
 
 export interface ApiKeyRequest {
@@ -30,16 +31,20 @@ const MAX_LISTED = 1_000
 
 /** The actor's own keys, or all keys with api_keys:read. Newest first. */
 export async function listApiKeys(database: Database, actor: Actor): Promise<ApiKey[]> {
-  const { rows } = await database.transaction(
-    actor,
-    (session) =>
-      session.query<ApiKey>(
-        `select ${columns} from akashi_auth.api_keys order by created_at desc, id limit $1`,
-        [MAX_LISTED],
-      ),
-    { readOnly: true },
-  )
-  return rows
+  return await database.transaction(actor, async (session) => {
+    const { rows } = await session.query<ApiKey>(
+      `select ${columns} from akashi_auth.api_keys order by created_at desc, id limit $1`,
+      [MAX_LISTED],
+    )
+    // Reading those of others is recorded.
+    const others = rows.filter(({ userId }) => userId === null || userId !== actor.userId)
+    await recordAccess(
+      session,
+      'api_key',
+      others.map(({ id }) => id),
+    )
+    return rows
+  })
 }
 
 /**

@@ -4,6 +4,7 @@ export {
   erasureVerifierKey,
 } from './certificate.ts'
 export { type ErasureParts, eraseUser, readErasure } from './erase.ts'
+export { forgetPerson } from './forget.ts'
 export {
   completeErasures,
   type Reapplied,

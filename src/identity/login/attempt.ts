@@ -5,7 +5,7 @@ import type { Actor, Session } from '../../postgres/index.ts'
 import { emailIndexes } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
 
-export type LoginMethod = 'password' | 'totp' | 'recovery_code' | 'oidc'
+export type LoginMethod = 'password' | 'totp' | 'recovery_code' | 'passkey' | 'oidc'
 
 /** See akashi_auth.settle_login of the migration 000011_sign_in. */
 type Outcome = 'success' | 'partial' | 'failure' | 'denied' | 'locked'

@@ -6,7 +6,7 @@ import { recordEvent } from '../../security/index.ts'
 import { revokeSessions } from '../sessions/index.ts'
 import { createUser, readUser, setAccountStatus } from '../users/index.ts'
 import type { LoginParts } from './parts.ts'
-import { resetPassword } from './password-change.ts'
+import { oneTimePassword, revokeApiKeysOf, setPassword } from './password-change.ts'
 
 /** `worker` creates and changes accounts for an authorized person, or for the server's administrator. */
 type Parts = Pick<LoginParts, 'worker' | 'vault' | 'passwords'>
@@ -15,10 +15,44 @@ type Parts = Pick<LoginParts, 'worker' | 'vault' | 'passwords'>
 export async function createLocalUser(
   parts: Parts,
   actor: Actor,
-  user: Pick<NewUser, 'username' | 'email' | 'displayName' | 'tenantId'>,
+  user: NewUser,
 ): Promise<{ readonly id: string; readonly password: string }> {
-  const id = await parts.worker.transaction(actor, (session) => createUser(session, parts.vault, user))
-  return { id, password: await resetPassword(parts, actor, id) }
+  const { password, hash } = await oneTimePassword(parts)
+  const id = await parts.worker.transaction(actor, async (session) => {
+    const made = await createUser(session, parts.vault, user)
+    await setPassword(session, made, hash, true)
+    return made
+  })
+  return { id, password }
+}
+
+/**
+ * Replaces a user's password by a one-time one, which must be changed at the next sign-in, and ends their sessions.
+ *
+ * @throws AkashiError forbidden without users:admin, and for a user who has a permission that the actor lacks;
+ *   invalid_input for a user of an identity provider
+ */
+export async function resetPassword(
+  parts: Parts,
+  actor: Actor,
+  userId: string,
+  options: { readonly revokeApiKeys?: boolean | undefined } = {},
+): Promise<string> {
+  const { password, hash } = await oneTimePassword(parts)
+  await parts.worker.transaction(actor, async (session) => {
+    const { rows } = await session.query<{ replaced: boolean }>(
+      'select akashi_auth.replace_password($1, $2) as replaced',
+      [userId, hash],
+    )
+    if (rows[0]?.replaced !== true) {
+      throw new AkashiError(
+        'invalid_input',
+        'the user signs in at an identity provider and has no password here',
+      )
+    }
+    if (options.revokeApiKeys === true) await revokeApiKeysOf(session, userId, 'password reset')
+  })
+  return password
 }
 
 /** Usernames are unique across providers. @throws not_found */
@@ -50,13 +84,31 @@ export async function reactivateUser(parts: Parts, actor: Actor, userId: string)
   await parts.worker.transaction(actor, (session) => setAccountStatus(session, userId, 'active'))
 }
 
-/** Ends all sessions of a user and returns their number. */
-export async function endSessions(parts: Parts, actor: Actor, userId: string): Promise<number> {
-  return parts.worker.transaction(actor, (session) => revokeAll(session, userId, 'administrator'))
+/** Ends a session of a user, or all, and returns their number. @throws AkashiError forbidden without sessions:delete */
+export async function endSessions(
+  parts: Pick<Parts, 'worker'>,
+  actor: Actor,
+  userId: string,
+  sessionId?: string,
+): Promise<number> {
+  return parts.worker.transaction(actor, async (session) => {
+    const { rows } = await session.query<{ ended: number }>(
+      'select akashi_auth.end_sessions_of($1, $2) as ended',
+      [userId, sessionId ?? null],
+    )
+    return rows[0]?.ended ?? 0
+  })
 }
 
-/** Removes second factors, for a user who lost authenticator and recovery codes. */
-export async function resetFactors(parts: Parts, actor: Actor, userId: string): Promise<void> {
+/**
+ * Removes second factors, for a user who lost authenticator and recovery codes.
+ * @throws AkashiError forbidden as for {@link resetPassword}
+ */
+export async function resetFactors(
+  parts: Pick<Parts, 'worker'>,
+  actor: Actor,
+  userId: string,
+): Promise<void> {
   await parts.worker.transaction(actor, (session) =>
     session.query('select akashi_auth.remove_factors($1)', [userId]),
   )

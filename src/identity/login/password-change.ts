@@ -1,6 +1,6 @@
 import { LOCAL_ISSUER } from '@akashi/contract'
 import { AkashiError, given } from '../../foundation/index.ts'
-import type { Actor, PersonInSession, Session } from '../../postgres/index.ts'
+import type { PersonInSession, Session } from '../../postgres/index.ts'
 import { generatePassword, type PasswordFault, passwordFaults } from '../passwords/index.ts'
 import { renewSession, revokeSessions } from '../sessions/index.ts'
 import { readUser } from '../users/index.ts'
@@ -52,24 +52,15 @@ export async function changePassword(
   )
 }
 
-/** Sets a one-time password, which must be changed at the next sign-in, and ends the user's sessions. */
-export async function resetPassword(
-  parts: Pick<LoginParts, 'worker' | 'passwords'>,
-  actor: Actor,
-  userId: string,
-  options: { readonly revokeApiKeys?: boolean } = {},
-): Promise<string> {
+/** A new one-time password and its hash. */
+export async function oneTimePassword(
+  parts: Pick<LoginParts, 'passwords'>,
+): Promise<{ readonly password: string; readonly hash: string }> {
   const password = generatePassword()
-  const hash = await parts.passwords.hash(password)
-  await parts.worker.transaction(actor, async (session) => {
-    await setPassword(session, userId, hash, true)
-    await revokeSessions(session, userId)
-    if (options.revokeApiKeys === true) await revokeApiKeysOf(session, userId, 'password reset')
-  })
-  return password
+  return { password, hash: await parts.passwords.hash(password) }
 }
 
-async function revokeApiKeysOf(session: Session, userId: string, reason: string): Promise<void> {
+export async function revokeApiKeysOf(session: Session, userId: string, reason: string): Promise<void> {
   await session.query('select akashi_auth.revoke_api_keys_of($1, $2)', [userId, reason])
 }
 

@@ -3,7 +3,7 @@ import { newUser, type User } from '@akashi/contract'
 import type { z } from 'zod'
 import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
-import type { OidcIdentity } from '../oidc/index.ts'
+import { issuerForms, type OidcIdentity } from '../oidc/index.ts'
 import { createUser } from '../users/index.ts'
 import { subjectIndexes } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
@@ -81,8 +81,9 @@ export async function findProviderUser(
   }>(
     `select u.id, u.is_active as active, akashi_auth.has_factor(u.id) as has_factor,
        akashi_auth.needs_factor(u.id) as needs_factor, u.tenant_id
-     from akashi_auth.users u where u.issuer = $1 and u.subject_index = any ($2::bytea[])`,
-    [issuer, await subjectIndexes(parts.vault, subject)],
+     from akashi_auth.users u where u.issuer = any ($1) and u.subject_index = any ($2::bytea[])
+     order by u.issuer = $3 desc limit 1`,
+    [issuerForms(issuer), await subjectIndexes(parts.vault, subject), issuer],
   )
   const [row] = rows
   if (row === undefined) return null

@@ -2,10 +2,18 @@
  * Sign-in, step by step: a password or an identity provider, then a second factor if there is one. A wrong name and a
  * wrong password get the same response and take the same work (ASVS 5.0 6.3.8).
  */
+import { LOCAL_ISSUER } from '@akashi/contract'
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Actor, type Person, person } from '../../postgres/index.ts'
-import { useFactor } from '../mfa/index.ts'
+import {
+  findPasskey,
+  PASSKEY_METHODS,
+  type PasskeyProof,
+  type RelyingParty,
+  useFactor,
+  usePasskey,
+} from '../mfa/index.ts'
 import { beginSession, type NewSession } from '../sessions/index.ts'
 import { type Account, type Attempt, accountOf, beginAttempt, settleAttempt } from './attempt.ts'
 import type { LoginParts } from './parts.ts'
@@ -31,7 +39,10 @@ export type SignedIn =
   /** A code is required; send it with the challenge. */
   | { readonly step: 'second_factor'; readonly challenge: string }
 
-export type FactorProof = { readonly code: string } | { readonly recoveryCode: string }
+export type FactorProof =
+  | { readonly code: string }
+  | { readonly recoveryCode: string }
+  | { readonly passkey: PasskeyProof; readonly party: RelyingParty }
 
 /**
  * @throws AkashiError unauthenticated for a wrong name or password; rate_limited after too many failures; forbidden
@@ -83,7 +94,61 @@ export async function signInWithFactor(
     throw beginAgain()
   }
   await checkFactor(parts, person({ userId }, actor.origin), attempt, proof)
-  return finish(parts, actor, attempt, { ...challenge, methods: [...challenge.methods, 'otp'] }, true)
+  return finish(
+    parts,
+    actor,
+    attempt,
+    { ...challenge, methods: [...challenge.methods, ...amrOf(proof)] },
+    true,
+  )
+}
+
+/**
+ * Signs in with a passkey alone, which is two factors.
+ *
+ * @throws AkashiError unauthenticated for a passkey that is unknown or did not answer; forbidden when passwords are
+ *   disabled: then an identity provider alone signs people in
+ */
+export async function signInWithPasskey(
+  parts: LoginParts,
+  actor: Actor,
+  proof: PasskeyProof,
+  party: RelyingParty,
+  signal?: AbortSignal,
+): Promise<SignedIn> {
+  await requireLocalLogin(parts, actor)
+  const passkey = await parts.worker.transaction(actor, (session) => findPasskey(session, proof))
+  // Whoever signs in at a provider does so before: it may have ended the account.
+  const known = passkey?.issuer === LOCAL_ISSUER ? passkey : null
+  const account: Account = {
+    userId: known?.userId ?? null,
+    identifierHash:
+      known === null ? await parts.vault.blindIndex('passkey', String(proof.response['id'])) : null,
+    issuer: LOCAL_ISSUER,
+  }
+  const attempt = await beginAttempt(parts, actor, 'passkey', async () => account, signal)
+  const right =
+    known !== null &&
+    (await parts.worker.transaction(actor, (session) =>
+      usePasskey(session, parts.sealer, party, known, proof),
+    ))
+  if (!right) {
+    await settleAttempt(parts, actor, attempt, 'failure', { reason: 'wrong_credentials' })
+    throw new AkashiError('unauthenticated', 'this passkey does not sign in here', {
+      hint: 'start again, or sign in with a name and a password',
+    })
+  }
+  if (!attempt.active) {
+    await settleAttempt(parts, actor, attempt, 'denied', { reason: 'account_not_active' })
+    throw new AkashiError('unauthenticated', 'this account is not active')
+  }
+  const challenge = {
+    userId: known.userId,
+    issuer: LOCAL_ISSUER,
+    methods: [...PASSKEY_METHODS],
+    passwordChangedAt: null,
+  }
+  return finish(parts, actor, attempt, challenge, true)
 }
 
 /** Signs in a user authenticated by a provider. A second factor reported by the provider is accepted. */
@@ -182,9 +247,16 @@ export async function checkFactor(
   attempt: Attempt,
   proof: FactorProof,
 ): Promise<void> {
-  const right = await parts.app.transaction(actor, async (session) =>
-    useFactor(session, parts, actor.userId, proof, (await readLoginRules(session)).totpSkewSteps),
-  )
+  const right =
+    'passkey' in proof
+      ? await parts.worker.transaction(actor, async (session) => {
+          const passkey = await findPasskey(session, proof.passkey)
+          if (passkey?.userId !== actor.userId) return false
+          return await usePasskey(session, parts.sealer, proof.party, passkey, proof.passkey)
+        })
+      : await parts.app.transaction(actor, async (session) =>
+          useFactor(session, parts, actor.userId, proof, (await readLoginRules(session)).totpSkewSteps),
+        )
   if (!right) {
     await settleAttempt(parts, actor, attempt, 'failure', { reason: 'wrong_code' })
     throw new AkashiError('unauthenticated', 'the code is wrong or was already used', {
@@ -194,8 +266,14 @@ export async function checkFactor(
   }
 }
 
-export function methodOf(proof: FactorProof): 'totp' | 'recovery_code' {
+export function methodOf(proof: FactorProof): 'totp' | 'recovery_code' | 'passkey' {
+  if ('passkey' in proof) return 'passkey'
   return 'code' in proof ? 'totp' : 'recovery_code'
+}
+
+/** Names of RFC 8176. */
+export function amrOf(proof: FactorProof): readonly string[] {
+  return 'passkey' in proof ? PASSKEY_METHODS : ['otp']
 }
 
 async function askForFactor(parts: LoginParts, challenge: Challenge): Promise<SignedIn> {
@@ -219,7 +297,9 @@ async function finish(
       secondFactor,
       // A code that was shown here is shown now.
       authenticatedAt:
-        authenticatedAt === undefined || methods.includes('otp') ? undefined : new Date(authenticatedAt),
+        authenticatedAt === undefined || methods.includes('otp') || methods.includes('pop')
+          ? undefined
+          : new Date(authenticatedAt),
     }),
   )
   await settleAttempt(parts, actor, attempt, 'success', { sessionId: begun.sessionId })

@@ -5,7 +5,7 @@ import type { PersonInSession } from '../../postgres/index.ts'
 import { renewSession } from '../sessions/index.ts'
 import { type Account, beginAttempt, settleAttempt } from './attempt.ts'
 import type { LoginParts } from './parts.ts'
-import { checkFactor, checkPassword, type FactorProof, methodOf } from './sign-in.ts'
+import { amrOf, checkFactor, checkPassword, type FactorProof, methodOf } from './sign-in.ts'
 
 export type StepUpProof = FactorProof | { readonly password: string }
 
@@ -31,7 +31,9 @@ export async function stepUp(
     await checkFactor(parts, actor, attempt, proof)
   }
   const how =
-    'password' in proof ? { methods: ['pwd'], secondFactor: false } : { methods: ['otp'], secondFactor: true }
+    'password' in proof
+      ? { methods: ['pwd'], secondFactor: false }
+      : { methods: amrOf(proof), secondFactor: true }
   const token = await parts.app.transaction(actor, (session) => renewSession(session, how))
   // No sign-in: it earns no trust for the address, and clears no failures.
   await settleAttempt(parts, actor, attempt, 'partial', { sessionId: actor.sessionId })

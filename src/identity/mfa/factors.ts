@@ -63,16 +63,14 @@ export async function confirmFactor(
   session: Session,
   tools: Tools,
   userId: string,
-  id: string,
-  code: string,
-  skewSteps: number,
+  { id, code, skewSteps }: { readonly id: string; readonly code: string; readonly skewSteps: number },
 ): Promise<boolean> {
   const { rows } = await session.query<StoredFactor>(
     `${selectFactors} where user_id = $1 and id = $2 and confirmed_at is null for update`,
     [userId, id],
   )
   const [factor] = rows
-  if (factor === undefined) throw new AkashiError('not_found', 'there is no authenticator to confirm')
+  if (factor === undefined) throw new AkashiError('not_found', 'no authenticator to confirm was found')
   const step = await stepOf(tools, userId, factor, code, skewSteps)
   if (step === null) return false
   await session.query(
@@ -82,6 +80,16 @@ export async function confirmFactor(
   return true
 }
 
+/** Deletes recovery codes once there is no factor that they stand in for. */
+export async function dropSpareCodes(session: Session, userId: string): Promise<void> {
+  await session.query(
+    `delete from akashi_auth.recovery_codes where user_id = $1
+     and not exists (select from akashi_auth.mfa_factors where user_id = $1 and confirmed_at is not null)
+     and not exists (select from akashi_auth.passkeys where user_id = $1)`,
+    [userId],
+  )
+}
+
 /** Removes a factor; recovery codes are deleted with the last one. @throws not_found */
 export async function removeFactor(session: Session, userId: string, id: string): Promise<void> {
   const { rowCount } = await session.query(
@@ -89,11 +97,7 @@ export async function removeFactor(session: Session, userId: string, id: string)
     [userId, id],
   )
   if (rowCount === 0) throw new AkashiError('not_found', 'second factor not found')
-  await session.query(
-    `delete from akashi_auth.recovery_codes where user_id = $1
-     and not exists (select from akashi_auth.mfa_factors where user_id = $1 and confirmed_at is not null)`,
-    [userId],
-  )
+  await dropSpareCodes(session, userId)
 }
 
 /** Replaces all recovery codes. They are shown only once; only digests are stored. */

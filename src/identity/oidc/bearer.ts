@@ -6,7 +6,7 @@ import { decodeJwt, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
 import { hasSecondFactor } from './authorization.ts'
-import type { Issuer } from './issuer.ts'
+import { type Issuer, issuerForms } from './issuer.ts'
 
 /** Allowed clock difference in seconds. */
 const CLOCK_TOLERANCE_S = 30
@@ -72,7 +72,8 @@ export async function verifyBearer(
   const { settings } = issuer
   try {
     const { payload, protectedHeader } = await jwtVerify(token, issuer.key, {
-      issuer: settings.issuer,
+      // As it calls itself, to the last slash.
+      issuer: (await issuer.configuration()).serverMetadata().issuer,
       algorithms: [...settings.algorithms],
       requiredClaims: ['exp', 'sub'],
       clockTolerance: CLOCK_TOLERANCE_S,
@@ -91,7 +92,7 @@ export async function verifyBearer(
 function issuerOf(issuers: readonly Issuer[], token: string): Issuer | undefined {
   try {
     const { iss } = decodeJwt(token)
-    return issuers.find(({ settings }) => settings.issuer === iss)
+    return issuers.find(({ settings }) => iss !== undefined && issuerForms(settings.issuer).includes(iss))
   } catch {
     return undefined
   }

@@ -2,6 +2,7 @@
 import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose'
 import {
   allowInsecureRequests,
+  ClientError,
   ClientSecretPost,
   type Configuration,
   discovery,
@@ -17,6 +18,8 @@ const KEYS_MAX_AGE_MS = 60 * 60_000
 const UNKNOWN_KEY_MS = 30_000
 const TIMEOUT_S = 5
 const MS_PER_S = 1_000
+/** Of openid-client: what the provider calls itself is not the address under which it was asked. */
+const OTHER_NAME = 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
 
 export interface Issuer {
   readonly settings: OidcIssuer
@@ -72,28 +75,40 @@ export function openIssuer(settings: OidcIssuer, unknownKeyMs: number = UNKNOWN_
   return { settings, configuration, key }
 }
 
+/** Issuers that differ in a slash at the end are one: which of them a provider calls itself, only it knows. */
+export function issuerForms(issuer: string): readonly [string, string] {
+  return [issuer, issuer.endsWith('/') ? issuer.slice(0, -1) : `${issuer}/`]
+}
+
 async function discover(settings: OidcIssuer): Promise<Configuration> {
-  const { issuer, clientId, clientSecret } = settings
-  const url = new URL(issuer)
+  const [configured, other] = issuerForms(settings.issuer)
   try {
-    return await discovery(
-      url,
-      clientId,
-      undefined,
-      clientSecret === undefined ? None() : ClientSecretPost(clientSecret.reveal()),
-      {
-        timeout: TIMEOUT_S,
-        execute: [
-          // The signature of an ID token is checked although it comes over TLS (ASVS 5.0 9.1.1).
-          enableNonRepudiationChecks,
-          // The settings allow http only for this machine.
-          ...(url.protocol === 'http:' ? [allowInsecureRequests] : []),
-        ],
-      },
-    )
+    return await discoverAt(configured, settings).catch((error: unknown) => {
+      if (error instanceof ClientError && error.code === OTHER_NAME) return discoverAt(other, settings)
+      throw error
+    })
   } catch (cause) {
     throw notUsable(settings, 'its configuration cannot be read', cause)
   }
+}
+
+function discoverAt(issuer: string, { clientId, clientSecret }: OidcIssuer): Promise<Configuration> {
+  const url = new URL(issuer)
+  return discovery(
+    url,
+    clientId,
+    undefined,
+    clientSecret === undefined ? None() : ClientSecretPost(clientSecret.reveal()),
+    {
+      timeout: TIMEOUT_S,
+      execute: [
+        // The signature of an ID token is checked although it comes over TLS (ASVS 5.0 9.1.1).
+        enableNonRepudiationChecks,
+        // The settings allow http only for this machine.
+        ...(url.protocol === 'http:' ? [allowInsecureRequests] : []),
+      ],
+    },
+  )
 }
 
 export function notUsable({ name }: OidcIssuer, why: string, cause?: unknown): AkashiError {

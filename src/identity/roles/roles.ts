@@ -1,6 +1,7 @@
 /** Lists roles, permissions and grants. Row-level security restricts the rows. */
 import type { Grant, Permission, Role } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
+import { recordAccess } from '../record-access.ts'
 
 const tierOrder = 'akashi_auth.tier_rank(r.tier) desc, r.name'
 
@@ -34,19 +35,17 @@ export async function listPermissions(database: Database, actor: Actor): Promise
   return rows
 }
 
-/** The roles of a user, including expired ones. */
+/** The roles of a user, including expired ones. Reading those of somebody else is recorded. */
 export async function rolesOfUser(database: Database, actor: Actor, userId: string): Promise<Grant[]> {
-  const { rows } = await database.transaction(
-    actor,
-    (session) =>
-      session.query<Grant>(
-        `select r.name as role, r.tier, ur.assigned_by as "assignedBy", ur.assigned_at as "assignedAt",
-           ur.expires_at as "expiresAt", coalesce(ur.expires_at > now(), true) as "inForce"
-         from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id
-         where ur.user_id = $1 order by ${tierOrder}`,
-        [userId],
-      ),
-    { readOnly: true },
-  )
-  return rows
+  return await database.transaction(actor, async (session) => {
+    const { rows } = await session.query<Grant>(
+      `select r.name as role, r.tier, ur.assigned_by as "assignedBy", ur.assigned_at as "assignedAt",
+         ur.expires_at as "expiresAt", coalesce(ur.expires_at > now(), true) as "inForce"
+       from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id
+       where ur.user_id = $1 order by ${tierOrder}`,
+      [userId],
+    )
+    if (userId !== actor.userId) await recordAccess(session, 'user_role', [userId])
+    return rows
+  })
 }

@@ -9,4 +9,5 @@ export {
   revokeSession,
   revokeSessions,
   type SessionInfo,
+  viewSessions,
 } from './session.ts'

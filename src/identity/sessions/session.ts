@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Database, Person, Session } from '../../postgres/index.ts'
+import { recordAccess } from '../record-access.ts'
 import { newSessionToken, sessionTokenHash } from './token.ts'
 
 /** A session as its owner sees it. Times are RFC 3339. */
@@ -168,6 +169,15 @@ export async function listSessions(session: Session, userId: string): Promise<Se
     methods: row.authentication_methods,
     secondFactor: row.security_validated,
   }))
+}
+
+/** The active sessions of somebody, for holders of sessions:read; recorded. */
+export async function viewSessions(database: Database, actor: Actor, userId: string): Promise<SessionInfo[]> {
+  return await database.transaction(actor, async (session) => {
+    const found = await listSessions(session, userId)
+    await recordAccess(session, 'user_session', [userId])
+    return found
+  })
 }
 
 /** Ends a session of a user. @throws not_found when the user has no such active session */

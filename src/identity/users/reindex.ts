@@ -119,7 +119,7 @@ function same(one: Uint8Array | null, other: Uint8Array | null): boolean {
 
 async function pause(signal: AbortSignal | undefined): Promise<void> {
   try {
-    await sleep(INDEX_KEYS_MS * 2, undefined, signal === undefined ? {} : { signal })
+    await sleep(INDEX_KEYS_MS * 2, undefined, given({ signal }))
   } catch (cause) {
     throw new AkashiError('cancelled', 'the rotation was interrupted', {
       hint: 'run it again to continue',

@@ -10,9 +10,14 @@ import { fetchObject, readParquet } from './parts.ts'
 /**
  * Reads every object of an export back.
  *
+ * @param onPart called with the Parquet file of each part
  * @throws AkashiError not_found or integrity with the object that differs from the manifest
  */
-export async function checkExport(context: StoreContext, manifest: Manifest): Promise<void> {
+export async function checkExport(
+  context: StoreContext,
+  manifest: Manifest,
+  onPart?: (parquet: string) => Promise<void>,
+): Promise<void> {
   const { store, engine, folder, signal } = context
   const hash = createHash('sha256')
   const parquet = join(folder, 'check.parquet')
@@ -27,6 +32,7 @@ export async function checkExport(context: StoreContext, manifest: Manifest): Pr
       hash,
       signal,
     )
+    await onPart?.(parquet)
     await rm(parquet, { force: true })
     rows += found.rows
     const nulls = manifest.columns.every(

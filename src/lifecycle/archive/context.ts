@@ -3,9 +3,16 @@ import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readHeads } from '../../audit/index.ts'
-import { makeScratchFolder } from '../../foundation/index.ts'
+import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import type { Actor, Database, DirectSession, Session } from '../../postgres/index.ts'
+import {
+  type Actor,
+  type Database,
+  type DirectSession,
+  releaseLock,
+  type Session,
+  tryLock,
+} from '../../postgres/index.ts'
 import { type Engine, openEngine } from './engine.ts'
 import type { Manifest } from './manifest.ts'
 import type { Target } from './source.ts'
@@ -123,14 +130,16 @@ export async function underLock<T>(
   work: () => Promise<T>,
 ): Promise<T | undefined> {
   const name = `akashi.archive/${target.schema}.${target.table}/${target.from}/${target.to}`
-  const { rows } = await session.query<{ locked: boolean }>(
-    'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
-    [name],
-  )
-  if (rows[0]?.locked !== true) return undefined
+  const { key, taken, others } = await tryLock(session, name, 'worker')
+  if (key === null) {
+    if (taken || others === undefined) return undefined
+    throw new AkashiError('conflict', `other logins hold the locks of the archive: ${others}`, {
+      hint: 'end their sessions: they have no reason to',
+    })
+  }
   try {
     return await work()
   } finally {
-    await session.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name])
+    await releaseLock(session, key)
   }
 }

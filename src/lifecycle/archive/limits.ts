@@ -52,6 +52,9 @@ export const MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 /** Rows per batch of archived entries. */
 export const ENTRY_BATCH_ROWS = 2_048
 
+/** Groups of tenant and class that an export counts by name; the rows of all others are counted together. */
+export const MAX_GROUPS = 1_000
+
 /** Default number of days that a restored partition is kept. */
 export const RESTORED_DAYS = 30
 

@@ -80,6 +80,18 @@ export const manifestSchema = z.object({
     .nullable(),
   parts: z.array(part),
   exportedAt: z.string(),
+  /** Of a copy: the export that it was made of, and which of its rows it has; null for rows of all. */
+  copyOf: z
+    .object({
+      manifest: z.string(),
+      sha256,
+      fingerprint: sha256,
+      rows: z.number().int(),
+      tenant: z.string().nullable(),
+      class: z.string().nullable(),
+      copiedAt: z.string(),
+    })
+    .optional(),
 })
 
 export type Manifest = z.infer<typeof manifestSchema>
@@ -134,6 +146,27 @@ export async function publishManifest(
     if (there === undefined) throw error
     return { ...there, won: false }
   }
+}
+
+/**
+ * Keys of everything that an export or a copy has but its manifest: what the store lists, with what an attempt left
+ * behind, and what the manifest names, should the store not list it.
+ */
+export async function objectsOf(
+  store: ObjectStore,
+  manifest: string,
+  listed: readonly string[],
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const stored = await readManifest(store, manifest, null, signal).catch((error: unknown) => {
+    // One that is damaged names nothing, and must not keep the rest.
+    if (error instanceof AkashiError && error.code === 'integrity') return undefined
+    throw error
+  })
+  const named = (stored?.manifest.parts ?? []).flatMap(({ key, csv }) =>
+    csv === null ? [key] : [key, csv.key],
+  )
+  return [...new Set([...listed, ...named])]
 }
 
 function damaged(key: string, what: string, cause?: unknown): AkashiError {

@@ -1,5 +1,5 @@
 /** Keys of archived objects in the store. */
-import type { ObjectStore } from '../../object-store/index.ts'
+import { DESTINATIONS_FOLDER, type ObjectStore } from '../../object-store/index.ts'
 
 /** Everything archived is below this folder. */
 const ARCHIVE_ROOT = 'archive'
@@ -25,9 +25,21 @@ export function tableFolder(schema: string, table: string): string {
  * @param lower ISO 8601 in UTC
  */
 export function partitionFolder(schema: string, table: string, lower: string): string {
+  return `${tableFolder(schema, table)}${dayFolder(lower)}`
+}
+
+function dayFolder(lower: string): string {
   const match = /^(\d+)-(\d\d)-(\d\d)T/.exec(lower)
   const [, year = '', month = '', day = ''] = match ?? []
-  return `${tableFolder(schema, table)}year=${year}/month=${month}/day=${day}/`
+  return `year=${year}/month=${month}/day=${day}/`
+}
+
+/** The folder of the copies of one partition by one policy, laid out like that of the partition. */
+export function copyFolder(
+  { schema, table, from }: { readonly schema: string; readonly table: string; readonly from: string },
+  { destination, policy }: { readonly destination: string; readonly policy: string },
+): string {
+  return `${DESTINATIONS_FOLDER}${destination}/${segment(schema)}/${segment(table)}/${policy}/${dayFolder(from)}`
 }
 
 /**
@@ -58,6 +70,17 @@ function csvFolder(key: string): string {
 
 export function csvKey(parquetKey: string): string {
   return csvFolder(parquetKey).replace(/\.parquet$/, '.csv')
+}
+
+/** Keys of all objects of a copy but its manifest, also of those that an attempt left behind. */
+export async function listCopyObjects(
+  store: ObjectStore,
+  manifest: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.list(objectPrefix(manifest), options)) keys.push(key)
+  return keys
 }
 
 /** Keys of all objects of an export but its manifest, also of those that an attempt left behind. */

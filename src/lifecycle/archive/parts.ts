@@ -15,16 +15,23 @@ import { hashStream } from './source.ts'
 const READ_BYTES = 1024 * 1024
 const WRITE_BYTES = 1024 * 1024
 
-/** Writes a stream to a file and hashes it, in large chunks to keep the number of writes low. */
+/**
+ * Writes a stream to a file and hashes it, in large chunks to keep the number of writes low. What cannot be written is
+ * read to its end nevertheless: a COPY that is left in the middle takes its connection with it, and with that the run.
+ */
 export async function writeHashed(stream: Readable, path: string, hash: Hash): Promise<void> {
   const file = await open(path, 'w')
   const gathered = Buffer.allocUnsafe(WRITE_BYTES)
   let filled = 0
+  let failed: unknown
   const flush = async () => {
     const bytes = gathered.subarray(0, filled)
-    hash.update(bytes)
     filled = 0
-    await file.writeFile(bytes)
+    if (failed !== undefined) return
+    hash.update(bytes)
+    await file.writeFile(bytes).catch((error: unknown) => {
+      failed = error
+    })
   }
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -36,6 +43,7 @@ export async function writeHashed(stream: Readable, path: string, hash: Hash): P
       }
     }
     await flush()
+    if (failed !== undefined) throw failed
   } catch (error) {
     throw fileError(error)
   } finally {

@@ -1,11 +1,12 @@
 /** What is due for each partition, as akashi_lifecycle.archive_plan and retirement_plan work it out. */
 import { counted } from '../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { type PlannedCopy, readPlannedCopies } from './copies.ts'
 import type { ExportRecord } from './records.ts'
 import type { Target } from './source.ts'
 
 export interface PlanOptions {
-  /** As if it were then; default now. */
+  /** As if it were then; default now by the clock of the database: that of this machine may be wrong. */
   readonly asOf?: Date
   /** `schema.table`; without it, every table. */
   readonly table?: { readonly schema: string; readonly table: string }
@@ -22,17 +23,19 @@ export interface ArchiveRow {
   readonly table: string
   readonly partition: string
   /**
-   * `export`, `drop`, `reattach` and `retire` are a plan, and `exported`, `dropped`, `reattached` and `retired` were
-   * done; `held`: kept by a legal hold or because it was restored; `busy`: another run works on it.
+   * `export`, `drop`, `reattach`, `copy` and `retire` are a plan, and `exported`, `dropped`, `reattached`, `copied` and
+   * `retired` were done; `held`: kept by a legal hold or because it was restored; `busy`: another run works on it.
    */
   readonly action:
     | 'export'
     | 'drop'
     | 'reattach'
+    | 'copy'
     | 'retire'
     | 'exported'
     | 'dropped'
     | 'reattached'
+    | 'copied'
     | 'retired'
     | 'held'
     | 'busy'
@@ -80,15 +83,15 @@ const partitionsSql = `
   select schema_name as schema, table_name as "table", partition_name as partition, lower_bound as "from", upper_bound as "to",
          step, held_by as "heldBy", attached, mutable, csv, state, row_count::float8 as rows, estimated, manifest,
          verified_at as "verifiedAt"
-  from akashi_lifecycle.archive_plan($1, $2, $3)`
+  from akashi_lifecycle.archive_plan(coalesce($1, now()), $2, $3)`
 
 const retirementsSql = `
   select schema_name as schema, table_name as "table", partition_name as partition, lower_bound as "from", upper_bound as "to",
          step, held_by as "heldBy", export_id as export, policy_text as policy, row_count::float8 as rows, estimated, manifest
-  from akashi_lifecycle.retirement_plan($1, $2, $3)`
+  from akashi_lifecycle.retirement_plan(coalesce($1, now()), $2, $3)`
 
-const parameters = ({ asOf = new Date(), table }: PlanOptions) => [
-  asOf.toISOString(),
+const parameters = ({ asOf, table }: PlanOptions) => [
+  asOf?.toISOString() ?? null,
   table?.schema ?? null,
   table?.table ?? null,
 ]
@@ -108,7 +111,7 @@ export async function readRetirements(session: Session, options: PlanOptions): P
 /** What is left of a step when a run only exports or only expires. */
 function stepOf(
   { step, state, attached, verifiedAt }: PlannedPartition,
-  { only, settleMs = 0 }: PlanOptions,
+  { only, settleMs = 0, asOf = new Date() }: PlanOptions,
 ): PlannedPartition['step'] {
   if (only === 'export') {
     if (step !== 'drop') return step === 'export' ? step : null
@@ -118,7 +121,7 @@ function stepOf(
     step === 'drop' &&
     settleMs > 0 &&
     verifiedAt !== null &&
-    Date.parse(verifiedAt) > Date.now() - settleMs
+    Date.parse(verifiedAt) > asOf.getTime() - settleMs
   ) {
     return null
   }
@@ -127,10 +130,12 @@ function stepOf(
 }
 
 /** An {@link ArchiveRow} that says what would be done. */
-export type PlanRow = ArchiveRow & { readonly action: 'export' | 'drop' | 'held' | 'reattach' | 'retire' }
+export type PlanRow = ArchiveRow & {
+  readonly action: 'export' | 'drop' | 'held' | 'reattach' | 'copy' | 'retire'
+}
 
 export function rowOf<A extends ArchiveRow['action']>(
-  { schema, table, partition, rows, manifest }: PlannedPartition | PlannedRetirement,
+  { schema, table, partition, rows, manifest }: PlannedPartition | PlannedRetirement | PlannedCopy,
   action: A,
   message: string,
   done: Partial<Pick<ArchiveRow, 'rows' | 'exported' | 'dropped' | 'object'>> = {},
@@ -148,10 +153,16 @@ export async function planArchive(
   const { signal } = options
   return await database.transaction(
     actor,
-    async (session) =>
-      options.only === 'retire'
-        ? (await readRetirements(session, options)).map(describeRetirement)
-        : (await readPartitions(session, options)).flatMap(describePartition),
+    async (session) => {
+      const copies = (await readPlannedCopies(session, options)).filter(
+        ({ step }) => (step === 'copy') !== (options.only === 'retire'),
+      )
+      const others =
+        options.only === 'retire'
+          ? (await readRetirements(session, options)).map(describeRetirement)
+          : (await readPartitions(session, options)).flatMap(describePartition)
+      return options.only === 'expire' ? others : [...others, ...copies.map(describeCopy)]
+    },
     { readOnly: true, ...(signal === undefined ? {} : { signal }) },
   )
 }
@@ -169,4 +180,22 @@ function describePartition(planned: PlannedPartition): PlanRow[] {
 function describeRetirement(planned: PlannedRetirement): PlanRow {
   const { step, heldBy, policy } = planned
   return rowOf(planned, step, step === 'held' ? `Would keep: ${heldBy}` : `Would be deleted (${policy})`)
+}
+
+function describeCopy(planned: PlannedCopy): PlanRow {
+  const part = partOf(planned)
+  if (planned.step === 'copy') return rowOf(planned, 'copy', `Would copy ${part} to ${planned.destination}`)
+  const what = `the copy of ${part} at ${planned.destination}`
+  return planned.step === 'held'
+    ? rowOf(planned, 'held', `Would keep ${what}: legal hold`)
+    : rowOf(planned, 'retire', `Would delete ${what}, kept until ${planned.keepUntil}`)
+}
+
+/** Which rows a copy has, in words. */
+export function partOf({ tenant, class: kind }: Pick<PlannedCopy, 'tenant' | 'class'>): string {
+  const parts = [
+    ...(tenant === null ? [] : [`tenant ${tenant}`]),
+    ...(kind === null ? [] : [`class ${kind}`]),
+  ]
+  return parts.length === 0 ? 'all rows' : parts.join(', ')
 }

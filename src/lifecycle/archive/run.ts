@@ -6,6 +6,7 @@ import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { applyShortenings } from '../shortenings.ts'
 import { type ArchiveContext, type ArchiveStep, underLock, withArchiveContext } from './context.ts'
+import { makeCopies, retireCopies } from './copies-run.ts'
 import { DETACH_WAIT_MS, PART_ROWS, SEAL_POLL_MS, SEAL_WAIT_MS } from './limits.ts'
 import {
   type ArchiveRow,
@@ -46,7 +47,6 @@ export async function runArchive(
   store: ObjectStore,
   options: ArchiveOptions = {},
 ): Promise<ArchiveRow[]> {
-  const asOf = options.asOf ?? new Date()
   if (options.again === true && options.table === undefined) {
     throw new AkashiError('invalid_input', 'partitions are exported again of one table', {
       hint: 'name it with --table',
@@ -54,6 +54,7 @@ export async function runArchive(
   }
   const rows: ArchiveRow[] = []
   await withArchiveContext(database, actor, store, contextOptions(options), async (context) => {
+    const asOf = options.asOf ?? (await readNow(context))
     const read = (table: ArchiveOptions['table']) =>
       context.session.transaction(
         actor,
@@ -76,8 +77,23 @@ export async function runArchive(
       rows.push(reported)
       options.onRow?.(reported)
     }
+    if (options.only === 'expire') return
+    for await (const reported of makeCopies(context, { ...options, asOf })) {
+      rows.push(reported)
+      options.onRow?.(reported)
+    }
   })
   return rows
+}
+
+/** By the database: with the clock of a machine that is years ahead, partitions that take rows now would leave. */
+async function readNow({ session, actor }: ArchiveContext): Promise<Date> {
+  const { rows } = await session.transaction(
+    actor,
+    (inner) => inner.query<{ now: string }>('select now() as now'),
+    { readOnly: true },
+  )
+  return new Date(rows[0]?.now ?? Number.NaN)
 }
 
 function contextOptions({ partRows, detachWaitMs, onStep, signal }: ArchiveOptions) {
@@ -99,9 +115,10 @@ async function reportFailure(
   } catch (error) {
     const ended = context.signal?.aborted === true || context.session.lost.aborted
     if (ended || !(error instanceof AkashiError)) throw error
-    await context.session.transaction(context.actor, (session) =>
-      recordFailure(session, planned, error.message),
-    )
+    await context.session
+      .transaction(context.actor, (session) => recordFailure(session, planned, error.message))
+      // Without a connection there is no next partition; the reason is that of this one.
+      .catch(() => Promise.reject(error))
     return rowOf(planned, 'failed', `Error: ${error.message}`)
   }
 }
@@ -185,6 +202,7 @@ export async function retireExpired(
     const row = await retire(planned)
     if (row !== null) rows.push(row)
   }
+  for await (const row of retireCopies(database, actor, store, options)) rows.push(row)
   return rows
 
   async function retire(planned: PlannedRetirement): Promise<ArchiveRow | null> {

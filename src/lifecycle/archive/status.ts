@@ -5,6 +5,7 @@ import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
 import { type StoreContext, withStoreContext } from './context.ts'
+import { type CopyRecord, listCopies } from './copies.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import { fetchObject } from './parts.ts'
 import { type ExportRecord, listExports } from './records.ts'
@@ -94,5 +95,56 @@ async function checkRemaining({ store, folder, signal }: StoreContext, { parts }
   for (const part of parts) {
     if ((await store.head(part.key)) !== null)
       await fetchObject(store, part, join(folder, 'check.parquet'), signal)
+  }
+}
+
+/** Every copy at another destination. */
+export async function copyStatus(
+  database: Database,
+  actor: Actor,
+  { table, signal }: ArchiveFilter = {},
+): Promise<CopyRecord[]> {
+  return await database.transaction(actor, (session) => listCopies(session, table ?? null), {
+    readOnly: true,
+    ...(signal === undefined ? {} : { signal }),
+  })
+}
+
+export type CopyCheck = CopyRecord & {
+  readonly ok: boolean
+  /** Null when there is none. */
+  readonly problem: string | null
+}
+
+/** Reads every copy back from its destination. Problems are reported in its row. */
+export async function verifyCopies(
+  database: Database,
+  actor: Actor,
+  store: ObjectStore,
+  filter: ArchiveFilter = {},
+): Promise<CopyCheck[]> {
+  const copies = (await copyStatus(database, actor, filter)).filter(({ state }) => state === 'verified')
+  return await withStoreContext(store, filter.signal, async (context) => {
+    const checks: CopyCheck[] = []
+    for (const copy of copies) {
+      filter.signal?.throwIfAborted()
+      const problem = await copyProblem(context, copy)
+      checks.push({ ...copy, ok: problem === null, problem })
+    }
+    return checks
+  })
+}
+
+async function copyProblem(context: StoreContext, copy: CopyRecord): Promise<string | null> {
+  if (copy.manifestSha256 === null) return null
+  try {
+    const stored = await readManifest(context.store, copy.manifest, copy.manifestSha256, context.signal)
+    if (stored === undefined) return 'the manifest is missing from the store'
+    await checkExport(context, stored.manifest)
+    return null
+  } catch (error) {
+    // One destination that is away leaves the others to be checked.
+    if (error instanceof AkashiError && context.signal?.aborted !== true) return error.message
+    throw error
   }
 }

@@ -1,12 +1,10 @@
 /** Engine processes, which run one query at a time and can be killed. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, programFile } from '../../foundation/index.ts'
 import { ENGINE_HEAP_MB, ENGINE_IDLE_MS, ENGINE_START_MS } from './limits.ts'
 import type { Request, Response } from './protocol.ts'
 
-const here = import.meta.url
-const program = fileURLToPath(new URL(`./engine-child${here.endsWith('.ts') ? '.ts' : '.js'}`, here))
+const program = programFile(import.meta.url, './engine-child')
 
 export type ResponseOf<K extends Response['kind']> = Extract<Response, { readonly kind: K }>
 

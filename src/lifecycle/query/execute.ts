@@ -1,6 +1,6 @@
 /** One query from its text to its result: what it names, where that is, and the engine's run over it. */
 import { join } from 'node:path'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { readColumns, type TableColumn } from '../archive/columns.ts'
@@ -164,7 +164,7 @@ async function recordRead(
           table,
           JSON.stringify({
             sql: request.sql,
-            ...(request.reason === undefined ? {} : { reason: request.reason }),
+            ...given({ reason: request.reason }),
           }),
         ])
       }

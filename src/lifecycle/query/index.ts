@@ -6,3 +6,4 @@ export {
   type Queries,
   type QueriesOptions,
 } from './run.ts'
+export { changeSavedQuery, deleteSavedQuery, listSavedQueries, saveQuery } from './saved.ts'

@@ -13,6 +13,8 @@ export interface QueryRequest {
   readonly sql: string
   /** Rows of the result at most; default 10,000. */
   readonly rows?: number
+  /** Bytes of the result at most, as JSON; default 64 MiB for one that is held, and none for one with a sink. */
+  readonly bytes?: number
   /** Timeout in milliseconds; default one minute. */
   readonly timeoutMs?: number
   /** DuckDB's memory, such as `2GB`; default 1 GB. */

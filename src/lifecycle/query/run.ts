@@ -63,7 +63,7 @@ export function openQueries({ database, store, folder }: QueriesOptions): Querie
           memory: request.memory ?? ENGINE_MEMORY,
           threads: Math.min(ENGINE_THREADS, availableParallelism()),
           rows: request.rows ?? DEFAULT_QUERY_ROWS,
-          bytes: request.sink === undefined ? MAX_RESULT_BYTES : Number.MAX_SAFE_INTEGER,
+          bytes: request.bytes ?? (request.sink === undefined ? MAX_RESULT_BYTES : Number.MAX_SAFE_INTEGER),
         }
         const job: Job = {
           engine,

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { AkashiError } from '../../foundation/index.ts'
 import { cannotRetain, taken, throwIfCancelled, wrongDigest } from '../errors.ts'
-import { assertKey, assertPrefix, isKey, resolveRange } from '../key.ts'
+import { assertFolder, assertKey, assertPrefix, isKey, resolveRange } from '../key.ts'
 import type {
   GetOptions,
   ListedObject,
@@ -53,6 +53,8 @@ export class RemoteStore implements ObjectStore {
       throwIfCancelled(options.signal, key)
       if (options.retainUntil !== undefined && !this.#remote.canRetain) throw cannotRetain(this.location)
       const pending: PendingUpload = {
+        remote: this.#remote,
+        limits: this.#limits,
         key,
         name,
         nonce: randomBytes(NONCE_BYTES).toString('hex'),
@@ -163,6 +165,25 @@ export class RemoteStore implements ObjectStore {
     } while (token !== undefined)
   }
 
+  async *listFolders(folder: string, { signal }: Pick<ListOptions, 'signal'> = {}): AsyncIterable<string> {
+    assertFolder(folder)
+    let token: string | undefined
+    do {
+      throwIfCancelled(signal, folder)
+      const page = await retrying(this.#remote, this.#limits, folder, signal, (stop) =>
+        this.#remote.folders(this.#prefix + folder, token, stop),
+      ).catch((error: unknown) => {
+        throw this.#asError(error, folder)
+      })
+      for (const name of page.folders) {
+        const found = name.slice(this.#prefix.length)
+        // The name of a folder without its slash is a key, or nobody of ours made it.
+        if (isKey(found.slice(0, -1))) yield found
+      }
+      token = page.next
+    } while (token !== undefined)
+  }
+
   async delete(key: string): Promise<void> {
     const name = this.#name(key)
     try {
@@ -197,17 +218,10 @@ export class RemoteStore implements ObjectStore {
       if (pending.conditions.ifAbsent) await this.#assertAbsent(pending)
       const all = chain([first.value ?? new Uint8Array(), second.value], parts)
       if (options.sha256 !== undefined || this.#remote.labelsAtCommit) {
-        return uploadParts(this.#remote, this.#limits, pending, all, options.sha256, stop)
+        return uploadParts(pending, all, options.sha256, stop)
       }
       await using spooled = await spool(all, key)
-      return await uploadParts(
-        this.#remote,
-        this.#limits,
-        pending,
-        spooled.parts(PART_BYTES),
-        spooled.sha256,
-        stop,
-      )
+      return await uploadParts(pending, spooled.parts(PART_BYTES), spooled.sha256, stop)
     }
     if (body.length <= PART_BYTES) return this.#sendWhole(pending, body, options)
     const digest = sha256Of(body)
@@ -216,7 +230,7 @@ export class RemoteStore implements ObjectStore {
     const stop = new AbortController()
     const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
     const parts = partsOf(body, PART_BYTES, key, either)
-    return uploadParts(this.#remote, this.#limits, pending, parts, digest, stop)
+    return uploadParts(pending, parts, digest, stop)
   }
 
   async #sendWhole(pending: PendingUpload, bytes: Uint8Array, options: PutOptions): Promise<Sent> {

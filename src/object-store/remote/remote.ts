@@ -57,6 +57,12 @@ export interface Page {
   readonly next: string | undefined
 }
 
+export interface FolderPage {
+  /** Each begins with the prefix and ends with a slash. */
+  readonly folders: readonly string[]
+  readonly next: string | undefined
+}
+
 /** Failures, classified by how they are handled. */
 export type Failure =
   /** no such object, or no such upload */
@@ -118,6 +124,8 @@ export interface Remote {
   head(name: string, signal: AbortSignal): Promise<StoredObject | null>
   /** Names that start with `prefix`, in byte order, after `after`; may include some at or before it. */
   page(prefix: string, after: string, token: string | undefined, signal: AbortSignal): Promise<Page>
+  /** What names that start with `prefix` have from there to the next slash, that included; each once, in byte order. */
+  folders(prefix: string, token: string | undefined, signal: AbortSignal): Promise<FolderPage>
   delete(name: string, signal: AbortSignal): Promise<void>
   /** Requests that a frozen object becomes readable; absent in stores without archive tiers. */
   thaw?(name: string, signal: AbortSignal): Promise<void>

@@ -6,6 +6,8 @@ import { RemoteFailure, type RetryLimits, retrying } from './retry.ts'
 
 /** A put in progress. */
 export interface PendingUpload {
+  readonly remote: Remote
+  readonly limits: RetryLimits
   readonly key: string
   readonly name: string
   readonly nonce: string
@@ -22,14 +24,12 @@ export interface PendingUpload {
  * @param stop aborted when a part fails, to wake up a stalled source
  */
 export async function uploadParts(
-  remote: Remote,
-  limits: RetryLimits,
   pending: PendingUpload,
   parts: AsyncGenerator<Uint8Array, undefined>,
   sha256: string | undefined,
   stop: AbortController,
 ): Promise<{ sha256: string; size: number }> {
-  const { key, name, nonce, conditions } = pending
+  const { remote, limits, key, name, nonce, conditions } = pending
   const signal = pending.signal === undefined ? stop.signal : AbortSignal.any([pending.signal, stop.signal])
   const upload = await retrying(remote, limits, key, pending.signal, (attempt) =>
     remote.begin(name, { sha256, nonce }, conditions, attempt),

@@ -37,7 +37,7 @@ export async function execute(execution: Execution): Promise<void> {
     log.debug({ job, due }, 'the job is running, has run, or is paused')
     return
   }
-  const outcome = await attempt(execution, actor)
+  const outcome = await attempt(execution, actor, run)
   if (outcome.state === 'failed') {
     log.error({ job, run, message: outcome.message }, 'the job failed')
   } else {
@@ -63,12 +63,24 @@ async function begin({ worker, runner, job, due, signal }: Execution, actor: Act
 }
 
 async function attempt(
-  { worker, task, timeoutSeconds, signal, log, job }: Execution,
+  { worker, runner, task, timeoutSeconds, signal, log, job }: Execution,
   actor: Actor,
+  run: string,
 ): Promise<Outcome> {
   const limit = AbortSignal.timeout(timeoutSeconds * 1_000)
   try {
-    const result = await task({ worker, actor, signal: AbortSignal.any([signal, limit]), log })
+    const onProgress = (progress: Readonly<Record<string, unknown>>) => {
+      worker
+        .transaction(actor, (session) =>
+          session.query('select akashi_lifecycle.report_progress($1, $2, $3)', [
+            run,
+            runner,
+            JSON.stringify(progress),
+          ]),
+        )
+        .catch((error: unknown) => log.debug({ job, run, err: error }, 'the progress could not be recorded'))
+    }
+    const result = await task({ worker, actor, signal: AbortSignal.any([signal, limit]), log, onProgress })
     return { state: 'done', message: null, result: JSON.stringify(result) }
   } catch (error) {
     if (signal.aborted) {

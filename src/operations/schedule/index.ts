@@ -1,3 +1,4 @@
+export { nextTime, previousTime, type Schedule } from './cron.ts'
 export {
   type Job,
   type JobRun,

@@ -1,6 +1,8 @@
 import { AkashiError } from '../../foundation/index.ts'
-import type { Actor, Database } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { nextTime } from './cron.ts'
 import { HISTORY_LIMIT } from './limits.ts'
+import { owedSince, readTimetable, scheduleOf } from './timetable.ts'
 
 export type RunState = 'running' | 'done' | 'failed' | 'cancelled'
 
@@ -15,33 +17,39 @@ export interface JobRun {
   readonly worker: string
   readonly message: string | null
   readonly result: Readonly<Record<string, unknown>> | null
+  /** What the run last said of how far it is. */
+  readonly progress: Readonly<Record<string, unknown>> | null
 }
 
 export interface Job {
   readonly name: string
-  /** Five fields of cron, in UTC. */
+  /** Five fields of cron. */
   readonly schedule: string
+  /** Time zone of the schedule. */
+  readonly zone: string
   readonly task: string
   readonly description: string
   readonly paused: boolean
   readonly timeoutSeconds: number
   readonly requestedAt: string | null
+  /** The next scheduled run; null while the job is paused, and where there is none. */
+  readonly nextAt: string | null
+  /** A scheduled run was missed and is not made up for yet. */
+  readonly owed: boolean
   readonly lastRun: JobRun | null
 }
 
 const runColumns = `
   r.id, r.job, r.due_at as "dueAt", r.started_at as "startedAt", r.finished_at as "finishedAt",
-  r.state, r.worker, r.message, r.result`
+  r.state, r.worker, r.message, r.result, r.progress`
 
 /** Every job with its latest run, ordered by name. */
-export async function listJobs(database: Database, actor: Actor): Promise<Job[]> {
+export async function listJobs(database: Database, actor: Actor, now = new Date()): Promise<Job[]> {
   const { jobs, runs } = await database.transaction(
     actor,
     async (session) => ({
-      jobs: await session.query<Omit<Job, 'lastRun'>>(
-        `select name, schedule, task, description, paused, extract(epoch from timeout)::float8 as "timeoutSeconds",
-                requested_at as "requestedAt"
-         from akashi_lifecycle.jobs order by name`,
+      jobs: await session.query<{ name: string; description: string; requestedAt: string | null }>(
+        'select name, description, requested_at as "requestedAt" from akashi_lifecycle.jobs',
       ),
       runs: await session.query<JobRun>(
         `select ${runColumns} from akashi_lifecycle.jobs j
@@ -51,7 +59,24 @@ export async function listJobs(database: Database, actor: Actor): Promise<Job[]>
     { readOnly: true },
   )
   const last = new Map(runs.rows.map((run) => [run.job, run]))
-  return jobs.rows.map((job) => ({ ...job, lastRun: last.get(job.name) ?? null }))
+  const described = new Map(jobs.rows.map((job) => [job.name, job]))
+  return (await readTimetable(database, actor)).map((row) => {
+    const { name, schedule, zone, task, paused, timeoutSeconds, running } = row
+    const next = paused ? undefined : nextTime(scheduleOf(row), now.getTime())
+    return {
+      name,
+      schedule,
+      zone,
+      task,
+      description: described.get(name)?.description ?? '',
+      paused,
+      timeoutSeconds,
+      requestedAt: described.get(name)?.requestedAt ?? null,
+      nextAt: next === undefined ? null : new Date(next).toISOString(),
+      owed: !paused && !running && owedSince(row, now) !== undefined,
+      lastRun: last.get(name) ?? null,
+    }
+  })
 }
 
 /**
@@ -82,13 +107,23 @@ export async function jobHistory(
  * no worker handles within a day is dropped.
  *
  * @param actor who requests it; recorded in the audit trail
+ * @param reason why; recorded too
  * @returns when it was requested: the run has this `dueAt`, or started later
  * @throws AkashiError not_found
  */
-export async function runNow(database: Database, actor: Actor, name: string): Promise<string> {
-  const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ requested: string }>('select akashi_lifecycle.request_job($1) as requested', [name]),
-  )
+export async function runNow(
+  database: Database,
+  actor: Actor,
+  name: string,
+  reason?: string,
+): Promise<string> {
+  const { rows } = await database.transaction(actor, async (session) => {
+    await recordReason(session, 'run', name, reason)
+    return await session.query<{ requested: string }>(
+      'select akashi_lifecycle.request_job($1) as requested',
+      [name],
+    )
+  })
   const row = rows[0]
   if (row === undefined) {
     throw new AkashiError('internal', 'the request for a run returned nothing')
@@ -106,9 +141,25 @@ export async function pauseJob(
   actor: Actor,
   name: string,
   paused: boolean,
+  reason?: string,
 ): Promise<void> {
-  await database.transaction(actor, (session) =>
-    session.query('select akashi_lifecycle.pause_job($1, $2)', [name, paused]),
+  await database.transaction(actor, async (session) => {
+    await recordReason(session, paused ? 'pause' : 'resume', name, reason)
+    await session.query('select akashi_lifecycle.pause_job($1, $2)', [name, paused])
+  })
+}
+
+/** The row of the job says what changed; this says why. */
+async function recordReason(
+  session: Session,
+  action: 'run' | 'pause' | 'resume',
+  name: string,
+  reason: string | undefined,
+): Promise<void> {
+  if (reason === undefined) return
+  await session.query(
+    `select akashi_audit.record_action('job_changed', $1, 'job', $2, 'SUCCESS', jsonb_build_object('reason', $3::text))`,
+    [action, name, reason],
   )
 }
 

@@ -7,11 +7,14 @@ export const QUEUE_POOL_SIZE = CONCURRENT_JOBS + 1
 /** Milliseconds after which the schedule is read again even without a notification. */
 export const RELOAD_MS = 30_000
 
+/** Milliseconds between two looks for jobs of the queue whose notification was lost, by each of its workers. */
+export const QUEUE_POLL_MS = 60_000
+
 /** Milliseconds that a run may be late before it counts as missed; until then the queue may still start it. */
 export const CATCH_UP_AFTER_MS = 5_000
 
-/** Milliseconds for which a missed run is caught up on: more than a week, for weekly jobs. */
-export const CATCH_UP_MS = 8 * 24 * 3_600_000
+/** Milliseconds for which a missed run is caught up on: more than half a year, for the rarest jobs. */
+export const CATCH_UP_MS = 200 * 24 * 3_600_000
 
 /** Milliseconds that running jobs have to finish after the worker is stopped. */
 export const FINISH_MS = 10_000

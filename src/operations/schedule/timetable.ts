@@ -1,16 +1,20 @@
 /** The timetable as the worker reads it: all jobs, and which of them are due. */
 import { type ParsedCronItem, parseCronItem } from 'graphile-worker'
 import type { Actor, Database } from '../../postgres/index.ts'
+import { previousTime, type Schedule } from './cron.ts'
 import { CATCH_UP_AFTER_MS, CATCH_UP_MS } from './limits.ts'
 
 /** The queue's only task; its payload names the job. */
 export const QUEUE_TASK = 'akashi.job'
 
-const MINUTE_MS = 60_000
-
 export interface TimetableRow {
   readonly name: string
   readonly schedule: string
+  /** A name of the IANA time zone database. */
+  readonly zone: string
+  readonly workingDay: boolean
+  /** Local dates on which the organisation does not work. */
+  readonly holidays: readonly string[]
   readonly task: string
   readonly paused: boolean
   readonly timeoutSeconds: number
@@ -30,7 +34,9 @@ export interface DueJob {
 
 /** A request older than a day is ignored. */
 const timetableSql = `
-  select j.name, j.schedule, j.task, j.paused, extract(epoch from j.timeout)::float8 as "timeoutSeconds",
+  select j.name, j.schedule, j.task, j.paused, j.working_day as "workingDay",
+         case j.zone when 'UTC' then 'UTC' else akashi_lifecycle.setting('organisation.time_zone') #>> '{}' end as zone,
+         akashi_lifecycle.setting('organisation.holidays') as holidays, extract(epoch from j.timeout)::float8 as "timeoutSeconds",
          j.updated_at as "updatedAt", last.begun, coalesce(last.running, false) as running,
          case when j.requested_at > coalesce(last.begun, '-infinity') and j.requested_at > now() - interval '1 day'
               then j.requested_at end as request
@@ -46,6 +52,20 @@ export async function readTimetable(database: Database, actor: Actor): Promise<T
     readOnly: true,
   })
   return rows
+}
+
+export function scheduleOf({
+  schedule,
+  zone,
+  workingDay,
+  holidays,
+}: Pick<TimetableRow, 'schedule' | 'zone' | 'workingDay' | 'holidays'>): Schedule {
+  return { fields: schedule, zone, workingDay, holidays }
+}
+
+/** Whether the queue starts it on the minute; it knows UTC alone, and others start when the timetable is read. */
+export function isKeptByQueue({ zone, workingDay }: TimetableRow): boolean {
+  return zone === 'UTC' && !workingDay
 }
 
 /** @throws Error when the schedule is not a valid cron expression */
@@ -64,7 +84,7 @@ export function cronItem({ name, schedule }: Pick<TimetableRow, 'name' | 'schedu
  * downtime of any length at most one run is caught up on, and none that was scheduled while the job was paused or
  * before its row changed.
  */
-export function dueRun(row: TimetableRow, item: ParsedCronItem, now: Date): DueJob | undefined {
+export function dueRun(row: TimetableRow, now: Date): DueJob | undefined {
   if (row.running) {
     return undefined
   }
@@ -74,26 +94,17 @@ export function dueRun(row: TimetableRow, item: ParsedCronItem, now: Date): DueJ
   if (row.paused) {
     return undefined
   }
-  const begun = row.begun === null ? 0 : Date.parse(row.begun)
-  const since = Math.max(begun, Date.parse(row.updatedAt), now.getTime() - CATCH_UP_MS)
-  const due = lastMatch(item, since, now.getTime() - CATCH_UP_AFTER_MS)
-  return due === undefined ? undefined : { job: row.name, due: new Date(due).toISOString() }
+  const due = owedSince(row, now)
+  return due === undefined ? undefined : { job: row.name, due: due.toISOString() }
 }
 
-/** The latest minute after `since` and not after `until` that the item matches; both in milliseconds. */
-function lastMatch(item: ParsedCronItem, since: number, until: number): number | undefined {
-  for (let time = until - (until % MINUTE_MS); time > since; time -= MINUTE_MS) {
-    const at = new Date(time)
-    const digest = {
-      min: at.getUTCMinutes(),
-      hour: at.getUTCHours(),
-      date: at.getUTCDate(),
-      month: at.getUTCMonth() + 1,
-      dow: at.getUTCDay(),
-    }
-    if (item.match(digest)) {
-      return time
-    }
-  }
-  return undefined
+/** The latest scheduled time that no run has settled; undefined where there is none. */
+export function owedSince(
+  row: Pick<TimetableRow, 'begun' | 'updatedAt' | 'schedule' | 'zone' | 'workingDay' | 'holidays'>,
+  now: Date,
+): Date | undefined {
+  const begun = row.begun === null ? 0 : Date.parse(row.begun)
+  const since = Math.max(begun, Date.parse(row.updatedAt), now.getTime() - CATCH_UP_MS)
+  const due = previousTime(scheduleOf(row), since, now.getTime() - CATCH_UP_AFTER_MS)
+  return due === undefined ? undefined : new Date(due)
 }

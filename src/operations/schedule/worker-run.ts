@@ -9,13 +9,23 @@ import {
   type DirectSession,
   type DriverPool,
   openDriverPool,
+  releaseLock,
   system,
+  tryLock,
 } from '../../postgres/index.ts'
 import { execute } from './execute.ts'
-import { CANCEL_MS, CONCURRENT_JOBS, FINISH_MS, QUEUE_POOL_SIZE, RELOAD_MS } from './limits.ts'
+import { CANCEL_MS, CONCURRENT_JOBS, FINISH_MS, QUEUE_POLL_MS, QUEUE_POOL_SIZE, RELOAD_MS } from './limits.ts'
 import { queueLogger } from './queue-log.ts'
 import type { Task } from './task.ts'
-import { cronItem, type DueJob, dueRun, QUEUE_TASK, readTimetable, type TimetableRow } from './timetable.ts'
+import {
+  cronItem,
+  type DueJob,
+  dueRun,
+  isKeptByQueue,
+  QUEUE_TASK,
+  readTimetable,
+  type TimetableRow,
+} from './timetable.ts'
 
 export interface WorkerRunOptions {
   readonly worker: Database
@@ -122,6 +132,7 @@ class WorkerRun {
       schema: QUEUE_SCHEMA,
       pgPool,
       concurrency: CONCURRENT_JOBS,
+      pollInterval: QUEUE_POLL_MS,
       noHandleSignals: true,
       logger: queueLogger(this.#options.log),
       taskList: { [QUEUE_TASK]: (payload) => this.#take(payload) },
@@ -195,10 +206,10 @@ class WorkerRun {
       if (item === undefined) {
         continue
       }
-      if (!row.paused) {
+      if (!row.paused && isKeptByQueue(row)) {
         items.push(item)
       }
-      const run = dueRun(row, item, now)
+      const run = dueRun(row, now)
       if (run !== undefined) {
         due.push(run)
       }
@@ -256,8 +267,7 @@ const QUEUE_SCHEMA = 'akashi_jobs'
 
 /** Several workers may start at once, and the queue's own migrations do not expect that. */
 async function prepareQueue(session: DirectSession, { directUrl, log }: WorkerRunOptions): Promise<void> {
-  const lock = `hashtextextended('akashi.queue', 0)`
-  await session.query(`select pg_advisory_lock(${lock})`)
+  const lock = await queueLock(session)
   try {
     const pgPool = openDriverPool(directUrl, 'worker', 2)
     try {
@@ -277,7 +287,24 @@ async function prepareQueue(session: DirectSession, { directUrl, log }: WorkerRu
       cause: error,
     })
   } finally {
-    await session.query(`select pg_advisory_unlock(${lock})`)
+    await releaseLock(session, lock)
+  }
+}
+
+/** Milliseconds between two attempts to prepare the queue while another worker does. */
+const QUEUE_LOCK_MS = 100
+
+async function queueLock(session: DirectSession): Promise<bigint> {
+  for (;;) {
+    session.lost.throwIfAborted()
+    const { key, taken, others } = await tryLock(session, 'akashi.queue', 'worker')
+    if (key !== null) return key
+    if (!taken && others !== undefined) {
+      throw new AkashiError('conflict', `other logins hold the locks of the job queue: ${others}`, {
+        hint: 'end their sessions: they have no reason to',
+      })
+    }
+    await sleep(QUEUE_LOCK_MS)
   }
 }
 

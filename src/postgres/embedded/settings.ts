@@ -2,8 +2,8 @@ import type { Home } from './home-paths.ts'
 import { LOG_FILE_SIZE, SERVER_LOG_NAME } from './server-log.ts'
 
 /**
- * Written to the configuration file at every start; `ALTER SYSTEM` overrides them. Backup needs wal_level, the
- * senders, the slots and summarize_wal. max_slot_wal_keep_size keeps WAL from filling the disk while the object
+ * Written to the configuration file at every start; `ALTER SYSTEM` overrides them. Backup and the cross-check
+ * need the senders and slots, the cross-check the logical WAL, backups summarize_wal. max_slot_wal_keep_size keeps WAL from filling the disk while the object
  * store is unreachable: beyond it the slot is lost, the gap is reported and a full backup follows.
  * max_locks_per_transaction lets one statement read years of daily partitions.
  * log_parameter_max_length keeps bound values, which may be secrets or personal data, out of the log.
@@ -13,7 +13,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   max_locks_per_transaction: '512',
   shared_buffers: '128MB',
   max_wal_size: '1GB',
-  wal_level: 'replica',
+  wal_level: 'logical',
   max_wal_senders: '10',
   max_replication_slots: '10',
   max_slot_wal_keep_size: '8GB',

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
-import { ContextSigner } from '../context-signer.ts'
-import { runDirect } from '../direct.ts'
+import { asAdministrator } from '../administrator.ts'
+import { tryLock } from '../advisory-lock.ts'
 import { SQLSTATE, sqlState } from '../sqlstate.ts'
 import type { DirectSession, Session } from '../types.ts'
 
@@ -13,8 +13,8 @@ export interface MigrateOptions {
   readonly signal?: AbortSignal
 }
 
-/** Key of the session advisory lock that the migrating process holds: "akashi" in ASCII. */
-export const MIGRATION_LOCK = 0x616b_6173_6869n
+/** Name of the session advisory lock that the migrating process holds. */
+const MIGRATION_LOCK = 'akashi.migrations'
 
 /** Milliseconds that a migration waits for a table lock, which is also how long it can block those queued behind it. */
 export const MIGRATION_LOCK_TIMEOUT_MS = 100
@@ -31,17 +31,11 @@ export const MIGRATION_WAIT_MS = 600_000
 /** Milliseconds between two checks whether the other process has finished. */
 const MIGRATION_POLL_MS = 100
 
-export function asAdministrator<T>(
+export function asMigrator<T>(
   options: MigrateOptions,
   work: (session: DirectSession) => Promise<T>,
 ): Promise<T> {
-  const environment = {
-    role: 'owner',
-    signer: new ContextSigner(undefined),
-    statementTimeoutMs: 0,
-  } as const
-  const { url, signal } = options
-  return runDirect(url, 'akashi migrate', environment, work, signal === undefined ? {} : { signal })
+  return asAdministrator({ ...options, applicationName: 'akashi migrate' }, work)
 }
 
 /**
@@ -49,17 +43,15 @@ export function asAdministrator<T>(
  * holder would wait for it. The lock ends with the connection.
  */
 export async function lockMigrations(session: Session): Promise<void> {
+  let held: string | undefined
   for (let waited = 0; waited < MIGRATION_WAIT_MS; waited += MIGRATION_POLL_MS) {
-    const { rows } = await session.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
-      MIGRATION_LOCK,
-    ])
-    if (rows[0]?.locked === true) {
-      return
-    }
+    const { key, others } = await tryLock(session, MIGRATION_LOCK, 'owner')
+    if (key !== null) return
+    held = others
     await sleep(MIGRATION_POLL_MS)
   }
   throw new AkashiError('timeout', 'another process has been migrating for too long', {
-    hint: 'look in pg_stat_activity for the application name "akashi migrate"',
+    hint: `look in pg_stat_activity for the application name "akashi migrate"${held === undefined ? '' : `; these logins hold locks of migrations, and have no reason to: ${held}`}`,
   })
 }
 

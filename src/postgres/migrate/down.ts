@@ -1,6 +1,6 @@
 import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../types.ts'
-import { asAdministrator, lockMigrations, type MigrateOptions, withBriefLocks } from './connection.ts'
+import { asMigrator, lockMigrations, type MigrateOptions, withBriefLocks } from './connection.ts'
 import { runKeepingRows } from './discard.ts'
 import { type Migration, readMigrations, statementsOf } from './files.ts'
 import { pendingMigrations, readHistory, requireSupportedServer } from './history.ts'
@@ -25,7 +25,7 @@ export async function migrateDown(options: MigrateDownOptions): Promise<string[]
     throw new AkashiError('invalid_input', 'the number of migrations to revert is not a positive integer')
   }
   const files = await readMigrations(options.directory)
-  return await asAdministrator(options, async (session) => {
+  return await asMigrator(options, async (session) => {
     await requireSupportedServer(session)
     await lockMigrations(session)
     const applied = await readHistory(session)

@@ -14,13 +14,20 @@ export interface AppliedMigration {
 const MIN_SERVER_VERSION = 150_000
 
 export async function requireSupportedServer(session: Session): Promise<void> {
-  const { rows } = await session.query<{ version: number; name: string }>(
-    `select current_setting('server_version_num')::int as version, current_setting('server_version') as name`,
+  const { rows } = await session.query<{ version: number; name: string; encoding: string }>(
+    `select current_setting('server_version_num')::int as version, current_setting('server_version') as name,
+            current_setting('server_encoding') as encoding`,
   )
   const server = rows[0]
   if (server === undefined || server.version < MIN_SERVER_VERSION) {
     throw new AkashiError('unsupported', `the server is PostgreSQL ${server?.name ?? 'unknown'}`, {
       hint: 'PostgreSQL 15 or newer is needed',
+    })
+  }
+  // Lengths in the ledger's encoding are those of UTF-8, and other encodings lack characters that it has to keep.
+  if (server.encoding !== 'UTF8') {
+    throw new AkashiError('unsupported', `the database has the encoding ${server.encoding}`, {
+      hint: 'create it with encoding UTF8, such as: create database akashi encoding UTF8 template template0',
     })
   }
 }

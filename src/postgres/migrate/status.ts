@@ -1,4 +1,4 @@
-import { asAdministrator, type MigrateOptions } from './connection.ts'
+import { asMigrator, type MigrateOptions } from './connection.ts'
 import { readMigrations } from './files.ts'
 import { type AppliedMigration, pendingMigrations, readHistory } from './history.ts'
 
@@ -11,7 +11,7 @@ export interface MigrationStatus {
 /** Read-only. @throws AkashiError integrity or conflict when the database was not built from these files */
 export async function migrationStatus(options: MigrateOptions): Promise<MigrationStatus> {
   const files = await readMigrations(options.directory)
-  return await asAdministrator(options, async (session) => {
+  return await asMigrator(options, async (session) => {
     const applied = await readHistory(session)
     return { applied, pending: pendingMigrations(files, applied).map((migration) => migration.id) }
   })

@@ -1,7 +1,7 @@
 import { AkashiError, given } from '../../foundation/index.ts'
 import { SQLSTATE, sqlState } from '../sqlstate.ts'
 import type { Session } from '../types.ts'
-import { asAdministrator, lockMigrations, type MigrateOptions, withBriefLocks } from './connection.ts'
+import { asMigrator, lockMigrations, type MigrateOptions, withBriefLocks } from './connection.ts'
 import { type Migration, readMigrations, statementsOf } from './files.ts'
 import { ensureHistory, pendingMigrations, readHistory, requireSupportedServer } from './history.ts'
 
@@ -22,11 +22,11 @@ export async function migrateUp(options: MigrateUpOptions): Promise<string[]> {
   const files = await readMigrations(options.directory)
   const { to = Number.POSITIVE_INFINITY } = options
   const wanted = (pending: readonly Migration[]) => pending.filter((migration) => migration.version <= to)
-  return await asAdministrator(options, async (session) => {
+  return await asMigrator(options, async (session) => {
     await requireSupportedServer(session)
     // Usually there is nothing to do, and then no lock is needed.
     if (wanted(pendingMigrations(files, await readHistory(session))).length === 0) {
-      await recordCatalog(session, false)
+      await recordCatalog(session)
       return []
     }
     await lockMigrations(session)
@@ -36,22 +36,24 @@ export async function migrateUp(options: MigrateUpOptions): Promise<string[]> {
       await apply(session, migration)
       applied.push(migration.id)
     }
-    await recordCatalog(session, applied.length > 0)
+    await recordCatalog(session)
     return applied
   })
 }
 
-/**
- * Verification names changes of the catalog that are not recorded; a migration and a new cluster are. What the server's
- * version offers comes first.
- */
-async function recordCatalog(session: Session, migrated: boolean): Promise<void> {
+/** Verification reports unrecorded changes of the catalog, so a new database or cluster is recorded. */
+async function recordCatalog(session: Session): Promise<void> {
+  if (!(await hasFunction(session, 'akashi_audit.record_new_catalog()'))) return
+  await session.query('select akashi_audit.use_system_user(), akashi_audit.publish_generated_columns()')
+  await session.query('select akashi_audit.record_new_catalog()')
+}
+
+async function hasFunction(session: Session, signature: string): Promise<boolean> {
   const { rows } = await session.query<{ known: boolean }>(
-    "select to_regprocedure('akashi_audit.record_catalog_after(boolean)') is not null as known",
+    'select to_regprocedure($1) is not null as known',
+    [signature],
   )
-  if (rows[0]?.known !== true) return
-  await session.query('select akashi_audit.use_system_user()')
-  await session.query('select akashi_audit.record_catalog_after($1)', [migrated])
+  return rows[0]?.known === true
 }
 
 async function apply(session: Session, migration: Migration): Promise<void> {
@@ -75,6 +77,8 @@ async function applyInTransaction(session: Session, migration: Migration): Promi
   const transaction = await record(session, migration)
   await session.query(migration.up.sql)
   await requireSameTransaction(session, transaction)
+  if (await hasFunction(session, 'akashi_audit.record_migration()'))
+    await session.query('select akashi_audit.record_migration()')
 }
 
 async function record(session: Session, { version, name, checksum }: Migration): Promise<string | undefined> {

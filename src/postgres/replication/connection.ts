@@ -3,6 +3,7 @@ import { Client, clientConfig } from '../client.ts'
 import { toAkashiError } from '../sqlstate.ts'
 import { type BaseBackup, type BaseBackupOptions, startBaseBackup } from './base-backup.ts'
 import { type Answer, Command } from './command.ts'
+import { type LogicalStream, type LogicalStreamOptions, startLogicalStream } from './logical-stream.ts'
 import { type Lsn, parseLsn } from './lsn.ts'
 import { startWalStream, type WalStream, type WalStreamOptions } from './wal-stream.ts'
 
@@ -23,9 +24,24 @@ export interface SlotState {
 
 export interface ReplicationOptions {
   readonly applicationName: string
+  /** Logical replication of the URL's database; default physical, of the cluster. */
+  readonly logical?: boolean
   /** Closes the connection. */
   readonly signal?: AbortSignal
 }
+
+/** How values are written as text: as the functions that write the trail do. */
+const TEXT_SETTINGS = [
+  'client_encoding=UTF8',
+  'timezone=UTC',
+  'datestyle=ISO,YMD',
+  'intervalstyle=iso_8601',
+  'bytea_output=hex',
+  'extra_float_digits=1',
+  'lc_monetary=C',
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ')
 
 /** Warnings that are kept of one connection; the first ones name what is damaged. */
 const MAX_WARNINGS = 1_000
@@ -106,6 +122,11 @@ export class Replication {
     return startWalStream(this.#client, (text) => this.#start(text), options)
   }
 
+  /** Streams the changes of a publication until the connection is closed. */
+  logicalStream(options: LogicalStreamOptions): LogicalStream {
+    return startLogicalStream(this.#client, (text) => this.#start(text), options)
+  }
+
   async close(): Promise<void> {
     this.#stopWatching()
     await this.#client.end().catch(() => undefined)
@@ -146,7 +167,9 @@ export class Replication {
  */
 export async function openReplication(url: string, options: ReplicationOptions): Promise<Replication> {
   const target = new URL(url)
-  target.searchParams.set('replication', 'true')
+  target.searchParams.set('replication', options.logical === true ? 'database' : 'true')
+  // A logical stream has values as text, which these settings decide.
+  if (options.logical === true) target.searchParams.set('options', TEXT_SETTINGS)
   const client = new Client(clientConfig(target.href, options.applicationName))
   client.on('error', () => undefined)
   const { signal } = options

@@ -1,4 +1,6 @@
 export type { BaseBackup, BaseBackupPart, Tablespace } from './base-backup.ts'
 export { openReplication, type Replication, type SystemIdentity } from './connection.ts'
+export type { LogicalStream } from './logical-stream.ts'
 export { formatLsn, isLsn, type Lsn, parseLsn, unixMicroseconds } from './lsn.ts'
+export { dropReplicationSlot, readReplicationSlot, reasonToGiveUp, type Slot } from './slots.ts'
 export type { WalMessage, WalStream } from './wal-stream.ts'

@@ -51,7 +51,8 @@ export function startWalStream(
   }
 }
 
-async function* readMessages(
+/** The messages of a stream; `reply` sends the status that the server asks for. */
+export async function* readMessages(
   client: Client,
   answers: AsyncIterable<Answer>,
   reply: () => void,
@@ -73,7 +74,7 @@ async function* readMessages(
   }
 }
 
-function statusMessage(received: Lsn, flushed: Lsn): Buffer {
+export function statusMessage(received: Lsn, flushed: Lsn): Buffer {
   const message = Buffer.alloc(STATUS_BYTES)
   message[0] = STATUS
   message.writeBigUInt64BE(received, 1)

@@ -8,8 +8,9 @@
 import { given } from '../../foundation/index.ts'
 import { type Actor, type Database, type Session, SQLSTATE, sqlState } from '../../postgres/index.ts'
 import { copyColumns, copyRows, type EventRows, EventRowsBuilder } from './copy.ts'
-import type { ParsedBatch, Rejection } from './format.ts'
+import type { ParsedBatch, Rejection, Unread } from './format.ts'
 import { retryWhileLocked } from './partitions.ts'
+import { keepUnread, MAX_QUARANTINED } from './quarantine.ts'
 
 /** Limits of one transaction in events, characters and days, whichever is reached first. */
 export const LOAD_BATCH_EVENTS = 10_000
@@ -21,6 +22,9 @@ const CREATED_AT_ONCE = 20
 
 /** Maximum rejections listed in a result; further ones are only counted. */
 export const MAX_REJECTIONS_LISTED = 1_000
+
+/** Rejected lines that are kept at once. */
+const QUARANTINE_BATCH = 500
 
 /** Batches stored concurrently: the second keeps the server busy while the first commits. */
 const CONCURRENT_BATCHES = 2
@@ -49,6 +53,8 @@ export interface LoadResult {
   readonly stored: number
   /** Events already stored before. */
   readonly known: number
+  /** Rejected lines that are kept, to be read again by `akashi quarantine replay`. */
+  readonly quarantined: number
 }
 
 export interface LoadOptions {
@@ -75,6 +81,8 @@ export async function loadEvents(
   let events = 0
   let stored = 0
   const rejected: Rejection[] = []
+  const unread: Unread[] = []
+  let quarantined = 0
   let waiting = new EventRowsBuilder()
   const knownDays = new Set<string>()
   let created: Promise<unknown> = Promise.resolve()
@@ -104,6 +112,16 @@ export async function loadEvents(
     const work: Promise<void> = store(batch).finally(() => underWay.delete(work))
     underWay.add(work)
   }
+  const keep = async () => {
+    const some = unread.splice(0)
+    quarantined += await keepUnread(database, actor, options, some)
+  }
+  const end = async () => {
+    await flush()
+    await Promise.all(underWay)
+    if (failures.length > 0) throw failures[0]
+    await keep()
+  }
   try {
     for await (const batch of batches) {
       options.signal?.throwIfAborted()
@@ -111,19 +129,24 @@ export async function loadEvents(
       accepted += batch.accepted
       rejectedTotal += batch.rejected.length
       rejected.push(...batch.rejected.slice(0, MAX_REJECTIONS_LISTED - rejected.length))
+      unread.push(...batch.unread.slice(0, MAX_QUARANTINED - quarantined - unread.length))
+      if (unread.length >= QUARANTINE_BATCH) await keep()
       for (const { event } of batch.events) {
         waiting.add(event)
         if (isFull(waiting)) await flush()
       }
       options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
     }
-    await flush()
+    await end()
+  } catch (error) {
+    // What was read before the input failed, such as a file that was cut off, is stored all the same.
+    if (failures.length === 0 && options.signal?.aborted !== true) await end()
+    throw error
   } finally {
     await Promise.all(underWay)
   }
-  if (failures.length > 0) throw failures[0]
   options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
-  return { read, accepted, rejected, rejectedTotal, stored, known: events - stored }
+  return { read, accepted, rejected, rejectedTotal, stored, known: events - stored, quarantined }
 }
 
 function isFull({ events, characters, days }: EventRowsBuilder): boolean {

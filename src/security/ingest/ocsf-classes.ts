@@ -38,7 +38,7 @@ const classes: ReadonlyMap<number, OcsfClass> = new Map<number, OcsfClass>([
       name: 'session',
       category: 'authorization',
       activities: ['privileges_assigned', 'groups_assigned'],
-      targets: [],
+      targets: ['user'],
     },
   ],
   [
@@ -87,6 +87,8 @@ const classes: ReadonlyMap<number, OcsfClass> = new Map<number, OcsfClass>([
 ])
 
 const AUTHENTICATION = 3002
+const FIRST_IDENTITY_CLASS = 3000
+const LAST_IDENTITY_CLASS = 3999
 const LOGOFF = 2
 
 /** By the thousands of a class: system, findings, identity and access, network, discovery, application. */
@@ -100,6 +102,15 @@ const categories: ReadonlyMap<number, EventCategory> = new Map([
   [7, 'configuration'],
   [8, 'system'],
 ])
+
+export function isAuthentication(classUid: number): boolean {
+  return classUid === AUTHENTICATION
+}
+
+/** Classes of identity and access, whose `user` is whom it was done to. */
+export function isIdentityClass(classUid: number): boolean {
+  return classUid >= FIRST_IDENTITY_CLASS && classUid <= LAST_IDENTITY_CLASS
+}
 
 export function ocsfCategory(classUid: number): EventCategory {
   if (classUid === AUTHENTICATION) return 'authentication'

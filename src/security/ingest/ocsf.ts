@@ -15,13 +15,22 @@ import { normaliseAddress } from './address.ts'
 import { integerAt, textAt, uuidAt, valueAt } from './fields.ts'
 import type { LineParser } from './format.ts'
 import { type JsonObject, parseJsonObject } from './json-text.ts'
-import { ocsfCategory, ocsfEventType, targetsOf } from './ocsf-classes.ts'
+import { isAuthentication, isIdentityClass, ocsfCategory, ocsfEventType, targetsOf } from './ocsf-classes.ts'
 import { formatTime, normaliseTime } from './time.ts'
 
 /** severity_id of the schema's base event: 0 unknown, 1 informational, … 5 critical, 6 fatal. */
 const SEVERITIES: readonly Severity[] = ['info', 'info', 'low', 'medium', 'high', 'critical', 'critical']
 const SUCCESS = 1
 const FAILURE = 2
+/**
+ * The schema counts milliseconds, but some producers count seconds, microseconds or nanoseconds: which one, its
+ * size says, for times from 1980 on.
+ */
+const UNITS = [
+  { from: 315_532_800_000_000_000, to: 4_102_444_800_000_000_000, perMillisecond: 1_000_000 },
+  { from: 315_532_800_000_000, to: 4_102_444_800_000_000, perMillisecond: 1_000 },
+  { from: 315_532_800, to: 4_102_444_800, perMillisecond: 0.001 },
+] as const
 /** 9999-12-31T23:59:59.999Z, in milliseconds. */
 const LAST_TIME = 253_402_300_799_999
 
@@ -32,7 +41,7 @@ export const parseOcsfEvent: LineParser = (text) => {
   const classUid = integerAt(ocsf, 'class_uid')
   if (classUid === null || classUid < 1 || classUid > 0x7fff_ffff) return 'class_uid: not a class number'
   const time = timeOf(ocsf)
-  if (time === null) return 'time: neither milliseconds since 1970 nor time_dt'
+  if (time === null) return 'time: neither time_dt nor a count of milliseconds since 1970'
   const activity = integerAt(ocsf, 'activity_id')
   const result = resultOf(ocsf)
   const user = userOf(ocsf, classUid)
@@ -77,10 +86,13 @@ export const parseOcsfEvent: LineParser = (text) => {
 }
 
 function timeOf(ocsf: JsonObject): string | null {
-  const milliseconds = integerAt(ocsf, 'time')
-  if (milliseconds !== null)
-    return milliseconds >= 0 && milliseconds <= LAST_TIME ? formatTime(milliseconds) : null
-  return normaliseTime(textAt(ocsf, 'time_dt') ?? textAt(ocsf, 'time') ?? '')
+  const exact = normaliseTime(textAt(ocsf, 'time_dt') ?? '')
+  if (exact !== null) return exact
+  const count = Number(textAt(ocsf, 'time') ?? Number.NaN)
+  if (Number.isNaN(count)) return normaliseTime(textAt(ocsf, 'time') ?? '')
+  const unit = UNITS.find(({ from, to }) => count >= from && count < to)
+  const milliseconds = Math.floor(count / (unit?.perMillisecond ?? 1))
+  return milliseconds >= 0 && milliseconds <= LAST_TIME ? formatTime(milliseconds) : null
 }
 
 function resultOf(ocsf: JsonObject): EventResult | null {
@@ -89,10 +101,11 @@ function resultOf(ocsf: JsonObject): EventResult | null {
   return status === FAILURE ? 'failure' : null
 }
 
-/** Who did it: the user for authentication, otherwise the actor. */
+/** Who did it: the user who signs in, and otherwise the actor, since another class's user is whom it was done to. */
 function userOf(ocsf: JsonObject, classUid: number): unknown {
   const [own, actor] = [valueAt(ocsf, 'user'), valueAt(ocsf, 'actor', 'user')]
-  return targetsOf(classUid).includes('user') ? actor : (own ?? actor)
+  if (isAuthentication(classUid)) return own ?? actor
+  return isIdentityClass(classUid) ? actor : (actor ?? own)
 }
 
 /** The target; a changed account is a target of type user. */

@@ -1,10 +1,22 @@
 import type { SecurityEvent } from '../event.ts'
 import { parseCloudTrailRecord } from './cloudtrail.ts'
-import type { IngestFormat, LineParser, ParsedBatch, ParsedEvent, Rejection } from './format.ts'
+import { parseCognitoEvent } from './cognito.ts'
+import type {
+  IngestFormat,
+  LineParser,
+  ParsedBatch,
+  ParsedEvent,
+  QuarantineOptions,
+  Rejection,
+  Unread,
+} from './format.ts'
 import { createEventIdentity } from './identity.ts'
 import { INGEST_KEY, parseJsonEvent } from './json.ts'
+import { parseKeycloakEvent } from './keycloak.ts'
 import { createLineReader, type Line, type LineReader } from './lines.ts'
 import { parseOcsfEvent } from './ocsf.ts'
+import { createPostgresqlParser } from './postgresql/parser.ts'
+import { createPostgresqlReader } from './postgresql/reader.ts'
 import { createJsonReader } from './records.ts'
 import { createSshdParser, MAX_SYSLOG_LINE_BYTES, type SshdOptions } from './sshd/parser.ts'
 import { FUTURE_TOLERANCE_MS } from './syslog-year.ts'
@@ -24,17 +36,36 @@ interface CommonOptions {
 
 export type ParseOptions =
   | (CommonOptions & SshdOptions & { readonly format: 'sshd' })
-  | (CommonOptions & { readonly format: Exclude<IngestFormat, 'sshd'>; readonly asOf: Date })
+  | (CommonOptions & {
+      readonly format: 'postgresql'
+      readonly asOf: Date
+      /** What abbreviations of log_timezone mean that are not UTC, GMT, JST or KST. */
+      readonly timezone?: string
+    })
+  | (CommonOptions & { readonly format: Exclude<IngestFormat, 'sshd' | 'postgresql'>; readonly asOf: Date })
 
 export interface EventParser {
   push(chunk: Uint8Array): ParsedBatch
   end(): ParsedBatch
 }
 
+/** Lines that are understood, and no events. */
+const IGNORED = /^not an event: (?!unknown)/
+
+function readAgain(options: ParseOptions, year: number | null): QuarantineOptions {
+  const timezone = 'timezone' in options ? options.timezone : undefined
+  return {
+    ...(timezone === undefined ? {} : { timezone }),
+    ...(year === null ? {} : { year }),
+    ...(options.source === undefined ? {} : { system: options.source }),
+  }
+}
+
 /** Parses bytes into events chunk by chunk in constant memory. The same bytes always give the same events. */
 export function createEventParser(options: ParseOptions): EventParser {
   const reader = readerOf(options)
-  const parse = parserOf(options)
+  const sshd = options.format === 'sshd' ? createSshdParser(options) : null
+  const parse = sshd?.parse ?? parserOf(options)
   const source = options.source ?? ''
   const identity = createEventIdentity(options.format, source)
   const earliest = options.earliest === undefined ? null : formatTime(options.earliest.getTime())
@@ -67,12 +98,22 @@ export function createEventParser(options: ParseOptions): EventParser {
   const batch = (lines: readonly Line[]): ParsedBatch => {
     const events: ParsedEvent[] = []
     const rejected: Rejection[] = []
+    const unread: Unread[] = []
     for (const line of lines) {
       const found = place(line)
-      if (typeof found === 'string') rejected.push({ line: line.number, reason: found })
-      else for (const event of found) events.push(event)
+      if (typeof found === 'string') {
+        rejected.push({ line: line.number, reason: found })
+        if (line.text !== null && line.text.trim() !== '' && !IGNORED.test(found)) {
+          unread.push({
+            line: line.number,
+            reason: found,
+            text: line.text,
+            options: readAgain(options, sshd?.year ?? null),
+          })
+        }
+      } else for (const event of found) events.push(event)
     }
-    return { read: lines.length, accepted: lines.length - rejected.length, events, rejected }
+    return { read: lines.length, accepted: lines.length - rejected.length, events, rejected, unread }
   }
 
   return { push: (chunk) => batch(reader.push(chunk)), end: () => batch(reader.end()) }
@@ -89,19 +130,26 @@ export async function* parseEvents(
 }
 
 function readerOf(options: ParseOptions): LineReader {
-  return options.format === 'sshd' ? createLineReader(MAX_SYSLOG_LINE_BYTES) : createJsonReader()
+  if (options.format === 'sshd') return createLineReader(MAX_SYSLOG_LINE_BYTES)
+  return options.format === 'postgresql' ? createPostgresqlReader() : createJsonReader()
 }
 
 function parserOf(options: ParseOptions): LineParser {
   switch (options.format) {
     case 'sshd':
-      return createSshdParser(options)
+      return createSshdParser(options).parse
     case 'json':
       return parseJsonEvent
     case 'ocsf':
       return parseOcsfEvent
     case 'cloudtrail':
       return parseCloudTrailRecord
+    case 'keycloak':
+      return parseKeycloakEvent
+    case 'cognito':
+      return parseCognitoEvent
+    case 'postgresql':
+      return createPostgresqlParser(options.timezone ?? null)
   }
 }
 

@@ -1,13 +1,25 @@
 import { JsonArrayReader } from './json-array.ts'
 import { createLineReader, type Line, type LineReader, MAX_LINE_BYTES } from './lines.ts'
+import { createPrettyReader } from './pretty-json.ts'
 
 /** Bytes at the start of a document that determine its form. */
 const HEAD_BYTES = 512
-const DOCUMENT = /^\ufeff?\s*(\{\s*"Records"\s*:\s*)?\[/
+/** A field with a plain value, before the array. */
+const SCALAR_FIELD = String.raw`"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*,\s*`
+/**
+ * Documents that are a list of records: an array, CloudTrail's files, `lookup-events`, CloudWatch Logs, and the events
+ * of Amazon Cognito's command line.
+ */
+const DOCUMENT = new RegExp(
+  String.raw`^\ufeff?\s*(\{\s*(?:${SCALAR_FIELD})*"(?:Records|Events|events|logEvents|AuthEvents)"\s*:\s*)?\[`,
+)
+/** The first line of one object over several lines: what begins there is not complete. */
+const PRETTY = /^\ufeff?\s*\{(?:[^\n]*[{[,])?[ \t]*\r?\n/
 
 /**
- * Reads JSON of any size in constant memory: one object per line, an array of objects, or CloudTrail's
- * `{"Records": […]}`, also several in sequence. The elements of an array count as lines, from 1.
+ * Reads JSON of any size in constant memory: one object per line, objects over several lines, an array of objects, or
+ * an object that contains the array ({@link DOCUMENT}), also several in sequence. The elements of an array count as
+ * lines, from 1.
  */
 export function createJsonReader(maxBytes = MAX_LINE_BYTES): LineReader {
   let head = new Uint8Array(0)
@@ -20,11 +32,12 @@ export function createJsonReader(maxBytes = MAX_LINE_BYTES): LineReader {
     for (;;) {
       head = Uint8Array.from(Buffer.concat([head, trimStart(head, bytes)]))
       if (head.length === 0 || (head.length < HEAD_BYTES && !final)) return
-      const match = DOCUMENT.exec(Buffer.from(head.subarray(0, HEAD_BYTES)).toString('utf8'))
+      const text = Buffer.from(head.subarray(0, HEAD_BYTES)).toString('utf8')
+      const match = DOCUMENT.exec(text)
       bytes = head
       head = new Uint8Array(0)
       if (match === null) {
-        inner = createLineReader(maxBytes, before)
+        inner = PRETTY.test(text) ? createPrettyReader(maxBytes, before) : createLineReader(maxBytes, before)
         lines.push(...inner.push(bytes))
         return
       }

@@ -7,6 +7,8 @@ import type { Zone } from './zone.ts'
 const DISORDER_MS = 5 * 60_000
 
 export interface SyslogClock {
+  /** The year of the last line; null before the first. */
+  readonly year: number | null
   /** The time of a line as RFC 3339 in UTC, or null and the reason. */
   resolve(
     time: YearlessTime,
@@ -27,6 +29,7 @@ export function createSyslogClock(zone: Zone, asOf: Date, firstYear: number | nu
   let lastResult: ReturnType<SyslogClock['resolve']> | null = null
 
   const compute = (time: YearlessTime): ReturnType<SyslogClock['resolve']> => {
+    if (time.year !== undefined) return dated(time, time.year)
     year ??= inferred(zone, asOf, time)
     if (year === null) return none(`no year puts this before ${formatTime(asOf.getTime())}`)
     const day = dayOfYear(time)
@@ -44,9 +47,26 @@ export function createSyslogClock(zone: Zone, asOf: Date, firstYear: number | nu
     return { time: formatTime(instant), reason: null }
   }
 
+  const dated = (time: YearlessTime, written: number): ReturnType<SyslogClock['resolve']> => {
+    const local = localTime(written, time)
+    if (local === null) return none(`${written} has no 29 February`)
+    const [instant = Number.NaN] = zone.instants(local)
+    if (instant < 0) return none('before 1970')
+    return instant > latest
+      ? none(`in the future as of ${formatTime(asOf.getTime())}`)
+      : { time: formatTime(instant), reason: null }
+  }
+
   return {
+    get year() {
+      return year
+    },
     resolve(time) {
-      const same = lastTime !== null && time.clock === lastTime.clock && time.day === lastTime.day
+      const same =
+        lastTime !== null &&
+        time.clock === lastTime.clock &&
+        time.day === lastTime.day &&
+        time.year === lastTime.year
       if (!same || time.month !== lastTime?.month || lastResult === null) {
         lastTime = time
         lastResult = compute(time)

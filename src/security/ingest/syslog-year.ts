@@ -13,8 +13,10 @@ const YEARS_TO_TRY = 9
 /** Tolerated difference between the clock of a host and `asOf`. */
 export const FUTURE_TOLERANCE_MS = MILLISECONDS_A_DAY
 
-/** A wall-clock time without a year. Month and day count from 1. */
+/** A wall-clock time, usually without a year. Month and day count from 1. */
 export interface YearlessTime {
+  /** Only in the rare logs that write it. */
+  readonly year?: number
   readonly month: number
   readonly day: number
   /** Milliseconds since midnight. */
@@ -47,6 +49,7 @@ export class YearScan {
   readonly #leapTurns: number[] = []
 
   push(time: YearlessTime): void {
+    if (time.year !== undefined) return
     const day = dayOfYear(time)
     const step = this.#last === null ? 0 : yearStep(this.#lastDay, day)
     if (step >= 0) {

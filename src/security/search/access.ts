@@ -6,11 +6,11 @@ import type { Session } from '../../postgres/index.ts'
  */
 export async function recordAccess(
   session: Session,
-  asked: Readonly<Record<string, unknown>>,
+  filter: Readonly<Record<string, unknown>>,
   shown: { readonly events: readonly string[] } | { readonly counted: number },
 ): Promise<void> {
   await session.query(
     `select akashi_audit.record_action('data_access', 'read', 'akashi_security.security_events', null, 'SUCCESS', $1::jsonb, 'confidential')`,
-    [JSON.stringify({ asked, ...shown })],
+    [JSON.stringify({ asked: filter, ...shown })],
   )
 }

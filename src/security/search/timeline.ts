@@ -1,5 +1,5 @@
 /** Counts events per interval, including empty ones. The audit trail records each query. */
-import { type TimelineInterval, timelineIntervals } from '@akashi/contract'
+import { intervalMinutes, MAX_BUCKETS, type TimelineInterval, timelineIntervals } from '@akashi/contract'
 import { z } from 'zod'
 import { betweenFields, filterField, inOrder, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -7,20 +7,7 @@ import { type Severity, severities } from '../event.ts'
 import { recordAccess } from './access.ts'
 import { conditionsOf, eventConditions } from './filter.ts'
 
-/** Minutes of each supported interval. */
-const intervals = {
-  '1m': 1,
-  '5m': 5,
-  '15m': 15,
-  '1h': 60,
-  '6h': 360,
-  '1d': 1_440,
-  '7d': 10_080,
-} as const satisfies Record<TimelineInterval, number>
-
 const MILLISECONDS_A_MINUTE = 60_000
-/** Maximum buckets of a timeline. */
-export const MAX_BUCKETS = 1_500
 
 export const timelineQuery = z
   .strictObject({
@@ -65,7 +52,7 @@ export async function eventTimeline(
 ): Promise<Timeline> {
   const parsed = parseQuery(timelineQuery, query)
   const { interval, from, to } = parsed
-  const values: unknown[] = [from, to, `${intervals[interval]} minutes`]
+  const values: unknown[] = [from, to, `${intervalMinutes[interval]} minutes`]
   const conditions = conditionsOf(parsed, (value) => `$${values.push(value)}`)
   const counts = severities.map(
     (severity) => `count(*) filter (where e.severity = '${severity}')::integer as ${severity}`,
@@ -89,5 +76,5 @@ export async function eventTimeline(
 }
 
 function bucketsOf(from: string, to: string, interval: TimelineInterval): number {
-  return Math.ceil((Date.parse(to) - Date.parse(from)) / (intervals[interval] * MILLISECONDS_A_MINUTE))
+  return Math.ceil((Date.parse(to) - Date.parse(from)) / (intervalMinutes[interval] * MILLISECONDS_A_MINUTE))
 }

@@ -13,27 +13,31 @@ import {
 import type { Head } from '../store.ts'
 import { type Epoch, type EpochCause, isKnown } from './link.ts'
 
-export interface Occasion {
+/** Why an epoch is opened. */
+export interface EpochTrigger {
   readonly cause: EpochCause
   readonly reason: string
 }
 
-/** What published checkpoints and the cluster say against going on; null when nothing does. */
+/** Compares the log with published checkpoints and the cluster; null when it continues both. */
 export async function findCause(
   database: Database,
   actor: Actor,
   store: ObjectStore,
   head: Head,
   epochs: readonly Epoch[],
-): Promise<Occasion | null> {
+): Promise<EpochTrigger | null> {
   const { log, origin, size, note } = head
   for (const { branch } of await publishedBranches(store, log)) {
     if (!isKnown(epochs, head, originOn(origin, branch))) {
-      return { cause: 'older', reason: `epoch ${branch} was published, the database does not know it` }
+      return { cause: 'older', reason: `epoch ${branch} was published, but the database does not have it` }
     }
   }
   for await (const later of publishedSizes(store, log, branchOf(origin), size + 1n)) {
-    return { cause: 'older', reason: `size ${later.size} was published, the database has ${size} entries` }
+    return {
+      cause: 'older',
+      reason: `size ${later.size} was published, but the database has ${size} entries`,
+    }
   }
   const published = await readNote(store, checkpointKey(log, origin, size))
   if (published !== undefined && note !== null && body(published) !== body(note)) {

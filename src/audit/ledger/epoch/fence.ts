@@ -1,4 +1,4 @@
-/** Ending an epoch while others write: a lock shows that nobody is in between, and is released at once. */
+/** Ends an epoch while others write: a lock that is released at once shows that no writer is between two epochs. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../../foundation/index.ts'
 import { type Session, SQLSTATE, sqlState } from '../../../postgres/index.ts'
@@ -24,7 +24,7 @@ export async function fenceLog(session: Session, log: LogDefinition): Promise<Fe
   return rows[0] ?? { floor: '0', xmin: '0' }
 }
 
-/** Tries again while a transaction that wrote to the log is open: nobody waits behind a lock that waits for it. */
+/** Retries while a transaction that wrote to the log is open, so that no writer queues behind a waiting lock. */
 export async function betweenWriters<T>(log: LogDefinition, open: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -34,7 +34,7 @@ export async function betweenWriters<T>(log: LogDefinition, open: () => Promise<
       if (attempt === FENCE_ATTEMPTS) {
         throw new AkashiError(
           'conflict',
-          `log ${log.log} needs a new epoch, and a transaction that wrote to it stays open`,
+          `log ${log.log} needs a new epoch, but a transaction that wrote to it remains open`,
           { hint: 'end that transaction; the next attempt is made within a minute', cause: error },
         )
       }

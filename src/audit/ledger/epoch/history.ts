@@ -11,11 +11,11 @@ import { TiledTree } from '../tiles.ts'
 import { boundOf, type Epoch, isKnown, readLink } from './link.ts'
 
 export interface SharedHistory {
-  /** The largest checkpoint that was published and not given up before; null where there is none. */
+  /** The largest published checkpoint that was not abandoned before; null when nothing was published. */
   readonly latest: Checkpoint | null
   /** Entries that the tree shares with everything published. */
   readonly common: bigint
-  /** Origins of epochs that were published and that this database does not know. */
+  /** Origins of published epochs that this database does not have. */
   readonly unknown: readonly string[]
 }
 
@@ -34,8 +34,7 @@ export async function sharedHistory(
   for (const { branch, link } of await publishedBranches(store, head.log)) {
     const sizes: PublishedSize[] = []
     const origin = originOn(head.origin, branch)
-    // A branch that nobody here knows was published after this database was copied: nothing of it was given up.
-    // Nothing was given up of a branch that nobody here knows: it was published after this database was copied.
+    // An unknown branch was published after this database was copied: all of its entries count.
     const known = isKnown(epochs, head, origin)
     if (!known) unknown.push(origin)
     const bound = known ? boundOf(epochs, origin) : null
@@ -66,7 +65,7 @@ async function inheritedSize(
   return before < commonSize ? before : commonSize
 }
 
-/** The largest of these sizes at which the tree has the published root; 0 when there is none. */
+/** The largest of these sizes at which the tree has the published root; 0 when none matches. */
 async function agreedSize(
   database: Database,
   actor: Actor,
@@ -99,6 +98,6 @@ async function agreedSize(
 async function readCheckpoint(store: ObjectStore, key: string): Promise<Checkpoint> {
   const note = await readNote(store, key)
   if (note === undefined)
-    throw new AkashiError('unavailable', `${key} was listed and is gone`, { hint: 'try again' })
+    throw new AkashiError('unavailable', `${key} was listed, but no longer exists`, { hint: 'try again' })
   return parseCheckpoint(parseNote(note).text)
 }

@@ -11,12 +11,15 @@ import type { Epoch } from './link.ts'
  */
 export const ROTATION_GRACE_MS = 600_000
 
+/** Milliseconds by which the clocks of two machines may differ. */
+const CLOCK_SKEW_MS = 60_000
+
 type KeysOf = (origin: string) => Promise<readonly LogKey[]>
 
 export interface EpochKeys {
-  /** Why the signatures do not fit together; null when they do. A signature of no key at all is not said here. */
+  /** Why the signatures contradict each other; null when they do not. Invalid signatures are reported elsewhere. */
   readonly problem: string | null
-  /** The keys that count for what was published under an origin; none for an epoch that is not of this log. */
+  /** The keys whose signatures are valid for an origin. */
   readonly verifierKeys: KeysOf
 }
 
@@ -27,7 +30,7 @@ export async function epochKeys(
   now: Date,
 ): Promise<EpochKeys> {
   const signed = [...epochs.map(({ origin, note }) => ({ origin, note })), head]
-  /** By origin: the place of its key among all, oldest first; -1 where none of them signed. */
+  /** By origin: the index of its key among all keys, oldest first. */
   const places = new Map<string, number>()
   let problem: string | null = null
   let former = -1
@@ -46,7 +49,9 @@ export async function epochKeys(
   const place = places.get(head.origin)
   const last = (await keysOf(head.origin)).length - 1
   if (place !== undefined && newest !== undefined && place < last) {
-    const underWay = place === last - 1 && now.getTime() - newest.createdAt.getTime() < ROTATION_GRACE_MS
+    const age = now.getTime() - newest.createdAt.getTime()
+    // With a clock that is behind, every key would seem new.
+    const underWay = place === last - 1 && age > -CLOCK_SKEW_MS && age < ROTATION_GRACE_MS
     if (!underWay) problem ??= 'the head is signed by a key that was replaced'
   }
   return {
@@ -55,7 +60,7 @@ export async function epochKeys(
       const keys = await keysOf(origin)
       const own = places.get(origin)
       if (own !== undefined) return keys.slice(own, own + 1)
-      // What has no link is the first epoch, or one of a history that was given up: it ended before the head's began.
+      // An origin without a link is the first epoch or an abandoned one, which ended before the head's epoch began.
       return place === undefined ? keys : keys.slice(0, place + 1)
     },
   }

@@ -22,24 +22,26 @@ export interface Epoch {
   readonly previousOrigin: string
   readonly previousSize: bigint
   readonly previousRoot: Buffer
-  /** Entries that both histories share; what the old one had beyond is given up. */
+  /** Entries that both histories share; further entries of the old one are abandoned. */
   readonly commonSize: bigint
-  /** Origins of epochs that a database published which is no longer: this one was copied before them. */
+  /** Origins of abandoned epochs, published by a database of which this one is an older copy. */
   readonly givenUp: readonly string[]
-  /** The tree with which this epoch begins. */
+  /** The tree when this epoch began. */
   readonly size: bigint
   readonly root: Buffer
+  /** {@link digestRecords} of the retention records that existed when this epoch began. */
+  readonly retentionDigest: Buffer
   readonly note: string
 }
 
-/** Entries that were published and are not in this history. */
+/** Number of published entries that are not in this history. */
 export function lostEntries({ previousSize, commonSize }: Epoch): bigint {
   return previousSize > commonSize ? previousSize - commonSize : 0n
 }
 
 export function linkText(epoch: Omit<Epoch, 'note'>): string {
   return [
-    'akashi/epoch/1',
+    'akashi/epoch/2',
     epoch.log,
     epoch.epoch,
     epoch.origin,
@@ -51,21 +53,22 @@ export function linkText(epoch: Omit<Epoch, 'note'>): string {
     epoch.commonSize,
     epoch.cause,
     epoch.reason,
+    epoch.retentionDigest.toString('base64'),
     ...epoch.givenUp,
     '',
   ].join('\n')
 }
 
-/** What a published link says of the epoch before. It is not verified here: to be believed it must fit the tree. */
+/** The previous epoch according to a published link. Its signature is not checked: the caller compares it with the tree. */
 export function readLink(note: string): Pick<Epoch, 'previousOrigin' | 'commonSize'> {
   const [version, , , , , , previousOrigin = '', , , common = ''] = note.split('\n')
-  if (version !== 'akashi/epoch/1' || !/^\d{1,19}$/.test(common)) {
-    throw new AkashiError('integrity', 'the published link of an epoch is no link')
+  if (version !== 'akashi/epoch/2' || !/^\d{1,19}$/.test(common)) {
+    throw new AkashiError('integrity', 'the published link of an epoch is malformed')
   }
   return { previousOrigin, commonSize: BigInt(common) }
 }
 
-/** Why a link does not count; null when it is what the log signed. */
+/** Why a link is not valid; null when the log signed it. */
 export async function checkLink(
   epoch: Epoch,
   verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>,
@@ -83,7 +86,8 @@ export async function checkLink(
 export async function readEpochs(session: Session, log?: string): Promise<Epoch[]> {
   const { rows } = await session.query<Epoch>(
     `select log, epoch, origin, cause, reason, previous_origin as "previousOrigin", previous_size as "previousSize",
-            previous_root as "previousRoot", common_size as "commonSize", given_up as "givenUp", size, root, note
+            previous_root as "previousRoot", common_size as "commonSize", given_up as "givenUp", size, root,
+            retention_digest as "retentionDigest", note
      from akashi_audit.ledger_epochs where $1::text is null or log = $1 order by log, epoch`,
     [log ?? null],
   )
@@ -91,8 +95,8 @@ export async function readEpochs(session: Session, log?: string): Promise<Epoch[
 }
 
 /**
- * How many entries of what an epoch published must be in the present tree: what it shares with every epoch that
- * came after it. `null` is no bound: it is the present one.
+ * How many of an epoch's published entries must be in the present tree: those that it shares with every later epoch.
+ * `null`, all of them, for the present epoch.
  */
 export function boundOf(epochs: readonly Epoch[], origin: string): bigint | null {
   const own = epochs.findIndex((epoch) => epoch.origin === origin)
@@ -105,7 +109,7 @@ export function boundOf(epochs: readonly Epoch[], origin: string): bigint | null
     )
 }
 
-/** Whether this database knows the epoch of an origin, as its own or as one that was given up. */
+/** Whether this database has the epoch of an origin, or a link that abandons it. */
 export function isKnown(
   epochs: readonly Epoch[],
   head: { readonly origin: string },

@@ -1,4 +1,4 @@
-/** Opening epochs: by order, and where the database does not continue what it published. */
+/** Opens epochs: on request, and when the database does not continue what it published. */
 import { randomBytes } from 'node:crypto'
 import { AkashiError, requireReason } from '../../../foundation/index.ts'
 import { type Keyring, signNote } from '../../../keys/index.ts'
@@ -8,24 +8,25 @@ import { checkpointText } from '../checkpoint.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import { emptyRoot } from '../merkle.ts'
 import { originOn } from '../published.ts'
+import { digestRecords, readRecords } from '../retention.ts'
 import { sealRows } from '../sealer.ts'
 import { commitDurably, type Head, lockHead, readHead, readLogHeads } from '../store.ts'
 import { isRekeyed } from '../verifier-keys.ts'
-import { findCause, type Occasion } from './cause.ts'
+import { type EpochTrigger, findCause } from './cause.ts'
 import { betweenWriters, type Fence, fenceLog } from './fence.ts'
 import { sharedHistory } from './history.ts'
 import { type Epoch, linkText, lostEntries, readEpochs } from './link.ts'
 
-/** Random bytes in the name of an epoch: two restores of one backup never share a name. */
+/** Random bytes in the name of an epoch, so that two restores of one backup never share a name. */
 const BRANCH_BYTES = 8
 
-/** Milliseconds for one statement that seals what the last epoch left. */
+/** Milliseconds for one statement that seals the remaining rows of the last epoch. */
 const EPOCH_TIMEOUT_MS = 600_000
 
 /**
- * Opens a new epoch of every log that has a head, by order: after a restore, or to accept one that opened by
- * itself and gave entries up. Rows that are committed and not sealed are sealed into it. Its link is published
- * with its first checkpoint: a copy that is only looked at leaves the history of the running system alone.
+ * Opens a new epoch of every log that has a head, on request: after a restore, or to accept an automatic epoch that
+ * lost entries. Committed rows that are not sealed yet are sealed first. The link is published with the first
+ * checkpoint, so that a copy that is only inspected does not affect the history of the running system.
  *
  * @param reason one line, signed into the link
  */
@@ -37,15 +38,14 @@ export async function openEpoch(
   reason: string,
 ): Promise<readonly Epoch[]> {
   requireReason(reason, 'the reason of an epoch')
-  return allOpened(
-    await openWhere(database, actor, keyring, store, () => Promise.resolve({ cause: 'ordered', reason })),
-  )
+  const context = { database, actor, keyring, store }
+  return allOpened(await openEpochs(context, () => Promise.resolve({ cause: 'ordered', reason })))
 }
 
 /**
- * Opens a new epoch of each log that does not continue what it published, or that was sealed in another cluster
- * or timeline. An alarm goes with each; one that gives published entries up stays a problem of verification
- * until {@link openEpoch} accepts it.
+ * Opens a new epoch of each log that does not continue what it published, or that was sealed in another cluster or on
+ * another timeline. Each raises an alarm. An epoch that loses published entries remains a problem of verification until
+ * {@link openEpoch} accepts it.
  */
 export async function openEpochsWhereNeeded(
   database: Database,
@@ -53,11 +53,8 @@ export async function openEpochsWhereNeeded(
   keyring: Keyring,
   store: ObjectStore,
 ): Promise<Opened> {
-  return await openWhere(
-    database,
-    actor,
-    keyring,
-    store,
+  return await openEpochs(
+    { database, actor, keyring, store },
     async (head, epochs) =>
       (await findCause(database, actor, store, head, epochs)) ??
       ((await isRekeyed(keyring, head))
@@ -67,8 +64,8 @@ export async function openEpochsWhereNeeded(
 }
 
 /**
- * Replaces the key that signs checkpoints and opens a new epoch of every log under it; the former key counts for the
- * epochs before. Completes a rotation that was interrupted instead of making another key, as the worker does within a
+ * Replaces the key that signs checkpoints and opens a new epoch of every log with it; the former key remains valid for
+ * earlier epochs. Completes an interrupted rotation instead of creating another key, as the worker does within a
  * minute; until then nothing is sealed.
  *
  * @param reason one line, signed into the links
@@ -86,7 +83,7 @@ export async function rotateCheckpointKey(
   const resumed = rekeyed.includes(true)
   const { id } = await (resumed ? keyring.ensure('checkpoint') : keyring.rotate('checkpoint'))
   const epochs = allOpened(
-    await openWhere(database, actor, keyring, store, async (head) =>
+    await openEpochs({ database, actor, keyring, store }, async (head) =>
       (await isRekeyed(keyring, head)) ? { cause: 'rekeyed', reason } : null,
     ),
   )
@@ -95,28 +92,33 @@ export async function rotateCheckpointKey(
 
 export interface Opened {
   readonly opened: readonly Epoch[]
-  /** Logs that need an epoch and have none yet, with the reason. The others go on. */
+  /** Logs whose epoch could not be opened, with the reason. */
   readonly failed: ReadonlyMap<string, AkashiError>
 }
 
-/** The epochs, or the first failure after all were tried. */
+/** @throws the first failure */
 function allOpened({ opened, failed }: Opened): readonly Epoch[] {
   for (const error of failed.values()) throw error
   return opened
 }
 
-async function openWhere(
-  database: Database,
-  actor: Actor,
-  keyring: Keyring,
-  store: ObjectStore,
-  occasionFor: (head: Head, epochs: readonly Epoch[]) => Promise<Occasion | null>,
-): Promise<Opened> {
+interface EpochContext {
+  readonly database: Database
+  readonly actor: Actor
+  readonly keyring: Keyring
+  readonly store: ObjectStore
+}
+
+/** Why a log needs a new epoch; null when it does not. */
+type FindTrigger = (head: Head, epochs: readonly Epoch[]) => Promise<EpochTrigger | null>
+
+/** Opens an epoch of each log that needs one; the failure of one log does not affect the others. */
+async function openEpochs(context: EpochContext, findTrigger: FindTrigger): Promise<Opened> {
   const opened: Epoch[] = []
   const failed = new Map<string, AkashiError>()
   for (const log of logs) {
     try {
-      const epoch = await openWhereNeeded(database, actor, keyring, store, log, occasionFor)
+      const epoch = await openIfNeeded(context, log, findTrigger)
       if (epoch !== null) opened.push(epoch)
     } catch (error) {
       if (!(error instanceof AkashiError)) throw error
@@ -126,21 +128,18 @@ async function openWhere(
   return { opened, failed }
 }
 
-async function openWhereNeeded(
-  database: Database,
-  actor: Actor,
-  keyring: Keyring,
-  store: ObjectStore,
+async function openIfNeeded(
+  { database, actor, keyring, store }: EpochContext,
   log: LogDefinition,
-  occasionFor: (head: Head, epochs: readonly Epoch[]) => Promise<Occasion | null>,
+  findTrigger: FindTrigger,
 ): Promise<Epoch | null> {
   const { head, epochs } = await database.transaction(actor, async (session) => ({
     head: await readHead(session, log.log),
     epochs: await readEpochs(session, log.log),
   }))
   if (head === undefined || head.note === null) return null
-  const occasion = await occasionFor(head, epochs)
-  if (occasion === null) return null
+  const trigger = await findTrigger(head, epochs)
+  if (trigger === null) return null
   const { latest, common, unknown } = await sharedHistory(database, actor, store, head, epochs)
   const sealedSeq = await lastSealedSeq(database, actor, log, head)
   const key = await keyring.ensure('checkpoint')
@@ -150,27 +149,30 @@ async function openWhereNeeded(
       async (session) => {
         await commitDurably(session)
         const locked = await lockHead(session, log.log, emptyRoot)
-        // Another process was faster.
+        // Another process opened it.
         if (locked.epoch !== head.epoch) return null
         const fence = await fenceLog(session, log)
         const previous = latest !== null && latest.size > locked.size ? latest : locked
         const moved = sealedSeq === null ? locked : { ...locked, seqFloor: sealedSeq }
-        const all =
-          sealedSeq === null ? locked : await sealRest(session, keyring, log, moved, 'moved', fence.floor)
-        const begun = await sealRest(
+        const until = fence.floor
+        const withMoved =
+          sealedSeq === null
+            ? locked
+            : await sealRest(session, keyring, log, moved, { which: 'moved', until })
+        const sealed = await sealRest(
           session,
           keyring,
           log,
-          { ...all, seqFloor: locked.seqFloor },
-          'before',
-          fence.floor,
+          { ...withMoved, seqFloor: locked.seqFloor },
+          { which: 'before', until },
         )
-        return await begin(session, keyring, key.id, begun, fence, {
-          ...occasion,
+        return await begin(session, keyring, sealed, fence, {
+          ...trigger,
+          keyId: key.id,
           previousOrigin: previous.origin,
           previousSize: previous.size,
           previousRoot: previous.root,
-          // Without a conflict everything is shared, what was sealed meanwhile included.
+          // Without a conflict everything is shared, including entries sealed in the meantime.
           commonSize: common === head.size ? locked.size : common,
           givenUp: unknown,
         })
@@ -180,7 +182,7 @@ async function openWhereNeeded(
   )
 }
 
-/** The last seq that was sealed in the cluster before; null when this is the one that sealed. Reads every row. */
+/** The last seq that was sealed in the previous cluster; null when this cluster sealed. Reads every row. */
 async function lastSealedSeq(
   database: Database,
   actor: Actor,
@@ -205,42 +207,44 @@ async function lastSealedSeq(
   )
 }
 
-/** Every row up to the floor is committed, whatever its xid means in this cluster. */
+/** Seals the rows up to the floor, all of which are committed, including rows with xids of another cluster. */
 async function sealRest(
   session: Session,
   keyring: Keyring,
   log: LogDefinition,
   head: Head,
-  which: 'before' | 'moved',
-  until: string,
+  range: { readonly which: 'before' | 'moved'; readonly until: string },
 ): Promise<Head> {
   let now = head
   for (;;) {
-    const { rows, more } = await sealRows(session, keyring, log, now, which, { until })
+    const { rows, more } = await sealRows(session, keyring, log, now, range)
     if (rows > 0) now = { ...(await lockHead(session, log.log, emptyRoot)), seqFloor: head.seqFloor }
     if (!more) return now
   }
 }
 
-type Given = Occasion &
-  Pick<Epoch, 'previousOrigin' | 'previousSize' | 'previousRoot' | 'commonSize' | 'givenUp'>
+type EpochDraft = EpochTrigger &
+  Pick<Epoch, 'previousOrigin' | 'previousSize' | 'previousRoot' | 'commonSize' | 'givenUp'> & {
+    readonly keyId: string
+  }
 
 async function begin(
   session: Session,
   keyring: Keyring,
-  keyId: string,
   head: Head,
   { floor, xmin }: Fence,
-  given: Given,
+  { keyId, ...draft }: EpochDraft,
 ): Promise<Epoch> {
   const { log, size, root } = head
   const origin = originOn(head.origin, randomBytes(BRANCH_BYTES).toString('hex'))
-  const link = { ...given, log, epoch: head.epoch + 1, origin, size, root }
+  const retentionDigest = digestRecords(await readRecords(session, log))
+  const link = { ...draft, log, epoch: head.epoch + 1, origin, size, root, retentionDigest }
   const note = await signNote(keyring, keyId, link.origin, linkText(link))
   const epoch: Epoch = { ...link, note }
   await session.query(
     `insert into akashi_audit.ledger_epochs (log, epoch, origin, cause, reason, previous_origin, previous_size, previous_root,
-       common_size, given_up, size, root, note) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+       common_size, given_up, size, root, retention_digest, note)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
     [
       log,
       epoch.epoch,
@@ -254,6 +258,7 @@ async function begin(
       epoch.givenUp,
       size.toString(),
       root,
+      retentionDigest,
       note,
     ],
   )

@@ -24,6 +24,9 @@ const UNCHANGED = {
   pg_conversion: 'oid::bigint as oid, conname as name',
 } as const
 
+/** Views of the server that the record and its verification read; a minor release may replace others. */
+const VIEWS: ReadonlySet<string> = new Set(['pg_roles', 'pg_locks'])
+
 interface Row {
   readonly oid: string
   readonly name: string
@@ -44,18 +47,31 @@ interface FunctionRow extends Row {
  */
 export async function changedBuiltIns(session: Session): Promise<Difference[]> {
   const found: Difference[] = []
-  const changed = (object: string) =>
-    found.push({ object, detail: 'it came with the server and was changed since' })
   for (const [catalog, columns] of Object.entries(UNCHANGED)) {
     const { rows } = await session.query<Row>(`select ${columns}, xmin::text from pg_catalog.${catalog}`)
     for (const { oid, name, xmin } of rows)
-      if (Number(oid) < FIRST_USER_OID && xmin !== BOOTSTRAP) changed(`${catalog} ${name} (${oid})`)
+      if (Number(oid) < FIRST_USER_OID && xmin !== BOOTSTRAP)
+        found.push(changed(`${catalog} ${name} (${oid})`))
   }
   const types = await session.query<Row>(
     'select oid::bigint as oid, typname as name, xmin::text from pg_catalog.pg_type',
   )
   for (const { oid, name, xmin } of types.rows)
-    if (Number(oid) < FIRST_USER_OID && Number(xmin) >= AFTER_INITDB) changed(`pg_type ${name} (${oid})`)
+    if (Number(oid) < FIRST_USER_OID && Number(xmin) >= AFTER_INITDB)
+      found.push(changed(`pg_type ${name} (${oid})`))
+  const views = await session.query<Row>(
+    `select r.oid::bigint as oid, c.relname as name, r.xmin::text
+     from pg_catalog.pg_rewrite r join pg_catalog.pg_class c on c.oid = r.ev_class
+     join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'pg_catalog'`,
+  )
+  for (const { oid, name, xmin } of views.rows)
+    if (VIEWS.has(name) && (Number(oid) >= FIRST_USER_OID || Number(xmin) >= AFTER_INITDB))
+      found.push(changed(`view pg_catalog.${name}`))
+  return [...found, ...(await changedFunctions(session))]
+}
+
+async function changedFunctions(session: Session): Promise<Difference[]> {
+  const found: Difference[] = []
   const functions = await session.query<FunctionRow>(
     `select oid::bigint as oid, proname as name, xmin::text, pronamespace::regnamespace::text as schema, prolang::text as language,
             coalesce(prosrc, '') as source, prosecdef as definer, proconfig is not null as configured
@@ -63,7 +79,8 @@ export async function changedBuiltIns(session: Session): Promise<Difference[]> {
   )
   for (const row of functions.rows) {
     if (Number(row.oid) < FIRST_USER_OID) {
-      if (Number(row.xmin) >= AFTER_INITDB && !isOwnCode(row)) changed(`function ${row.name} (${row.oid})`)
+      if (Number(row.xmin) >= AFTER_INITDB && !isOwnCode(row))
+        found.push(changed(`function ${row.name} (${row.oid})`))
     } else if (row.schema === 'pg_catalog' && row.language !== LANGUAGE_C)
       found.push({
         object: `function pg_catalog.${row.name} (${row.oid})`,
@@ -71,6 +88,10 @@ export async function changedBuiltIns(session: Session): Promise<Difference[]> {
       })
   }
   return found
+}
+
+function changed(object: string): Difference {
+  return { object, detail: 'it came with the server and was changed since' }
 }
 
 /** Of pg_language, in every version. */

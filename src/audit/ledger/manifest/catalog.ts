@@ -58,14 +58,21 @@ const grants = (acl: string, kind: string, owner: string) => `
        and (a.privilege_type not in ('SELECT', 'USAGE') or a.grantee = 0 or a.grantee::regrole::text ~ '^akashi_')
      group by 1) g)`
 
-/** Relations of the schemas; temporary ones are of nobody else. */
+/**
+ * Relations of the schemas, and partitions and children of these wherever they are; temporary ones are visible to their own
+ * session only.
+ */
 const relations = `
-  with relations as (
+  with recursive children (oid) as (
+    select i.inhrelid from pg_inherits i join pg_class p on p.oid = i.inhparent join pg_namespace pn on pn.oid = p.relnamespace
+    where pn.nspname = any ($1)
+    union select i.inhrelid from pg_inherits i join children on children.oid = i.inhparent
+  ), relations as (
     select c.*, c.xmin as written, n.nspname, n.nspname || '.' || c.relname as relation,
            case when c.relispartition then (select rn.nspname || '.' || r.relname from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
                                             where r.oid = pg_partition_root(c.oid)) end as root
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = any ($1) and c.relpersistence <> 't'
+    where (n.nspname = any ($1) or c.oid in (select children.oid from children)) and c.relpersistence <> 't'
   )`
 
 const queries: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@
  */
 import { requireReason } from '../../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
-import { FENCE, postgresEntrySql } from '../encoding.ts'
+import { OPTIMIZER_FENCE, postgresEntrySql } from '../encoding.ts'
 import { auditLogs } from '../logs.ts'
 import type { CatalogObject } from './catalog.ts'
 import type { Difference } from './compare.ts'
@@ -12,9 +12,11 @@ import type { Difference } from './compare.ts'
 interface Row {
   readonly id: string
   readonly recordedAt: string
-  /** Every transaction that the catalog had rows of; null in a record of some relations. */
+  /** In a record of the whole catalog: every transaction that wrote a row of it. */
   readonly transactions: readonly string[] | null
-  /** By relation; null in a record of the whole catalog. */
+  /** In a record of a migration: its transactions. */
+  readonly added: readonly string[] | null
+  /** In a record of some relations: the transactions that wrote rows of each. */
   readonly relations: Readonly<Record<string, readonly string[]>> | null
   /** sealed, waiting: not yet sealed; otherwise the record is not what was sealed, or never was. */
   readonly state: 'sealed' | 'waiting' | 'changed' | 'missing'
@@ -40,6 +42,7 @@ const WATCHED: ReadonlySet<string> = new Set([
   'trigger',
   'rule',
   'policy',
+  'publication',
 ])
 
 /** Tables of people and permissions, to which others may add foreign keys; their columns and rows are not the proof. */
@@ -68,7 +71,8 @@ export async function unrecordedChanges(
   const whole = records.findLastIndex(({ transactions }) => transactions !== null)
   const allowed = new Set(records[whole]?.transactions)
   const byRelation = new Map<string, Set<string>>()
-  for (const { relations } of records.slice(whole + 1)) {
+  for (const { added, relations } of records.slice(whole + 1)) {
+    for (const transaction of added ?? []) allowed.add(transaction)
     for (const [relation, transactions] of Object.entries(relations ?? {}))
       byRelation.set(relation, new Set([...(byRelation.get(relation) ?? []), ...transactions]))
   }
@@ -118,12 +122,12 @@ function describe(changed: readonly CatalogObject[]): Difference[] {
 async function readRecords(session: Session): Promise<Row[]> {
   const entry = postgresEntrySql(auditLogs)
   const { rows } = await session.query<Row>(
-    `select t.id, t.at as "recordedAt", t.detail -> 'transactions' as transactions, t.detail -> 'relations' as relations,
+    `select t.id, t.at as "recordedAt", t.detail -> 'transactions' as transactions, t.detail -> 'added' as added, t.detail -> 'relations' as relations,
             case when e.entry_hash is not null then case when e.entry_hash = ${entry.hash} then 'sealed' else 'changed' end
                  when w.id is not null then 'waiting' else 'missing' end as state
      from (select r.id, r.created_at as at, r.detail, r.seq as place, c.number, ${entry.texts}
            from akashi_audit.catalog_records c cross join lateral jsonb_populate_record(null::akashi_audit.audit_logs, c.row) r
-           where r.event_type = 'catalog_recorded' ${FENCE}) t
+           where r.event_type = 'catalog_recorded' ${OPTIMIZER_FENCE}) t
      left join akashi_audit.ledger_entries e on e.log = 'audit_logs' and e.row_id = t.id
      left join lateral (
        select a.id from akashi_audit.audit_logs a where e.row_id is null and a.id = t.id and a.created_at = t.at and a.detail = t.detail

@@ -14,7 +14,7 @@ const MAX_POLICY_BYTES = 1_048_576
 /** Lines of each kind; the specification asks for at least 32. */
 const MAX_LINES = 1_000
 
-/** @throws AkashiError invalid_config when the file cannot be read or is no policy */
+/** @throws AkashiError invalid_config when the file cannot be read or is not a policy */
 export async function readPolicy(path: string): Promise<Policy> {
   try {
     const { size } = await stat(path)
@@ -70,7 +70,7 @@ class PolicyParser {
     else if (keyword === 'witness') this.#witness(items)
     else if (keyword === 'group') this.#group(items)
     else if (keyword === 'quorum') this.#setQuorum(items)
-    else throw refused(`${shown(keyword)} is none of log, witness, group and quorum`)
+    else throw refused(`${shown(keyword)} is not log, witness, group or quorum`)
   }
 
   finish(): Policy {
@@ -97,7 +97,7 @@ class PolicyParser {
       url: url === undefined ? null : utf8(url),
     }
     if (witness.url !== null && !/^https?:$/.test(URL.parse(witness.url)?.protocol ?? ''))
-      throw refused('the address of a witness is no http(s) URL')
+      throw refused('the address of a witness is not an http(s) URL')
     const same = ({ key: known }: PolicyWitness) => Buffer.from(known.publicKey).equals(witness.key.publicKey)
     if (this.#witnesses.some(same)) throw refused('the key of this witness is given twice')
     this.#define(name, { kind: 'witness', witness })
@@ -114,7 +114,7 @@ class PolicyParser {
     })
     const threshold = count === 'all' ? members.length : count === 'any' ? 1 : Number(count)
     if (!/^(all|any|[1-9]\d{0,8})$/.test(count) || threshold > members.length)
-      throw refused(`${shown(count)} is no number of its ${members.length} members`)
+      throw refused(`${shown(count)} is not a valid number of its ${members.length} members`)
     this.#define(name, { kind: 'group', threshold, members })
   }
 
@@ -125,7 +125,7 @@ class PolicyParser {
   }
 
   #define(name: string, quorum: Quorum): void {
-    if (name === 'none') throw refused('none is no name of a witness or group')
+    if (name === 'none') throw refused('none cannot be the name of a witness or group')
     if (this.#named.has(name)) throw refused(`${shown(name)} is defined already`)
     this.#named.set(name, quorum)
     limited(this.#named.size)

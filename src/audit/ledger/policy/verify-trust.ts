@@ -1,6 +1,6 @@
 /**
- * Whether what is verified is what was agreed to trust: the origin and the keys that the policy pins, and witnesses who
- * have cosigned this very log. Whatever the database says of them itself proves nothing.
+ * Compares a log with what the verifier trusts from outside the database: the origins and keys that the policy pins,
+ * and the cosignatures of witnesses.
  */
 import { AkashiError } from '../../../foundation/index.ts'
 import { cosignedAt, parseNote } from '../../../keys/index.ts'
@@ -8,7 +8,7 @@ import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { parseCheckpoint } from '../checkpoint.ts'
 import type { Head } from '../store.ts'
 import type { ProblemList } from '../verify/problems.ts'
-import { type Asked, askWitnesses } from '../witness/ask.ts'
+import { askWitnesses, type WitnessResponse } from '../witness/ask.ts'
 import { type TrustedWitness, trustedWitnesses, witnessAddress } from '../witness/registry.ts'
 import { type Policy, type PolicyWitness, quorumMet, sameKey } from './policy.ts'
 
@@ -19,15 +19,15 @@ const HOUR_MS = 3_600_000
 /** What trust is based on, gathered before the snapshot of a verification is taken. */
 export interface Trust {
   readonly policy: Policy | null
-  /** Witnesses that the database names. */
+  /** Witnesses registered in the database. */
   readonly trusted: readonly TrustedWitness[]
-  /** Their responses, and those of the witnesses of the policy. */
-  readonly asked: readonly Asked[]
-  /** What a reader of the report has to know: filled while logs are verified. */
+  /** Of these and of the witnesses of the policy. */
+  readonly responses: readonly WitnessResponse[]
+  /** Remarks for the reader of the report, added while logs are verified. */
   readonly notes: Set<string>
 }
 
-/** Asks the witnesses of the policy and those that the database names. */
+/** Queries the witnesses of the policy and those registered in the database. */
 export async function gatherTrust(
   database: Database,
   actor: Actor,
@@ -41,7 +41,7 @@ export async function gatherTrust(
     try {
       addresses.set(witness.key, witnessAddress(witness))
     } catch (error) {
-      // Verification names it: a key that is none.
+      // A malformed key, which verification reports.
       if (!(error instanceof AkashiError)) throw error
     }
   }
@@ -53,18 +53,20 @@ export async function gatherTrust(
     }
   }
   const pinned = (policy?.logs ?? []).map(({ name }) => name)
-  const asked = await askWitnesses(database, actor, [...addresses.values()], pinned, options)
+  const responses = await askWitnesses(database, actor, [...addresses.values()], pinned, options)
   notes.add(
     policy === null
       ? 'trust: origin, keys and witnesses come from the database and keyring that are verified; pin them with --policy FILE'
       : `trust: origin, keys and witnesses come from the policy (${policy.logs.length} logs, ${policy.witnesses.length} witnesses)`,
   )
-  return { policy, trusted, asked, notes }
+  return { policy, trusted, responses, notes }
 }
 
 /** The checkpoints of a log that witnesses hold, for verification to compare with the tree. */
-export function witnessedNotes({ asked }: Trust, log: string): string[] {
-  return asked.flatMap((answer) => (answer.log === log && answer.note !== null ? [answer.note] : []))
+export function witnessedNotes({ responses }: Trust, log: string): string[] {
+  return responses.flatMap((response) =>
+    response.log === log && response.note !== null ? [response.note] : [],
+  )
 }
 
 /** Checks one log; finding problems is a result. */
@@ -105,7 +107,7 @@ async function verifyPinnedOrigins(
   }
 }
 
-/** Whether the log has published anything that witnesses must know. */
+/** Whether the log has published a checkpoint in this epoch. */
 async function isPublished(session: Session, { log, epoch }: Head): Promise<boolean> {
   const { rows } = await session.query<{ found: boolean }>(
     'select exists (select from akashi_audit.ledger_checkpoints where log = $1 and epoch = $2) as found',
@@ -116,22 +118,22 @@ async function isPublished(session: Session, { log, epoch }: Head): Promise<bool
 
 function verifyWitnesses(
   head: Head,
-  { policy, trusted, asked, notes }: Trust,
+  { policy, trusted, responses, notes }: Trust,
   published: boolean,
   wrong: (detail: string) => void,
 ): void {
-  for (const { witness, origin, log, note, error } of asked) {
+  for (const { witness, origin, log, note, error } of responses) {
     if (log !== head.log) continue
     if (error?.code === 'integrity') wrong(`of ${origin}: ${error.message}`)
     else if (error?.code === 'unsupported')
       notes.add(`the cosignatures of the witness ${witness} were not checked: ${error.message}`)
-    else if (error !== null) notes.add(`the witness ${witness} was not asked: ${error.message}`)
+    else if (error !== null) notes.add(`the witness ${witness} could not be queried: ${error.message}`)
     else if (note === null && origin === head.origin && head.note !== null && (published || policy !== null))
       wrong(`the trusted witness ${witness} has never seen this origin, ${origin}`)
   }
   for (const { key } of policy?.witnesses ?? []) {
     if (!trusted.some((known) => isKey(known, key)))
-      wrong(`the policy names the witness ${key.name}, to which this database submits nothing`)
+      wrong(`the policy lists the witness ${key.name}, but this database does not submit to it`)
   }
 }
 
@@ -150,22 +152,22 @@ interface Vouched {
 }
 
 /**
- * A witness that cosigned a larger tree vouches for the smaller ones that it begins with: that the tree has what each
- * signed is compared elsewhere. So the quorum counts at the largest size that enough of them have cosigned or passed.
+ * A witness that cosigned a tree also vouches for the smaller trees that it extends, so the quorum is met at the largest
+ * size that enough witnesses have cosigned or exceeded. The roots are compared by publishedCheckpoints().
  */
 async function verifyQuorum(
   session: Session,
   head: Head,
   policy: Policy,
-  { asked, notes }: Trust,
+  { responses, notes }: Trust,
   wrong: (detail: string) => void,
 ): Promise<void> {
   if (policy.quorum.kind === 'none' || head.note === null) return
   const vouched = new Map<PolicyWitness, Vouched>()
   for (const witness of policy.witnesses) {
     const kept = await keptNotes(session, head, witness.key.name)
-    const own = asked
-      .filter((answer) => answer.witness === witness.key.name && answer.origin === head.origin)
+    const own = responses
+      .filter((response) => response.witness === witness.key.name && response.origin === head.origin)
       .flatMap(({ note }) => (note === null ? [] : [note]))
     for (const note of [...own, ...kept]) {
       const found = vouchedBy(witness, note, head.origin, notes)
@@ -180,7 +182,7 @@ async function verifyQuorum(
   const silent = policy.witnesses.filter((witness) => !vouched.has(witness)).map(({ name }) => name)
   if (size === undefined) {
     wrong(
-      `the quorum of the policy is missed: no checkpoint of ${head.origin} is cosigned by enough witnesses${silent.length === 0 ? '' : `, none by ${silent.join(', ')}`}`,
+      `the quorum of the policy is not met: no checkpoint of ${head.origin} is cosigned by enough witnesses${silent.length === 0 ? '' : `, none by ${silent.join(', ')}`}`,
     )
     return
   }
@@ -193,11 +195,11 @@ async function verifyQuorum(
   )
   if (size < head.size && Date.now() - last > UNWITNESSED_MAX_HOURS * HOUR_MS)
     wrong(
-      `the entries from ${size} on are not cosigned by the quorum of the policy, which cosigned last at ${at}`,
+      `the entries from ${size} on are not cosigned by the quorum of the policy, which last cosigned at ${at}`,
     )
 }
 
-/** What the database keeps of a witness's cosignatures in this epoch: the largest. */
+/** The largest cosigned checkpoint of a witness in this epoch, as stored in the database. */
 async function keptNotes(session: Session, { log, epoch }: Head, witness: string): Promise<string[]> {
   const { rows } = await session.query<{ note: string }>(
     `select note from akashi_audit.ledger_cosignatures where log = $1 and epoch = $2 and witness = $3
@@ -207,7 +209,7 @@ async function keptNotes(session: Session, { log, epoch }: Head, witness: string
   return rows.map(({ note }) => note)
 }
 
-/** What a note says that the witness signed; null when it did not sign it, or not as the checkpoint of this origin. */
+/** What the witness vouches for by a note; null when it did not sign it, or not as a checkpoint of this origin. */
 function vouchedBy({ key }: PolicyWitness, note: string, origin: string, notes: Set<string>): Vouched | null {
   try {
     const at = cosignedAt(note, key)
@@ -221,7 +223,7 @@ function vouchedBy({ key }: PolicyWitness, note: string, origin: string, notes: 
   }
 }
 
-/** Witnesses that refused this log when it was submitted, and have not cosigned it since. */
+/** Alarms about witnesses that refused this log and have not cosigned it since. */
 async function conflicts(session: Session, log: string): Promise<string[]> {
   const { rows } = await session.query<{ subject: string; detail: string }>(
     `select subject, detail from akashi_audit.standing_alarms

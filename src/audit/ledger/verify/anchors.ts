@@ -1,23 +1,23 @@
-/** Moments at which a transaction is known to have been under way, so that every later one began after them. */
+/** Times of known transactions: every later transaction began after them. */
 import type { Session } from '../../../postgres/index.ts'
 import type { Head } from '../store.ts'
 
 /** How far the server's clock may have been set back, in seconds. */
 export const CLOCK_TOLERANCE_S = 300
 
-/** Anchors that rows are compared with: all of the newest, and every so many-th of the older ones. */
+/** Anchors that rows are compared with: all of the newest, and a regular selection of the older ones. */
 const MAX_ANCHORS = 10_000
 
 export interface Anchors {
   /** Ascending, decimals. */
   readonly xids: readonly string[]
-  /** The latest time that is known for each transaction or one before it, ascending. */
+  /** The latest known time of each transaction or an earlier one, ascending. */
   readonly times: readonly string[]
 }
 
 /**
- * Checkpoints of the present epoch as they were published, and records of the catalog of this cluster: each says when
- * its transaction wrote it. Numbers of transactions of another cluster mean nothing here.
+ * Published checkpoints of the present epoch, and catalog records of this cluster: each has the time at which its
+ * transaction wrote it. Transaction numbers of other clusters cannot be compared.
  */
 export async function readAnchors(session: Session, head: Head): Promise<Anchors> {
   const { rows } = await session.query<{ xid: string; at: string }>(

@@ -1,19 +1,17 @@
-/** Verification of rows that left the database: their hashes, computed elsewhere, against the entries. */
+/** Compares the hashes of archived rows with the entries. */
 import { AkashiError } from '../../../foundation/index.ts'
-import type { Session } from '../../../postgres/index.ts'
 import type { ArchivedEntry, ArchivedObject, ArchivedRows } from '../archived.ts'
-import type { LogDefinition } from '../logs.ts'
-import type { VerifyOptions } from './options.ts'
+import type { LogVerification } from './log-verification.ts'
 import { PositionSet } from './position-set.ts'
-import type { ProblemList, UnreadObject } from './problems.ts'
+import type { UnreadObject } from './problems.ts'
 
 /** What archived objects showed. */
 export interface ArchivedFindings {
   /** Rows that were hashed and compared. */
   checked: number
-  /** Positions whose rows are in an object, whatever they hash to. */
+  /** Positions of all rows in the objects, also of those with a wrong hash. */
   readonly positions: PositionSet
-  /** Objects that could not be read for now: their rows are neither checked nor missed. */
+  /** Objects that cannot be read at present: their rows are neither checked nor missing. */
   readonly unread: UnreadObject[]
   readonly unreadObjects: ArchivedObject[]
 }
@@ -23,32 +21,27 @@ export function noFindings(): ArchivedFindings {
 }
 
 /** Reads every object that holds a position at or after `from`. */
-export async function verifyArchived(
-  session: Session,
-  log: LogDefinition,
-  { archived, signal, onObject }: VerifyOptions,
-  from: bigint,
-  problems: ProblemList,
-): Promise<ArchivedFindings> {
+export async function verifyArchived(verification: LogVerification, from: bigint): Promise<ArchivedFindings> {
+  const { log } = verification
+  const { archived, signal, onObject } = verification.options
   const findings = noFindings()
   for (const object of (await archived?.objects(log.log, signal)) ?? []) {
     if (archived === undefined || object.lastPosition < from) continue
-    await verifyObject(session, log, archived, object, findings, problems, signal)
+    await verifyObject(verification, archived, object, findings)
     if (findings.unread.at(-1)?.object !== object.name) onObject?.(log.log, object.name)
   }
   return findings
 }
 
-/** Hashes one object anew. What is wrong with the object as a whole is a problem under its name. */
+/** Hashes the rows of one object. A problem of the object as a whole is reported under its name. */
 export async function verifyObject(
-  session: Session,
-  log: LogDefinition,
+  verification: LogVerification,
   archived: ArchivedRows,
   object: ArchivedObject,
   findings: ArchivedFindings,
-  problems: ProblemList,
-  signal?: AbortSignal,
 ): Promise<void> {
+  const { problems, options } = verification
+  const { signal } = options
   let rows = 0n
   let last = -1n
   try {
@@ -62,7 +55,7 @@ export async function verifyObject(
       }
       rows += BigInt(batch.length)
       findings.checked += batch.length
-      await compare(session, log, object, batch, problems)
+      await compare(verification, object, batch)
     }
   } catch (error) {
     if (!(error instanceof AkashiError)) throw error
@@ -87,12 +80,12 @@ export async function verifyObject(
       rows < object.rows ? 'removed' : 'added',
       object.firstPosition,
       object.name,
-      `archived object ${object.name} holds ${rows} rows, it was stored with ${object.rows}`,
+      `archived object ${object.name} has ${rows} rows, but was stored with ${object.rows}`,
     )
   }
 }
 
-/** What an {@link ArchivedEntry} tells of a time: whole milliseconds. */
+/** {@link ArchivedEntry} has times in whole milliseconds. */
 const milliseconds = "(extract(epoch from date_trunc('milliseconds', created_at)) * 1000)::bigint"
 
 function time(at: Date): Buffer {
@@ -109,14 +102,13 @@ interface EntryRow {
   readonly at: string
 }
 
-/** One round trip a batch while everything fits: ids and hashes of the entries come back side by side. */
+/** One round trip per batch without differences: ids, hashes and times of the entries are returned concatenated. */
 async function compare(
-  session: Session,
-  log: LogDefinition,
+  verification: LogVerification,
   object: ArchivedObject,
   batch: readonly ArchivedEntry[],
-  problems: ProblemList,
 ): Promise<void> {
+  const { session, log } = verification
   if (batch.length === 0) return
   const positions = batch.map(({ position }) => position.toString())
   const { rows } = await session.query<{ sealed: Buffer | null }>(
@@ -132,16 +124,14 @@ async function compare(
     ]),
   )
   if (rows[0]?.sealed?.equals(claimed) === true) return
-  await nameDifferences(session, log, object, batch, positions, problems)
+  await reportDifferences(verification, object, batch, positions)
 }
 
-async function nameDifferences(
-  session: Session,
-  log: LogDefinition,
+async function reportDifferences(
+  { session, log, problems }: LogVerification,
   object: ArchivedObject,
   batch: readonly ArchivedEntry[],
   positions: readonly string[],
-  problems: ProblemList,
 ): Promise<void> {
   const { rows } = await session.query<EntryRow>(
     `select position::text, row_id::text as id, entry_hash as hash, ${milliseconds}::text as at
@@ -156,6 +146,6 @@ async function nameDifferences(
     else if (!entry.hash.equals(entryHash) || entry.id !== rowId.toLowerCase())
       problems.add('changed', position, entry.id, `${row} is not what was sealed`)
     else if (entry.at !== createdAt.getTime().toString())
-      problems.add('changed', position, entry.id, `the entry of ${row} names another time`)
+      problems.add('changed', position, entry.id, `the entry of ${row} has another time`)
   }
 }

@@ -1,17 +1,15 @@
-import type { Session } from '../../../postgres/index.ts'
 import { checkLink, type Epoch, lostEntries, readEpochs } from '../epoch/link.ts'
 import { branchOf } from '../published.ts'
-import type { Head } from '../store.ts'
-import type { VerifyOptions } from './options.ts'
+import type { LogVerification } from './log-verification.ts'
 import type { ProblemList } from './problems.ts'
 
-/** Follows the chain of epochs from the first to the head; a link that does not fit is a problem and no link. */
-export async function verifyEpochs(
-  session: Session,
-  head: Head,
-  { verifierKeys }: VerifyOptions,
-  problems: ProblemList,
-): Promise<Epoch[]> {
+/** Returns the links from the first epoch to the head that are valid; any other link is a problem. */
+export async function verifyEpochs({
+  session,
+  head,
+  options: { verifierKeys },
+  problems,
+}: LogVerification): Promise<Epoch[]> {
   const epochs = await readEpochs(session, head.log)
   const counted: Epoch[] = []
   let number = 2
@@ -19,7 +17,7 @@ export async function verifyEpochs(
   for (const epoch of epochs) {
     const refused =
       epoch.epoch !== number || !continues(epoch, origin)
-        ? 'it does not follow the one before'
+        ? 'it does not continue the previous epoch'
         : await checkLink(epoch, verifierKeys)
     if (refused === null) counted.push(epoch)
     else {
@@ -27,7 +25,7 @@ export async function verifyEpochs(
         'checkpoint',
         epoch.size,
         epoch.origin,
-        `the link of epoch ${epoch.epoch} does not count: ${refused}`,
+        `the link of epoch ${epoch.epoch} is not valid: ${refused}`,
       )
     }
     number = epoch.epoch + 1
@@ -40,7 +38,7 @@ export async function verifyEpochs(
   return counted
 }
 
-/** The old head is that of the epoch before, or of one that was given up. */
+/** The previous head is that of the preceding epoch, or of an abandoned one. */
 function continues({ previousOrigin, givenUp }: Epoch, before: string | null): boolean {
   return (
     (before === null ? branchOf(previousOrigin) === null : previousOrigin === before) ||
@@ -48,7 +46,7 @@ function continues({ previousOrigin, givenUp }: Epoch, before: string | null): b
   )
 }
 
-/** What an epoch that nobody ordered gave up is missed until somebody orders one. */
+/** Entries lost by an automatic epoch are a problem until an administrator opens one. */
 function reportLost(epochs: readonly Epoch[], problems: ProblemList): void {
   const accepted = epochs.findLastIndex(({ cause }) => cause === 'ordered')
   for (const epoch of epochs.slice(accepted + 1)) {
@@ -57,7 +55,7 @@ function reportLost(epochs: readonly Epoch[], problems: ProblemList): void {
       'checkpoint',
       epoch.commonSize,
       epoch.previousOrigin,
-      `epoch ${epoch.epoch} gave up ${lostEntries(epoch)} published entries from ${epoch.commonSize} on: ${epoch.reason}`,
+      `epoch ${epoch.epoch} lost ${lostEntries(epoch)} published entries from ${epoch.commonSize} on: ${epoch.reason}`,
     )
   }
 }

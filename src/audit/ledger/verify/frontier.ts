@@ -1,32 +1,26 @@
-/** The frontier that a head claims: it is stored beside the signed checkpoint, and decides what the sealer takes next. */
-import type { Session } from '../../../postgres/index.ts'
-import { FENCE, postgresEntrySql } from '../encoding.ts'
-import type { LogDefinition } from '../logs.ts'
-import type { Head } from '../store.ts'
-import type { ProblemList } from './problems.ts'
+/** The stored frontier of a head. It is not signed, and decides which rows the sealer takes next. */
+import { OPTIMIZER_FENCE, postgresEntrySql } from '../encoding.ts'
+import type { LogVerification } from './log-verification.ts'
 
 interface Frontier {
-  /** The transaction number is one that was given out here. */
+  /** The transaction has begun in this cluster. */
   readonly past: boolean
   readonly cluster: string
-  /** Of the row of the last entry; null when it is not here, or not as it was sealed. */
+  /** Of the row of the last entry; null when the row is not in the database, or was changed. */
   readonly xid: string | null
   readonly seq: string | null
 }
 
 /**
- * The frontier must be the (xid, seq) of the last row that was sealed, or, as long as nothing was sealed in a new
- * epoch, the transaction with which it opened. Where the row of the last entry is archived only the bounds remain:
- * a frontier beyond them hides no row, since rows behind it without an entry are named.
+ * The frontier must be the (xid, seq) of the last sealed row or, before the first row of an epoch, the transaction that
+ * opened the epoch. When the row of the last entry is archived, only bounds can be checked. A wrong frontier within
+ * them hides nothing: rows below it without an entry are reported.
  *
- * @param begun size with which the present epoch began
+ * @param epochStartSize size of the tree when the present epoch began
  */
 export async function verifyFrontier(
-  session: Session,
-  log: LogDefinition,
-  head: Head,
-  begun: bigint,
-  problems: ProblemList,
+  { session, log, head, problems }: LogVerification,
+  epochStartSize: bigint,
 ): Promise<void> {
   const entry = postgresEntrySql(log)
   const { rows } = await session.query<Frontier>(
@@ -36,7 +30,7 @@ export async function verifyFrontier(
        select t.xid, t.seq, t.sealed, ${entry.hash} as now
        from (select r.xid, r.seq, e.entry_hash as sealed, ${entry.texts}
              from akashi_audit.ledger_entries e join ${log.schema}.${log.table} r on r.id = e.row_id and r.created_at = e.created_at
-             where e.log = $1 and e.position = $2::bigint - 1 ${FENCE}) t
+             where e.log = $1 and e.position = $2::bigint - 1 ${OPTIMIZER_FENCE}) t
      ) last on last.now = last.sealed`,
     [log.log, head.size.toString(), head.lastXid],
   )
@@ -46,10 +40,10 @@ export async function verifyFrontier(
     problems.add('checkpoint', head.size, head.origin, `the frontier of the head is ${detail}`)
   const claimed = `(${head.lastXid}, ${head.lastSeq})`
   const here = head.systemIdentifier === null || head.systemIdentifier === found.cluster
-  if (here && !found.past) wrong(`${claimed}: no such transaction has begun`)
-  else if (head.size === begun) {
-    if (head.lastSeq !== '0' || (begun === 0n && head.lastXid !== '0'))
+  if (here && !found.past) wrong(`${claimed}: there is no such transaction yet`)
+  else if (head.size === epochStartSize) {
+    if (head.lastSeq !== '0' || (epochStartSize === 0n && head.lastXid !== '0'))
       wrong(`${claimed}: nothing was sealed there`)
   } else if (found.xid !== null && (found.xid !== head.lastXid || found.seq !== head.lastSeq))
-    wrong(`${claimed}, the last row that was sealed has (${found.xid}, ${found.seq})`)
+    wrong(`${claimed}, but the last sealed row has (${found.xid}, ${found.seq})`)
 }

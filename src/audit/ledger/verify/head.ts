@@ -6,13 +6,13 @@ import { type Checkpoint, parseCheckpoint } from '../checkpoint.ts'
 import type { LogDefinition } from '../logs.ts'
 import { emptyRoot } from '../merkle.ts'
 import { type Head, readHead } from '../store.ts'
+import type { LogVerification } from './log-verification.ts'
 import type { VerifyOptions } from './options.ts'
-import type { ProblemList } from './problems.ts'
 
-/** The head as stored; that of an empty log where there is none. */
+/** The stored head, or that of an empty log. */
 export async function headToVerify(session: Session, log: LogDefinition): Promise<Head> {
-  // An archive may take long to hand out an object, and the transaction waits for it without a statement.
-  // Compiling the statements takes a second each where the server can, and saves less: hashing is compiled already.
+  // The transaction is idle while an archived object is read, which may take long.
+  // JIT compilation takes a second for each statement and saves less, since hash functions are compiled already.
   await session.query(
     "select akashi_audit.assert_unfiltered($1::regclass), set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '0', true)",
     [`${log.schema}.${log.table}`],
@@ -35,10 +35,10 @@ export async function headToVerify(session: Session, log: LogDefinition): Promis
   )
 }
 
-/** The head must be the checkpoint that was signed. */
-export async function verifyHead(head: Head, options: VerifyOptions, problems: ProblemList): Promise<void> {
+/** The head must be the signed checkpoint. */
+export async function verifyHead({ head, options, problems }: LogVerification): Promise<void> {
   if (head.note === null) {
-    if (head.size !== 0n) problems.add('checkpoint', head.size, head.origin, 'the head carries no signature')
+    if (head.size !== 0n) problems.add('checkpoint', head.size, head.origin, 'the head is not signed')
     return
   }
   const signed = await signedCheckpoint(head.note, head.origin, options)
@@ -49,12 +49,12 @@ export async function verifyHead(head: Head, options: VerifyOptions, problems: P
       'checkpoint',
       head.size,
       head.origin,
-      `the head is not the checkpoint that was signed (size ${signed.size})`,
+      `the head differs from the signed checkpoint (size ${signed.size})`,
     )
   }
 }
 
-/** The checkpoint of a note that the log of `origin` signed, or why it is none. */
+/** The checkpoint of a note that the log of `origin` signed, or why it is not valid. */
 export async function signedCheckpoint(
   note: string,
   origin: string,

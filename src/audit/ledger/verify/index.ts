@@ -1,7 +1,5 @@
-/** Verification of the ledger, whole or from where the last one ended: signatures, tree, rows and triggers. */
+/** Verification of the ledger, full or incremental: signatures, tree, rows and triggers. */
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
-import { epochKeys } from '../epoch/keys.ts'
-import { readEpochs } from '../epoch/link.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import { catalogProblems } from '../manifest/index.ts'
 import { verifyTrust } from '../policy/verify-trust.ts'
@@ -9,15 +7,17 @@ import type { Head } from '../store.ts'
 import { verifyArchived } from './archived-rows.ts'
 import { verifyEpochs } from './epochs.ts'
 import { verifyFrontier } from './frontier.ts'
-import { headToVerify, signedCheckpoint, verifyHead } from './head.ts'
+import { signedCheckpoint, verifyHead } from './head.ts'
 import { verifyLogs } from './known-logs.ts'
+import type { LogVerification } from './log-verification.ts'
 import { readVerifiedHead, type VerifiedHead } from './marks.ts'
+import { openLog } from './open-log.ts'
 import { type VerifyOptions, verifyTransaction, withCachedKeys } from './options.ts'
 import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
 import { type Collected, collectPublished, publishedCheckpoints } from './published-checkpoints.ts'
 import { retiredBy, verifyRetired } from './retired-rows.ts'
 import { verifyRows } from './rows.ts'
-import { verifyHere } from './second-opinion.ts'
+import { hashRowsLocally } from './second-opinion.ts'
 import { verifyTree } from './tree.ts'
 import { UnreadObjects } from './unread.ts'
 
@@ -42,7 +42,7 @@ export async function verify(database: Database, actor: Actor, given: VerifyOpti
   }
 }
 
-/** From where on published checkpoints are needed; a log that only grows needs none before. */
+/** The size from which published checkpoints are needed: earlier ones were compared by the last verification. */
 async function startOf(
   database: Database,
   actor: Actor,
@@ -53,26 +53,11 @@ async function startOf(
   const since = await database.transaction(
     actor,
     async (session) => {
-      const unused = new ProblemList()
-      const { head, options } = await openLog(session, log, given, unused)
-      return await goOnFrom(session, head, options, unused)
+      return await resumePoint(await openLog(session, log, given))
     },
     verifyTransaction(given),
   )
   return since?.size ?? 0n
-}
-
-/** The head, and the options with the keys that may sign in its epochs. */
-async function openLog(
-  session: Session,
-  log: LogDefinition,
-  given: VerifyOptions,
-  problems: ProblemList,
-): Promise<{ head: Head; options: VerifyOptions }> {
-  const head = await headToVerify(session, log)
-  const keys = await epochKeys(head, await readEpochs(session, head.log), given.verifierKeys, new Date())
-  if (keys.problem !== null) problems.add('checkpoint', head.size, head.origin, keys.problem)
-  return { head, options: { ...given, verifierKeys: keys.verifierKeys } }
 }
 
 async function verifyLog(
@@ -83,24 +68,24 @@ async function verifyLog(
 ): Promise<LogReport> {
   const problems = new ProblemList()
   if (log === logs[0] && given.catalog !== false) await verifyCatalog(session, problems)
-  const { head, options } = await openLog(session, log, given, problems)
-  const since = options.mode === 'incremental' ? await goOnFrom(session, head, options, problems) : null
+  const verification = await openLog(session, log, given, problems)
+  const { head, options } = verification
+  const since = options.mode === 'incremental' ? await resumePoint(verification) : null
   const from = since?.size ?? 0n
-  await verifyHead(head, options, problems)
-  const epochs = await verifyEpochs(session, head, options, problems)
-  const begun = epochs.at(-1)?.size ?? 0n
-  await verifyFrontier(session, log, head, begun, problems)
-  const published = await publishedCheckpoints(session, head, from, epochs, collected, options, problems)
-  await verifyTree(session, head, published, problems, from, since?.root)
-  const archived = await verifyArchived(session, log, options, from, problems)
-  const retired = await verifyRetired(session, log.log, from, options.verifierKeys, problems)
-  const elsewhere = {
+  await verifyHead(verification)
+  const epochs = await verifyEpochs(verification)
+  const epochStartSize = epochs.at(-1)?.size ?? 0n
+  await verifyFrontier(verification, epochStartSize)
+  const published = await publishedCheckpoints(verification, from, epochs, collected)
+  await verifyTree(verification, published, from, since?.root)
+  const archived = await verifyArchived(verification, from)
+  const retired = await verifyRetired(verification, from)
+  const rows = await verifyRows(verification, epochStartSize, since, {
     archived: archived.positions,
     retired,
     unread: new UnreadObjects(archived.unreadObjects),
-  }
-  const rows = await verifyRows(session, log, head, begun, since, elsewhere, problems)
-  await verifyHere(session, log, head, from, options.secondOpinion === true, problems, options.signal)
+  })
+  await hashRowsLocally(verification, from, options.secondOpinion === true ? 'all' : 'sample')
   if (options.trust !== undefined) await verifyTrust(session, head, options.trust, problems)
   await verifyTriggers(session, log, problems)
   if (log === logs[0]) await verifyLogs(session, problems)
@@ -113,15 +98,15 @@ async function verifyLog(
 }
 
 /**
- * Where an incremental verification begins; null when it must begin at the start, because there is no good one
- * to go on from, or because it is not of this history.
+ * Where an incremental verification begins; null when it must begin at the start, because no earlier one was
+ * successful, or because that one is not of this history.
  */
-async function goOnFrom(
-  session: Session,
-  head: Head,
-  options: VerifyOptions,
-  problems: ProblemList,
-): Promise<VerifiedHead | null> {
+async function resumePoint({
+  session,
+  head,
+  options,
+  problems,
+}: LogVerification): Promise<VerifiedHead | null> {
   const verified = await readVerifiedHead(session, head.log)
   if (verified === null || verified.epoch !== head.epoch) return null
   if (typeof (await signedCheckpoint(verified.note, head.origin, options)) === 'string') return null
@@ -130,7 +115,7 @@ async function goOnFrom(
     'checkpoint',
     verified.size,
     head.origin,
-    `the ledger was verified when it had ${verified.size} entries, it has ${head.size}: its end was cut off`,
+    `the ledger had ${verified.size} entries when it was verified, and now has ${head.size}: its end was cut off`,
   )
   return null
 }
@@ -155,7 +140,7 @@ export function reportOf(
   }
 }
 
-/** The database's code is compared with the program's: what it says of itself may be what an attacker wants. */
+/** Compares the database's code with the program's, since an attacker may have replaced code that verification calls. */
 export async function verifyCatalog(session: Session, problems: ProblemList): Promise<void> {
   for (const { object, detail } of await catalogProblems(session))
     problems.add('catalog', null, object, `${object}: ${detail}`)

@@ -1,4 +1,4 @@
-/** Signed notes that the database keeps: its own copy of what was published, and what witnesses added. */
+/** Signed notes in the database: copies of published checkpoints, and cosignatures of witnesses. */
 import { AkashiError } from '../../../foundation/index.ts'
 import { cosignedAt, parseNote, type VerifierKey } from '../../../keys/index.ts'
 import type { Session } from '../../../postgres/index.ts'
@@ -8,6 +8,7 @@ import { isSampled, originOn } from '../published.ts'
 import type { Head } from '../store.ts'
 import { readTrusted, witnessAddress } from '../witness/registry.ts'
 import { signedCheckpoint } from './head.ts'
+import type { LogVerification } from './log-verification.ts'
 import type { VerifyOptions } from './options.ts'
 import type { ProblemList } from './problems.ts'
 
@@ -18,16 +19,13 @@ interface Kept {
 }
 
 /**
- * Rows of `akashi_audit.ledger_checkpoints` that are what the log signed; any other one is a problem. Those that are
- * not sampled need not be compared with the tree.
+ * Rows of `akashi_audit.ledger_checkpoints` with a valid signature; any other row is a problem. Only sampled ones
+ * are compared with the tree.
  */
 export async function* keptCheckpoints(
-  session: Session,
-  head: Head,
+  { session, head, options, problems }: LogVerification,
   from: bigint,
   epochs: readonly Epoch[],
-  options: VerifyOptions,
-  problems: ProblemList,
 ): AsyncIterable<{ readonly checkpoint: Checkpoint; readonly sampled: boolean }> {
   const { rows: counted } = await session.query<{ total: number }>(
     'select count(*)::float8 as total from akashi_audit.ledger_checkpoints where log = $1 and size >= $2::bigint',
@@ -48,26 +46,23 @@ export async function* keptCheckpoints(
       if (typeof signed !== 'string' && signed.root.equals(row.root))
         yield { checkpoint: signed, sampled: isSampled(index, total, offset) }
       else {
-        const why = typeof signed === 'string' ? signed : 'its root is not the signed one'
+        const why = typeof signed === 'string' ? signed : 'its root differs from the signed one'
         problems.add(
           'checkpoint',
           row.size,
           'akashi_audit.ledger_checkpoints',
-          `the checkpoint of size ${row.size} that is kept of epoch ${row.epoch} does not count: ${why}`,
+          `the stored checkpoint of size ${row.size} of epoch ${row.epoch} is not valid: ${why}`,
         )
       }
     }
   }
 }
 
-/** Checkpoints of `akashi_audit.ledger_cosignatures` whose signatures, the witness's too while it is trusted, verify. */
+/** Checkpoints of `akashi_audit.ledger_cosignatures` with valid signatures of the log and, while it is trusted, of the witness. */
 export async function* keptCosignatures(
-  session: Session,
-  head: Head,
+  { session, head, options, problems }: LogVerification,
   from: bigint,
   epochs: readonly Epoch[],
-  options: VerifyOptions,
-  problems: ProblemList,
 ): AsyncIterable<Checkpoint> {
   const keys = await witnessKeys(session, problems)
   const rows = session.stream<Kept & { readonly witness: string; readonly at: string }>(
@@ -85,7 +80,7 @@ export async function* keptCosignatures(
           'checkpoint',
           row.size,
           'akashi_audit.ledger_cosignatures',
-          `the cosignature of ${row.witness} on size ${row.size} of epoch ${row.epoch} does not count: ${refused}`,
+          `the cosignature of ${row.witness} on size ${row.size} of epoch ${row.epoch} is not valid: ${refused}`,
         )
       }
     }
@@ -111,7 +106,7 @@ async function witnessKeys(session: Session, problems: ProblemList): Promise<Map
   return keys
 }
 
-/** The checkpoint of a kept note, if this log signed it under the name of that epoch and for that size. */
+/** The checkpoint of a stored note, if this log signed it for that epoch and size; otherwise why it is not valid. */
 async function ownCheckpoint(
   { epoch, size, note }: Kept,
   head: Head,
@@ -120,7 +115,7 @@ async function ownCheckpoint(
 ): Promise<Checkpoint | string> {
   const origin =
     epoch === 1 ? originOn(head.origin, null) : epochs.find((known) => known.epoch === epoch)?.origin
-  if (origin === undefined) return 'there is no such epoch'
+  if (origin === undefined) return 'the epoch does not exist'
   const signed = await signedCheckpoint(note, origin, options)
   if (typeof signed === 'string') return signed
   return signed.origin === origin && signed.size === BigInt(size) ? signed : 'it is not what was signed'
@@ -133,16 +128,16 @@ function cosignatureRefused(
   if (key === undefined) {
     return parseNote(note).signatures.some(({ name }) => name === witness)
       ? null
-      : 'that witness did not sign'
+      : 'it is not signed by the witness'
   }
   try {
     const cosigned = cosignedAt(note, key)
-    if (cosigned === null) return 'that witness did not sign with the key that is trusted'
-    // To the microsecond, of which a cosignature has none.
-    return cosigned.toISOString().replace('Z', '000Z') === at ? null : 'it was made at another time'
+    if (cosigned === null) return 'it is not signed by the trusted key of the witness'
+    // PostgreSQL prints microseconds; a cosignature has whole seconds.
+    return cosigned.toISOString().replace('Z', '000Z') === at ? null : 'its time differs from the signed one'
   } catch (error) {
     if (!(error instanceof AkashiError)) throw error
-    // Nothing is known of it here: the trust that was asked for says so.
+    // verifyTrust() reports that it could not be checked.
     if (error.code === 'unsupported') return null
     return error.message
   }

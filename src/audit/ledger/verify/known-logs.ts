@@ -13,10 +13,10 @@ const TABLES = [
   'retention_records',
 ] as const
 
-/** What stands under the name of no log is served and published like any other, and belongs to nothing. */
+/** Reports rows of unknown logs, which would be served and published like those of any other log. */
 export async function verifyLogs(session: Session, problems: ProblemList): Promise<void> {
   for (const table of TABLES) {
-    // From one name to the next by the index: a table of millions of entries has three.
+    // A loose index scan: a table of millions of entries has three names.
     const { rows } = await session.query<{ log: string }>(
       `with recursive named as (
          (select log from akashi_audit.${table} order by log limit 1)

@@ -1,4 +1,4 @@
-/** When which part of a log was last hashed, and up to where a log is known to be good. */
+/** When each part of a log was last hashed, and up to where a log was verified. */
 
 import { parseNote } from '../../../keys/index.ts'
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
@@ -39,7 +39,7 @@ export async function readVerifiedHead(session: Session, log: string): Promise<V
   return { ...row, size, root }
 }
 
-/** A log in which nothing was wrong: the next incremental verification goes on from here. */
+/** Stores where the next incremental verification resumes; for a log without problems. */
 export async function markVerified(session: Session, report: LogReport, at: Date): Promise<void> {
   if (report.checkpoint === null) return
   await session.query(

@@ -1,29 +1,30 @@
+import { given } from '../../../foundation/index.ts'
 import type { ArchivedRows } from '../archived.ts'
 import type { Trust } from '../policy/verify-trust.ts'
 import type { ListedCheckpoint } from '../published.ts'
 import type { LogKey } from '../verifier-keys.ts'
 import type { LogReport } from './problems.ts'
 
-/** One statement of a verification hashes a whole table; this bounds it, in milliseconds. */
+/** Milliseconds for one statement of a verification, which may hash a whole table. */
 export const VERIFY_TIMEOUT_MS = 4 * 60 * 60 * 1000
 
 export interface VerifyOptions {
-  /** Whose signatures count for the log of an origin, oldest first. */
+  /** Keys whose signatures are valid for the log of an origin, oldest first. */
   readonly verifierKeys: (origin: string) => Promise<readonly LogKey[]>
-  /** Default full. Incremental goes on from the last verification that found nothing; without one it is full. */
+  /** Default full. Incremental resumes after the last verification without problems; without one it is full. */
   readonly mode?: 'full' | 'incremental'
   /**
-   * Checkpoints that were published outside the database, by log: signed notes, or sizes alone of those that need
-   * not be compared. Those of a size below `from` were checked before and may be left out.
+   * Checkpoints that were published outside the database, by log: signed notes, or only the sizes of those that need
+   * not be compared. Those smaller than `from` were checked before and may be omitted.
    */
   readonly published?: (log: string, from: bigint) => AsyncIterable<string | ListedCheckpoint>
-  /** False for a copy, whose catalog is that of an earlier program and says nothing of the running system. */
+  /** False for a restored copy, whose catalog may be that of an earlier program. */
   readonly catalog?: boolean
-  /** Hashes every row in this program too, and not only a sample. */
+  /** Hashes every row in this process as well, not only a sample. */
   readonly secondOpinion?: boolean
-  /** What origin, keys and witnesses are compared with. */
+  /** The expected origin, keys and witnesses. */
   readonly trust?: Trust
-  /** Rows that left the database; without it an entry whose row is not there is one that was removed. */
+  /** Archived rows; without it an entry without a row is reported as removed. */
   readonly archived?: ArchivedRows
   readonly signal?: AbortSignal
   /** Called after each log. */
@@ -49,6 +50,6 @@ export function verifyTransaction({ signal }: Pick<VerifyOptions, 'signal'>) {
     isolation: 'repeatable read',
     readOnly: true,
     timeoutMs: VERIFY_TIMEOUT_MS,
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
   } as const
 }

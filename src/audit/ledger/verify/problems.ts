@@ -1,13 +1,17 @@
 /**
  * What verification can find.
  *
- * changed: a row no longer hashes to its entry. removed: an entry, or a row that is neither
- * in the database nor archived nor retired, is gone. added: a
- * row below the frontier has no entry. reordered: entries stand at each other's positions. unsealed: a
- * row that the sealer should have taken long ago. backdated: a row claims a time at which its transaction had not begun.
- * checkpoint: the tree, its head or a published
- * checkpoint disagree. trigger: a trigger that records or guards is missing or disabled. catalog: an object that the
- * proof stands on is not the one that the program ships, or was changed by a transaction that is not recorded.
+ * - changed: a row does not hash to its entry.
+ * - removed: an entry is missing, or a row that is neither in the database nor archived nor retired.
+ * - added: a row below the frontier has no entry, or a row or an entry exists more than once.
+ * - reordered: an entry is at the position of another entry.
+ * - unsealed: a row that the sealer should have taken long ago.
+ * - backdated: a row has a time before its transaction began.
+ * - checkpoint: the tree, its head or a published checkpoint disagree.
+ * - trigger: a trigger that records or guards is missing or disabled.
+ * - catalog: an object that verification relies on differs from the one in the program, or was changed by a
+ *   transaction that is not recorded.
+ * - crosscheck: the trail, the tables and the write-ahead log disagree.
  */
 export type ProblemKind =
   | 'changed'
@@ -19,12 +23,13 @@ export type ProblemKind =
   | 'checkpoint'
   | 'trigger'
   | 'catalog'
+  | 'crosscheck'
 
 export interface Problem {
   readonly kind: ProblemKind
   /** Position in the log as a decimal, null where there is none. */
   readonly position: string | null
-  /** The row's id, or the name of the thing that is wrong. */
+  /** The row's id, or the name of the object that has the problem. */
   readonly id: string | null
   readonly detail: string
 }
@@ -39,13 +44,13 @@ export interface UnreadObject {
 }
 
 /**
- * full: everything. incremental: what came since the last verification without a problem. scrub: a bounded
- * part of what was hashed longest ago.
+ * full: everything. incremental: everything since the last verification without a problem. scrub: a bounded part,
+ * starting with what was hashed longest ago.
  */
 export type VerifyMode = 'full' | 'incremental' | 'scrub'
 
 export interface RetiredBy {
-  /** The table, how long its rows were kept, and who decided that when. */
+  /** The table, its retention, and who set it when. */
   readonly policy: string
   readonly records: number
   readonly rows: number
@@ -62,9 +67,9 @@ export interface LogReport {
   readonly root: string
   /** The signed note of the head; null before the first entry. */
   readonly checkpoint: string | null
-  /** The last row, in the order of the ledger, that is in the tree. */
+  /** The last sealed row. */
   readonly frontier: { readonly xid: string; readonly seq: string }
-  /** The position from which entries were looked at; not 0 when the first ones were verified before. */
+  /** Position of the first entry that was checked; 0 unless earlier entries were verified before. */
   readonly from: string
   /** Rows whose hash was computed and compared. */
   readonly checked: number
@@ -72,7 +77,7 @@ export interface LogReport {
   readonly retired: number
   /** What retention removed, by the policy that each signed record names. */
   readonly retiredBy: readonly RetiredBy[]
-  /** Archived objects whose rows were neither checked nor missed. */
+  /** Archived objects that could not be read: their rows are not checked. */
   readonly unread: readonly UnreadObject[]
   readonly problems: readonly Problem[]
   /** Problems beyond MAX_PROBLEMS, counted and not listed. */
@@ -83,7 +88,7 @@ export interface VerifyReport {
   readonly mode: VerifyMode
   readonly ok: boolean
   readonly logs: readonly LogReport[]
-  /** What trust is based on, and what was not checked. */
+  /** What trust is based on, and what could not be checked. */
   readonly notes?: readonly string[]
 }
 

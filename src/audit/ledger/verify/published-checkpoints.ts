@@ -1,27 +1,30 @@
-/** Checkpoints that were published: what lies outside the database, and what it keeps of them itself. */
-import type { Session } from '../../../postgres/index.ts'
+/** Published checkpoints: those in the store and at witnesses, and the copies in the database. */
 import type { Checkpoint } from '../checkpoint.ts'
 import { boundOf, type Epoch, isKnown } from '../epoch/link.ts'
 import { branchOf } from '../published.ts'
 import type { Head } from '../store.ts'
 import { signedCheckpoint } from './head.ts'
 import { keptCheckpoints, keptCosignatures } from './kept.ts'
+import type { LogVerification } from './log-verification.ts'
 import type { VerifyOptions } from './options.ts'
 import type { ProblemList } from './problems.ts'
 
-/** What was found outside the database, before its snapshot was taken. */
+/** What was read from store and witnesses, before the snapshot of the database was taken. */
 export interface Collected {
   readonly notes: readonly string[]
-  /** `branch size` of checkpoints that are published and are not compared. */
+  /** `branch size` of published checkpoints that are not compared. */
   readonly listed: ReadonlySet<string>
 }
+
+/** Characters of an invalid note that are shown. */
+const SHOWN_CHARACTERS = 200
 
 const named = ({ origin, size, root }: Checkpoint) => `${origin} ${size} ${root.toString('base64')}`
 const placeOf = (branch: string | null, size: bigint) => `${branch ?? ''} ${size}`
 
 /**
- * Reads what was published of a log. Nothing of the database is held meanwhile: a store or a witness may be slow.
- * Null where verification is not given anything that was published.
+ * Reads the published checkpoints of a log. No connection is held meanwhile, since a store or a witness may be slow.
+ * Null when the options have no published checkpoints.
  */
 export async function collectPublished(
   log: string,
@@ -40,18 +43,16 @@ export async function collectPublished(
 }
 
 /**
- * Published checkpoints in ascending size, with the trees that epochs began with. One beyond the head shows that
- * the log was cut off; what an epoch gave up no longer counts.
+ * Published checkpoints in ascending size, with the trees that epochs began with. A checkpoint beyond the head means
+ * that the log was truncated. Checkpoints of abandoned entries are left out.
  */
 export async function publishedCheckpoints(
-  session: Session,
-  head: Head,
+  verification: LogVerification,
   from: bigint,
   epochs: readonly Epoch[],
   collected: Collected | null,
-  options: VerifyOptions,
-  problems: ProblemList,
 ): Promise<Checkpoint[]> {
+  const { head, options, problems } = verification
   const checkpoints: Checkpoint[] = []
   const seen = new Set<string>()
   const take = (checkpoint: Checkpoint) => {
@@ -64,7 +65,7 @@ export async function publishedCheckpoints(
         'checkpoint',
         size,
         origin,
-        'an epoch was published that this database does not know: it is older',
+        'an epoch was published that this database does not have: the database is an older copy',
       )
       return
     }
@@ -78,7 +79,7 @@ export async function publishedCheckpoints(
       'checkpoint',
       size,
       origin,
-      `a checkpoint of size ${size} was published, the ledger has ${head.size} entries: its end was cut off`,
+      `a checkpoint of size ${size} was published, but the ledger has ${head.size} entries: its end was cut off`,
     )
   }
   const places = new Set(collected?.listed)
@@ -90,32 +91,30 @@ export async function publishedCheckpoints(
       options,
     )
     if (typeof checkpoint === 'string') {
-      problems.add('checkpoint', null, head.origin, `a published checkpoint does not verify: ${checkpoint}`)
+      problems.add(
+        'checkpoint',
+        null,
+        head.origin,
+        `a published checkpoint does not verify: ${checkpoint} (${note.slice(0, note.indexOf('\n')).slice(0, SHOWN_CHARACTERS)})`,
+      )
     } else {
       places.add(placeOf(branchOf(checkpoint.origin), checkpoint.size))
       take(checkpoint)
     }
   }
   const lost: Checkpoint[] = []
-  for await (const { checkpoint, sampled } of keptCheckpoints(
-    session,
-    head,
-    from,
-    epochs,
-    options,
-    problems,
-  )) {
+  for await (const { checkpoint, sampled } of keptCheckpoints(verification, from, epochs)) {
     const { origin, size } = checkpoint
     if (collected !== null && !places.has(placeOf(branchOf(origin), size))) lost.push(checkpoint)
     if (sampled) take(checkpoint)
   }
   reportLost(head, lost, problems)
-  for await (const kept of keptCosignatures(session, head, from, epochs, options, problems)) take(kept)
+  for await (const kept of keptCosignatures(verification, from, epochs)) take(kept)
   for (const { origin, size, root } of epochs) take({ origin, size, root })
   return checkpoints.sort((a, b) => Number(a.size - b.size))
 }
 
-/** A checkpoint is published first and noted in the database then: whatever is noted must be there. */
+/** A checkpoint is stored in the database only after it was published, so every one must be in the store. */
 function reportLost(head: Head, lost: readonly Checkpoint[], problems: ProblemList): void {
   const [first] = lost
   const last = lost.at(-1)
@@ -125,7 +124,7 @@ function reportLost(head: Head, lost: readonly Checkpoint[], problems: ProblemLi
     first.size,
     head.origin,
     lost.length === 1
-      ? `the checkpoint of size ${first.size} is not where it was published`
-      : `${lost.length} checkpoints, of size ${first.size} to ${last.size}, are not where they were published`,
+      ? `the published checkpoint of size ${first.size} is missing from the store`
+      : `${lost.length} published checkpoints, of size ${first.size} to ${last.size}, are missing from the store`,
   )
 }

@@ -6,8 +6,8 @@ import type { LogReport, VerifyReport } from './problems.ts'
 const ALARM_PROBLEMS = 20
 
 /**
- * Keeps what a verification found, and raises the alarm when it found something. Where nothing was wrong the
- * next incremental verification goes on from here.
+ * Stores the report of a verification and raises an alarm for problems. For a log without problems the next
+ * incremental verification resumes here.
  *
  * @param objects archived objects that were hashed, by log
  */
@@ -55,13 +55,13 @@ async function markChecked(
 export interface LastVerification {
   /** ISO 8601 in UTC. */
   readonly at: string
-  /** Whether nothing was found since the last full verification, that one included. */
+  /** Whether neither the last full verification nor any later one found a problem. */
   readonly ok: boolean
   /** Of the last one that found something. */
   readonly problems: number
 }
 
-/** What is known from the last full verification and those after it; a partial one clears nothing. */
+/** The result of the last full verification and those after it; a partial verification does not clear earlier problems. */
 export async function lastVerification(database: Database, actor: Actor): Promise<LastVerification | null> {
   const { rows } = await database.transaction(actor, (session) =>
     session.query<LastVerification>(

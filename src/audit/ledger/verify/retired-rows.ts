@@ -1,8 +1,15 @@
-import type { VerifierKey } from '../../../keys/index.ts'
 import type { Session } from '../../../postgres/index.ts'
-import { checkRecord, type RetentionRecord, readRecords } from '../retention.ts'
+import { originOn } from '../published.ts'
+import {
+  checkRecord,
+  digestRecords,
+  originOfRecord,
+  type RetentionRecord,
+  readRecords,
+} from '../retention.ts'
+import type { LogVerification } from './log-verification.ts'
 import { PositionSet } from './position-set.ts'
-import type { ProblemList, RetiredBy } from './problems.ts'
+import type { RetiredBy } from './problems.ts'
 
 /** An entry whose row is not in the database. */
 export interface AbsentEntry {
@@ -11,25 +18,19 @@ export interface AbsentEntry {
   readonly at: number
 }
 
-/** Positions from `from` on that valid retention records cover; a record that does not fit covers nothing. */
-export async function verifyRetired(
-  session: Session,
-  log: string,
-  from: bigint,
-  verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>,
-  problems: ProblemList,
-): Promise<PositionSet> {
-  const records = (await readRecords(session, log)).filter(({ lastPosition }) => lastPosition >= from)
-  return await coveredBy(session, records, verifierKeys, problems)
+/** Positions from `from` on that valid retention records cover. */
+export async function verifyRetired(verification: LogVerification, from: bigint): Promise<PositionSet> {
+  const records = await signedRecords(verification)
+  return await coveredBy(
+    verification,
+    records.filter(({ lastPosition }) => lastPosition >= from),
+  )
 }
 
-/** Positions that records cover which may name one of these entries; only those records are checked. */
+/** Positions that retention records cover; checks only records that may cover one of these entries. */
 export async function verifyRetiredAmong(
-  session: Session,
-  log: string,
+  verification: LogVerification,
   entries: readonly AbsentEntry[],
-  verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>,
-  problems: ProblemList,
 ): Promise<PositionSet> {
   const [start] = entries
   if (start === undefined) return new PositionSet()
@@ -39,7 +40,7 @@ export async function verifyRetiredAmong(
     if (position < first) first = position
     if (position > last) last = position
   }
-  const near = (await readRecords(session, log)).filter(
+  const near = (await signedRecords(verification)).filter(
     ({ firstPosition, lastPosition }) => firstPosition <= last && lastPosition >= first,
   )
   const records = near.filter((record) =>
@@ -51,14 +52,48 @@ export async function verifyRetiredAmong(
         at < record.to.getTime(),
     ),
   )
-  return await coveredBy(session, records, verifierKeys, problems)
+  return await coveredBy(verification, records)
+}
+
+/**
+ * Records whose epoch is known. Each link signs which records existed when its epoch began: a key that was replaced
+ * since cannot add any under an earlier origin.
+ */
+async function signedRecords({
+  session,
+  head,
+  epochs,
+  problems,
+}: LogVerification): Promise<RetentionRecord[]> {
+  const records = await readRecords(session, head.log)
+  const numbers = new Map(epochs.map(({ origin, epoch }) => [origin, epoch]))
+  numbers.set(originOn(head.origin, null), 1)
+  const known = records.filter((record) => {
+    if (numbers.has(originOfRecord(record))) return true
+    problems.add(
+      'checkpoint',
+      record.firstPosition,
+      record.id,
+      `retention record ${record.id} of ${record.partition} is not valid: its epoch is unknown`,
+    )
+    return false
+  })
+  for (const { epoch, origin, retentionDigest } of epochs) {
+    const before = known.filter((record) => (numbers.get(originOfRecord(record)) ?? epoch) < epoch)
+    if (!digestRecords(before).equals(retentionDigest))
+      problems.add(
+        'checkpoint',
+        null,
+        origin,
+        `the ${before.length} retention records of epochs before ${epoch} are not those that existed when it began`,
+      )
+  }
+  return known
 }
 
 async function coveredBy(
-  session: Session,
+  { session, options: { verifierKeys }, problems }: LogVerification,
   records: readonly RetentionRecord[],
-  verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>,
-  problems: ProblemList,
 ): Promise<PositionSet> {
   const retired = new PositionSet()
   for (const record of records) {
@@ -70,14 +105,14 @@ async function coveredBy(
         'checkpoint',
         record.firstPosition,
         record.id,
-        `retention record ${record.id} of ${record.partition} does not count: ${refused}`,
+        `retention record ${record.id} of ${record.partition} is not valid: ${refused}`,
       )
     }
   }
   return retired
 }
 
-/** The records of a log by their policy, the latest first. One that does not count is a problem beside it. */
+/** The records of a log by policy, the latest first, including invalid ones, which are reported as problems. */
 export async function retiredBy(session: Session, log: string): Promise<RetiredBy[]> {
   const { rows } = await session.query<RetiredBy>(
     `select policy, count(*)::float8 as records, sum(row_count)::float8 as rows, min(lower_bound) as "from", max(upper_bound) as "to"

@@ -1,26 +1,27 @@
 import { randomInt } from 'node:crypto'
 import type { Session } from '../../../postgres/index.ts'
-import { FENCE, postgresEntrySql, shortArraysSql } from '../encoding.ts'
+import { OPTIMIZER_FENCE, postgresEntrySql, shortArraysSql } from '../encoding.ts'
 import type { LogDefinition } from '../logs.ts'
 import type { Head } from '../store.ts'
 import { CLOCK_TOLERANCE_S, readAnchors } from './anchors.ts'
+import type { LogVerification } from './log-verification.ts'
 import type { PositionSet } from './position-set.ts'
 import { MAX_PROBLEMS, type ProblemList } from './problems.ts'
 import type { UnreadObjects } from './unread.ts'
 
-/** A committed row this old that no sealer took is a problem and no longer a delay, in seconds. */
+/** Seconds after which a committed row that is not sealed is a problem. */
 export const UNSEALED_AFTER_S = 300
 
 interface Counts {
   /** Rows of the table. */
   readonly present: number
-  /** Rows beside their entries: one that was sealed twice is there twice. */
+  /** Rows joined with their entries: a row with two entries counts twice. */
   readonly rows: number
   /** Rows that have an entry. */
   readonly matched: number
-  /** Rows that are not as they should be. */
+  /** Rows with a finding. */
   readonly wrong: number
-  /** Rows on the wrong side of the epoch's floor. */
+  /** Rows of one epoch that were sealed in another. */
   readonly misplaced: number
   readonly entries: number
   /** Sums of a hash of the positions of rows and of entries: equal when they correspond one to one. */
@@ -40,14 +41,14 @@ const noCounts: Counts = {
 }
 
 export interface Finding {
-  /** retimed: the entry names another time than the row. doubled: the row is there more than once. */
+  /** retimed: the times of entry and row differ. doubled: the row exists more than once. */
   readonly kind: 'changed' | 'retimed' | 'removed' | 'added' | 'doubled' | 'unsealed' | 'backdated'
   readonly position: string | null
   readonly id: string
   readonly at: string
 }
 
-/** Where an incremental verification goes on. */
+/** Where an incremental verification resumes. */
 export interface Since {
   /** Entries that were verified before. */
   readonly size: bigint
@@ -56,33 +57,30 @@ export interface Since {
   readonly lastSeq: string
 }
 
-/** What covers an entry whose row is not in the database. */
-export interface Elsewhere {
+/** What accounts for entries whose rows are not in the database. */
+export interface ExternalCoverage {
   readonly archived: PositionSet
   /** Removed by retention, by a signed record. */
   readonly retired: PositionSet
   readonly unread: UnreadObjects
 }
 
-/** Seeds of the hash of positions: chosen anew in each run, so that nobody can prepare rows whose sums are equal. */
+/** The hash of positions gets a random seed in each run, so that rows with equal sums cannot be prepared. */
 const MAX_SEED = 2 ** 47
 
 /**
- * Compares every row of a log's table (or those past `since`) with its entry, inside the server, and accounts
- * for every entry. Rows and entries correspond one to one: each entry's position is summed up on both sides by a hash
- * that nobody can predict, so that a row that is there twice does not make up for one that is gone.
- * Answers how many rows were hashed, and how many entries are retired.
+ * Compares every row of a log's table (or those after `since`) with its entry, inside the server, and accounts
+ * for every entry. Rows and entries must correspond one to one: unpredictable hashes of the positions are summed on
+ * both sides, so that a duplicate does not compensate for a missing row.
+ * Returns the number of rows that were hashed and of entries that are retired.
  *
- * @param begun size with which the present epoch began
+ * @param epochStartSize size of the tree when the present epoch began
  */
 export async function verifyRows(
-  session: Session,
-  log: LogDefinition,
-  head: Head,
-  begun: bigint,
+  { session, log, head, problems }: LogVerification,
+  epochStartSize: bigint,
   since: Since | null,
-  elsewhere: Elsewhere,
-  problems: ProblemList,
+  coverage: ExternalCoverage,
 ): Promise<{ checked: number; retired: number }> {
   const from = since?.size.toString() ?? '0'
   const values: unknown[] = [
@@ -91,11 +89,11 @@ export async function verifyRows(
     head.lastSeq,
     UNSEALED_AFTER_S,
     head.seqFloor,
-    begun.toString(),
+    epochStartSize.toString(),
   ]
   if (since !== null) {
     values.push(since.lastXid, since.lastSeq, from)
-    // The new rows are found by their index, whatever the statistics of a table that only grows say.
+    // Statistics of a growing table are outdated: use the index to find new rows.
     await session.query("select set_config('enable_seqscan', 'off', true)")
   }
   const { xids, times } = await readAnchors(session, head)
@@ -116,23 +114,23 @@ export async function verifyRows(
       'checkpoint',
       head.size,
       head.origin,
-      `the head's floor ${head.seqFloor} does not part the rows of this epoch from those before (${counts.misplaced} rows)`,
+      `the head's floor ${head.seqFloor} does not separate the rows of this epoch from earlier ones (${counts.misplaced} rows)`,
     )
   }
   const bijective = counts.matched === counts.entries && counts.matchedSum === counts.entriesSum
   const { absent, retired } =
     counts.wrong > 0 || !bijective
-      ? await verifyAbsent(session, log, from, elsewhere, problems)
+      ? await verifyAbsent(session, log, from, coverage, problems)
       : { absent: 0, retired: 0 }
-  if (counts.matched + absent !== counts.entries) await nameCopies(session, log, since, problems)
-  if (counts.rows !== counts.present) await nameDoubled(session, log, problems)
+  if (counts.matched + absent !== counts.entries) await reportCopies(session, log, since, problems)
+  if (counts.rows !== counts.present) await reportDuplicates(session, log, problems)
   if (since !== null && counts.matched + absent !== counts.entries)
-    await nameEarlier(session, log, since, head, problems)
+    await reportEarlier(session, log, since, head, problems)
   return { checked: counts.present, retired }
 }
 
-/** Rows that are in the table more than once, which its key forbids. */
-async function nameCopies(
+/** Reports rows that exist more than once, although the primary key forbids it. */
+async function reportCopies(
   session: Session,
   log: LogDefinition,
   since: Since | null,
@@ -149,19 +147,19 @@ async function nameCopies(
     problems.add('added', position, id, describe(log, { kind: 'doubled', position, id, at }))
 }
 
-/** Rows that more than one entry names. */
-async function nameDoubled(session: Session, log: LogDefinition, problems: ProblemList): Promise<void> {
+/** Reports rows that have more than one entry. */
+async function reportDuplicates(session: Session, log: LogDefinition, problems: ProblemList): Promise<void> {
   const { rows } = await session.query<{ id: string; first: string; last: string }>(
     `select row_id::text as id, min(position)::text as first, max(position)::text as last
      from akashi_audit.ledger_entries where log = $1 group by row_id having count(*) > 1 order by max(position) limit ${MAX_PROBLEMS}`,
     [log.log],
   )
   for (const { id, first, last } of rows)
-    problems.add('added', last, id, `entry ${last} is of row ${id}, which entry ${first} is of already`)
+    problems.add('added', last, id, `row ${id} has two entries, ${first} and ${last}`)
 }
 
-/** New entries of rows that lie before the frontier of the last verification. */
-async function nameEarlier(
+/** Reports new entries of rows below the frontier of the last verification. */
+async function reportEarlier(
   session: Session,
   log: LogDefinition,
   { size, lastXid, lastSeq }: Since,
@@ -180,16 +178,16 @@ async function nameEarlier(
       'added',
       position,
       id,
-      `entry ${position} is of row ${id}, which lies before those verified last`,
+      `entry ${position} is new, but its row ${id} is below the frontier of the last verification`,
     )
 }
 
-/** Accounts for every entry whose row is not in the database; answers how many those are, and how many are retired. */
+/** Accounts for every entry whose row is not in the database; returns their number and how many of them are retired. */
 async function verifyAbsent(
   session: Session,
   log: LogDefinition,
   from: string,
-  elsewhere: Elsewhere,
+  coverage: ExternalCoverage,
   problems: ProblemList,
 ): Promise<{ absent: number; retired: number }> {
   let retired = 0
@@ -206,13 +204,13 @@ async function verifyAbsent(
     absent += batch.length
     for (const entry of batch) {
       const position = BigInt(entry.position)
-      if (elsewhere.archived.has(position)) continue
-      if (elsewhere.retired.has(position)) retired += 1
-      else if (!elsewhere.unread.excuses(position, entry.ms))
+      if (coverage.archived.has(position)) continue
+      if (coverage.retired.has(position)) retired += 1
+      else if (!coverage.unread.excuses(position, entry.ms))
         problems.add('removed', position, entry.id, describe(log, { kind: 'removed', ...entry }))
     }
   }
-  elsewhere.unread.report(problems)
+  coverage.unread.report(problems)
   return { absent, retired }
 }
 
@@ -230,23 +228,23 @@ export function describe(log: LogDefinition, { kind, id, at }: Finding): string 
     case 'changed':
       return `${row} is not what was sealed`
     case 'retimed':
-      return `the entry of ${row} names another time than the row (${at})`
+      return `the entry of ${row} has another time than the row (${at})`
     case 'removed':
-      return `${row} (${at}) is gone`
+      return `${row} (${at}) is missing`
     case 'added':
-      return `${row} (${at}) was put below the sealed frontier`
+      return `${row} (${at}) was added below the sealed frontier`
     case 'doubled':
-      return `${row} (${at}) is there more than once`
+      return `${row} (${at}) exists more than once`
     case 'backdated':
-      return `${row} claims to be of ${at}, when its transaction had not begun`
+      return `${row} claims the time ${at}, before its transaction began`
     case 'unsealed':
       return `${row} (${at}) was never sealed`
   }
 }
 
 /**
- * How many rows there are and how many are as they should be. A table that is read whole is read twice where the
- * log has arrays: rows with short ones, nearly all, by every process that the planner asks, the others by one.
+ * Counts rows and findings. The table of a log with arrays is read twice: rows with short arrays, nearly all, in
+ * parallel, and the others by one process.
  */
 function countsSql(log: LogDefinition, tail: boolean, seed: number): string {
   const short = tail ? null : shortArraysSql(log)
@@ -276,16 +274,16 @@ function newer(tail: boolean): string {
 }
 
 interface Which {
-  /** Whether only rows past the last verification count. */
+  /** Only rows after the last verification. */
   readonly tail: boolean
   readonly arrays: 'any' | 'short'
   readonly where?: string
 }
 
 /**
- * Every row beside its entry. They join by id alone, so that a changed time shows as a change and not as a
- * removal and an addition. A left join, not a full one, and no table of intermediate results, so that the
- * planner can share the work among processes; and rows are hashed before they are joined, or whole rows would be.
+ * Every row with its entry. They are joined by id alone, so that a changed time is reported as a change and not as
+ * a removal and an addition. A left join without intermediate tables allows a parallel plan. Rows are hashed before the
+ * join, which otherwise would carry whole rows.
  */
 function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): string {
   const entry = postgresEntrySql(log, { arrays })
@@ -308,8 +306,8 @@ function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): s
       select id, created_at, arrived, xid, seq, ${entry.hash} as entry_hash
       from (select r.id, r.created_at, r.${arrived} as arrived, r.xid, r.seq, ${entry.texts}
             from ${log.schema}.${log.table} r
-            where ${where} ${newer(tail)} ${FENCE}) t
-      ${FENCE}
+            where ${where} ${newer(tail)} ${OPTIMIZER_FENCE}) t
+      ${OPTIMIZER_FENCE}
     ) h
     left join akashi_audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $9::bigint' : ''}`
 }

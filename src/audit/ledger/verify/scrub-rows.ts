@@ -1,10 +1,8 @@
 import type { Session } from '../../../postgres/index.ts'
-import type { LogDefinition } from '../logs.ts'
-import type { Head } from '../store.ts'
-import type { ProblemList } from './problems.ts'
+import type { LogVerification } from './log-verification.ts'
 import { describe } from './rows.ts'
 
-/** A place in the order of the ledger. */
+/** A position in the order in which rows are sealed. */
 export interface Cursor {
   readonly xid: string
   readonly seq: string
@@ -13,15 +11,12 @@ export interface Cursor {
 const START: Cursor = { xid: '0', seq: '0' }
 
 /**
- * Looks whether the next rows after the remembered place have entries, without hashing them. Answers the place
- * to go on from, which is the start once the frontier was reached.
+ * Checks that the next rows after the stored cursor have entries, without hashing them. Returns the next cursor, which
+ * is the start again after the frontier was reached.
  */
 export async function addedRows(
-  session: Session,
-  log: LogDefinition,
-  head: Head,
+  { session, log, head, problems }: LogVerification,
   limit: number,
-  problems: ProblemList,
 ): Promise<Cursor> {
   const { rows: places } = await session.query<Cursor>(
     'select scrub_xid::text as xid, scrub_seq::text as seq from akashi_audit.verified_heads where log = $1',
@@ -53,7 +48,7 @@ export async function addedRows(
   return found === undefined || found.looked < limit ? START : { xid: found.xid, seq: found.seq }
 }
 
-/** A log that was never verified has no row to remember the place in: the scrub begins at the start again. */
+/** A log that was never verified has no row for the cursor: the scrub starts over. */
 export async function moveCursor(session: Session, log: string, { xid, seq }: Cursor): Promise<void> {
   await session.query(
     'update akashi_audit.verified_heads set scrub_xid = $2, scrub_seq = $3 where log = $1',

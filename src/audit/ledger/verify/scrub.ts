@@ -1,13 +1,13 @@
 /**
- * The rolling scrub: each run hashes again the slices, and the archived object, that were hashed longest ago,
- * and looks whether the next rows in the order of the ledger have entries. What a run reads is bounded.
+ * The rolling scrub: each run hashes the slices and the archived object that were hashed longest ago, and checks that
+ * the next rows have entries. The work of one run is bounded.
  */
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { type LogDefinition, logs } from '../logs.ts'
-import { type Head, tileReader } from '../store.ts'
+import { tileReader } from '../store.ts'
 import { TiledTree } from '../tiles.ts'
 import { noFindings, verifyObject } from './archived-rows.ts'
-import { headToVerify, verifyHead } from './head.ts'
+import { verifyHead } from './head.ts'
 import { reportOf, verifyCatalog } from './index.ts'
 import {
   forgetObjects,
@@ -18,11 +18,12 @@ import {
   SLICE_ENTRIES,
   sliceUnit,
 } from './marks.ts'
+import { openLog } from './open-log.ts'
 import { type VerifyOptions, verifyTransaction, withCachedKeys } from './options.ts'
 import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
 import { retiredBy } from './retired-rows.ts'
 import { addedRows, type Cursor, moveCursor } from './scrub-rows.ts'
-import { verifyHere } from './second-opinion.ts'
+import { hashRowsLocally } from './second-opinion.ts'
 import { type Missing, verifyMissing, verifySlice } from './slice.ts'
 import { checkTiles } from './tree.ts'
 
@@ -34,7 +35,7 @@ export interface ScrubOptions extends VerifyOptions {
   readonly slices?: number
 }
 
-/** One run over every log. Remembers what it hashed, whether or not it found something. */
+/** One run over every log. Stores what was hashed, also when there are problems. */
 export async function scrub(database: Database, actor: Actor, given: ScrubOptions): Promise<VerifyReport> {
   const options = withCachedKeys(given)
   const reports: LogReport[] = []
@@ -58,9 +59,9 @@ export async function scrub(database: Database, actor: Actor, given: ScrubOption
 
 interface Scrubbed {
   readonly report: LogReport
-  /** What was hashed. */
+  /** Slices and objects that were hashed. */
   readonly units: readonly string[]
-  /** Names of all objects of the archive; null where none is given. */
+  /** Names of all archived objects; null without an archive. */
   readonly objects: readonly string[] | null
   readonly cursor: Cursor | null
 }
@@ -69,8 +70,9 @@ async function scrubLog(session: Session, log: LogDefinition, options: ScrubOpti
   const { archived, signal, slices: limit = SCRUB_SLICES } = options
   const problems = new ProblemList()
   if (log === logs[0] && options.catalog !== false) await verifyCatalog(session, problems)
-  const head = await headToVerify(session, log)
-  await verifyHead(head, options, problems)
+  const verification = await openLog(session, log, options, problems)
+  const { head } = verification
+  await verifyHead(verification)
   const tree = new TiledTree(head.size, tileReader(session, log.log))
   const units: string[] = []
   const missing: Missing[] = []
@@ -79,21 +81,21 @@ async function scrubLog(session: Session, log: LogDefinition, options: ScrubOpti
   if (await checkTiles(head, tree.node, problems)) {
     for (const slice of await oldestSlices(session, head, limit)) {
       signal?.throwIfAborted()
-      const found = await verifySlice(session, log, head, tree, slice, problems)
+      const found = await verifySlice(verification, tree, slice)
       checked += found.checked
       for (const entry of found.missing) missing.push(entry)
       units.push(sliceUnit(slice))
     }
   }
-  const retired = await verifyMissing(session, log, missing, objects ?? [], options, problems)
+  const retired = await verifyMissing(verification, missing, objects ?? [])
   const findings = noFindings()
   const oldest = await oldestObject(session, log.log, objects ?? [])
   if (archived !== undefined && oldest !== undefined) {
-    await verifyObject(session, log, archived, oldest, findings, problems, signal)
+    await verifyObject(verification, archived, oldest, findings)
     if (findings.unread.length === 0) units.push(objectUnit(oldest.name))
   }
-  await verifyHere(session, log, head, 0n, false, problems, signal)
-  const cursor = await addedRows(session, log, head, Number(SLICE_ENTRIES) * limit, problems)
+  await hashRowsLocally(verification, 0n, 'sample')
+  const cursor = await addedRows(verification, Number(SLICE_ENTRIES) * limit)
   return {
     report: reportOf(head, 0n, problems, {
       checked: checked + findings.checked,
@@ -103,12 +105,8 @@ async function scrubLog(session: Session, log: LogDefinition, options: ScrubOpti
     }),
     units,
     objects: objects?.map(({ name }) => name) ?? null,
-    cursor: headIsEmpty(head) ? null : cursor,
+    cursor: head.size === 0n ? null : cursor,
   }
-}
-
-function headIsEmpty(head: Head): boolean {
-  return head.size === 0n
 }
 
 async function oldestObject<T extends { readonly name: string }>(

@@ -1,13 +1,14 @@
 /**
- * Rows hashed by this program rather than by the server, whose code somebody else may have chosen: a sample in each
- * verification, all of them on request.
+ * Hashes rows in this process as well, because an attacker may have replaced code of the server: a sample in each
+ * verification, all rows on request.
  */
 import { randomInt } from 'node:crypto'
+import { AkashiError } from '../../../foundation/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import { parseArray } from '../../../postgres/index.ts'
 import { entryHash, type RowText } from '../encoding.ts'
 import type { LogDefinition } from '../logs.ts'
-import type { Head } from '../store.ts'
+import type { LogVerification } from './log-verification.ts'
 import type { ProblemList } from './problems.ts'
 
 /** Rows of each log that a verification hashes here. */
@@ -20,20 +21,18 @@ const PAGE_ROWS = 1_000
 const MAX_RANDOM = 2 ** 48 - 1
 
 /**
- * Compares rows with their entries from position `from` on, and returns how many. What the server found itself is not
- * named again.
+ * Hashes rows from position `from` on in this process, compares them with their entries and returns their number.
+ * Differences that the server reported are not reported again.
+ *
+ * @param which all rows, or a random sample of {@link SAMPLED_ROWS}
  */
-export async function verifyHere(
-  session: Session,
-  log: LogDefinition,
-  head: Head,
+export async function hashRowsLocally(
+  { session, log, head, options: { signal }, problems }: LogVerification,
   from: bigint,
-  every: boolean,
-  problems: ProblemList,
-  signal?: AbortSignal,
+  which: 'all' | 'sample',
 ): Promise<number> {
   let hashed = 0
-  for (const positions of every ? pages(from, head.size) : [sample(from, head.size)]) {
+  for (const positions of which === 'all' ? pages(from, head.size) : [sample(from, head.size)]) {
     signal?.throwIfAborted()
     hashed += await compare(session, log, positions, problems)
   }
@@ -47,7 +46,7 @@ function* pages(from: bigint, to: bigint): Generator<readonly bigint[]> {
   }
 }
 
-/** Everything where there is little, else positions that nobody can foresee. */
+/** All positions of a small log, otherwise random ones. */
 function sample(from: bigint, to: bigint): readonly bigint[] {
   const entries = to - from
   if (entries <= BigInt(SAMPLED_ROWS)) return [...pages(from, to)].flat()
@@ -71,7 +70,7 @@ async function compare(
     [log.log, positions.map(String)],
   )
   for (const { 'entry position': position, 'entry hash': hash, ...values } of rows) {
-    if (Buffer.isBuffer(hash) && entryHash(log, textOf(log, values)).equals(hash)) continue
+    if (Buffer.isBuffer(hash) && hashOf(log, values)?.equals(hash) === true) continue
     const known = problems.listed.some(
       (problem) => problem.kind === 'changed' && problem.position === position,
     )
@@ -81,13 +80,23 @@ async function compare(
       'changed',
       String(position),
       id,
-      `row ${id} of ${log.schema}.${log.table} is not what was sealed, although the server says that it is`,
+      `row ${id} of ${log.schema}.${log.table} differs from what was sealed, although the server reports no difference`,
     )
   }
   return rows.length
 }
 
-/** Arrays as lists of texts, or as they are printed where they are no lists. */
+/** null for a row that cannot be encoded, which was never sealed. */
+function hashOf(log: LogDefinition, values: Readonly<Record<string, string | Buffer | null>>): Buffer | null {
+  try {
+    return entryHash(log, textOf(log, values))
+  } catch (error) {
+    if (error instanceof AkashiError || error instanceof RangeError) return null
+    throw error
+  }
+}
+
+/** Arrays as lists of texts; arrays that are not plain lists as printed. */
 function textOf(log: LogDefinition, values: Readonly<Record<string, string | Buffer | null>>): RowText {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => {

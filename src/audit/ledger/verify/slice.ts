@@ -1,15 +1,11 @@
 /** One slice of a log: its entries against the signed root, and its rows against its entries. */
-import type { Session } from '../../../postgres/index.ts'
 import type { ArchivedObject } from '../archived.ts'
 import { postgresEntrySql } from '../encoding.ts'
-import type { LogDefinition } from '../logs.ts'
 import { inclusionProof, rootFromInclusion } from '../merkle.ts'
-import type { Head } from '../store.ts'
 import { TILE_WIDTH, type TiledTree } from '../tiles.ts'
 import { TreeHasher } from '../tree-hasher.ts'
+import type { LogVerification } from './log-verification.ts'
 import { SLICE_ENTRIES } from './marks.ts'
-import type { VerifyOptions } from './options.ts'
-import type { ProblemList } from './problems.ts'
 import { type AbsentEntry, verifyRetiredAmong } from './retired-rows.ts'
 import { describe } from './rows.ts'
 import {
@@ -17,28 +13,25 @@ import {
   compareTile,
   entryTiles,
   type Mismatch,
-  nameCopies,
-  nameGaps,
-  nameMismatches,
+  reportCopies,
+  reportGaps,
+  reportMismatches,
 } from './tree.ts'
 import { UnreadObjects } from './unread.ts'
 
 /** Tree levels that a slice spans: 2^16 entries. */
 const SLICE_LEVELS = 16
 
-/** Returns the entries whose rows are not in the database, for the caller to account for. */
+/** Returns the entries whose rows are not in the database; {@link verifyMissing} accounts for them. */
 export async function verifySlice(
-  session: Session,
-  log: LogDefinition,
-  head: Head,
+  verification: LogVerification,
   tree: TiledTree,
   slice: bigint,
-  problems: ProblemList,
 ): Promise<{ checked: number; missing: readonly Missing[] }> {
   const first = slice * SLICE_ENTRIES
-  const end = smaller(first + SLICE_ENTRIES, head.size)
-  await sliceTree(session, head, tree, first, end, problems)
-  return await sliceRows(session, log, first, end, problems)
+  const end = smaller(first + SLICE_ENTRIES, verification.head.size)
+  await sliceTree(verification, tree, first, end)
+  return await sliceRows(verification, first, end)
 }
 
 function smaller(a: bigint, b: bigint): bigint {
@@ -46,12 +39,10 @@ function smaller(a: bigint, b: bigint): bigint {
 }
 
 async function sliceTree(
-  session: Session,
-  head: Head,
+  { session, head, problems }: LogVerification,
   tree: TiledTree,
   first: bigint,
   end: bigint,
-  problems: ProblemList,
 ): Promise<void> {
   const full = end - first === SLICE_ENTRIES
   const hasher = full ? new TreeHasher() : await TreeHasher.from(first, tree.node)
@@ -69,11 +60,11 @@ async function sliceTree(
     appendLeaves(hasher, tile.leaves)
   }
   if (!whole || hasher.size - start !== end - first) {
-    await nameGaps(session, { log: head.log, size: end }, first, problems)
-    await nameCopies(session, { log: head.log, size: end }, first, problems)
+    await reportGaps(session, { log: head.log, size: end }, first, problems)
+    await reportCopies(session, { log: head.log, size: end }, first, problems)
     return
   }
-  await nameMismatches(session, head, mismatches, problems)
+  await reportMismatches(session, head, mismatches, problems)
   const root = full ? await rootThrough(tree, head.size, first, hasher.root()) : hasher.root()
   if (root?.equals(head.root) === true) return
   problems.add(
@@ -102,7 +93,7 @@ interface Wrong {
   readonly at: string
   /** Milliseconds since 1970. */
   readonly ms: number
-  /** Whether a row of this id and time is there, and so hashes to something else or is there twice. */
+  /** Whether a row of this id and time exists: then it was changed, or exists twice. */
   readonly present: boolean
   readonly twice: boolean
 }
@@ -114,11 +105,9 @@ export interface Missing extends AbsentEntry {
 }
 
 async function sliceRows(
-  session: Session,
-  log: LogDefinition,
+  { session, log, problems }: LogVerification,
   first: bigint,
   end: bigint,
-  problems: ProblemList,
 ): Promise<{ checked: number; missing: readonly Missing[] }> {
   const entry = postgresEntrySql(log)
   // Each row by its key in the one partition of its time: what is read is bounded by the slice.
@@ -160,35 +149,30 @@ async function sliceRows(
 }
 
 /**
- * Accounts for entries without rows: an archived object may have them (which of its rows it is, the object's own turn
- * shows), a retention record names them, or they were removed. Returns how many were retired.
+ * Accounts for entries without rows: an archived object may have them (which is checked when the scrub reaches the
+ * object), a retention record covers them, or they were removed. Returns how many were retired.
  */
 export async function verifyMissing(
-  session: Session,
-  log: LogDefinition,
+  verification: LogVerification,
   missing: readonly Missing[],
   objects: readonly ArchivedObject[],
-  options: VerifyOptions,
-  problems: ProblemList,
 ): Promise<number> {
   const kept = new UnreadObjects(objects)
   const unaccounted = missing.filter(({ position, at }) => !kept.excuses(position, at))
-  kept.report(problems)
-  const records = await verifyRetiredAmong(session, log.log, unaccounted, options.verifierKeys, problems)
+  kept.report(verification.problems)
+  const records = await verifyRetiredAmong(verification, unaccounted)
   let retired = 0
   for (const row of unaccounted) {
     if (records.has(row.position)) retired += 1
-    else await nameMissing(session, log, row, problems)
+    else await reportMissing(verification, row)
   }
   return retired
 }
 
-/** Its time may have been changed rather than the row removed. */
-async function nameMissing(
-  session: Session,
-  log: LogDefinition,
+/** A row that has the id but another time was changed, not removed. */
+async function reportMissing(
+  { session, log, problems }: LogVerification,
   { position, id, text }: Missing,
-  problems: ProblemList,
 ): Promise<void> {
   const { rowCount } = await session.query(`select from ${log.schema}.${log.table} where id = $1 limit 1`, [
     id,

@@ -5,21 +5,22 @@ import { emptyRoot, fold, HASH_BYTES, type NodeReader, treeRoot } from '../merkl
 import { type Head, tileReader } from '../store.ts'
 import { TILE_HEIGHT, TILE_WIDTH, TiledTree } from '../tiles.ts'
 import { TreeHasher } from '../tree-hasher.ts'
+import type { LogVerification } from './log-verification.ts'
 import type { ProblemList } from './problems.ts'
 import { UpperTiles, verifyTiles } from './upper-tiles.ts'
 
 /** Tiles of entries fetched at a time: 64 × 8 KiB of hashes. */
 const TILE_BATCH_ROWS = 64
 
-/** Positions that disagree with the tiles are kept for naming up to this many. */
+/** Positions whose leaf hash differs from the tile, up to this many, are reported one by one. */
 const MAX_MISMATCHES = 10_000
 
 export interface EntryTile {
   readonly tile: string
-  /** Positions of the entries that are there, ascending. */
+  /** Position of the first entry. */
   readonly first: string
   readonly count: number
-  /** Their leaf hashes side by side. */
+  /** Leaf hashes of the entries, concatenated. */
   readonly leaves: Buffer
   /** Leaf hashes as the ledger stored them when it sealed. */
   readonly stored: Buffer | null
@@ -27,23 +28,21 @@ export interface EntryTile {
 
 export interface Mismatch {
   readonly position: bigint
-  /** Empty where the stored tile goes on behind the last entry. */
+  /** Empty where the stored tile has more hashes than there are entries. */
   readonly leaf: string
-  /** Empty where the stored tile has none. */
+  /** Empty where the stored tile ends before. */
   readonly expected: string
 }
 
 /**
  * Rebuilds the tree from the entries, from position `from` on, and compares it with the stored leaf tiles,
- * with the signed head and with every checkpoint given (in ascending size). What differs is named by position.
+ * with the signed head and with every given checkpoint (in ascending size). Differences are reported by position.
  *
  * @param verified root of the tree of size `from`, as it was verified before
  */
 export async function verifyTree(
-  session: Session,
-  head: Head,
+  { session, head, problems }: LogVerification,
   checkpoints: readonly Checkpoint[],
-  problems: ProblemList,
   from = 0n,
   verified: Buffer = emptyRoot,
 ): Promise<void> {
@@ -55,7 +54,7 @@ export async function verifyTree(
       'checkpoint',
       from,
       head.origin,
-      `the first ${from} entries are not those that were verified before: history was rewritten`,
+      `the first ${from} entries differ from those that were verified before: history was rewritten`,
     )
   }
   const pending = checkpoints.filter(({ size }) => size >= from)
@@ -78,11 +77,11 @@ export async function verifyTree(
     }
   }
   if (!whole || hasher.size !== head.size) {
-    await nameGaps(session, head, from, problems)
-    await nameCopies(session, head, from, problems)
+    await reportGaps(session, head, from, problems)
+    await reportCopies(session, head, from, problems)
   }
-  await nameStrays(session, head, problems)
-  await nameMismatches(session, head, mismatches, problems)
+  await reportExtra(session, head, problems)
+  await reportMismatches(session, head, mismatches, problems)
   if (!whole || hasher.size !== head.size) return
   if (!hasher.root().equals(head.root)) {
     problems.add(
@@ -165,7 +164,7 @@ export function compareTile(
   }
 }
 
-/** A whole tile is taken in by its root, which is answered; null for a part of one. */
+/** Appends leaves and returns the root of a full tile, null for a partial one. */
 export function appendLeaves(hasher: TreeHasher, leaves: Buffer): Buffer | null {
   const root = rootOf(leaves)
   if (root !== null) hasher.appendSubtree(TILE_HEIGHT, root)
@@ -179,7 +178,7 @@ function rootOf(leaves: Buffer): Buffer | null {
   return leaves.length === TILE_WIDTH * HASH_BYTES ? fold(leaves) : null
 }
 
-/** Appends the leaves of one tile, stopping wherever a checkpoint has its size; answers the root of a whole one. */
+/** Appends the leaves of one tile, comparing each checkpoint at its size; returns the root of a full tile, null for a partial one. */
 function appendTile(
   hasher: TreeHasher,
   leaves: Buffer,
@@ -219,7 +218,7 @@ function checkRoot(root: Buffer, { size, origin, root: published }: Checkpoint, 
   )
 }
 
-export async function nameGaps(
+export async function reportGaps(
   session: Session,
   head: Pick<Head, 'log' | 'size'>,
   from: bigint,
@@ -236,14 +235,14 @@ export async function nameGaps(
   for await (const batch of gaps) {
     for (const { from, to } of batch) {
       for (let position = BigInt(from); position <= BigInt(to); position += 1n) {
-        problems.add('removed', position, null, `entry ${position} of the ledger is gone`)
+        problems.add('removed', position, null, `entry ${position} of the ledger is missing`)
       }
     }
   }
 }
 
-/** Positions that more than one entry has, which the key forbids. */
-export async function nameCopies(
+/** Reports positions that have more than one entry, although the primary key forbids it. */
+export async function reportCopies(
   session: Session,
   head: Pick<Head, 'log' | 'size'>,
   from: bigint,
@@ -260,20 +259,20 @@ export async function nameCopies(
   }
 }
 
-async function nameStrays(session: Session, head: Head, problems: ProblemList): Promise<void> {
+async function reportExtra(session: Session, head: Head, problems: ProblemList): Promise<void> {
   const strays = session.stream<{ position: string; id: string }>(
     'select e.position::text, e.row_id::text as id from akashi_audit.ledger_entries e where e.log = $1 and e.position >= $2::bigint order by e.position',
     [head.log, head.size.toString()],
   )
   for await (const batch of strays) {
     for (const { position, id } of batch) {
-      problems.add('checkpoint', position, id, `entry ${position} lies beyond the head's size ${head.size}`)
+      problems.add('checkpoint', position, id, `entry ${position} is beyond the head's size ${head.size}`)
     }
   }
 }
 
-/** An entry whose expected leaf stands at another position changed places; any other one was changed. */
-export async function nameMismatches(
+/** Reports an entry as reordered when its expected leaf is at another position, otherwise as changed. */
+export async function reportMismatches(
   session: Session,
   head: Pick<Head, 'log'>,
   mismatches: readonly Mismatch[],
@@ -293,12 +292,18 @@ export async function nameMismatches(
         'checkpoint',
         position,
         id,
-        `the leaf tile goes on behind the last entry, from ${position} on`,
+        `the leaf tile has hashes after the last entry, from ${position} on`,
       )
     else if (expected === '')
       problems.add('checkpoint', position, id, `the leaf tile of entry ${position} is missing or too short`)
     else if (leaves.has(expected))
-      problems.add('reordered', position, id, `entry ${position} stands at another's position`)
-    else problems.add('changed', position, id, `entry ${position} of the ledger is not the one in the tree`)
+      problems.add('reordered', position, id, `entry ${position} is at the position of another entry`)
+    else
+      problems.add(
+        'changed',
+        position,
+        id,
+        `entry ${position} of the ledger differs from the one in the tree`,
+      )
   }
 }

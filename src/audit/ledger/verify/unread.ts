@@ -1,8 +1,8 @@
-/** Archived objects that cannot be read for now: what they excuse, and what they do not. */
+/** Archived objects that cannot be read at present, and which missing rows they may account for. */
 import type { ArchivedObject } from '../archived.ts'
 import type { ProblemList } from './problems.ts'
 
-/** Whether a row of this position and time, in milliseconds since 1970, may be in the object. */
+/** Whether a row of this position and time (milliseconds since 1970) may be in the object. */
 export function mayHold(object: ArchivedObject, position: bigint, at: number): boolean {
   return (
     position >= object.firstPosition &&
@@ -13,8 +13,8 @@ export function mayHold(object: ArchivedObject, position: bigint, at: number): b
 }
 
 /**
- * An object has rows of one range of time, whose positions lie among those of others. It excuses as many entries of
- * that range as it has rows, and no other.
+ * An object accounts for entries within its range of positions and of times, and for no more entries than it has rows:
+ * rows of one range of time may have positions among those of other rows.
  */
 export class UnreadObjects {
   readonly #left: { readonly object: ArchivedObject; rows: bigint }[]
@@ -24,7 +24,7 @@ export class UnreadObjects {
     this.#left = objects.map((object) => ({ object, rows: object.rows }))
   }
 
-  /** Counts one entry without a row; false where no object can have it. */
+  /** Counts one entry without a row; false when no object can contain it. */
   excuses(position: bigint, at: number): boolean {
     const holders = this.#left.filter(({ object }) => mayHold(object, position, at))
     const [first] = holders
@@ -35,14 +35,14 @@ export class UnreadObjects {
     return true
   }
 
-  /** Names the objects that would have to hold more rows than were stored. */
+  /** Reports objects that would have to contain more rows than were stored. */
   report(problems: ProblemList): void {
     for (const [{ name, rows, firstPosition }, more] of this.#exceeded)
       problems.add(
         'removed',
         firstPosition,
         name,
-        `archived object ${name} was stored with ${rows} rows, ${more} more entries of its time have no row: rows were removed`,
+        `archived object ${name} was stored with ${rows} rows, but ${more} more entries of its time range have no row: rows were removed`,
       )
   }
 }

@@ -1,4 +1,4 @@
-/** Stored tiles: every one must be what the entries below it make of it, and there is none beyond. */
+/** Stored tiles: each must match the entries below it, and there must be no other tile. */
 import { createHash } from 'node:crypto'
 import type { Session } from '../../../postgres/index.ts'
 import { fold, HASH_BYTES } from '../merkle.ts'
@@ -6,13 +6,13 @@ import type { Head } from '../store.ts'
 import { TILE_WIDTH } from '../tiles.ts'
 import type { ProblemList } from './problems.ts'
 
-/** What the tiles from level 1 on must hold: made from the roots of full leaf tiles, kept as digests. */
+/** Expected content of the tiles from level 1 on, computed from the roots of full leaf tiles and kept as digests. */
 export class UpperTiles {
-  /** The tile of each level that is not full yet; the first is of level 1. */
+  /** The partial tile of each level, starting with level 1. */
   readonly #open: { tile: bigint; hashes: Buffer[] }[] = []
   readonly #digests = new Map<string, string>()
 
-  /** The root of the next full leaf tile; null for the last one as long as it is not full. */
+  /** Takes the root of the next full leaf tile; null for a partial one. */
   append(root: Buffer | null): void {
     if (root !== null) this.#append(0, root)
   }
@@ -53,7 +53,7 @@ interface StoredTile {
   readonly digest: string
 }
 
-/** Leaf tiles were compared with the entries before; here those that no entry is in. */
+/** Compares upper tiles, and reports leaf tiles after the last entry; other leaf tiles are compared with the entries. */
 export async function verifyTiles(
   session: Session,
   { log, origin, size }: Head,
@@ -75,13 +75,13 @@ export async function verifyTiles(
       if (known === digest) continue
       const why =
         known === undefined
-          ? `the log has no tile ${tile} of level ${level}: ${bytes / HASH_BYTES} hashes were put there`
-          : `tile ${tile} of level ${level} does not hold the roots of the tiles below it`
+          ? `the log has no tile ${tile} of level ${level}, but ${bytes / HASH_BYTES} hashes are stored for it`
+          : `tile ${tile} of level ${level} differs from the roots of the tiles below it`
       problems.add('checkpoint', null, origin, why)
     }
   }
   for (const key of expected.keys()) {
     const [level, tile] = key.split('/')
-    problems.add('checkpoint', null, origin, `tile ${tile} of level ${level} is gone`)
+    problems.add('checkpoint', null, origin, `tile ${tile} of level ${level} is missing`)
   }
 }

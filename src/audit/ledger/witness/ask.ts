@@ -1,4 +1,4 @@
-/** What witnesses have cosigned of this installation's logs, asked of themselves. */
+/** Queries witnesses for the checkpoints of this installation's logs that they cosigned. */
 import { AkashiError } from '../../../foundation/index.ts'
 import { parseNote } from '../../../keys/index.ts'
 import type { Actor, Database } from '../../../postgres/index.ts'
@@ -8,22 +8,22 @@ import { logs } from '../logs.ts'
 import { readHeads } from '../store.ts'
 import { type WitnessAddress, witnessedNote } from './submit.ts'
 
-/** What one witness said of one origin. */
-export interface Asked {
+/** The response of one witness for one origin. */
+export interface WitnessResponse {
   readonly witness: string
   readonly log: string
   readonly origin: string
-  /** Its latest checkpoint with its cosignature; null when it has none, or did not say. */
+  /** Its latest checkpoint with its cosignature; null when it has none, or did not respond. */
   readonly note: string | null
-  /** Why nothing is known: it is away, or this Node.js cannot check what it signs. */
+  /** Why there is no response: it is unreachable, or this Node.js cannot check its signatures. */
   readonly error: AkashiError | null
 }
 
-/** Codes of errors that say nothing about the log. */
+/** Error codes that are not a finding about the log. */
 const UNKNOWN = ['timeout', 'unavailable', 'invalid_input', 'invalid_config', 'unsupported']
 
 /**
- * Asks every witness for every origin of every log: those that the database knows, and `pinned` ones.
+ * Queries every witness for every origin of every log: those in the database, and `pinned` ones.
  *
  * @throws AkashiError integrity when one returns a checkpoint that it did not cosign
  */
@@ -33,7 +33,7 @@ export async function askWitnesses(
   witnesses: readonly WitnessAddress[],
   pinned: readonly string[] = [],
   options: { readonly signal?: AbortSignal } = {},
-): Promise<Asked[]> {
+): Promise<WitnessResponse[]> {
   const { heads, epochs } = await database.transaction(
     actor,
     async (session) => ({ heads: await readHeads(session), epochs: await readEpochs(session) }),
@@ -47,29 +47,30 @@ export async function askWitnesses(
     ]
     return [...new Set(own)].map((origin) => ({ log, origin }))
   })
-  const asked = witnesses.map(async (witness) => {
-    const answers: Asked[] = []
-    let away: AkashiError | null = null
+  const queries = witnesses.map(async (witness) => {
+    const responses: WitnessResponse[] = []
+    let unreachable: AkashiError | null = null
     for (const { log, origin } of origins) {
       const about = { witness: witness.key.name, log, origin }
-      // One that is away is waited for once.
-      if (away !== null) answers.push({ ...about, note: null, error: away })
+      // Do not wait for an unreachable witness again.
+      if (unreachable !== null) responses.push({ ...about, note: null, error: unreachable })
       else {
-        const answer = await ask(witness, origin, options)
-        if (answer.error?.code === 'timeout' || answer.error?.code === 'unavailable') away = answer.error
-        answers.push({ ...about, ...answer })
+        const response = await ask(witness, origin, options)
+        if (response.error?.code === 'timeout' || response.error?.code === 'unavailable')
+          unreachable = response.error
+        responses.push({ ...about, ...response })
       }
     }
-    return answers
+    return responses
   })
-  return (await Promise.all(asked)).flat()
+  return (await Promise.all(queries)).flat()
 }
 
 async function ask(
   witness: WitnessAddress,
   origin: string,
   options: { readonly signal?: AbortSignal },
-): Promise<Pick<Asked, 'note' | 'error'>> {
+): Promise<Pick<WitnessResponse, 'note' | 'error'>> {
   try {
     const note = await witnessedNote(witness, origin, options)
     if (note !== null) parseCheckpoint(parseNote(note).text)

@@ -7,6 +7,7 @@ export {
   witnessAddress,
 } from './registry.ts'
 export { type ServeWitnessOptions, serveWitness, WITNESS_NOTICE, type WitnessServer } from './serve.ts'
+export { witnessStates } from './states.ts'
 export {
   type ConsistencyProver,
   type Cosigned,
@@ -17,5 +18,5 @@ export {
   witnessedNote,
   witnessHeads,
 } from './submit.ts'
-export { Witness, type WitnessAnswer, type WitnessOptions } from './witness.ts'
+export { Witness, type WitnessOptions, type WitnessResponse } from './witness.ts'
 export { type WitnessAlgorithm, witnessAlgorithms, witnessKey } from './witness-key.ts'

@@ -34,7 +34,7 @@ export function parseAddCheckpoint(body: Uint8Array): AddCheckpoint {
 function parseHash(line: string): Buffer {
   const hash = Buffer.from(line, 'base64')
   if (hash.length !== HASH_BYTES || hash.toString('base64') !== line)
-    throw malformed('a line of its proof is no hash')
+    throw malformed('a line of the proof is not a hash')
   return hash
 }
 
@@ -47,5 +47,5 @@ function decode(body: Uint8Array): string {
 }
 
 function malformed(why: string): AkashiError {
-  return new AkashiError('invalid_input', `this is no add-checkpoint request: ${why}`)
+  return new AkashiError('invalid_input', `malformed add-checkpoint request: ${why}`)
 }

@@ -18,7 +18,7 @@ export interface ServeWitnessOptions extends WitnessOptions {
   readonly port: number
   /** Address to listen on; default loopback, for a proxy that brings TLS. */
   readonly host?: string
-  /** Told what kept the witness from answering. */
+  /** Called with errors that prevented a response. */
   readonly onError?: (error: unknown) => void
 }
 
@@ -81,14 +81,14 @@ async function handle(
   if (request.method === 'POST' && path === '/add-checkpoint') {
     const body = await readBody(request)
     if (body === null) return send(response, 413, 'the request is too large\n', undefined, true)
-    const answer = await witness.addCheckpoint(body)
-    return send(response, answer.status, answer.body, answer.contentType)
+    const reply = await witness.addCheckpoint(body)
+    return send(response, reply.status, reply.body, reply.contentType)
   }
   if (request.method !== 'GET')
-    return send(response, path === '/add-checkpoint' ? 405 : 404, 'there is no such thing\n', undefined, true)
+    return send(response, path === '/add-checkpoint' ? 405 : 404, 'not found\n', undefined, true)
   if (path === '/') return send(response, 200, `${verifierKey}\n${WITNESS_NOTICE}\n`)
   const note = originHash === undefined ? null : await witness.checkpoint(originHash)
-  return note === null ? send(response, 404, 'there is no such checkpoint\n') : send(response, 200, note)
+  return note === null ? send(response, 404, 'checkpoint not found\n') : send(response, 200, note)
 }
 
 /** null when there is more than {@link MAX_REQUEST_BYTES}. */

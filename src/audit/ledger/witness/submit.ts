@@ -1,4 +1,4 @@
-/** The log's side of C2SP tlog-witness. A witness that is away costs its own cosignature and nothing else. */
+/** Client of C2SP tlog-witness. An unreachable witness affects only its own cosignature. */
 import { AkashiError } from '../../../foundation/index.ts'
 import { cosignedAt, formatNote, parseNote, type VerifierKey } from '../../../keys/index.ts'
 import type { Actor, Database } from '../../../postgres/index.ts'
@@ -10,7 +10,7 @@ import { type RequestOptions, request } from './client.ts'
 import { formatAddCheckpoint } from './request.ts'
 import { hashOf } from './witness.ts'
 
-/** A request that names another size than the witness has learns that one; others may move it in between. */
+/** A request with another size than the witness has is retried with that size, which may change concurrently. */
 const ATTEMPTS = 3
 
 export interface WitnessAddress {
@@ -21,7 +21,7 @@ export interface WitnessAddress {
 }
 
 export interface SubmitOptions extends RequestOptions {
-  /** Size that the witness is thought to have cosigned last; default 0. */
+  /** Size that the witness presumably cosigned last; default 0. */
   readonly from?: bigint
 }
 
@@ -53,22 +53,22 @@ export async function submitToWitness(
   let oldSize = options.from ?? 0n
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const body = formatAddCheckpoint({ oldSize, proof: await prove(oldSize, size), note })
-    const answer = await request(witness.url, 'add-checkpoint', { method: 'POST', body }, options)
-    if (answer.status === 200) return readCosignature(witness, note, answer.text)
-    if (answer.status === 422) throw otherHistory(witness, oldSize)
-    if (answer.status !== 409) throw refused(witness, answer.status, answer.text)
-    const latest = sizeOf(answer.text) ?? (await cosignedSize(witness, origin, options)) ?? size
+    const response = await request(witness.url, 'add-checkpoint', { method: 'POST', body }, options)
+    if (response.status === 200) return readCosignature(witness, note, response.text)
+    if (response.status === 422) throw otherHistory(witness, oldSize)
+    if (response.status !== 409) throw refused(witness, response.status, response.text)
+    const latest = sizeOf(response.text) ?? (await cosignedSize(witness, origin, options)) ?? size
     if (latest > size) throw largerTree(witness, latest, size)
-    // The sizes agree, so the roots do not.
+    // The sizes agree, so the roots differ.
     if (latest === size && oldSize === size) throw otherHistory(witness, oldSize)
-    if (latest === oldSize) throw refused(witness, answer.status, answer.text)
+    if (latest === oldSize) throw refused(witness, response.status, response.text)
     oldSize = latest
   }
   throw new AkashiError(
     'conflict',
-    `the size that the witness ${witness.key.name} has changes with every request`,
+    `the witness ${witness.key.name} reports another size with every request`,
     {
-      hint: 'let one process at a time submit',
+      hint: 'submit from only one process at a time',
     },
   )
 }
@@ -76,9 +76,9 @@ export async function submitToWitness(
 function otherHistory({ key }: WitnessAddress, oldSize: bigint): AkashiError {
   return new AkashiError(
     'integrity',
-    `the witness ${key.name} has cosigned another history than this checkpoint continues`,
+    `the witness ${key.name} has cosigned a history that this checkpoint does not continue`,
     {
-      hint: 'run akashi verify: entries below its size were changed, or the log was cut back',
+      hint: 'run akashi verify: entries below its size were changed, or the log was truncated',
       detail: { size: oldSize.toString() },
     },
   )
@@ -87,9 +87,9 @@ function otherHistory({ key }: WitnessAddress, oldSize: bigint): AkashiError {
 function largerTree({ key }: WitnessAddress, latest: bigint, size: bigint): AkashiError {
   return new AkashiError(
     'conflict',
-    `the witness ${key.name} has cosigned size ${latest}, the checkpoint has ${size}`,
+    `the witness ${key.name} has cosigned size ${latest}, but the checkpoint has ${size}`,
     {
-      hint: 'a newer checkpoint was submitted meanwhile, or the log was cut back: submit the head, and run akashi verify if it stays',
+      hint: 'a newer checkpoint was submitted in the meantime, or the log was truncated: submit the head, and run akashi verify if the error persists',
       detail: { size: latest.toString() },
     },
   )
@@ -125,7 +125,7 @@ export async function witnessedNote(
   if (cosignedAt(text, witness.key) !== null) return text
   throw new AkashiError(
     'integrity',
-    `the witness ${witness.key.name} gave a checkpoint that it did not cosign`,
+    `the witness ${witness.key.name} returned a checkpoint that it did not cosign`,
   )
 }
 
@@ -138,7 +138,7 @@ export interface WitnessOutcome {
   readonly error: AkashiError | null
 }
 
-/** Submits every head to every witness, all at once. What one witness does, or not, stays its own outcome. */
+/** Submits every head to every witness concurrently; each failure is reported separately. */
 export async function witnessHeads(
   database: Database,
   actor: Actor,
@@ -163,14 +163,14 @@ export async function witnessHeads(
       } catch (error) {
         if (!(error instanceof AkashiError)) throw error
         const now = error.code === 'conflict' ? await readOwnHead(database, actor, log) : undefined
-        return [{ ...outcome, cosigned: null, error: cutBack(error, witness, now, origin) ?? error }]
+        return [{ ...outcome, cosigned: null, error: truncated(error, witness, now, origin) ?? error }]
       }
     }),
   )
   return (await Promise.all(submissions)).flat()
 }
 
-/** The size that a witness cosigned last as far as is known here, at most `size`; 0 for none. */
+/** The largest stored size that a witness cosigned, at most that of the head; 0 for none. */
 async function lastCosigned(
   database: Database,
   actor: Actor,
@@ -194,8 +194,8 @@ async function readOwnHead(database: Database, actor: Actor, log: string): Promi
   return await database.transaction(actor, (session) => readHead(session, log))
 }
 
-/** A head never shrinks: one that is still smaller than what a witness cosigned was cut back. */
-function cutBack(
+/** A head never shrinks: a head that is still smaller than the cosigned size was truncated. */
+function truncated(
   error: AkashiError,
   { key }: WitnessAddress,
   head: Head | undefined,
@@ -206,16 +206,16 @@ function cutBack(
     return null
   return new AkashiError(
     'integrity',
-    `the witness ${key.name} has cosigned size ${size} of log ${head.log}, which has ${head.size} entries: it was cut back`,
+    `the witness ${key.name} has cosigned size ${size} of log ${head.log}, which has ${head.size} entries: it was truncated`,
     {
-      hint: 'run akashi verify, and see who restored or changed the database',
+      hint: 'run akashi verify, and find out who restored or changed the database',
       detail: error.detail,
       cause: error,
     },
   )
 }
 
-/** Kept beside the checkpoint; what a witness signed first for a size stays. */
+/** Stores a cosignature; the first one of a witness for a size is kept. */
 async function keepCosignature(
   database: Database,
   actor: Actor,
@@ -252,7 +252,7 @@ function readCosignature({ key }: WitnessAddress, note: string, lines: string): 
   })
 }
 
-/** null for a body that is no size. */
+/** null when the body is not a size. */
 function sizeOf(text: string): bigint | null {
   const [, size] = /^(0|[1-9]\d{0,18})\n?$/.exec(text) ?? []
   return size === undefined ? null : BigInt(size)
@@ -264,10 +264,10 @@ function refused({ key }: WitnessAddress, status: number, text: string): AkashiE
       .split('\n', 1)[0]
       ?.slice(0, 200)
       .replace(/[^\x20-\x7e]/g, '?') ?? ''
-  return new AkashiError('unavailable', `the witness ${key.name} answered ${status}: ${why}`, {
+  return new AkashiError('unavailable', `the witness ${key.name} responded with ${status}: ${why}`, {
     hint:
       status === 404 || status === 403
-        ? 'give the witness this log’s origin and verifier key'
-        : 'see the witness’s own log',
+        ? 'register this log’s origin and verifier key with the witness'
+        : 'see the log of the witness',
   })
 }

@@ -36,8 +36,8 @@ export interface WitnessOptions {
   readonly clock?: Clock
 }
 
-/** An answer of the protocol, for HTTP as it is. */
-export interface WitnessAnswer {
+/** A response of the protocol, to be sent over HTTP as it is. */
+export interface WitnessResponse {
   readonly status: 200 | 400 | 403 | 404 | 409 | 422
   readonly contentType: string
   readonly body: string
@@ -72,11 +72,11 @@ export class Witness {
     })
   }
 
-  /** Answers one request; fails only when the state cannot be read or kept. */
-  addCheckpoint(body: Uint8Array): Promise<WitnessAnswer> {
-    const answer = this.#tail.then(() => this.#add(body))
-    this.#tail = answer.catch(() => undefined)
-    return answer
+  /** Handles one request; fails only when the state cannot be read or stored. */
+  addCheckpoint(body: Uint8Array): Promise<WitnessResponse> {
+    const response = this.#tail.then(() => this.#add(body))
+    this.#tail = response.catch(() => undefined)
+    return response
   }
 
   /** The latest cosigned checkpoint of the log whose origin has this SHA-256 (hex); null when there is none. */
@@ -90,10 +90,10 @@ export class Witness {
     this.#lock.release()
   }
 
-  async #add(body: Uint8Array): Promise<WitnessAnswer> {
+  async #add(body: Uint8Array): Promise<WitnessResponse> {
     const request = attempt(() => parseAddCheckpoint(body))
     const claimed = request === null ? null : attempt(() => parseCheckpoint(parseNote(request.note).text))
-    if (request === null || claimed === null) return refusal(400, 'this is no add-checkpoint request')
+    if (request === null || claimed === null) return refusal(400, 'malformed add-checkpoint request')
     const keys = this.#options.logs.filter((log) => log.name === claimed.origin)
     if (keys.length === 0) return refusal(404, 'this log is not known here')
     const signed = attempt(() => verifyNote(request.note, keys))
@@ -125,7 +125,7 @@ export class Witness {
     }
   }
 
-  /** On disk before the answer is given. */
+  /** Durable before the response is sent. */
   async #write(name: string, note: string): Promise<void> {
     const path = join(this.#options.folder, name)
     const file = await open(`${path}.new`, 'w', 0o600)
@@ -145,7 +145,7 @@ function judge(
   { oldSize, proof }: AddCheckpoint,
   { size, root }: Checkpoint,
   latest: Checkpoint,
-): WitnessAnswer | null {
+): WitnessResponse | null {
   if (oldSize > size) return refusal(400, 'the old size is above that of the checkpoint')
   if (oldSize !== latest.size) return conflict(latest)
   if (size === 0n && !root.equals(emptyRoot)) return refusal(422, 'an empty log has another root')
@@ -156,11 +156,11 @@ function judge(
 }
 
 /** Says which size the log must continue. */
-function conflict({ size }: Checkpoint): WitnessAnswer {
+function conflict({ size }: Checkpoint): WitnessResponse {
   return { status: 409, contentType: 'text/x.tlog.size', body: `${size}\n` }
 }
 
-function refusal(status: 400 | 403 | 404 | 422, why: string): WitnessAnswer {
+function refusal(status: 400 | 403 | 404 | 422, why: string): WitnessResponse {
   return { status, contentType: TEXT, body: `${why}\n` }
 }
 

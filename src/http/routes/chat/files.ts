@@ -10,9 +10,11 @@ import type { Services } from '../../services.ts'
 
 /** Milliseconds for the transfer of the largest file, at 2 Mbit/s. */
 const TRANSFER_MS = 420_000
+/** Bytes of the disk that no upload takes: the database and its WAL share it. */
+const MIN_FREE_BYTES = 2_147_483_648
 
 /** Files of rooms: uploaded as streams, scanned by the worker, downloaded by members. */
-export function fileRoutes(app: App, { app: database, store }: Services): void {
+export function fileRoutes(app: App, { app: database, store, freeBytes }: Services): void {
   app.register((uploads: App, _, done) => {
     // The body is never parsed, whatever its content type.
     uploads.removeAllContentTypeParsers()
@@ -26,22 +28,36 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
         if (!(request.body instanceof Readable)) {
           throw new AkashiError('invalid_input', 'the file is empty', { hint: 'send its bytes as the body' })
         }
-        if (Number(request.headers['content-length'] ?? 0) > MAX_FILE_BYTES) {
+        const declared = Number(request.headers['content-length'] ?? MAX_FILE_BYTES)
+        if (declared > MAX_FILE_BYTES) {
           // The rest of the body is not read.
           reply.header('connection', 'close')
           throw new AkashiError('too_large', `a file can have at most ${MAX_FILE_BYTES} bytes`, {
             hint: 'split the file, or send a link to it',
           })
         }
+        const free = await freeBytes()
+        if (free !== null && free - declared < MIN_FREE_BYTES) {
+          reply.header('connection', 'close')
+          request.log.error({ freeBytes: free }, 'files are refused: the disk is nearly full')
+          throw new AkashiError('unavailable', 'the server has no room for files at the moment', {
+            hint: 'try again later; whoever runs the server has to free space',
+          })
+        }
         return await chat.uploadFile(database, store, request.actor, request.params.roomId, {
           name: request.query.name,
           mimeType: request.headers['content-type'] ?? 'application/octet-stream',
+          size: declared,
           bytes: request.body,
           signal: callerSignal(reply),
         })
       },
     })
     done()
+  })
+  operation(app, 'GET /v1/chat/rooms/{roomId}/files', {
+    access: { permission: 'rooms:read', by: 'person' },
+    handle: ({ actor, params, query }) => chat.listFiles(database, actor, params.roomId, query),
   })
   operation(app, 'GET /v1/chat/files/{fileId}', {
     access: { permission: 'rooms:read', by: 'person' },

@@ -2,6 +2,7 @@ import { chatSocket } from '../../realtime/socket.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 import { fileRoutes } from './files.ts'
+import { keptRoutes } from './kept.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
 import { peopleRoutes } from './people.ts'
@@ -15,6 +16,7 @@ export function chatRoutes(app: App, services: Services): void {
   fileRoutes(app, services)
   memberRoutes(app, services)
   messageRoutes(app, services)
+  keptRoutes(app, services)
   peopleRoutes(app, services)
   reviewRoutes(app, services)
 }

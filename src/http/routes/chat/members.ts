@@ -5,7 +5,10 @@ import type { Services } from '../../services.ts'
 import { notifyOwnDevices } from './own-devices.ts'
 
 /** Members and invitations of rooms. */
-export function memberRoutes(app: App, { app: database, chat: { bus } }: Services): void {
+export function memberRoutes(
+  app: App,
+  { app: database, chat: { bus }, roomSecrets: secrets }: Services,
+): void {
   operation(app, 'GET /v1/chat/rooms/{roomId}/members', {
     access: { permission: 'rooms:read', by: 'person' },
     handle: async (request) => ({
@@ -29,6 +32,27 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
       bus.announce({ about: 'person', userId })
     },
   })
+  for (const [method, banned] of [
+    ['PUT', true],
+    ['DELETE', false],
+  ] as const) {
+    operation(app, `${method} /v1/chat/rooms/{roomId}/bans/{userId}`, {
+      access: { permission: 'rooms:write', by: 'person' },
+      handle: async ({ actor, params: { roomId, userId } }) => {
+        await chat.banMember(database, actor, roomId, userId, banned)
+        bus.announce({ about: 'room', roomId })
+        bus.announce({ about: 'person', userId })
+      },
+    })
+  }
+  operation(app, 'PUT /v1/chat/rooms/{roomId}/owner', {
+    access: { permission: 'rooms:admin', by: 'person', stepUp: true, reason: true },
+    handle: async ({ actor, params: { roomId }, body: { userId, reason } }) => {
+      await chat.transferRoom(database, actor, roomId, userId, reason)
+      bus.announce({ about: 'room', roomId })
+      bus.announce({ about: 'person', userId })
+    },
+  })
   operation(app, 'GET /v1/chat/rooms/{roomId}/invitations', {
     access: { permission: 'rooms:read', by: 'person' },
     handle: async (request) => ({
@@ -39,7 +63,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
     access: { permission: 'rooms:write', by: 'person' },
     budget: { requests: 120, seconds: 60 },
     handle: async (request) => {
-      const id = await chat.invite(database, request.actor, request.params.roomId, request.body.userId)
+      const id = await secrets.invite(request.actor, request.params.roomId, request.body.userId)
       bus.announce({ about: 'person', userId: request.body.userId })
       return { id }
     },

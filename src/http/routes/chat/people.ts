@@ -7,7 +7,10 @@ import type { Services } from '../../services.ts'
 import { notifyOwnDevices } from './own-devices.ts'
 
 /** People, presence, notifications and preferences. */
-export function peopleRoutes(app: App, { app: database, chat: { bus } }: Services): void {
+export function peopleRoutes(
+  app: App,
+  { app: database, chat: { bus }, roomSecrets: secrets }: Services,
+): void {
   operation(app, 'GET /v1/chat/people', {
     access: { permission: 'rooms:read', by: 'person' },
     handle: async ({ actor, query: { q, ...rest } }) => ({
@@ -31,8 +34,10 @@ export function peopleRoutes(app: App, { app: database, chat: { bus } }: Service
   })
   operation(app, 'GET /v1/chat/notifications', {
     access: { permission: 'rooms:read', by: 'person' },
-    handle: ({ actor, query: { cursor, limit } }) =>
-      chat.listNotifications(database, actor, { limit, ...given({ before: cursor }) }),
+    handle: async ({ actor, query: { cursor, limit } }) => {
+      const page = await chat.listNotifications(database, actor, { limit, ...given({ before: cursor }) })
+      return await secrets.notifications(actor, page)
+    },
   })
   operation(app, 'POST /v1/chat/notifications/read', {
     access: { permission: 'rooms:read', by: 'person' },

@@ -5,15 +5,20 @@ import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 
 /** Rooms: the caller's, the directory of public rooms, and operations of members. */
-export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Services): void {
+export function roomRoutes(
+  app: App,
+  { app: database, chat: { bus, feed }, roomSecrets: secrets }: Services,
+): void {
   operation(app, 'GET /v1/chat/rooms', {
     access: { permission: 'rooms:read', by: 'person' },
-    handle: async (request) => ({ rooms: await chat.listRooms(database, request.actor) }),
+    handle: async ({ actor }) => ({
+      rooms: await secrets.rooms(actor, await chat.listRooms(database, actor)),
+    }),
   })
   operation(app, 'POST /v1/chat/rooms', {
     access: { permission: 'rooms:write', by: 'person' },
     budget: { requests: 30, seconds: 60 },
-    handle: ({ actor, body }) => chat.createRoom(database, actor, body),
+    handle: ({ actor, body }) => secrets.createRoom(actor, body),
   })
   operation(app, 'GET /v1/chat/directory', {
     access: { permission: 'rooms:read', by: 'person' },
@@ -30,20 +35,23 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
   })
   operation(app, 'GET /v1/chat/rooms/{roomId}', {
     access: { permission: 'rooms:read', by: 'person' },
-    handle: ({ actor, params }) => chat.readRoom(database, actor, params.roomId),
+    handle: async ({ actor, params }) => {
+      const room = await chat.readRoom(database, actor, params.roomId)
+      return (await secrets.rooms(actor, [room]))[0] ?? room
+    },
   })
   operation(app, 'PATCH /v1/chat/rooms/{roomId}', {
     access: { permission: 'rooms:write', by: 'person' },
     handle: async (request) => {
       const room = await chat.updateRoom(database, request.actor, request.params.roomId, request.body)
       bus.announce({ about: 'room', roomId: room.id })
-      return room
+      return (await secrets.rooms(request.actor, [room]))[0] ?? room
     },
   })
   operation(app, 'DELETE /v1/chat/rooms/{roomId}', {
-    access: { permission: 'rooms:write', by: 'person' },
+    access: { permission: 'rooms:write', by: 'person', stepUp: true },
     handle: async (request) => {
-      await chat.deleteRoom(database, request.actor, request.params.roomId)
+      await secrets.deleteRoom(request.actor, request.params.roomId)
       bus.announce({ about: 'room', roomId: request.params.roomId })
     },
   })

@@ -12,6 +12,7 @@ import type { ObjectHead } from '../../../object-store/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import type { ArchiveContext } from '../context.ts'
 import { equalFiles } from '../equal-files.ts'
+import { type Group, type GroupColumns, readGroups } from '../groups.ts'
 import { COPY_TIMEOUT_MS } from '../limits.ts'
 import type { ManifestPart } from '../manifest.ts'
 import { csvKey, partKey } from '../object-keys.ts'
@@ -38,6 +39,7 @@ export interface Copying {
   /** Key of the manifest, from which those of the objects follow. */
   readonly manifest: string
   readonly csv: boolean
+  readonly groupColumns: GroupColumns
 }
 
 interface CopiedPart {
@@ -48,17 +50,26 @@ interface CopiedPart {
   readonly fingerprint: string
 }
 
-export async function copyParts(context: ArchiveContext, copying: Copying): Promise<ManifestPart[]> {
+/** What was stored: the parts, and whose rows they have. */
+export interface StoredParts {
+  readonly parts: readonly ManifestPart[]
+  readonly groups: readonly Group[]
+}
+
+export async function copyParts(context: ArchiveContext, copying: Copying): Promise<StoredParts> {
   const attempt = randomBytes(6).toString('hex')
   const parts: ManifestPart[] = []
+  const groups: Group[] = []
   // One part is converted while the next is copied, never more: the disk holds two.
   let converting: Promise<void> = Promise.resolve()
   try {
     for await (const copied of readParts(context, copying)) {
       await context.onStep('copied', copying.source)
       await converting
-      converting = storePart(context, copying, copied, attempt).then((part) => {
-        if (part !== undefined) parts.push(part)
+      converting = storePart(context, copying, copied, attempt).then((stored) => {
+        if (stored === undefined) return
+        parts.push(stored.part)
+        groups.push(...stored.groups)
       })
       converting.catch(() => undefined)
     }
@@ -66,7 +77,7 @@ export async function copyParts(context: ArchiveContext, copying: Copying): Prom
     await Promise.allSettled([converting])
   }
   await converting
-  return parts
+  return { parts, groups }
 }
 
 async function* readParts(context: ArchiveContext, copying: Copying): AsyncGenerator<CopiedPart> {
@@ -114,10 +125,10 @@ async function copyPositions(
 
 async function storePart(
   context: ArchiveContext,
-  { source, manifest, csv }: Copying,
+  { source, manifest, csv, groupColumns }: Copying,
   copied: CopiedPart,
   attempt: string,
-): Promise<ManifestPart | undefined> {
+): Promise<{ readonly part: ManifestPart; readonly groups: readonly Group[] } | undefined> {
   const { engine, store, folder, signal } = context
   const { columns } = source
   const key = partKey(manifest, attempt, copied.number)
@@ -137,6 +148,7 @@ async function storePart(
   await rm(back, { force: true })
   await rm(copied.csv, { force: true })
   const found = await describeParquet(engine, columns, parquet, signal)
+  const groups = await readGroups(engine, groupColumns, parquet, signal)
   engine.release()
   await rm(parquet, { force: true })
   if (!same) throw notTheSame(key, source)
@@ -146,7 +158,7 @@ async function storePart(
     for (const unused of [key, ...(copy === null ? [] : [copy.key])]) await store.delete(unused)
     return undefined
   }
-  return {
+  const part = {
     ...stored,
     rows: found.rows,
     fingerprint: copied.fingerprint,
@@ -155,6 +167,7 @@ async function storePart(
     columns: found.columns,
     csv: copy === null ? null : { key: copy.key, bytes: copy.size, sha256: copy.sha256 },
   }
+  return { part, groups }
 }
 
 /** The store is given the hash of the bytes, so that it refuses others. */

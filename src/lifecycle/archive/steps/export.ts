@@ -9,8 +9,9 @@ import { AkashiError } from '../../../foundation/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import { checkExport } from '../check.ts'
 import type { ArchiveContext } from '../context.ts'
+import { archivedGroupColumns, type Group, readGroupColumns, readGroups, recordGroups } from '../groups.ts'
 import { COPY_TIMEOUT_MS } from '../limits.ts'
-import { type Manifest, publishManifest, readManifest } from '../manifest.ts'
+import { type Manifest, publishManifest, readManifest, type StoredManifest } from '../manifest.ts'
 import { listObjects, manifestKey, partitionFolder } from '../object-keys.ts'
 import {
   type ExportRecord,
@@ -52,8 +53,13 @@ export async function exportPartition(
     const published = await readManifest(store, manifest)
     if (published !== undefined) {
       // Published and not recorded: the run was killed between the two.
-      await checkExport(context, published.manifest)
-      return await record(context, target, unfinished.id, published.manifest, published.sha256)
+      return await record(
+        context,
+        target,
+        unfinished.id,
+        published,
+        await countChecked(context, published.manifest),
+      )
     }
   }
   const anew = options.anew === true && done.length > 0
@@ -75,13 +81,28 @@ export async function exportPartition(
     earlier: anew ? done.filter(isGone) : done,
   })
   const exported = await exportRows(context, copying, { generation, anew })
-  const published = await publishManifest(store, manifest, exported)
+  const published = await publishManifest(store, manifest, exported.manifest)
   await context.onStep('published', target)
-  if (!published.won) {
-    await removeUnnamed(context, manifest, published.manifest)
-    await checkExport(context, published.manifest)
-  }
-  return await record(context, target, id, published.manifest, published.sha256)
+  if (!published.won) await removeUnnamed(context, manifest, published.manifest)
+  const groups = published.won ? exported.groups : await countChecked(context, published.manifest)
+  return await record(context, target, id, published, groups)
+}
+
+/** Checks what another attempt published, and counts whose rows it has. */
+async function countChecked(context: ArchiveContext, manifest: Manifest): Promise<readonly Group[]> {
+  const { session, actor, engine, signal } = context
+  const columns = await session.transaction(
+    actor,
+    (inner) => archivedGroupColumns(inner, manifest, manifest),
+    {
+      readOnly: true,
+    },
+  )
+  const groups: Group[] = []
+  await checkExport(context, manifest, async (parquet) => {
+    groups.push(...(await readGroups(engine, columns, parquet, signal)))
+  })
+  return groups
 }
 
 /** Removes the objects of an attempt that lost to another one. */
@@ -98,10 +119,13 @@ async function record(
   context: ArchiveContext,
   target: Target,
   id: string,
-  manifest: Manifest,
-  sha256: string,
+  { manifest, sha256 }: StoredManifest,
+  groups: readonly Group[],
 ): Promise<number> {
-  await context.session.transaction(context.actor, (inner) => recordVerified(inner, id, manifest, sha256))
+  await context.session.transaction(context.actor, async (inner) => {
+    await recordVerified(inner, id, manifest, sha256)
+    await recordGroups(inner, id, manifest.rows, groups)
+  })
   await context.onStep('recorded', target)
   return manifest.rows
 }
@@ -165,7 +189,8 @@ async function prepareCopying(
       )
     }
     const columns = await describeColumns(session, source)
-    return { ...plan, source, ledger, window, rows, ends, entries, columns }
+    const groupColumns = await readGroupColumns(session, target)
+    return { ...plan, source, ledger, window, rows, ends, entries, columns, groupColumns }
   }
   return await context.session.transaction(context.actor, work, {
     isolation: 'repeatable read',
@@ -189,10 +214,10 @@ async function exportRows(
   context: ArchiveContext,
   copying: Awaited<ReturnType<typeof prepareCopying>>,
   { generation, anew }: { readonly generation: number; readonly anew: boolean },
-): Promise<Manifest> {
+): Promise<{ readonly manifest: Manifest; readonly groups: readonly Group[] }> {
   const { source, window, ledger, entries, columns } = copying
-  const parts = await copyParts(context, copying)
-  return {
+  const { parts, groups } = await copyParts(context, copying)
+  const manifest: Manifest = {
     format: 'akashi-archive/1',
     schema: source.schema,
     table: source.table,
@@ -220,7 +245,8 @@ async function exportRows(
             size: ledger.size.toString(),
             checkpoint: ledger.checkpoint,
           },
-    parts,
+    parts: [...parts],
     exportedAt: new Date().toISOString(),
   }
+  return { manifest, groups }
 }

@@ -7,6 +7,7 @@ import { recordRetention } from '../../../audit/index.ts'
 import type { Keyring } from '../../../keys/index.ts'
 import type { ObjectStore } from '../../../object-store/index.ts'
 import type { Actor, Database } from '../../../postgres/index.ts'
+import { objectsOf } from '../manifest.ts'
 import { listObjects } from '../object-keys.ts'
 import type { PlannedRetirement } from '../plan.ts'
 import { retryWhileLocked } from '../retry-while-locked.ts'
@@ -70,7 +71,8 @@ async function deleteExport(
   if (!(await mayDelete())) return null
   await onStep?.('begun')
   let deleted = 0
-  for (const key of await listObjects(store, manifest, signal === undefined ? {} : { signal })) {
+  const listed = await listObjects(store, manifest, signal === undefined ? {} : { signal })
+  for (const key of await objectsOf(store, manifest, listed, signal)) {
     try {
       // A hold that begins meanwhile ends it here.
       if (!(await mayDelete())) return null

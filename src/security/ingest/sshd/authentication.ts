@@ -4,9 +4,12 @@ import type { SshdFacts, SshdRule } from './facts.ts'
  * A user name may contain anything, even ` from 192.0.2.1 port 22`, so the last occurrence in the message is the
  * real one. After `ssh2` only the description of a key by sshd may follow.
  */
-const KEY = String.raw`: ([A-Z][A-Z0-9-]* (?:SHA256|MD5):\S+(?: ID .*)?)`
+const KEY = String.raw`[A-Z][A-Z0-9-]* (?:SHA256|MD5):\S+(?: ID .*)?`
+/** By host key, the client says who and where it is; by Kerberos, the principal follows. */
+const CLIENT = `, client user ".*", client host ".*"`
+const TAIL = String.raw`: (${KEY}|${KEY}${CLIENT}|\S+@\S+)`
 const ATTEMPT = new RegExp(
-  String.raw`^(Failed|Accepted) (\S+) for (invalid user |illegal user )?(.*) from (\S+) port (\d+)(?: ssh[12])?(?:${KEY})?$`,
+  String.raw`^(Failed|Accepted) (\S+) for (invalid user |illegal user )?(.*) from (\S+) port (\d+)(?: ssh[12])?(?:${TAIL})?$`,
   's',
 )
 const INVALID_USER = /^(?:Invalid|Illegal) user (.*) from (\S+?)(?: port (\d+))?$/s
@@ -15,7 +18,11 @@ const LIMIT =
 const NOT_ALLOWED = /^User (.*) from (\S+) not allowed because (.*)$/s
 const NOT_ALLOWED_NAMELESS = /^User (\S*) not allowed because (.*)$/s
 const ROOT_REFUSED = /^ROOT LOGIN REFUSED FROM (\S+)(?: port (\d+))?/
-const PAM_ERROR = /^PAM: (.*) for (?:illegal user |invalid user )?(.*) from (\S+?)$/s
+const PAM_ERROR = /^PAM: (.*) for (?:illegal user |invalid user )?(.*) from (\S+?)(?: via (\S+))?$/s
+/** A client user who contains the text of an attempt could put its address in place of the real one. */
+const TWO_ATTEMPTS = / port \d+ ssh[12]: .*, client user "/s
+const KEY_REFUSED = /^(?:Authentication refused|Certificate invalid): (.*)$/s
+const ACCOUNT_REFUSED = /^Access denied for user (.*) by PAM account configuration$/s
 const TIMEOUT =
   /^Timeout before authentication for (?:connection from )?(\S+)(?: to \S+?)?,?(?: port (\d+)| pid = \d+)?$/
 
@@ -27,6 +34,9 @@ export const attempt: SshdRule = (message) => {
   const details: Record<string, unknown> = { method }
   if (invalid !== undefined) details['invalid_user'] = true
   if (key !== undefined) details['key'] = key
+  if (user !== undefined && TWO_ATTEMPTS.test(user)) {
+    return { type: attemptType(verdict, method), details: { method, ambiguous: true } }
+  }
   return { type: attemptType(verdict, method), user, source, port, details }
 }
 
@@ -75,12 +85,16 @@ export const rootRefused: SshdRule = (message) => {
 export const pamError: SshdRule = (message) => {
   const match = PAM_ERROR.exec(message)
   if (match === null) return null
-  return {
-    type: 'pam_authentication_failure',
-    user: match[2],
-    source: match[3],
-    details: { reason: match[1] },
-  }
+  const [, reason, user, source, address] = match
+  const details = address === undefined ? { reason } : { reason, source }
+  return { type: 'pam_authentication_failure', user, source: address ?? source, details }
+}
+
+/** A key, a certificate or an account that the configuration of the host does not accept. */
+export const refused: SshdRule = (message) => {
+  const account = ACCOUNT_REFUSED.exec(message)
+  if (account !== null) return denied(account[1], undefined, 'PAM account configuration')
+  return KEY_REFUSED.test(message) ? denied(undefined, undefined, message) : null
 }
 
 export const loginTimeout: SshdRule = (message) => {

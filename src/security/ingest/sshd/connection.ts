@@ -3,8 +3,13 @@ import type { SshdFacts, SshdRule } from './facts.ts'
 const USER_PEER = /^(?:authenticating |invalid )?user (.*) (\S+) port (\d+)$/s
 const PEER = /^(\S+?)(?: port (\d+))?$/
 const CLOSED = /^Connection (closed|reset) by (.*)$/s
-const OPENED = /^Connection from (\S+) port (\d+)(?: on .*)?$/
-const RECEIVED = /^Received disconnect from (\S+?)(?: port (\d+))?: ?(\d+): (.*)$/s
+const ON = String.raw` on \S+ port \d+(?: rdomain ".*")?`
+const OPENED = new RegExp(String.raw`^Connection from (\S+) port (\d+)(?:${ON})?$`)
+const OPENED_BY = new RegExp(
+  String.raw`^Connection from (?:authenticating |invalid )?user (.*) (\S+) port (\d+)${ON}$`,
+  's',
+)
+const RECEIVED = /^Received disconnect from (\S+)(?: port (\d+))?: ?(\d+): (.*)$/s
 const DISCONNECTED = /^Disconnected from (.*)$/s
 const DISCONNECTING_PEER = /^Disconnecting (.* port \d+): (.*)$/s
 const DISCONNECTING = /^Disconnecting: (.*)$/s
@@ -15,6 +20,8 @@ const REFUSED_TALK =
   /^(?:banner exchange: Connection from|Unable to negotiate with) (\S+?)(?: port (\d+))?: (.*)$/s
 const VERSIONS_DIFFER = /^Protocol major versions differ for (\S+?)(?: port (\d+))?: (.*)$/s
 const KEY_EXCHANGE = /^(?:kex_exchange_identification|kex_protocol_error|ssh_dispatch_run_fatal): (.*)$/s
+const DURING = /^Connection (?:from|to) (.* port \d+): (.*)$/s
+const PENALTY = /^srclimit_penalise: \w+: (?:new|expired)? ?(?:active )?(\S+?)\/\d+ (.*)$/s
 const DROPPED_PEER = / from \[([^\]]+)\]:(\d+)/
 const REVERSE = /^reverse mapping checking getaddrinfo for (\S+) (?:\[(\S+)\] )?failed/
 const MAPS_TO = /^Address (\S+) maps to (\S+), but this does not map back to the address/
@@ -38,7 +45,9 @@ export const connection: SshdRule = (message) => {
     return found === null ? null : { type: 'connection_closed', ...found, details: { reason: closed[1] } }
   }
   const opened = OPENED.exec(message)
-  return opened === null ? null : { type: 'connection_opened', source: opened[1], port: opened[2] }
+  if (opened !== null) return { type: 'connection_opened', source: opened[1], port: opened[2] }
+  const by = OPENED_BY.exec(message)
+  return by === null ? null : { type: 'connection_opened', user: by[1], source: by[2], port: by[3] }
 }
 
 export const receivedDisconnect: SshdRule = (message) => {
@@ -77,7 +86,18 @@ export const probe: SshdRule = (message) => {
     return { type: 'connection_probe', source: refused[1], port: refused[2], details: { reason: refused[3] } }
   }
   const exchange = KEY_EXCHANGE.exec(message)
-  return exchange === null ? null : { type: 'connection_probe', details: { reason: exchange[1] } }
+  if (exchange === null) return null
+  const during = DURING.exec(exchange[1] ?? '')
+  const found = peer(during?.[1])
+  return found === null
+    ? { type: 'connection_probe', details: { reason: exchange[1] } }
+    : { type: 'connection_probe', ...found, details: { reason: during?.[2] } }
+}
+
+/** sshd refuses an address for a while, after failures (PerSourcePenalties). */
+export const penalised: SshdRule = (message) => {
+  const match = PENALTY.exec(message)
+  return match === null ? null : { type: 'source_penalised', source: match[1], details: { reason: match[2] } }
 }
 
 /** More concurrent connections than the server allows. */

@@ -2,6 +2,7 @@ import type { EventCategory, EventResult, Severity } from '../../event.ts'
 
 /** OCSF classes of sshd events. */
 const AUTHENTICATION = 3002
+const AUTHORIZE_SESSION = 3003
 const SSH_ACTIVITY = 4007
 const APPLICATION_LIFECYCLE = 6002
 
@@ -31,10 +32,15 @@ export const sshdKinds = {
   session_opened: authentication('info', 'open session', 'success'),
   session_closed: authentication('info', 'close session', 'success'),
   access_denied: { ...authentication('medium', 'login', 'failure'), category: 'authorization' },
+  privileged_command: privilege('low', 'sudo', 'success'),
+  privileged_command_refused: privilege('medium', 'sudo', 'failure'),
+  user_switched: privilege('low', 'su', 'success'),
+  user_switch_failed: privilege('medium', 'su', 'failure'),
   connection_opened: network('info', 'connect', 'success'),
   connection_closed: network('info', 'disconnect', null),
   connection_disconnected: network('info', 'disconnect', null),
   connection_refused: network('low', 'connect', 'failure'),
+  source_penalised: network('medium', 'connect', 'failure'),
   connection_probe: network('low', 'connect', 'failure'),
   reverse_mapping_failed: network('low', 'connect', null),
   service_started: system('info', 'start'),
@@ -46,6 +52,10 @@ export type SshdEventType = keyof typeof sshdKinds
 
 function authentication(severity: Severity, action: string, result: EventResult): Kind {
   return { category: 'authentication', severity, action, result, ocsfClass: AUTHENTICATION }
+}
+
+function privilege(severity: Severity, action: string, result: EventResult): Kind {
+  return { category: 'authorization', severity, action, result, ocsfClass: AUTHORIZE_SESSION }
 }
 
 function network(severity: Severity, action: string, result: EventResult | null): Kind {

@@ -1,9 +1,18 @@
-import { attempt, invalidUser, loginTimeout, rootRefused, userNotAllowed } from './authentication.ts'
+import {
+  attempt,
+  invalidUser,
+  limitExceeded,
+  loginTimeout,
+  refused,
+  rootRefused,
+  userNotAllowed,
+} from './authentication.ts'
 import {
   connection,
   disconnected,
   disconnecting,
   dropped,
+  penalised,
   probe,
   receivedDisconnect,
   reverseMapping,
@@ -28,6 +37,11 @@ const rules = new Map<string, SshdRule>([
   ['Invalid', invalidUser],
   ['Illegal', invalidUser],
   ['User', userNotAllowed],
+  ['Authentication', refused],
+  ['Certificate', refused],
+  ['Access', refused],
+  ['maximum', limitExceeded],
+  ['srclimit_penalise:', penalised],
   ['ROOT', rootRefused],
   ['Timeout', loginTimeout],
   ['PAM', pamSummary],

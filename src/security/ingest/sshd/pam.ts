@@ -1,9 +1,11 @@
 import type { SshdFacts, SshdRule } from './facts.ts'
 
 const MODULE = /^(pam_\w+)\([\w-]+:\w+\): (.*)$/s
+/** `alice(uid=1000)`; of a login, `(uid=0)`. */
+const BY = /^(\S.*?)\(uid=\d+\)$/s
 const MORE = /^PAM (\d+) more authentication failures?; /
 const RETRIES = /^PAM service\([\w-]+\) ignoring max retries; (\d+) > (\d+)$/
-const SESSION = /^session (opened|closed) for user (.*?)(?:\(uid=\d+\))?(?: by .*)?$/s
+const SESSION = /^session (opened|closed) for user (.*?)(?:\(uid=\d+\))?(?: by (.*))?$/s
 const LOCKED =
   /^(?:Consecutive login failures for user|user) (\S+) (?:account temporarily locked|\(\d+\) tally \d+)/
 const REMOTE_HOST = ' rhost='
@@ -26,7 +28,8 @@ function session(module: string, said: string): SshdFacts | null {
   const match = SESSION.exec(said)
   if (match === null) return null
   const type = match[1] === 'opened' ? 'session_opened' : 'session_closed'
-  return { type, user: match[2], details: { module } }
+  const by = BY.exec(match[3] ?? '')?.[1]
+  return { type, user: match[2], details: by === undefined ? { module } : { module, by } }
 }
 
 function locked(module: string, said: string): SshdFacts | null {

@@ -1,6 +1,13 @@
 import type { UnidentifiedEvent } from '../../event.ts'
-import { DESCRIPTION_CHARACTERS, fit, NAME_CHARACTERS, RESOURCE_ID_CHARACTERS } from '../../event.ts'
+import {
+  DESCRIPTION_CHARACTERS,
+  fit,
+  NAME_CHARACTERS,
+  RESOURCE_ID_CHARACTERS,
+  SOURCE_SERVICE_CHARACTERS,
+} from '../../event.ts'
 import { normaliseAddress } from '../address.ts'
+import { BLANK } from '../blank.ts'
 import type { LineParser, Reading } from '../format.ts'
 import type { SyslogLine } from '../syslog.ts'
 import { parseSyslog } from '../syslog.ts'
@@ -9,13 +16,19 @@ import { zone } from '../zone.ts'
 import type { SshdFacts } from './facts.ts'
 import { sshdKinds } from './kinds.ts'
 import { readMessage } from './message.ts'
+import { readSu, readSudo } from './privilege.ts'
 
 /** Bytes; the default limit of rsyslog. sshd truncates its messages to 1,024. */
 export const MAX_SYSLOG_LINE_BYTES = 8192
 /** Maximum repeats in one line; no log daemon collects more. */
 export const MAX_REPEATS = 10_000
 
-const PROGRAMS: ReadonlySet<string> = new Set(['sshd', 'sshd-session', 'sshd-auth'])
+const SSHD = 'sshd'
+/** OpenSSH 9.8 split its server. */
+const PROGRAMS: ReadonlySet<string> = new Set([SSHD, 'sshd-session', 'sshd-auth'])
+/** Their sessions are scheduled work, not logins. */
+const SCHEDULERS = /^(?:cron|crond|anacron|atd)$/i
+const PAM = /^pam_\w+\(/
 /** rsyslog: N repetitions of the message in brackets. */
 const REPEATED = /^message repeated (\d+) times?: \[ ?(.*)\]$/s
 /** syslogd: N repetitions of the previous line. */
@@ -30,8 +43,14 @@ export interface SshdOptions {
   readonly asOf: Date
 }
 
-/** Parses syslog lines of the OpenSSH server, of the programs it was split into, and of PAM. */
-export function createSshdParser(options: SshdOptions): LineParser {
+/** A parser that tells the year of the last line. */
+export interface SshdParser {
+  readonly parse: LineParser
+  readonly year: number | null
+}
+
+/** Parses syslog lines of the OpenSSH server, of the programs it was split into, of sudo, su and PAM. */
+export function createSshdParser(options: SshdOptions): SshdParser {
   const clock = createSyslogClock(zone(options.timezone), options.asOf, options.year)
   let previous: { readonly host: string; readonly event: UnidentifiedEvent } | null = null
 
@@ -39,7 +58,7 @@ export function createSshdParser(options: SshdOptions): LineParser {
     return typeof line.time === 'string' ? { time: line.time, reason: null } : clock.resolve(line.time)
   }
 
-  return (text) => {
+  const parse: LineParser = (text) => {
     const line = parseSyslog(text)
     if (typeof line === 'string') return line
     const { time, reason } = at(line)
@@ -50,16 +69,27 @@ export function createSshdParser(options: SshdOptions): LineParser {
       return repeat({ ...previous.event, created_at: time, description: line.message }, Number(last[1]))
     }
     previous = null
-    if (line.program === null || !PROGRAMS.has(line.program)) {
-      return `not an event: written by ${fit(line.program, NAME_CHARACTERS) ?? 'an unnamed program'}, not sshd`
-    }
     const repeated = line.message.startsWith('message repeated ') ? REPEATED.exec(line.message) : null
-    const facts = readMessage((repeated?.[2] ?? line.message).trimEnd())
+    const facts = read(line.program, (repeated?.[2] ?? line.message).trimEnd())
     if (typeof facts === 'string') return facts
     const event = toEvent(line, facts, time)
     previous = { host: line.host, event }
     return repeated === null ? [reading(event)] : repeat(event, Number(repeated[1]))
   }
+  return {
+    parse,
+    get year() {
+      return clock.year
+    },
+  }
+}
+
+function read(program: string | null, message: string): SshdFacts | string {
+  if (program !== null && PROGRAMS.has(program)) return readMessage(message)
+  if (program !== null && PAM.test(message) && !SCHEDULERS.test(program)) return readMessage(message)
+  if (program === 'sudo') return readSudo(message)
+  if (program === 'su') return readSu(message)
+  return `not an event: written by ${fit(program, NAME_CHARACTERS) ?? 'an unnamed program'}, not sshd`
 }
 
 function repeat(event: UnidentifiedEvent, times: number): readonly Reading[] | string {
@@ -76,33 +106,27 @@ function toEvent(line: SyslogLine, facts: SshdFacts, time: string): Unidentified
   const kind = sshdKinds[facts.type]
   const source = facts.source === undefined || facts.source === '' ? null : facts.source
   const address = source === null ? null : normaliseAddress(source)
+  const service = PROGRAMS.has(line.program ?? '')
+    ? SSHD
+    : (fit(line.program, SOURCE_SERVICE_CHARACTERS) ?? SSHD)
   const details: Record<string, unknown> = { host: line.host, program: line.program }
   if (line.pid !== null) details['pid'] = line.pid
   if (facts.port !== undefined) details['port'] = Number(facts.port)
   // Keeps a host name, zone or mapped address that the column cannot store.
   if (source !== null && address !== source) details['source'] = source
   return {
+    ...BLANK,
     event_type: facts.type,
     event_category: kind.category,
     severity: kind.severity,
-    source_service: 'sshd',
+    source_service: service,
     description: fit(line.message.trimEnd(), DESCRIPTION_CHARACTERS),
-    user_id: null,
     user_name: fit(facts.user, NAME_CHARACTERS),
-    external_user_id: null,
-    session_id: null,
     source_ip: address,
-    user_agent: null,
     resource_type: 'host',
     resource_id: fit(line.host, RESOURCE_ID_CHARACTERS),
     action_performed: kind.action,
     result: kind.result,
-    tenant_id: null,
-    tenant_name: null,
-    client_id: null,
-    client_name: null,
-    request_id: null,
-    trace_id: null,
     ocsf_class_uid: kind.ocsfClass,
     event_details: facts.details === undefined ? details : { ...details, ...facts.details },
     created_at: time,

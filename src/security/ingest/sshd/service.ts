@@ -1,4 +1,4 @@
-import { limitExceeded, loginTimeout, pamError } from './authentication.ts'
+import { limitExceeded, loginTimeout, pamError, refused } from './authentication.ts'
 import { probe, receivedDisconnect } from './connection.ts'
 import type { SshdRule } from './facts.ts'
 
@@ -22,7 +22,7 @@ export const failed: SshdRule = (message) => {
   const colon = message.indexOf(': ')
   const level = message.slice(0, colon)
   const said = message.slice(colon + 2)
-  for (const rule of [receivedDisconnect, limitExceeded, pamError, loginTimeout, probe]) {
+  for (const rule of [receivedDisconnect, limitExceeded, pamError, refused, loginTimeout, probe]) {
     const facts = rule(said)
     if (facts !== null) return facts
   }

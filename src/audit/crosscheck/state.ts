@@ -1,0 +1,546 @@
+/**
+ * Whether a table holds what the trail says: each row is the latest version of its record, and each record that is there by
+ * the trail is in the table. It finds what left nothing in the write-ahead log either.
+ */
+import { createHash } from 'node:crypto'
+import { AkashiError, quoteName } from '../../foundation/index.ts'
+import type { Database, DirectSession, Session } from '../../postgres/index.ts'
+import type { Found } from './discrepancy.ts'
+import { STATE_START, type StatePosition } from './position.ts'
+import { nameOf, type Protection } from './protections.ts'
+import { type Relation, Types } from './relations.ts'
+import { differing, recordKey, recordName, shownValues } from './values.ts'
+
+/** Rows or records that are compared in one snapshot. */
+const BATCH = 5_000
+/** Findings of one table that are named one by one; the others are counted. */
+const MAX_NAMED = 1_000
+
+export interface StateReport {
+  /** `schema.table` */
+  readonly table: string
+  /** Rows that were compared, with those that the trail tells nothing of. */
+  readonly rows: number
+  /** Rows of before the protection, of which no baseline was recorded, or whose versions are archived. */
+  readonly withoutVersion: number
+  readonly different: number
+  readonly missing: number
+  /** Why records that have no row were not looked for; null if they were. */
+  readonly note: string | null
+}
+
+export interface StateOptions {
+  readonly signal?: AbortSignal
+  readonly from?: StatePosition
+  /** After each batch; a check that goes on from there looks at nothing twice. */
+  readonly onBatch?: (position: StatePosition, report: StateReport) => void
+  /** Keeps what was found. */
+  readonly keep: (found: readonly Found[]) => Promise<void>
+}
+
+interface Table {
+  readonly schema: string
+  readonly table: string
+  readonly protection: Protection
+  readonly baseline: boolean
+  /** Partitions are detached by a policy, whose rows are not missing. */
+  readonly expires: boolean
+  readonly names: readonly string[]
+  readonly leaves: readonly Leaf[]
+}
+
+/** A partition, or the table itself. */
+interface Leaf extends Relation {
+  /** The values of a row with the alias r as the trail shows them, by SQL; null where only the program can tell. */
+  readonly shown: string | null
+  /** The key of such a row as the trail names the record. */
+  readonly record: string | null
+}
+
+/** A row where it is in this snapshot. */
+interface Row {
+  readonly at: string
+  readonly record: string | null
+  readonly values: string | null
+}
+
+const isolated = 'begin isolation level repeatable read read only'
+/** Policies of a table may hide rows and run code of its owner; those of the trail show the worker everything. */
+const ofTable = 'reset role; set local row_security = off'
+const ofTrail = 'set local role akashi_worker; set local row_security = on'
+
+/** @param owner may read the table: its owner, or a superuser */
+export async function verifyState(
+  owner: Database,
+  table: { readonly schema: string; readonly table: string },
+  options: StateOptions,
+): Promise<StateReport> {
+  return await owner.direct((session) => new StateCheck(session, options).run(table), {
+    timeoutMs: 0,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })
+}
+
+class StateCheck {
+  readonly #session: DirectSession
+  readonly #options: StateOptions
+  #report = { rows: 0, withoutVersion: 0, different: 0, missing: 0 }
+  #found: Found[] = []
+  /** Whether a partition was truncated, so that records from before may have no row. */
+  #emptied = false
+  /** Keys that records had before they got another, with the number of that change; complete for transactions before `xid`. */
+  readonly #moved = { keys: new Map<string, bigint>(), xid: '0' }
+
+  constructor(session: DirectSession, options: StateOptions) {
+    this.#session = session
+    this.#options = options
+  }
+
+  async run(wanted: { readonly schema: string; readonly table: string }): Promise<StateReport> {
+    await this.#session.query('set jit = off')
+    const table = await this.#inSnapshot(() => readTable(this.#session, wanted))
+    const start = this.#options.from ?? STATE_START
+    if (start.phase === 'rows') {
+      for (const leaf of table.leaves) {
+        if (leaf.oid < start.relation) continue
+        await this.#rows(table, leaf, leaf.oid === start.relation ? start.after : null)
+      }
+    }
+    if (!table.expires) await this.#records(table, start.phase === 'records' ? start.after : null)
+    await this.#flush()
+    return this.#result(table)
+  }
+
+  #result(table: Table): StateReport {
+    return {
+      table: `${table.schema}.${table.table}`,
+      ...this.#report,
+      note: table.expires
+        ? 'partitions of the table expire: records without a row were not looked for'
+        : this.#emptied
+          ? 'a partition was truncated: records from before that were not looked for'
+          : null,
+    }
+  }
+
+  /** The rows of one partition in the order of the key. */
+  async #rows(table: Table, leaf: Leaf, from: readonly string[] | null): Promise<void> {
+    let after = from
+    for (;;) {
+      this.#options.signal?.throwIfAborted()
+      const last: readonly string[] | null = await this.#confirmed(async () => {
+        const { whole } = await this.#truncations(table)
+        const rows = await this.#read(table, leaf, after)
+        const open = await this.#notAsShown(table, whole, rows)
+        if (open.length > 0) await this.#compareRows(table, leaf, whole, open)
+        const end = rows.length < BATCH ? undefined : rows.at(-1)
+        return end === undefined ? null : await this.#keyAt(table, leaf, end.at)
+      })
+      await this.#flush()
+      if (last === null) return
+      after = last
+      this.#options.onBatch?.({ phase: 'rows', relation: leaf.oid, after }, this.#result(table))
+    }
+  }
+
+  async #read(table: Table, leaf: Leaf, after: readonly string[] | null): Promise<Row[]> {
+    const keys = table.protection.key.map((name) => `r.${quoteName(name)}`)
+    const { rows } = await this.#session.query<Row>(
+      `select r.ctid::text as at, ${leaf.record ?? 'null'} as record, ${leaf.shown ?? 'null'} as values
+       from only ${quoteName(leaf.schema)}.${quoteName(leaf.table)} r
+       ${after === null ? '' : `where (${keys.join(', ')}) > (${keys.map((_, place) => `$${place + 2}`).join(', ')})`}
+       order by ${keys.join(', ')} limit $1`,
+      [BATCH, ...(after ?? [])],
+    )
+    return rows
+  }
+
+  /** Rows that are not, letter by letter, what the trail shows of them: most of a table are, and need no closer look. */
+  async #notAsShown(table: Table, truncated: bigint, rows: readonly Row[]): Promise<Row[]> {
+    const names = rows.flatMap(({ record }) => (record === null ? [] : [recordName(record)]))
+    if (names.length === 0) return [...rows]
+    const versions = await this.#versions(table, names, hiddenColumns(table.protection))
+    return rows.filter(({ record, values }) => {
+      const version = record === null ? undefined : versions.get(recordName(record))
+      const fits =
+        version === undefined
+          ? record !== null && !table.baseline
+          : version.operation !== 'DELETE' && version.seq >= truncated && version.values === values
+      if (!fits) return true
+      this.#report.rows += 1
+      if (version === undefined) this.#report.withoutVersion += 1
+      return false
+    })
+  }
+
+  async #compareRows(table: Table, leaf: Leaf, truncated: bigint, open: readonly Row[]): Promise<void> {
+    const { rows } = await this.#session.query<{ values: (string | null)[] }>(
+      `select array[${leaf.columns.map(({ name }) => textOf(name)).join(', ')}]::text[] as values
+       from only ${quoteName(leaf.schema)}.${quoteName(leaf.table)} r where r.ctid = any ($1::tid[])`,
+      [open.map(({ at }) => at)],
+    )
+    const records = rows.map(({ values }) => ({
+      values,
+      record: recordKey(leaf, table.protection, values) ?? '',
+    }))
+    const versions = await this.#versions(
+      table,
+      records.map(({ record }) => record),
+    )
+    for (const { values, record } of records)
+      this.#compareRow(table, leaf, truncated, values, record, versions.get(record))
+  }
+
+  /** The texts of the key of a row. */
+  async #keyAt(table: Table, leaf: Leaf, at: string): Promise<readonly string[]> {
+    const { rows } = await this.#session.query<{ key: string[] }>(
+      `select array[${table.protection.key.map(textOf).join(', ')}]::text[] as key
+       from only ${quoteName(leaf.schema)}.${quoteName(leaf.table)} r where r.ctid = $1::tid`,
+      [at],
+    )
+    return rows[0]?.key ?? []
+  }
+
+  #compareRow(
+    table: Table,
+    leaf: Leaf,
+    truncated: bigint,
+    values: readonly (string | null)[],
+    record: string,
+    version: Version | undefined,
+  ): void {
+    this.#report.rows += 1
+    const named = `${leaf.schema}.${leaf.table} ${record}`
+    if (version === undefined) {
+      if (!table.baseline) this.#report.withoutVersion += 1
+      else this.#add(table, leaf, record, values, `${named} is in the table, and the trail has nothing of it`)
+      return
+    }
+    if (version.operation === 'DELETE') {
+      this.#add(table, leaf, record, values, `${named} is in the table, and by the trail it was deleted`)
+    } else if (version.seq < truncated) {
+      this.#add(table, leaf, record, values, `${named} is in the table, and by the trail it was truncated`)
+    } else {
+      const columns = differing(leaf, table.protection, values, shownValues(version.values), {
+        ignored: true,
+        added: true,
+      })
+      if (columns.length > 0)
+        this.#add(table, leaf, record, values, `${named} is not what the trail says: ${columns.join(', ')}`)
+    }
+  }
+
+  /** Records that are there by the trail, in the order of their names. */
+  async #records(table: Table, from: readonly string[] | null): Promise<void> {
+    let after = from?.[0] ?? null
+    for (;;) {
+      this.#options.signal?.throwIfAborted()
+      const last: string | null = await this.#confirmed(async () => {
+        const { whole, part } = await this.#truncations(table)
+        this.#emptied ||= part > whole
+        const records = await this.#recorded(table, after)
+        const there = records.filter(
+          ({ id, operation, seq }) =>
+            operation !== 'DELETE' &&
+            // Which partition a record was in, the trail does not tell.
+            seq > whole &&
+            seq > part &&
+            !id.startsWith('sha256:'),
+        )
+        const absent = await this.#absent(table, there)
+        const moved = absent.length === 0 ? undefined : await this.#movedAway(table)
+        for (const { id, seq } of absent) {
+          if ((moved?.get(id) ?? -1n) >= seq) continue
+          this.#report.missing += 1
+          this.#add(
+            table,
+            table,
+            id,
+            [],
+            `${table.schema}.${table.table} ${id} is not in the table, and by the trail it is`,
+          )
+        }
+        return records.length < BATCH ? null : (records.at(-1)?.id ?? null)
+      })
+      await this.#flush()
+      if (last === null) return
+      after = last
+      this.#options.onBatch?.({ phase: 'records', relation: 0, after: [after] }, this.#result(table))
+    }
+  }
+
+  /** The latest versions of the records after a name, with their keys. */
+  async #recorded(table: Table, after: string | null): Promise<Recorded[]> {
+    await this.#session.query(ofTrail)
+    const { rows } = await this.#session.query<Recorded>(
+      `select v.id, v.operation, v.seq, array(select v.new_values ->> k.name from unnest($3::text[]) k (name)) as key
+       from (
+         select distinct on (a.record_id) a.record_id as id, a.operation, a.seq, a.new_values
+         from akashi_audit.audit_logs a
+         where ${after === null ? 'a.record_id is not null' : 'a.record_id > $4'} and a.event_type in ('data_change', 'data_baseline')
+           and (a.schema_name, a.table_name) in (select n ->> 0, n ->> 1 from unnest($1::jsonb[]) n)
+         order by a.record_id, a.seq desc limit $2
+       ) v`,
+      [table.names, BATCH, table.protection.key, ...(after === null ? [] : [after])],
+    )
+    await this.#session.query(ofTable)
+    return rows
+  }
+
+  /** Which of the records have no row. */
+  async #absent(table: Table, records: readonly Recorded[]): Promise<Recorded[]> {
+    const { key } = table.protection
+    const [leaf] = table.leaves
+    if (records.length === 0 || leaf === undefined) return [...records]
+    const { rows: types } = await this.#session.query<{ type: string }>(
+      `select format_type(case when t.typtype = 'd' then t.typbasetype else a.atttypid end, null) as type
+       from unnest($2::text[]) with ordinality k (name, place) join pg_attribute a on a.attrelid = $1 and a.attname = k.name
+       join pg_type t on t.oid = a.atttypid order by k.place`,
+      [leaf.oid, key],
+    )
+    const keys = key.map((name) => `r.${quoteName(name)}`)
+    const { rows } = await this.#session.query<{ place: bigint }>(
+      `select w.place from unnest(${types.map(({ type }, place) => `$${place + 1}::${type}[]`).join(', ')})
+         with ordinality w (${key.map((_, place) => `k${place}`).join(', ')}, place)
+       where not exists (select from ${table.leaves.length === 1 && leaf.names.length === 1 ? 'only ' : ''}${quoteName(table.schema)}.${quoteName(table.table)} r
+                         where ${keys.map((name, place) => `${name} = w.k${place}`).join(' and ')})
+       order by w.place`,
+      key.map((_, place) => records.map((record) => record.key[place] ?? null)),
+    )
+    return rows.flatMap(({ place }) => records[Number(place) - 1] ?? [])
+  }
+
+  /** @param hidden columns that the values are read without */
+  async #versions(
+    table: Table,
+    records: readonly string[],
+    hidden: readonly string[] = [],
+  ): Promise<Map<string, Version>> {
+    await this.#session.query(ofTrail)
+    const { rows } = await this.#session.query<Version & { id: string }>(
+      `select v.id, v.operation, v.seq, (v.new_values - $3::text[])::text as values
+       from (
+         select distinct on (a.record_id) a.record_id as id, a.operation, a.seq, a.new_values
+         from akashi_audit.audit_logs a
+         where a.record_id = any ($1::text[]) and a.event_type in ('data_change', 'data_baseline')
+           and (a.schema_name, a.table_name) in (select n ->> 0, n ->> 1 from unnest($2::jsonb[]) n)
+         order by a.record_id, a.seq desc
+       ) v`,
+      [records, table.names, hidden],
+    )
+    await this.#session.query(ofTable)
+    return new Map(rows.map((row) => [row.id, row]))
+  }
+
+  /** The number of the last TRUNCATE of the whole table, and of a partition. */
+  async #truncations(table: Table): Promise<{ readonly whole: bigint; readonly part: bigint }> {
+    await this.#session.query(ofTrail)
+    const { rows } = await this.#session.query<{ whole: bigint | null; part: bigint | null }>(
+      `select max(seq) filter (where (schema_name, table_name) = ($1, $2)) as whole,
+              max(seq) filter (where (schema_name, table_name) <> ($1, $2)) as part
+       from akashi_audit.audit_logs
+       where (schema_name, table_name) in (select n ->> 0, n ->> 1 from unnest($3::jsonb[]) n)
+         and operation = 'TRUNCATE' and event_type = 'data_change' and record_id is null`,
+      [table.schema, table.table, table.names],
+    )
+    await this.#session.query(ofTable)
+    return { whole: rows[0]?.whole ?? -1n, part: rows[0]?.part ?? -1n }
+  }
+
+  async #movedAway(table: Table): Promise<ReadonlyMap<string, bigint>> {
+    await this.#session.query(ofTrail)
+    const { rows } = await this.#session.query<{ id: string; seq: bigint }>(
+      `select a.detail ->> 'previous_record_id' as id, max(a.seq) as seq from akashi_audit.audit_logs a
+       where a.operation = 'UPDATE' and a.event_type = 'data_change' and a.detail ? 'previous_record_id' and a.xid >= $2::xid8
+         and (a.schema_name, a.table_name) in (select n ->> 0, n ->> 1 from unnest($1::jsonb[]) n)
+       group by 1`,
+      [table.names, this.#moved.xid],
+    )
+    const { rows: ended } = await this.#session.query<{ xid: string }>(
+      'select pg_snapshot_xmin(pg_current_snapshot())::text as xid',
+    )
+    await this.#session.query(ofTable)
+    const { keys } = this.#moved
+    for (const { id, seq } of rows) if (seq > (keys.get(id) ?? -1n)) keys.set(id, seq)
+    this.#moved.xid = ended[0]?.xid ?? this.#moved.xid
+    return keys
+  }
+
+  #add(
+    table: Table,
+    where: { readonly schema: string; readonly table: string },
+    record: string,
+    values: readonly (string | null)[],
+    detail: string,
+  ): void {
+    if (values.length > 0) this.#report.different += 1
+    const named = this.#report.different + this.#report.missing
+    if (named > MAX_NAMED + 1) return
+    const mark = createHash('sha256')
+      .update(JSON.stringify([detail, values]))
+      .digest('hex')
+      .slice(0, 32)
+    const more = named > MAX_NAMED
+    this.#found.push({
+      kind: 'state',
+      place: `state/${nameOf(table.schema, table.table)}/${mark}`,
+      schema_name: where.schema,
+      table_name: where.table,
+      ...(more ? {} : { record_id: record }),
+      detail: more
+        ? `more rows of ${table.schema}.${table.table} differ: akashi verify --state counts them`
+        : detail,
+    })
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#found.length === 0) return
+    const found = this.#found
+    this.#found = []
+    await this.#options.keep(found)
+  }
+
+  /**
+   * Looks again, in another snapshot, where something differs: a TRUNCATE empties a table at once, also for a snapshot
+   * from before, which does not show what the trail says of it.
+   */
+  async #confirmed<T>(work: () => Promise<T>): Promise<T> {
+    const [report, found] = [{ ...this.#report }, [...this.#found]]
+    const result = await this.#inSnapshot(work)
+    const { different, missing } = this.#report
+    if (different === report.different && missing === report.missing) return result
+    this.#report = report
+    this.#found = found
+    return await this.#inSnapshot(work)
+  }
+
+  /** Rows and versions of one moment. */
+  async #inSnapshot<T>(work: () => Promise<T>): Promise<T> {
+    await this.#session.query(`${isolated}; ${ofTable}`)
+    try {
+      const result = await work()
+      await this.#session.query('commit')
+      return result
+    } catch (error) {
+      await this.#session.query('rollback').catch(() => undefined)
+      throw error
+    }
+  }
+}
+
+interface Version {
+  readonly operation: string
+  readonly seq: bigint
+  readonly values: string | null
+}
+
+interface Recorded {
+  readonly id: string
+  readonly operation: string
+  readonly seq: bigint
+  /** The texts of the columns of the key. */
+  readonly key: readonly (string | null)[]
+}
+
+/** A column's text by its type's output function and no cast, which the owner of the type may have made. */
+function textOf(name: string): string {
+  const column = `r.${quoteName(name)}`
+  return `case when num_nulls(${column}) = 0 then concat(${column}) end`
+}
+
+/** Columns that are not compared by their text. */
+function hiddenColumns({ ignored, digested, omitted }: Protection): string[] {
+  return [...ignored, ...digested, ...omitted]
+}
+
+/** The expressions of a leaf; null where a column's JSON is not that of its text or of a type of the server. */
+function expressions(
+  columns: readonly { readonly name: string; readonly type: number }[],
+  protection: Protection,
+  types: Types,
+): Pick<Leaf, 'shown' | 'record'> {
+  const read = new Map<string, string>()
+  for (const { name, type } of columns) {
+    const as = types.readAs(type)
+    if (as !== null) read.set(name, as === 'text' ? textOf(name) : `r.${quoteName(name)}`)
+  }
+  const hidden = hiddenColumns(protection)
+  const compared = columns.filter(({ name }) => !hidden.includes(name))
+  const known = compared.every(({ name }) => read.has(name)) && protection.key.every((name) => read.has(name))
+  if (!known) return { shown: null, record: null }
+  const key = protection.key.map((name) => read.get(name) ?? '')
+  return {
+    shown: `(select to_jsonb(k.*) from (select ${compared.map(({ name }) => `${read.get(name)} as ${quoteName(name)}`).join(', ')}) k)::text`,
+    record: key.length === 1 ? `to_jsonb(${key[0]}) #>> '{}'` : `jsonb_build_array(${key.join(', ')})::text`,
+  }
+}
+
+async function readTable(
+  session: Session,
+  { schema, table }: { readonly schema: string; readonly table: string },
+): Promise<Table> {
+  const { rows } = await session.query<{
+    key: string[]
+    ignored: string[]
+    digested: string[]
+    omitted: string[]
+    baseline: boolean
+    expires: boolean
+    leaves: {
+      oid: number
+      schema: string
+      table: string
+      columns: { name: string; type: number }[]
+    }[]
+    names: [string, string][]
+  }>(
+    `select p.key_columns as key, p.ignored_columns as ignored, p.digest_columns as digested, p.omitted_columns as omitted,
+            p.baseline_at is not null as baseline,
+            exists (select from akashi_lifecycle.retention y where (y.schema_name, y.table_name) = (p.schema_name, p.table_name)) as expires,
+            part.leaves, part.names
+     from akashi_audit.protected_tables p
+     join pg_namespace n on n.nspname = p.schema_name join pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
+     cross join lateral (
+       select coalesce(jsonb_agg(jsonb_build_object('oid', k.oid::bigint, 'schema', kn.nspname, 'table', k.relname, 'columns',
+                (select jsonb_agg(jsonb_build_object('name', a.attname, 'type', a.atttypid::bigint) order by a.attnum)
+                 from pg_attribute a where a.attrelid = k.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated <> 'v'))
+                order by k.oid) filter (where k.relkind = 'r'), '[]') as leaves,
+              jsonb_agg(jsonb_build_array(kn.nspname, k.relname)) as names
+       from (select relid::oid as oid from pg_partition_tree(c.oid::regclass) union select c.oid) t
+       join pg_class k using (oid) join pg_namespace kn on kn.oid = k.relnamespace
+     ) part
+     where (p.schema_name, p.table_name) = ($1, $2)`,
+    [schema, table],
+  )
+  const [row] = rows
+  if (row === undefined) {
+    throw new AkashiError('not_found', `${schema}.${table} is not under audit`, {
+      hint: 'see akashi protect',
+    })
+  }
+  const types = new Types()
+  await types.load(
+    session,
+    row.leaves.flatMap(({ columns }) => columns.map(({ type }) => type)),
+  )
+  const names = row.names.map(([of, name]) => nameOf(of, name))
+  const { key, ignored, digested, omitted } = row
+  const protection = { schema, table, key, ignored, digested, omitted }
+  return {
+    schema,
+    table,
+    protection,
+    baseline: row.baseline,
+    expires: row.expires,
+    names,
+    leaves: row.leaves.map(({ oid, schema: of, table: name, columns }) => ({
+      oid,
+      schema: of,
+      table: name,
+      names,
+      columns: columns.map((column) => ({ name: column.name, key: false, print: types.print(column.type) })),
+      places: new Map(columns.map((column, place) => [column.name, place])),
+      ...expressions(columns, protection, types),
+    })),
+  }
+}

@@ -1,0 +1,56 @@
+/** A row of the trail as the write-ahead log delivers it. */
+import type { Tuple } from './pgoutput.ts'
+import { nameOf } from './protections.ts'
+import type { Relation } from './relations.ts'
+import { shownValues } from './values.ts'
+
+export const TRAIL = nameOf('akashi_audit', 'audit_logs')
+
+export interface TrailRow {
+  readonly id: string
+  /** 64 bits, in decimal. */
+  readonly xid: string
+  readonly table: string
+  readonly operation: string
+  readonly recordId: string | null
+  /** The key that it had before; the same where the change kept it. */
+  readonly previousId: string | null
+  readonly newValues: ReadonlyMap<string, string>
+  readonly oldValues: ReadonlyMap<string, string>
+  readonly login: string | null
+  readonly isChange: boolean
+  /** What no change has matched yet: that a record is as it says, and that one is no more as it was. */
+  adds: boolean
+  removes: boolean
+}
+
+export function trailRow(relation: Relation, tuple: Tuple): TrailRow {
+  const text = (name: string) => tuple[relation.places.get(name) ?? -1] ?? null
+  const operation = text('operation') ?? ''
+  const recordId = text('record_id')
+  const detail = shownValues(text('detail'))
+  const previous = detail.get('previous_record_id')
+  const isChange = text('event_type') === 'data_change'
+  let newValues: ReadonlyMap<string, string> | undefined
+  let oldValues: ReadonlyMap<string, string> | undefined
+  return {
+    id: text('id') ?? '',
+    xid: text('xid') ?? '',
+    table: nameOf(text('schema_name') ?? '', text('table_name') ?? ''),
+    operation,
+    recordId,
+    previousId: previous === undefined ? recordId : String(JSON.parse(previous)),
+    get newValues() {
+      newValues ??= shownValues(text('new_values'))
+      return newValues
+    },
+    get oldValues() {
+      oldValues ??= shownValues(text('old_values'))
+      return oldValues
+    },
+    login: text('db_user'),
+    isChange,
+    adds: isChange && (operation === 'INSERT' || operation === 'UPDATE'),
+    removes: isChange && (operation === 'DELETE' || operation === 'UPDATE'),
+  }
+}

@@ -1,0 +1,40 @@
+/** What is sealed of a log. */
+import type { Session } from '../postgres/index.ts'
+import { schemaOf } from './history.ts'
+import type { SourceTable } from './rule/ast.ts'
+
+/** How many rows of a log are sealed. */
+export async function sealedSize(session: Session, log: SourceTable): Promise<number> {
+  const { rows } = await session.query<{ size: number }>(
+    'select akashi_audit.sealed_size($1)::float8 as size',
+    [log],
+  )
+  return rows[0]?.size ?? 0
+}
+
+export interface Bounds {
+  /** created_at of the first and the last row, in microseconds. */
+  readonly first: number
+  readonly last: number
+  /** Rows that are not changes of detection itself: what records a run must not need another. */
+  readonly others: number
+}
+
+export async function boundsOf(
+  session: Session,
+  log: SourceTable,
+  first: number,
+  rows: number,
+): Promise<Bounds | null> {
+  const own = log === 'audit_logs' ? "r.table_name ^@ 'detection_'" : 'false'
+  const found = await session.query<{ first: number | null; last: number | null; others: number }>(
+    `select (extract(epoch from min(e.created_at)) * 1000000)::float8 as first, (extract(epoch from max(e.created_at)) * 1000000)::float8 as last,
+       count(*) filter (where not coalesce(${own}, false))::float8 as others
+     from akashi_audit.rows_from($1, $2, $3) e left join ${schemaOf[log]}.${log} r on (r.id, r.created_at) = (e.row_id, e.created_at)`,
+    [log, first, rows],
+  )
+  const [row] = found.rows
+  return row?.first == null || row.last === null
+    ? null
+    : { first: row.first, last: row.last, others: row.others }
+}

@@ -1,0 +1,17 @@
+import { isIP } from 'node:net'
+import type { FastifyRequest } from 'fastify'
+import { AkashiError } from '../foundation/index.ts'
+import type { RelyingParty } from '../identity/index.ts'
+import { ownOrigin } from './plugins/same-origin.ts'
+
+/** Whom passkeys are for: the pages of this server. @throws unsupported at an address, which no passkey is for */
+export function relyingParty(request: FastifyRequest, publicUrl: string | undefined): RelyingParty {
+  const origin = ownOrigin(request, publicUrl)
+  const id = origin === undefined ? '' : new URL(origin).hostname.replace(/^\[|\]$/g, '')
+  if (origin === undefined || isIP(id) !== 0) {
+    throw new AkashiError('unsupported', 'passkeys need a host name', {
+      hint: 'use http://localhost, or the host name of the setting publicUrl',
+    })
+  }
+  return { id, origin }
+}

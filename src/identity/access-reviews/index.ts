@@ -1,0 +1,8 @@
+export {
+  accessReviewOwed,
+  decideAccess,
+  listAccessReviews,
+  listAccessRights,
+  openAccessReview,
+  readAccessReview,
+} from './access-reviews.ts'

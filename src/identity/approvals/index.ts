@@ -1,0 +1,7 @@
+export {
+  confirmApproval,
+  listApprovals,
+  requestApproval,
+  requireApproval,
+  withdrawApproval,
+} from './approvals.ts'

@@ -1,0 +1,6 @@
+export { createLogin, dropLogin } from './create-login.ts'
+export { randomPassword, setLoginPassword } from './login-password.ts'
+export { inspectDatabase, type Obstacle, type Preflight } from './preflight.ts'
+export { planRemoval, type RemovalPlan } from './removal-plan.ts'
+export { type Removed, removeInstallation } from './remove.ts'
+export { SERVER_LOGIN } from './roles.ts'

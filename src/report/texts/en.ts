@@ -1,0 +1,277 @@
+import type { Texts } from './texts.ts'
+
+const plural = (one: string, many: string) => (value: string) => `${value} ${value === '1' ? one : many}`
+
+export const en: Texts = {
+  locale: 'en-GB',
+  title: 'Compliance report',
+  subtitle: 'Security of the database and of its records',
+  verdicts: {
+    fulfilled: {
+      title: 'All requirements are fulfilled',
+      text: 'Every control that was examined meets its requirements.',
+    },
+    incomplete: {
+      title: 'Not everything could be examined',
+      text: 'Nothing that was measured speaks against the controls, but some required evidence does not exist.',
+    },
+    not_fulfilled: {
+      title: 'Not all requirements are fulfilled',
+      text: 'At least one control does not meet its requirements. What is not fulfilled is listed below, with what to do.',
+    },
+  },
+  statuses: { met: 'Fulfilled', not_met: 'Not fulfilled', missing: 'No evidence' },
+  evidenceStatuses: { met: 'met', not_met: 'not met', missing: 'no evidence', info: '' },
+  counted: (met, notMet, missing) => `${met} fulfilled, ${notMet} not fulfilled, ${missing} without evidence`,
+  introduction:
+    'This report examines the database of an application: whether each change is recorded and the record is intact, who can reach the data, how long it is kept, whether it can be restored, and how quickly security findings are dealt with. All figures were measured automatically by Akashi, the software that keeps the record. Each can be measured again with the query in the appendix.',
+  period: 'Period',
+  installation: 'Installation',
+  made: 'Made on',
+  system: 'System',
+  inMonth: (from, until, zone) => `${from} to ${until} (${zone})`,
+  summary: 'Results by control',
+  control: 'Control',
+  result: 'Result',
+  openPoints: 'What is not fulfilled',
+  noOpenPoints: 'Nothing is open.',
+  finding: 'Finding',
+  toDo: 'What to do',
+  signature: 'Signature',
+  signatureText:
+    'The report was signed with a key that is kept outside the database, and its digest was entered in the tamper-evident record. To check a copy: akashi report verify FILE.',
+  signedBy: 'Signing key',
+  reportId: 'Report',
+  evidence: 'Evidence',
+  value: 'This month',
+  required: 'Required',
+  lastMonth: 'Last month',
+  figures: 'The month in figures',
+  sealedChart: 'Records sealed per day',
+  findingsChart: 'Findings of the month, by severity',
+  drillsChart: 'Recovery drills: time to restore (RTO) in seconds',
+  noData: 'There is no data for this period.',
+  logs: { audit_logs: 'Audit trail', security_events: 'Security events', login_attempts: 'Sign-ins' },
+  severities: { critical: 'Critical', high: 'High', medium: 'Medium', low: 'Low', info: 'Information' },
+  found: 'open',
+  closed: 'closed',
+  overdue: 'overdue',
+  rto: 'Time to restore (RTO)',
+  limit: 'limit',
+  compared: (when) =>
+    `“Last month” shows the figures of the month before; states are those of the report of ${when}.`,
+  notCompared:
+    '“Last month” shows the figures of the month before; states are missing, because there is no report of that month.',
+  queries: 'Appendix A: queries',
+  queriesText:
+    'Each figure is the result of one statement, run as a role that can only read. Someone with the role akashi_security_admin can run it again; counts of a past month do not change, states do.',
+  frameworks: 'Appendix B: control frameworks',
+  frameworksText:
+    'The identifiers show which requirements of common frameworks a control supports. They make it easier to find evidence; this report is not a certification. CIS: CIS Controls v8. SOC 2: Trust Services Criteria 2017. BLEA: the AWS Foundational Security Best Practices that the Baseline Environment on AWS enables. NIST: SP 800-53 Rev. 5.',
+  none: 'none',
+  atMost: (value) => `at most ${value}`,
+  atLeast: (value) => `at least ${value}`,
+  units: {
+    count: (value) => value,
+    days: plural('day', 'days'),
+    hours: plural('hour', 'hours'),
+    seconds: (value) => `${value} s`,
+  },
+  page: (page, pages) => `Page ${page} of ${pages}`,
+  controls: {
+    row_security: {
+      title: 'Access to rows',
+      aim: 'Every table decides row by row who may see and change it, also for its owner.',
+      remedy:
+        'Turn row-level security on for the named tables: alter table … enable row level security, force row level security.',
+      evidence: {
+        tables: 'Tables with data',
+        unprotected_tables: 'Tables without enforced row-level security',
+        policies: 'Access policies',
+        bypassing_logins: 'Logins that no policy binds (superusers)',
+      },
+    },
+    audit_coverage: {
+      title: 'Recording of changes',
+      aim: 'Every change of every table is recorded, with who made it.',
+      remedy:
+        'Put the remaining tables under audit or exempt them with a reason: akashi protect. Settle losses: akashi audit losses.',
+      evidence: {
+        protected: 'Tables under audit',
+        uncovered: 'Tables neither under audit nor exempt',
+        exempt: 'Tables exempt with a reason',
+        losses: 'Changes that could not be recorded',
+        unsettled_losses: 'Losses that nobody has explained',
+      },
+    },
+    verification: {
+      title: 'Integrity of the record',
+      aim: 'The record is sealed and regularly verified: nothing in it was changed, removed or added.',
+      remedy:
+        'Find out what the last verification reports (akashi verify), and follow the runbook for tampering.',
+      evidence: {
+        sealed: 'Records sealed',
+        runs: 'Verifications',
+        failed_runs: 'Verifications that found a problem',
+        full_runs: 'Complete verifications without a problem',
+        hours_since_good: 'Time since the last verification without a problem',
+        standing_alarms: 'Standing alarms',
+        checkpoints: 'Signed checkpoints published',
+        witnesses: 'Independent witnesses',
+        cosignatures: 'Checkpoints confirmed by witnesses',
+      },
+    },
+    crosscheck: {
+      title: 'Completeness of the record',
+      aim: 'The record is compared with the database’s own write-ahead log, so that a change past the record shows.',
+      remedy:
+        'Look at the discrepancies (akashi crosscheck discrepancies) and gaps, and settle each with an explanation.',
+      evidence: {
+        compared: 'Changes compared since the cross-check began',
+        discrepancies: 'Discrepancies found',
+        open_discrepancies: 'Discrepancies that nobody has explained',
+        open_gaps: 'Gaps that nobody has explained',
+        gap_hours: 'Time without comparison',
+      },
+    },
+    retention: {
+      title: 'Retention',
+      aim: 'Records are kept for as long as required, archived on time, and removed only by policy.',
+      remedy:
+        'Extend the retention (akashi archive policy), or find out why exports are late (akashi archive status).',
+      evidence: {
+        audit_retention_days: 'Retention of the audit trail',
+        event_retention_days: 'Retention of security events',
+        policies: 'Tables with a retention policy',
+        held_tables: 'Tables under legal hold',
+        exports: 'Partitions archived and compared',
+        exported_rows: 'Rows archived',
+        overdue_exports: 'Partitions whose archiving is late',
+        short_of_partitions: 'Tables that run out of partitions within a week',
+        retired: 'Partitions removed after their retention',
+        pending_shortenings: 'Pending reductions of a retention',
+      },
+    },
+    backup: {
+      title: 'Backups',
+      aim: 'Backups are made, and any recent moment can be restored (data loss of at most 1 hour).',
+      remedy:
+        'Find out why backups fail or WAL does not arrive: akashi jobs history backup-full, docs/runbooks/wal.md.',
+      evidence: {
+        full_backups: 'Full backups',
+        incremental_backups: 'Incremental backups',
+        failed_runs: 'Backups that failed',
+        hours_since_backup: 'Age of the newest backup',
+        seconds_to_restorable: 'Age of the latest moment that can be restored',
+        audit_copies: 'Long-term copies of the audit trail',
+      },
+    },
+    recovery: {
+      title: 'Recovery',
+      aim: 'Restoring is practised and measured: data loss (RPO) of at most 1 hour, time to restore (RTO) of at most 4 hours.',
+      remedy: 'Run a drill (akashi drill), and find out why the scheduled one did not pass.',
+      evidence: {
+        passed: 'Drills that passed',
+        failed: 'Drills that failed',
+        worst_rpo_seconds: 'Largest data loss measured (RPO)',
+        worst_rto_seconds: 'Longest time to restore measured (RTO)',
+        days_since_passed: 'Time since a drill passed',
+        days_since_recovery_test: 'Time since a full recovery test passed',
+      },
+    },
+    access: {
+      title: 'Accounts and access rights',
+      aim: 'Privileged accounts are few, in use, and protected by a second factor; keys expire.',
+      remedy:
+        'Have the named accounts add a second factor, and withdraw roles and keys that are not used: akashi roles, akashi apikeys.',
+      evidence: {
+        people: 'Active accounts of people',
+        services: 'Active service accounts',
+        privileged: 'People with a system role',
+        privileged_without_factor: 'People with a system role and without a second factor',
+        dormant_privileged: 'People with a system role who have not signed in for 90 days',
+        keys: 'Valid API keys',
+        unused_keys: 'Keys not used for 90 days',
+        endless_keys: 'Keys that never expire',
+        sign_ins: 'Sign-ins',
+        failed_sign_ins: 'Failed sign-ins',
+      },
+    },
+    access_review: {
+      title: 'Review of access rights',
+      aim: 'Every quarter, people look at who holds which role and key, and sign each of them off; nobody signs off their own.',
+      remedy:
+        'Sign off the rights that are left, and withdraw those that are not needed: akashi access-review list.',
+      evidence: {
+        rights: 'Roles and keys that are held',
+        opened: 'Reviews opened',
+        kept: 'Rights signed off',
+        revoked: 'Rights taken away in a review',
+        by_grantor: 'Rights signed off by the person who had given them',
+        overdue: 'Rights not signed off in time',
+        days_since_review: 'Time since the last completed review was opened',
+      },
+    },
+    erasure: {
+      title: 'Erasure of personal data',
+      aim: 'Requests to erase a person are carried out within 30 days, with a signed certificate.',
+      remedy: 'Complete the erasures: akashi keys reconcile.',
+      evidence: {
+        requested: 'Requests',
+        completed: 'Erasures completed',
+        unfinished: 'Erasures not completed',
+        overdue: 'Erasures not completed after 30 days',
+        longest_days: 'Longest time to completion',
+      },
+    },
+    events: {
+      title: 'Security events',
+      aim: 'Security events of all systems are collected in one place.',
+      remedy: 'Deal with the open critical events: akashi events search --severity critical.',
+      evidence: {
+        events: 'Events',
+        critical: 'Critical events',
+        high: 'High events',
+        unresolved: 'Critical events not resolved',
+        rejected_lines: 'Log lines that could not be read',
+      },
+    },
+    detection: {
+      title: 'Findings and response',
+      aim: 'Detection rules look for attacks; each finding is closed in time (critical 1 day, high 3, medium 14, others 30 days).',
+      remedy: 'Close the overdue findings: akashi detect findings.',
+      evidence: {
+        runs: 'Detection runs',
+        found: 'New findings',
+        closed: 'Findings closed',
+        open: 'Open findings',
+        overdue: 'Overdue findings',
+        median_hours: 'Median time to close',
+        false_positives: 'False positives',
+      },
+    },
+    keys: {
+      title: 'Encryption keys',
+      aim: 'Keys are kept outside the database and are rotated on time.',
+      remedy: 'Rotate the key: akashi keys rotate --purpose wrapping.',
+      evidence: {
+        wrapping: 'Age of the key that wraps personal keys',
+        blind_index: 'Age of the key of search indexes',
+        checkpoint: 'Age of the key that signs checkpoints',
+        context: 'Age of the key that signs requests',
+      },
+    },
+    jobs: {
+      title: 'Scheduled work',
+      aim: 'Verification, archiving, backups and reports run on schedule.',
+      remedy: 'Find out why the jobs fail: akashi jobs.',
+      evidence: {
+        jobs: 'Jobs',
+        runs: 'Runs',
+        failed_runs: 'Runs that failed',
+        failing: 'Jobs whose last run failed',
+        paused: 'Jobs that are paused',
+      },
+    },
+  },
+}

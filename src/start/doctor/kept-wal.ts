@@ -1,0 +1,57 @@
+import { readSlot, SLOT, type Slot } from '../../backup/index.ts'
+import type { Check, Finding } from './check.ts'
+import { onDatabase } from './on-database.ts'
+
+const MEBIBYTE = 1024 * 1024
+/** Bytes that may wait while nothing streams, such as during a restart. */
+const IDLE_BYTES = 64 * MEBIBYTE
+
+/** WAL that the server keeps for backups fills its disk when nothing takes it away. */
+export const keptWal: Check = {
+  name: 'WAL for backups',
+  run: onDatabase('owner', async (database) => judge(await readSlot(database))),
+}
+
+function judge(slot: Slot | null): Finding {
+  if (slot === null) return { ok: true, detail: 'no WAL is kept for backups' }
+  if (slot.kind === 'logical') {
+    return {
+      ok: false,
+      detail: `nothing streams WAL: the name of the replication slot ${SLOT} is taken by a logical one`,
+      hint: `see who uses it, and drop it or make it again under another name: select pg_drop_replication_slot('${SLOT}')`,
+    }
+  }
+  const kept = `${Math.round(slot.keptBytes / MEBIBYTE)} MB of WAL wait for the object store`
+  const bound =
+    slot.serverLimitBytes === null
+      ? 'the server keeps it until its disk is full (max_slot_wal_keep_size is -1)'
+      : `the server keeps at most ${Math.round(slot.serverLimitBytes / MEBIBYTE)} MB`
+  if (slot.walStatus === 'lost') {
+    return {
+      ok: false,
+      detail: 'the server gave the replication slot akashi_backup up: moments since then cannot be restored',
+      hint: 'akashi up and akashi work make it anew and take a full backup; see that one of them runs',
+    }
+  }
+  if (!slot.active && slot.keptBytes > IDLE_BYTES) {
+    return {
+      ok: false,
+      detail: `nothing streams WAL: ${kept}; ${bound}`,
+      hint: 'start akashi up or akashi work, or give it up: akashi backup stop --drop-slot',
+    }
+  }
+  if (slot.walStatus === 'unreserved') {
+    return {
+      ok: false,
+      detail: `${kept}, and the server is about to remove it`,
+      hint: 'see whether the object store is slow or away',
+    }
+  }
+  return {
+    ok: true,
+    detail: `${kept}; ${bound}`,
+    ...(slot.serverLimitBytes === null
+      ? { hint: "alter system set max_slot_wal_keep_size = '8GB' also holds while no worker runs" }
+      : {}),
+  }
+}
