@@ -10,7 +10,7 @@ const HOOK_TIMEOUT_MS = 120_000
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'client/test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: MAX_WORKERS,

@@ -95,12 +95,12 @@ beforeAll(async () => {
   })
 })
 
-describe('rows that left the database', () => {
-  it('are removed when nobody keeps them', async () => {
+describe('archived rows', () => {
+  it('are reported as removed without an archive', async () => {
     expect(kinds(await ledger.problems())).toEqual(kept.map(({ row }) => `removed ${row['id']}`))
   })
 
-  it('are checked where they are kept', async () => {
+  it('are checked in the archive', async () => {
     const report = await ledger.verify({ archived: archive() })
     expect(report.ok).toBe(true)
     const [log] = report.logs
@@ -108,7 +108,7 @@ describe('rows that left the database', () => {
     expect(log).toMatchObject({ retired: 0, unread: [] })
   })
 
-  it('are found when one was changed, by its position and id', async () => {
+  it('are reported by position and id when changed', async () => {
     const target = kept[5]
     const problems = await ledger.problems({
       archived: archive({
@@ -120,7 +120,7 @@ describe('rows that left the database', () => {
     ])
   })
 
-  it('are found when one changed its place', async () => {
+  it('are reported when reordered', async () => {
     const [a, , b] = kept
     const problems = await ledger.problems({
       archived: archive({
@@ -131,7 +131,7 @@ describe('rows that left the database', () => {
     expect(kinds(problems)).toEqual([`changed ${a?.row['id']}`, `changed ${b?.row['id']}`])
   })
 
-  it('are found when one is gone from its object', async () => {
+  it('are reported when one is missing from its object', async () => {
     const target = kept[4]
     const problems = await ledger.problems({
       archived: archive({ row: (each) => (each === target ? null : each) }),
@@ -139,11 +139,11 @@ describe('rows that left the database', () => {
     expect(kinds(problems)).toEqual(['removed object-0', `removed ${target?.row['id']}`])
   })
 
-  it('are found when an object holds fewer than it was stored with', async () => {
+  it('are reported when an object has fewer rows than it was stored with', async () => {
     expect(kinds(await ledger.problems({ archived: archive({ declared: 1 }) }))).toEqual(['removed object-0'])
   })
 
-  it('are found when an object is gone or was tampered with, and missed one by one', async () => {
+  it('are reported one by one when their object is missing or was changed', async () => {
     for (const [code, kind] of [
       ['not_found', 'removed'],
       ['integrity', 'changed'],
@@ -160,7 +160,7 @@ describe('rows that left the database', () => {
     }
   })
 
-  it('are named and not missed while their object is frozen', async () => {
+  it('are reported as unread, not as removed, while their object is frozen', async () => {
     const report = await ledger.verify({
       archived: archive({
         entries: () => {

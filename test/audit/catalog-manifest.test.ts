@@ -40,8 +40,8 @@ const partition = `(select c.oid::regclass::text from pg_inherits i join pg_clas
 const onPartition = (statement: string) =>
   `do $do$ begin execute format(${statement}, ${partition}); end $do$`
 
-describe('a database as the program ships it', () => {
-  it('has nothing to name, also with tables of an application under audit', async () => {
+describe('an unchanged database', () => {
+  it('has no differences, also with protected tables of an application', async () => {
     expect(await problems()).toEqual([])
     await database.asSuperuser((session) =>
       session.query(`create table shop (id int primary key, body text);
@@ -54,7 +54,7 @@ describe('a database as the program ships it', () => {
     expect(await problems()).toEqual([])
   })
 
-  it('stays so whatever upkeep and administrators do', async () => {
+  it('has no differences after maintenance and administration', async () => {
     await database.asSuperuser(async (session) => {
       for (const statement of [
         'reindex schema akashi_audit',
@@ -248,14 +248,45 @@ const changed: readonly (readonly [kind: string, statement: string, object: RegE
   ],
 ]
 
-describe('what is not as the program ships it', () => {
-  it.each(changed)('is named: %s', async (_, statement, object) => {
+describe('an object that differs from the manifest', () => {
+  it.each(changed)('is reported: %s', async (_, statement, object) => {
     const found = await within(statement)
     expect(objects(found)).toContainEqual(expect.stringMatching(object))
   })
 })
 
-describe('what was changed and put back', () => {
+describe('a table of another schema', () => {
+  it('is reported when a partition of the trail loses rows by a trigger', async () => {
+    const found = await within(`
+      create table public.outside (like akashi_audit.audit_logs including defaults including constraints);
+      create function public.lose() returns trigger language plpgsql as 'begin return null; end';
+      select akashi_audit.guard('public.outside');
+      alter table akashi_audit.audit_logs attach partition public.outside for values from ('2035-01-01') to ('2035-02-01');
+      create trigger lose before insert on public.outside for each row execute function public.lose()`)
+    expect(objects(found)).toContainEqual(expect.stringMatching(/^trigger public.outside lose$/))
+  })
+
+  it('is reported when it inherits from the ledger', async () => {
+    const found = await within('create table public.outside () inherits (akashi_audit.ledger_entries)')
+    expect(objects(found)).toContain('relation public.outside')
+  })
+
+  it.each([
+    ['pg_locks', 'select * from pg_lock_status() where false'],
+    [
+      'pg_roles',
+      `select rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolconnlimit,
+         '********'::text as rolpassword, rolvaliduntil, rolbypassrls, null::text[] collate "C" as rolconfig, oid from pg_catalog.pg_authid`,
+    ],
+  ])('is reported when it is the view %s of the server and was replaced', async (view, query) => {
+    const found = await within(
+      `set local allow_system_table_mods = on; create or replace view pg_catalog.${view} as ${query}`,
+    )
+    expect(objects(found)).toContain(`view pg_catalog.${view}`)
+  })
+})
+
+describe('an object that was changed and put back', () => {
   it.each<readonly [string, readonly string[], RegExp]>([
     [
       'a trigger of a protected table, within one transaction',
@@ -304,14 +335,14 @@ describe('what was changed and put back', () => {
       ],
       /^column akashi_audit.audit_logs db_user$/,
     ],
-  ])('is named: %s', async (_, statements, object) => {
+  ])('is reported: %s', async (_, statements, object) => {
     const found = await afterwards(async (session) => {
       for (const statement of statements) await session.query(statement)
     })
     expect(objects(found)).toContainEqual(expect.stringMatching(object))
   })
 
-  it('is named: the function behind the triggers', async () => {
+  it('is reported: the function behind the triggers', async () => {
     const found = await afterwards(async (session) => {
       const { rows } = await session.query<{ text: string }>(
         "select pg_get_functiondef('akashi_audit.log_changes()'::regprocedure) as text",
@@ -331,7 +362,7 @@ describe('what was changed and put back', () => {
 })
 
 describe('a record of the catalog', () => {
-  it('is an alarm where an administrator makes it', async () => {
+  it('raises an alarm when an administrator makes it', async () => {
     const { rows } = await database.asSuperuser(async (session) => {
       await session.query("select akashi_audit.record_catalog('ordered', 'an index of ours')")
       return await session.query<{ severity: string; details: unknown }>(
@@ -341,11 +372,70 @@ describe('a record of the catalog', () => {
     expect(rows).toEqual([{ severity: 'critical', details: { reason: 'an index of ours' } }])
   })
 
-  it('counts only as the row of the trail that was sealed', async () => {
+  it('of a migration accepts what the migration changed, also in subtransactions, and nothing from before', async () => {
+    const found = await afterwards(async (session) => {
+      await session.query('alter table akashi_audit.audit_logs disable trigger refuse_change')
+      await session.query('alter table akashi_audit.audit_logs enable always trigger refuse_change')
+      await session.query('begin')
+      await session.query(
+        "insert into akashi_lifecycle.schema_migrations (version, name, checksum) values (999999, 'a_test', 'x')",
+      )
+      await session.query("alter table akashi_audit.losses alter column sqlstate set default 'a'")
+      await session.query('alter table akashi_audit.losses alter column sqlstate drop default')
+      await session.query(`do $$ begin
+        alter policy losses_read on akashi_audit.losses to akashi_worker;
+        alter policy losses_read on akashi_audit.losses to akashi_worker, akashi_security_admin;
+        exception when others then raise; end $$`)
+      await session.query('select akashi_audit.record_migration()')
+      await session.query('commit')
+    })
+    expect(objects(found)).toEqual(['trigger akashi_audit.audit_logs refuse_change'])
+  })
+
+  it('of a migration is refused without one, and an event with one', async () => {
+    await expect(
+      database.asSuperuser((session) => session.query('select akashi_audit.record_migration()')),
+    ).rejects.toMatchObject({ code: 'conflict' })
+    const { rows } = await database.asSuperuser((session) =>
+      session.query(
+        `select severity, event_details -> 'migrations' as migrations from akashi_security.security_events
+         where event_type = 'catalog_recorded' and action_performed = 'migrate'`,
+      ),
+    )
+    expect(rows).toEqual([{ severity: 'high', migrations: ['999999_a_test'] }])
+  })
+
+  it('of a partition does not accept an earlier change of it', async () => {
+    const found = await afterwards(async (session) => {
+      await session.query(onPartition(`'alter table %s disable trigger refuse_change'`))
+      await session.query(onPartition(`'alter table %s enable always trigger refuse_change'`))
+      await session.query(`select akashi_audit.record_relations('partition', array[${partition}::regclass])`)
+    })
+    expect(objects(found)).toEqual([
+      expect.stringMatching(/^trigger akashi_audit.audit_logs_\w+ refuse_change$/),
+    ])
+  })
+
+  it('raises an alarm when protecting a table again replaces triggers that were changed without a record', async () => {
+    const { rows } = await database.asSuperuser(async (session) => {
+      await session.query('alter table shop disable trigger akashi_audit_update')
+      await session.query("select akashi_audit.protect('shop')")
+      return await session.query<{ severity: string; unrecorded: unknown }>(
+        `select severity, event_details -> 'unrecorded' as unrecorded from akashi_security.security_events
+         where event_type = 'catalog_recorded' order by seq desc limit 1`,
+      )
+    })
+    expect(rows).toMatchObject([
+      { severity: 'critical', unrecorded: [{ table: 'public.shop', trigger: 'akashi_audit_update' }] },
+    ])
+  })
+
+  it('is valid only if its row of the trail was sealed', async () => {
     await ledger.seal()
     const forge = (row: string) => `
       alter table akashi_audit.ledger_tiles set (fillfactor = 90);
-      insert into akashi_audit.catalog_records (row) select ${row} from akashi_audit.catalog_records order by number desc limit 1`
+      insert into akashi_audit.catalog_records (row) select ${row} from akashi_audit.catalog_records
+      where row -> 'detail' ? 'transactions' order by number desc limit 1`
     const forged = await within(
       forge(
         `jsonb_set(row, '{detail,transactions}', row -> 'detail' -> 'transactions' || to_jsonb(pg_current_xact_id()::text))`,
@@ -359,7 +449,7 @@ describe('a record of the catalog', () => {
     expect(invented.map(({ detail }) => detail)).toContain('the trail has no such row')
   })
 
-  it('is asked for where the catalog is that of another cluster', async () => {
+  it('is required for a catalog of another cluster', async () => {
     const found = await within(
       'alter table akashi_audit.catalog_records disable trigger refuse_change; delete from akashi_audit.catalog_records',
     )

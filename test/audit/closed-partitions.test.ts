@@ -47,7 +47,7 @@ describe('a partition of the trail that has closed', () => {
     expect(plan.join('\n')).toContain(`${first.name}_closed_trace`)
   })
 
-  it('is left for later when somebody holds it', async () => {
+  it('is skipped while it is locked', async () => {
     const [, second] = await partitions()
     await database.asSuperuser(async (session) => {
       await session.query(`begin; lock table akashi_audit.${second?.name} in row exclusive mode`)

@@ -198,7 +198,9 @@ function startSealer(): ChildProcessByStdio<null, Readable, null> {
 }
 
 describe('the trail and the ledger', () => {
-  it('have every change once, whatever is killed', { timeout: TIMEOUT_MS }, async () => {
+  it('contain every change once, although sealers and the server are killed', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     let sent = 0
     let done = false
     const next = () => {

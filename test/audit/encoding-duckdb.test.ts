@@ -101,7 +101,7 @@ it.each([
   expect(hashes).toEqual(rows.map((row) => entryHash(log, row).toString('hex')))
 })
 
-it('has the vector of the specification in DuckDB', async () => {
+it('matches the test vector of the specification in DuckDB', async () => {
   const row: RowText = {
     id: '01890a5d-ac96-774b-bcce-b302099a8057',
     created_at: '2026-11-21 05:01:17.402691+00',

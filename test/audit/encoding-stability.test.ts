@@ -86,7 +86,7 @@ beforeAll(async () => {
   expect(original['security_events']?.length).toBeGreaterThan(3)
 })
 
-describe('an entry stays what it is', () => {
+describe('an entry hash does not change', () => {
   it.each(settings)('under %s', async (setting) => {
     await database.asSuperuser(async (session) => {
       await session.query(`begin; ${setting}`)

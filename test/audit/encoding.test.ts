@@ -62,7 +62,7 @@ describe('the canonical encoding', () => {
     })
   })
 
-  it('has the vector of the specification', async () => {
+  it('matches the test vector of the specification', async () => {
     const row: RowText = {
       id: '01890a5d-ac96-774b-bcce-b302099a8057',
       created_at: '2026-11-21 05:01:17.402691+00',
@@ -78,7 +78,7 @@ describe('the canonical encoding', () => {
     expect(page).toContain(`\`\`\`\n${entryHash(securityEvents, row).toString('hex')}\n\`\`\``)
   })
 
-  it('is one-to-one: rows that differ in any value or place encode differently', () => {
+  it('is injective: rows that differ in any value or column have different encodings', () => {
     const names = Object.keys(auditLogs.columns).filter((name) => auditLogs.columns[name] === 'text')
     const row = fc.dictionary(fc.constantFrom(...names), anyText, { maxKeys: 5 })
     fc.assert(
@@ -89,7 +89,7 @@ describe('the canonical encoding', () => {
     )
   })
 
-  it('is the same in TypeScript and in PostgreSQL, whatever the session is set to', async () => {
+  it('is the same in TypeScript and PostgreSQL with any settings of the session', async () => {
     const details = fc.oneof(
       fc.json(),
       fc.constantFrom(

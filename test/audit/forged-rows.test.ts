@@ -33,7 +33,7 @@ async function act(): Promise<void> {
 }
 
 describe('a row that a superuser inserts', () => {
-  it('is named where it claims to be older than the database', async () => {
+  it('is reported when its time is before the database was created', async () => {
     await act()
     expect(await ledger.problems()).toEqual([])
     const id = await insert('9 days')
@@ -41,7 +41,7 @@ describe('a row that a superuser inserts', () => {
     expect(named(await ledger.problems())).toEqual([`backdated ${id}`])
   })
 
-  it('is named where it claims to be older than a checkpoint that was published before it', async () => {
+  it('is reported when its time is before a checkpoint that precedes it', async () => {
     await act()
     await database.asSuperuser(async (session) => {
       // How old the database is does not count here.
@@ -63,8 +63,8 @@ describe('a row that a superuser inserts', () => {
   })
 })
 
-describe('a server that says that a changed row is the one that was sealed', () => {
-  it('is contradicted by this program', async () => {
+describe('a server that hides a changed row', () => {
+  it('is contradicted by hashes computed in this process', async () => {
     await act()
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ id: string }>(
@@ -88,7 +88,7 @@ describe('a server that says that a changed row is the one that was sealed', () 
       kind: 'changed',
       position: expect.any(String),
       id,
-      detail: expect.stringMatching(/although the server says that it is$/),
+      detail: expect.stringMatching(/although the server reports no difference$/),
     })
   })
 })

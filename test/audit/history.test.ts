@@ -91,7 +91,7 @@ describe('the history of a record', () => {
     expect(rows[5]?.changes).toContainEqual({ field: 'price', old: 3 })
   })
 
-  it('keeps records apart that had one key at different times, and tables of one name', async () => {
+  it('separates records that had the same key at different times, and tables of the same name', async () => {
     expect(await told({ table: 'item', recordId: 'b' })).toEqual([
       'INSERT a id,name,price',
       'UPDATE a name,price',
@@ -103,7 +103,7 @@ describe('the history of a record', () => {
     expect(await told({ table: 'item', recordId: 'none' })).toEqual([])
   })
 
-  it('comes in pages', async () => {
+  it('is paginated', async () => {
     const seen: string[] = []
     let cursor: string | null = null
     do {
@@ -178,7 +178,7 @@ describe('the history of a record', () => {
     ])
   })
 
-  it('finds what was done to a partition by name, and rows that moved to another', async () => {
+  it('includes direct changes of a partition, and rows that moved to another', async () => {
     await step(
       'parts',
       'create table parts (id int, day date, note text, primary key (id, day)) partition by range (day)',
@@ -239,7 +239,7 @@ describe('a record as it was', () => {
     if (answer.values !== null) expect(answer.values).toEqual(expected.values)
   })
 
-  it('went to another key', async () => {
+  it('changed its key', async () => {
     expect(await at('renamed', { table: 'item', recordId: 'b' })).toMatchObject({ state: 'present' })
     expect(await at('deleted', { table: 'item', recordId: 'b' })).toMatchObject({
       state: 'absent',
@@ -248,7 +248,7 @@ describe('a record as it was', () => {
     })
   })
 
-  it('before the trail began is not known', async () => {
+  it('is unknown before the trail began', async () => {
     await step(
       'updated',
       "insert into item values ('y', 'y', 1, 's')",
@@ -265,7 +265,7 @@ describe('a record as it was', () => {
     await expect(at('late', { table: 'item', recordId: 'old' })).rejects.toMatchObject({ code: 'not_found' })
   })
 
-  it('is answered only to those who see the whole trail', async () => {
+  it('is returned only to those who may read the whole trail', async () => {
     await expect(
       recordAsOf(app, person({ userId: me }), { table: 'item', recordId: 'z', at: '2027-01-01T00:00:00Z' }),
     ).rejects.toMatchObject({ code: 'forbidden' })

@@ -28,7 +28,7 @@ interface Counts {
 }
 
 describe('sealing', () => {
-  it('takes in what migrations wrote, and is idempotent', async () => {
+  it('includes rows written by migrations, and is idempotent', async () => {
     await ledger.seal()
     const first = await head()
     await ledger.seal()
@@ -37,7 +37,7 @@ describe('sealing', () => {
     expect((await ledger.verify()).ok).toBe(true)
   })
 
-  it('misses nothing and doubles nothing while writers commit, roll back, nest and prepare in any order', async () => {
+  it('adds every row exactly once while writers commit, roll back, nest and prepare in any order', async () => {
     await database.asSuperuser((session) =>
       session.query(`create table busy (id bigint generated always as identity primary key, n int);
         grant insert on busy to akashi_app; select akashi_audit.protect('busy')`),
@@ -76,7 +76,7 @@ describe('sealing', () => {
     expect((await ledger.verify()).ok).toBe(true)
   })
 
-  it('waits behind a transaction that stays open, and then takes everything', async () => {
+  it('waits for an open transaction, and then adds everything', async () => {
     await ledger.seal()
     const before = await head()
     let release = () => {}

@@ -24,7 +24,7 @@ beforeAll(async () => {
   })
 })
 
-it('an auditor reads the trail under the names of the sources', async () => {
+it('an auditor reads the trail with the column names of the sources', async () => {
   const { rows } = await reader.transaction(tester, (session) =>
     session.query(
       `select table_name, operation, record_id, changed_fields, cognito_user_id, host(ip_address) as ip_address, action, resource_id,
@@ -52,7 +52,7 @@ it('an auditor reads the trail under the names of the sources', async () => {
   ])
 })
 
-it('shows an auditor no value that a row holds or held', async () => {
+it('shows an auditor no values of rows', async () => {
   const { rows } = await reader.transaction(tester, (session) =>
     session.query<{ text: string }>('select v::text as text from akashi_audit.v_audit_logs_masked v'),
   )

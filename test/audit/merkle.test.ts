@@ -59,7 +59,7 @@ function definedRoot(hashes: readonly Buffer[]): Buffer {
 }
 
 describe('the Merkle tree', () => {
-  it('has the roots of the known vectors', async () => {
+  it('matches the known test vectors', async () => {
     expect(emptyRoot.toString('hex')).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
     for (const [i, root] of roots.entries()) {
       const tree = emptyTree()
@@ -68,7 +68,7 @@ describe('the Merkle tree', () => {
     }
   })
 
-  it('has the same root however its leaves arrive, also over several levels of tiles', async () => {
+  it('has the same root for any batches of leaves, also with several levels of tiles', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 6 }),

@@ -42,7 +42,7 @@ describe('a policy', () => {
     expect(met(quorum)).toBe(false)
   })
 
-  it('may ask for one witness or none, and name them in any script', () => {
+  it('may require one witness or none, and name them in any script', () => {
     const witness = `witness 証人 ${witnessKey('w.example/証人')} https://w.example/akashi`
     const policy = parse(witness, 'quorum 証人')
     expect(policy.witnesses).toMatchObject([
@@ -85,16 +85,20 @@ describe('a policy', () => {
       '“X1” is a member already',
     ],
     ['a member twice', [...keys, 'group a 2 X1 X1', 'quorum a'], '“X1” is a member already'],
-    ['a threshold of zero', [...keys, 'group a 0 X1', 'quorum a'], '“0” is no number'],
-    ['a threshold above the members', [...keys, 'group a 2 X1', 'quorum a'], '“2” is no number'],
-    ['a threshold in words', [...keys, 'group a most X1', 'quorum a'], '“most” is no number'],
+    ['a threshold of zero', [...keys, 'group a 0 X1', 'quorum a'], '“0” is not a valid number'],
+    ['a threshold above the members', [...keys, 'group a 2 X1', 'quorum a'], '“2” is not a valid number'],
+    ['a threshold in words', [...keys, 'group a most X1', 'quorum a'], '“most” is not a valid number'],
     ['a group without members', [...keys, 'group a any', 'quorum none'], 'a group has a name'],
     [
       'a name twice',
       [...keys, `witness X1 ${witnessKey('w.example/new')}`, 'quorum X1'],
       '“X1” is defined already',
     ],
-    ['none as a name', [`witness none ${witnessKey('w.example/none')}`, 'quorum none'], 'none is no name'],
+    [
+      'none as a name',
+      [`witness none ${witnessKey('w.example/none')}`, 'quorum none'],
+      'none cannot be the name of a witness or group',
+    ],
     ['none as a member', [...keys, 'group a any none', 'quorum a'], 'no witness or group “none”'],
     [
       'a key twice under two names',
@@ -113,7 +117,7 @@ describe('a policy', () => {
     ['the key of a witness for a log', [`log ${witnessKey('l')}`, 'quorum none'], 'line 1'],
     ['the key of a log for a witness', [`witness a ${logKey('l')}`, 'quorum a'], 'line 1'],
     ['an address of another kind', [`witness a ${witnessKey('a')} file:///etc`, 'quorum a'], 'http'],
-    ['words that mean nothing', ['trust me', 'quorum none'], '“trust” is none of'],
+    ['words that mean nothing', ['trust me', 'quorum none'], '“trust” is not log, witness'],
     ['lines of Windows', ['quorum none\r'], 'carriage return'],
     ['a control character', ['# \u0007', 'quorum none'], 'control character'],
   ])('with %s is refused', (_, lines, why) => {

@@ -50,7 +50,7 @@ async function bundleOf(id: string, log = auditLogs): Promise<ProofBundle> {
 }
 
 describe('a proof', () => {
-  it('of any row checks with the key alone, and says what it proves', async () => {
+  it('of any row can be checked with only the key, and says what it proves', async () => {
     const head = await worker.transaction(tester, (session) => readHead(session, 'audit_logs'))
     expect(ids.length).toBe(302)
     for (const id of [
@@ -70,7 +70,7 @@ describe('a proof', () => {
     }
   })
 
-  it('of a security event checks too', async () => {
+  it('of a security event can be checked too', async () => {
     const { rows } = await worker.transaction(tester, (session) =>
       session.query<{ id: string }>(
         "select id from akashi_security.security_events where event_type = 'ログイン'",
@@ -134,17 +134,17 @@ describe('a proof', () => {
       expect(() => checkProof(other, keys), JSON.stringify(other)).toThrow(
         expect.objectContaining({ code: 'integrity' }) as Error,
       )
-    expect(() => checkProof({ ...bundle, note: 'x' }, keys)).toThrow(/no bundle of this version/)
+    expect(() => checkProof({ ...bundle, note: 'x' }, keys)).toThrow(/not a proof bundle of this version/)
     expect(() => checkProof('{', keys)).toThrow(/not JSON/)
   })
 
-  it('is refused for a day that no month has, which parses as another', async () => {
+  it('is refused for a date that does not exist, which would parse as another', async () => {
     const bundle = await bundleOf(ids[0] ?? '')
     const moved = { ...bundle, row: { ...bundle.row, created_at: '2026-02-30T00:00:00.000000Z' } }
     expect(() => checkProof(moved, keys)).toThrow(/created_at of its row is not written/)
   })
 
-  it('is refused with keys that are not the log’s, or are of another name', async () => {
+  it('is refused with keys of another log or name', async () => {
     const bundle = await bundleOf(ids[0] ?? '')
     expect(() => checkProof(bundle, [])).toThrow(/not signed by any known key/)
     expect(() =>
@@ -155,7 +155,7 @@ describe('a proof', () => {
     ).toThrow(/not signed by any known key/)
   })
 
-  it('needs a sealed row that is what was sealed', async () => {
+  it('requires a sealed and unchanged row', async () => {
     await database.asSuperuser((session) => session.query("insert into shop values (2000, 'new', 1)"))
     const { rows } = await searchTrail(worker, tester, { table: 'shop', recordId: '2000' })
     await expect(proveRow(worker, tester, auditLogs, rows[0]?.id ?? '')).rejects.toMatchObject({
@@ -197,7 +197,7 @@ describe('a proof', () => {
 })
 
 describe('a proof of consistency', () => {
-  it('links any two sizes, and nothing beyond', async () => {
+  it('links any two sizes of the log, and refuses larger ones', async () => {
     const size = BigInt(checkProof(await bundleOf(ids[0] ?? ''), keys).size)
     const hash = (text: string) => Buffer.from(text, 'base64')
     for (const [first, second] of [

@@ -112,7 +112,7 @@ async function shop(running: Running): Promise<void> {
 }
 
 describe('a logical restore', () => {
-  it('goes on in a new epoch, although transactions count anew', async () => {
+  it('continues in a new epoch, although transaction numbers start again', async () => {
     const first = await start(join(folder, 'first'))
     const second = await start(join(folder, 'second'))
     try {
@@ -218,7 +218,7 @@ async function copyTables(from: Running, to: Running): Promise<void> {
 }
 
 describe('a physical restore', () => {
-  it('opens a new epoch when an older data folder is put back, and verifies once that was ordered', async () => {
+  it('opens a new epoch when an older data folder is restored, and verifies after an administrator opened one', async () => {
     const place = join(folder, 'physical')
     const dataDir = join(place, 'data')
     let running = await start(dataDir)
@@ -248,7 +248,7 @@ describe('a physical restore', () => {
         previousSize: lost?.size,
         commonSize: (lost?.size ?? 0n) - BigInt(SHOP_ROWS),
       })
-      expect((await details(running)).join()).toContain(`gave up ${SHOP_ROWS} published entries`)
+      expect((await details(running)).join()).toContain(`lost ${SHOP_ROWS} published entries`)
       await openEpoch(running.worker, tester, keyring, store, 'restored to Monday')
       await change(running, 'delete from public.shop')
       await sealAll(running)

@@ -118,7 +118,7 @@ describe('rows that retention removes', () => {
   })
 })
 
-describe('a record that does not fit', () => {
+describe('an invalid record', () => {
   it.each([
     ['another count', 'row_count = row_count - 1', 'it is not what was signed'],
     ['another digest', "digest = sha256('x')", 'it is not what was signed'],
@@ -145,7 +145,7 @@ describe('a record that does not fit', () => {
     expect(problems.filter(({ kind }) => kind === 'removed')).toHaveLength(300)
   })
 
-  it('counts for nothing when its entries are others', async () => {
+  it('covers nothing when its entries were replaced', async () => {
     const [entry] = await entries()
     await tamperWith(database, async (session) => {
       await session.query(
@@ -202,7 +202,7 @@ describe('recording', () => {
     ).rejects.toMatchObject({ code: 'append_only' })
   })
 
-  it('refuses a range that is none', async () => {
+  it('refuses an invalid range', async () => {
     await expect(
       recordRetention(worker, tester, ledger.keyring, { ...range, from: to, to: from }),
     ).rejects.toMatchObject({

@@ -94,7 +94,7 @@ describe('json', () => {
     ).toHaveLength(1)
   })
 
-  it('is kept where a column is added later, and inside arrays, composites and domains', async () => {
+  it('is recorded as text also in columns added later, arrays, composites and domains', async () => {
     await run(
       'create type with_json as (label text, doc json)',
       'create domain checked_json as json check (value is not null)',
@@ -129,7 +129,7 @@ describe('json', () => {
 describe('a key', () => {
   const longKey = `select string_agg(sha512(i::text::bytea), '') from generate_series(1, 22) i`
 
-  it('that is longer than an index holds is named by its digest, alone and beside others', async () => {
+  it('that is too long for an index is replaced by its digest, alone and in a composite key', async () => {
     await run(
       'create table blobs (k bytea primary key, n int)',
       'create table pairs (a text, b text, primary key (a, b))',
@@ -153,7 +153,7 @@ describe('a key', () => {
 })
 
 describe('a request', () => {
-  it('is cut where an index could not hold it, and names nobody by a text that is no name', async () => {
+  it('is truncated to fit an index, and malformed names are ignored', async () => {
     await run('create table asked (id int primary key)', "select akashi_audit.protect('asked')")
     await database.asSuperuser(async (session) => {
       await session.query(`select set_config('app.request_id', (select string_agg(md5(g::text), '') from generate_series(1, 200) g), false),
@@ -207,7 +207,7 @@ describe('the order of one record', () => {
     },
   )
 
-  it('is that of the effect through several levels', async () => {
+  it('follows the effects through several trigger levels', async () => {
     await run(
       'create table levels (id int primary key, n int)',
       `create function deeper() returns trigger language plpgsql as $$ begin
@@ -226,7 +226,7 @@ describe('the order of one record', () => {
     ])
   })
 
-  it('stays where a trigger changes a row before its statement does, or after another one', async () => {
+  it('is unchanged when a trigger changes a row before its statement, or after another one', async () => {
     await run(
       'create table renewed (id int primary key, n int)',
       'create function make_room() returns trigger language plpgsql as $$ begin delete from renewed; return null; end $$',
@@ -251,7 +251,7 @@ describe('the order of one record', () => {
     ])
   })
 
-  it('does not take what a trigger changed before for a consequence of a later statement', async () => {
+  it('does not treat an earlier change by a trigger as a consequence of a later statement', async () => {
     await run(
       'create table undone (id int primary key, n int)',
       `create function once_more() returns trigger language plpgsql as $$ begin
@@ -267,7 +267,7 @@ describe('the order of one record', () => {
     expect((await trail('undone')).map((row) => row.new_values?.['n'])).toEqual([1, 2, 3, 1, 2])
   })
 
-  it('is not that of a setting which the session makes up', async () => {
+  it('ignores settings of the session', async () => {
     await run(
       'create table claimed (id int primary key, n int)',
       "select akashi_audit.protect('claimed')",
@@ -303,7 +303,7 @@ describe('who acted', () => {
     expect(row?.db_system_user).toEqual(major < 16 ? null : expect.stringMatching(/:postgres$/))
   })
 
-  it('may be any text of another application, whose users see their own rows and have no rights', async () => {
+  it('may be any text in another application, whose users see their own rows and have no rights', async () => {
     const administrator = '0199d3a0-0000-7000-8000-0000000000aa'
     const key = { id: 'shop-1', secret: randomBytes(32) }
     await database.asSuperuser(async (session) => {
@@ -354,8 +354,8 @@ describe('who acted', () => {
   })
 })
 
-describe('what cannot be printed', () => {
-  it('is digested or refused when it is recorded, so that the row can be sealed', async () => {
+describe('a value that is too large to be printed', () => {
+  it('is digested or refused on recording, so that the row can be sealed', async () => {
     await run(
       'create table heavy (id int primary key, doc jsonb, body text)',
       "select akashi_audit.protect('heavy')",
@@ -385,7 +385,7 @@ describe('what cannot be printed', () => {
 })
 
 describe('the encoding of arrays', () => {
-  it('tells bounds, dimensions and NULLs apart', async () => {
+  it('distinguishes bounds, dimensions and NULLs', async () => {
     const values = [
       "'{a,b}'",
       "'{}'",

@@ -171,7 +171,7 @@ describe('change and removal of the record and the ledger', () => {
 })
 
 describe('a session that has row security off, as every dump sets it', () => {
-  it('writes to protected tables, and the trail has it', async () => {
+  it('writes to protected tables, and the trail records it', async () => {
     const { rows } = await database.asSuperuser(async (session) => {
       await session.query(`create table kept (id int primary key); create table lossy (id int primary key);
         select akashi_audit.protect('kept'); select akashi_audit.protect('lossy', on_failure => 'record_loss');

@@ -1,6 +1,6 @@
+import { parseExact } from '@akashi/client/trail'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { searchTrail, type TrailFilter, type TrailRow } from '../../src/audit/index.ts'
-import { parseExact } from '../../src/audit/trail/json.ts'
 import { person } from '../../src/postgres/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 

@@ -63,7 +63,7 @@ describe('paths of tiles', () => {
     expect(parseTilePath(path)).toBeNull()
   })
 
-  it('are read back as they were written', () => {
+  it('are parsed to what they were built from', () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: 0n, max: 10n ** 18n - 1n }),
@@ -78,7 +78,7 @@ describe('paths of tiles', () => {
 })
 
 describe('the static resources of a log', () => {
-  it('are enough for a client to rebuild the signed root and to prove every entry', async () => {
+  it('let a client rebuild the signed root and prove every entry', async () => {
     const note = (await get('checkpoint')).toString('utf8')
     const origin = note.slice(0, note.indexOf('\n'))
     const checkpoint = parseCheckpoint(verifyNote(note, await verifierKeys(ledger.keyring)(origin)).text)
@@ -101,7 +101,7 @@ describe('the static resources of a log', () => {
     }
   })
 
-  it('say how long they may be kept', async () => {
+  it('have a cache lifetime', async () => {
     expect(await staticResource(reader, tester, auditLogs, 'checkpoint')).toMatchObject({
       cacheControl: 'public, max-age=1',
       contentType: 'text/plain; charset=utf-8',
@@ -118,7 +118,7 @@ describe('the static resources of a log', () => {
     )
   })
 
-  it('serve a partial tile as it was when it was that wide', async () => {
+  it('include a partial tile as it was at that width', async () => {
     expect((await get('tile/0/000.p/9')).equals((await get('tile/0/000')).subarray(0, 9 * 32))).toBe(true)
   })
 
@@ -135,7 +135,7 @@ describe('the static resources of a log', () => {
     await expect(staticResource(reader, tester, auditLogs, path)).rejects.toMatchObject({ code: 'not_found' })
   })
 
-  it('are none before the first seal', async () => {
+  it('do not exist before the first seal', async () => {
     await expect(staticResource(reader, tester, securityEvents, 'checkpoint')).rejects.toMatchObject({
       code: 'not_found',
     })

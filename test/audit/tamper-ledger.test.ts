@@ -112,7 +112,12 @@ async function foundInside(
     await withoutGuards(session)
     const look = async () =>
       (
-        await verify(insideOf(session), tester, { verifierKeys: verifierKeys(ledger.keyring), published })
+        await verify(insideOf(session), tester, {
+          verifierKeys: verifierKeys(ledger.keyring),
+          published,
+          // The guards that are off leave traces in it; it has tests of its own.
+          catalog: false,
+        })
       ).logs.flatMap((log) => log.problems)
     const noise = new Set((await look()).map((problem) => JSON.stringify(problem)))
     for (const [name, mutate] of mutations) {
@@ -231,6 +236,7 @@ const tables: Readonly<
       given_up: "'{elsewhere}'",
       size: 'size + 1',
       root: "sha256('x')",
+      retention_digest: "sha256('x')",
       note: ["replace(note, '=', 'A')", "replace(note, 'a', 'b')"],
       opened_at: BY_DESIGN,
     },
@@ -420,9 +426,7 @@ describe('a frontier that was put back', () => {
         ],
       ],
       (_, problems) =>
-        expect(problems.filter(({ detail }) => /which entry \d+ is of already/.test(detail))).toHaveLength(
-          20,
-        ),
+        expect(problems.filter(({ detail }) => /has two entries/.test(detail))).toHaveLength(20),
     )
   })
 })

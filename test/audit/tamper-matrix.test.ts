@@ -95,6 +95,7 @@ async function asTamperer(
 /** Tables whose guards verification looks at. */
 const watched = [
   'akashi_audit.catalog_records',
+  'akashi_audit.crosscheck_',
   'akashi_audit.audit_logs',
   'akashi_audit.ledger_',
   'akashi_audit.losses',
@@ -366,8 +367,8 @@ function copyOf({ log }: Entry, forged: string): string {
   return `insert into ${table(log)} (id, ${list}) select '${forged}', ${list} from ${table(log)}`
 }
 
-describe('whatever a superuser does below the frontier', () => {
-  it('is found, and the row is named', { timeout: TIMEOUT_MS }, async () => {
+describe('every change that a superuser makes below the frontier', () => {
+  it('is reported with the row', { timeout: TIMEOUT_MS }, async () => {
     for (let first = 0; first < MUTATIONS; first += MUTATIONS_AT_ONCE) await tamper(first)
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0)
     expect(total).toBeGreaterThan(MUTATIONS * 0.8)
@@ -407,7 +408,7 @@ describe('whatever a superuser does below the frontier', () => {
 })
 
 /** With the log's own key a ledger can be made that fits any rows: what somebody else kept does not fit it. */
-describe('a history that was written anew with the key of the log', () => {
+describe('a history rewritten with the key of the log', () => {
   async function rewrite(session: DirectSession, log: LogDefinition, change: string): Promise<void> {
     await session.query(`delete from akashi_audit.ledger_entries where log = '${log.log}'`)
     await session.query(`delete from akashi_audit.ledger_tiles where log = '${log.log}'`)
@@ -434,7 +435,7 @@ describe('a history that was written anew with the key of the log', () => {
   ]
 
   it.each(rewrites)(
-    'is found only by a head that was kept elsewhere: %s',
+    'is found only by a head stored elsewhere: %s',
     { timeout: TIMEOUT_MS },
     async (kind, change) => {
       await asTamperer(async (session, look) => {
@@ -455,15 +456,20 @@ describe('a history that was written anew with the key of the log', () => {
   )
 })
 
-describe('whatever is done to the guards', () => {
-  it('is found, and the table is named', { timeout: TIMEOUT_MS }, async () => {
+describe('every change of the guards', () => {
+  it('is reported with the table', { timeout: TIMEOUT_MS }, async () => {
     const triggers = await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ relid: string; name: string }>(
         `select tgrelid::regclass::text as relid, tgname as name from pg_trigger t
          where tgname in ('refuse_change', 'keep_tile', 'keep_head', 'keep_loss') or tgname like 'akashi\\_audit\\_%'
          order by 1, 2`,
       )
-      return rows.filter(({ relid }) => !/ingest_batches|remediation/.test(relid))
+      return rows.filter(
+        ({ relid, name }) =>
+          !/ingest_batches|remediation|detection_/.test(relid) &&
+          // The guards of tables outside the trail are looked at with the catalog.
+          !(name === 'refuse_change' && /access_review/.test(relid)),
+      )
     })
     await database.asSuperuser(async (session) => {
       await session.query('begin')
@@ -493,7 +499,7 @@ describe('whatever is done to the guards', () => {
     })
   })
 
-  it('is found when a partition is exchanged for another', { timeout: TIMEOUT_MS }, async () => {
+  it('is reported when a partition is replaced by another table', { timeout: TIMEOUT_MS }, async () => {
     await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ name: string; bound: string }>(
         `select c.oid::regclass::text as name, pg_get_expr(c.relpartbound, c.oid) as bound from pg_class c join pg_inherits i on i.inhrelid = c.oid

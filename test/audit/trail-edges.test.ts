@@ -76,7 +76,7 @@ describe('every way of writing', () => {
     )
   })
 
-  it('records what ON CONFLICT really does', async () => {
+  it('records the actual effect of ON CONFLICT', async () => {
     const rows = await run(
       'conflicting',
       'create table conflicting (id int primary key, n int)',
@@ -102,7 +102,7 @@ describe('every way of writing', () => {
     expect(new Set(rows.map((row) => row.record_id)).size).toBe(1000)
   })
 
-  it('keeps nothing of what a savepoint or a transaction took back', async () => {
+  it('records nothing that was rolled back to a savepoint or with the transaction', async () => {
     const rows = await run(
       'nested',
       "create table nested (id int primary key); select akashi_audit.protect('nested')",
@@ -112,7 +112,7 @@ describe('every way of writing', () => {
     expect(said(rows)).toEqual(['INSERT 1', 'INSERT 2', 'INSERT 4'])
   })
 
-  it('records writable CTEs, triggers that write, and what a function does', async () => {
+  it('records writable CTEs, triggers that write, and functions', async () => {
     const rows = await run(
       ['source', 'mirror'],
       `create table source (id int primary key, n int); create table mirror (id int primary key, n int);
@@ -136,7 +136,7 @@ describe('every way of writing', () => {
 })
 
 describe('partitions and children', () => {
-  it('records what is done to a partition by its own name', async () => {
+  it('records direct writes to a partition', async () => {
     const rows = await run(
       ['p', 'p_low', 'p_high'],
       `create table p (id int primary key, n int) partition by range (id);
@@ -187,7 +187,7 @@ describe('partitions and children', () => {
     expect(await problems('public.odd_eu_1')).toEqual([])
   })
 
-  it('names a partition that was attached later, until the table is protected again', async () => {
+  it('reports a partition that was attached later, until the table is protected again', async () => {
     await run(
       'grows',
       `create table grows (id int primary key) partition by range (id);
@@ -285,7 +285,7 @@ describe('types', () => {
     ['tv', "'a:1'", true],
   ]
 
-  it('are compared alike in small and in large statements', async () => {
+  it('are compared the same way in small and large statements', async () => {
     await run(
       'zoo',
       `create type mood as enum ('glad', 'sad'); create domain positive as int check (value > 0); create type pair as (l int, r text);
@@ -320,7 +320,7 @@ describe('types', () => {
     }
   })
 
-  it('keeps one record apart from another by keys of any kind', async () => {
+  it('distinguishes records by keys of any type', async () => {
     const key = 'code text, day date, amount numeric(6,2), moment timestamptz, "Part No" varchar'
     const rows = await run(
       'keyed',
@@ -357,7 +357,7 @@ describe('types', () => {
     }
   })
 
-  it('leaves out columns that are computed when they are read', async () => {
+  it('omits virtual generated columns', async () => {
     if ((await serverMajor()) < 18) return
     const rows = await run(
       'computed',
@@ -372,7 +372,7 @@ describe('types', () => {
     ])
   })
 
-  it('survives very wide rows, in columns and in bytes', async () => {
+  it('handles very wide rows, in columns and in bytes', async () => {
     const wide = Array.from({ length: 800 }, (_, i) => `c${i} int default ${i}`).join(', ')
     const rows = await run(
       ['wide', 'heavy'],
@@ -407,7 +407,7 @@ describe('many rows of one statement', () => {
     for (const row of rows.slice(10)) expect(row.new_values?.['n']).toBe(Number(row.record_id))
   })
 
-  it('have names that need quoting, or that the statement uses itself', async () => {
+  it('may have column names that need quoting, or that the statement uses itself', async () => {
     const names = [
       'r',
       'n',
@@ -436,7 +436,7 @@ describe('many rows of one statement', () => {
     }
   })
 
-  it('are digested, omitted, ignored and attributed like few', async () => {
+  it('are digested, omitted, ignored and attributed like few rows', async () => {
     const rows = await run(
       'people',
       `create table people (id int primary key, owner text, mail text, pin text, seen int);
@@ -508,7 +508,7 @@ describe('many rows of one statement', () => {
 })
 
 describe('a table that changes', () => {
-  it('goes on under a new name, and both names are told', async () => {
+  it('is recorded under its new name, and both names are reported', async () => {
     await run('shop', "create table shop (id int primary key); select akashi_audit.protect('shop')")
     const rows = await run('store', 'alter table shop rename to store', 'insert into store values (1)')
     expect(said(rows)).toEqual(['INSERT 1'])
@@ -550,7 +550,7 @@ describe('a table that changes', () => {
     expect(await problems('public.stale')).toEqual([])
   })
 
-  it('is followed through new, dropped and retyped columns within one session', async () => {
+  it('is recorded with added, dropped and retyped columns within one session', async () => {
     const rows = await run(
       'fluid',
       `create table fluid (id int primary key, a int, b text); insert into fluid select i, i, 'b' from generate_series(1, ${MANY}) i; select akashi_audit.protect('fluid')`,
@@ -567,7 +567,7 @@ describe('a table that changes', () => {
     expect(rows.at(-1)).toMatchObject({ old_values: { 'C c': 2 }, new_values: { id: 1, b: 'x', 'C c': 3 } })
   })
 
-  it('cannot be protected without a key, and says what to do', async () => {
+  it('cannot be protected without a key, with a hint', async () => {
     await expect(
       run('keyless', 'create table keyless (id int unique)', "select akashi_audit.protect('keyless')"),
     ).rejects.toMatchObject({ hint: expect.stringContaining('give it a primary key first') as unknown })

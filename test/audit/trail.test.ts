@@ -111,7 +111,7 @@ describe('a protected table', () => {
     ])
   })
 
-  it('follows every way of writing: ON CONFLICT, MERGE, cascades, functions', async () => {
+  it('records every kind of write: ON CONFLICT, MERGE, cascades, functions', async () => {
     const rows = await run(
       'child',
       'create table parent (id int primary key)',
@@ -146,7 +146,7 @@ describe('a protected table', () => {
     expect(direct.map((row) => row.action)).toEqual(['delete'])
   })
 
-  it('keeps names that need quoting, and follows columns added and dropped later', async () => {
+  it('records names that need quoting, and columns added and dropped later', async () => {
     const rows = await run(
       'Odd "table"',
       'create schema "My Schema"',
@@ -166,7 +166,7 @@ describe('a protected table', () => {
     expect(rows[1]?.old_values).toEqual({ extra: 'later' })
   })
 
-  it('keeps types without depending on the settings of the session', async () => {
+  it('records values independently of the settings of the session', async () => {
     const write = (settings: string) =>
       run(
         'typed',
@@ -220,7 +220,7 @@ describe('a protected table', () => {
     expect(rows.map((row) => row.action)).toEqual(['insert'])
   })
 
-  it('leaves the trail when its audit ends, and the record of that', async () => {
+  it('keeps its records when its audit ends, and records the end', async () => {
     const rows = await run(
       'ended',
       'create table ended (id int primary key)',
@@ -297,7 +297,7 @@ describe('who did it', () => {
     })
   })
 
-  it('is only a claim when the connection set it itself', async () => {
+  it('is recorded as a claim when the connection set it itself', async () => {
     await run(
       'claimed',
       'create table claimed (id int primary key)',
@@ -405,7 +405,7 @@ describe('the trail itself', () => {
     })
   })
 
-  it('keeps refusing when a partition is detached', async () => {
+  it('still refuses changes of a detached partition', async () => {
     const name = await partition()
     await expect(
       asSuperuser(async (session) => {
@@ -431,7 +431,7 @@ describe('the trail itself', () => {
     expect(await count()).toBeNull()
   })
 
-  it('covers every table of Akashi or says why not', async () => {
+  it('covers every table of Akashi, or has a reason for an exemption', async () => {
     const { rows } = await asSuperuser((session) =>
       session.query(
         "select schema_name || '.' || table_name as name from akashi_audit.coverage where state = 'gap' and schema_name <> 'public'",

@@ -122,14 +122,14 @@ async function found(
 }
 
 describe('an incremental verification', () => {
-  it('is full where nothing was verified before', async () => {
+  it('is full without an earlier verification', async () => {
     const report = await run('incremental')
     expect(report.ok).toBe(true)
     expect(trail(report)).toMatchObject({ from: '0' })
     expect(trail(report).checked).toBe(Number(trail(report).size))
   })
 
-  it('checks what came since and nothing else', async () => {
+  it('checks only what is new since the last one', async () => {
     await write(7)
     const report = await run('incremental')
     expect(report.ok).toBe(true)
@@ -138,7 +138,7 @@ describe('an incremental verification', () => {
     expect(trail(await run('incremental')).checked).toBe(0)
   })
 
-  it('compares checkpoints that were published since, also in the middle of a tile', async () => {
+  it('compares checkpoints published since then, also within a tile', async () => {
     for (const n of [3, 300, 5]) {
       await write(n)
       await publishCheckpoints(worker, tester, store)
@@ -147,7 +147,7 @@ describe('an incremental verification', () => {
     expect(trail(await run('incremental')).checked).toBe(0)
   })
 
-  it('finds what was altered since', async () => {
+  it('finds changes of new rows', async () => {
     await write(20)
     const row = await sealed(-4)
     const changed = await found('incremental', [row.id], (session) =>
@@ -169,7 +169,7 @@ describe('an incremental verification', () => {
     expect(await ledger.verify({ mode: 'incremental' })).toMatchObject({ ok: true })
   })
 
-  it('finds that the tree below was rewritten, by the root that was verified', async () => {
+  it('finds rewritten older entries by the verified root', async () => {
     const report = await found('incremental', [], (session) =>
       session.query(
         `update akashi_audit.ledger_tiles set hashes = overlay(hashes placing sha256('forged') from 1 for 32)
@@ -180,7 +180,7 @@ describe('an incremental verification', () => {
     expect(report.ok).toBe(false)
   })
 
-  it('finds that the log was cut back below what was verified', async () => {
+  it('finds that the log was truncated below the verified size', async () => {
     await run('incremental')
     const report = await found('incremental', [], (session) =>
       session.query("update akashi_audit.ledger_heads set size = size - 5 where log = 'audit_logs'"),
@@ -198,7 +198,7 @@ describe('an incremental verification', () => {
     )
   })
 
-  it('does not see what was altered before: that is for the scrub and the full one', async () => {
+  it('does not see changes of older rows, which the scrub and a full verification find', async () => {
     const row = await sealed(100)
     const alter = (session: DirectSession) =>
       session.query("update akashi_audit.audit_logs set action = 'forged' where id = $1", [row.id])
@@ -207,7 +207,7 @@ describe('an incremental verification', () => {
     expect(kinds(await found('scrub', [row.id], alter))).toEqual([`changed ${row.id}`])
   })
 
-  it('goes on from the last good one, not from one that found something', async () => {
+  it('resumes after the last verification without problems', async () => {
     await write(6)
     const row = await sealed(-2)
     await tamperWith(database, (session) =>
@@ -223,7 +223,7 @@ describe('an incremental verification', () => {
 })
 
 describe('the scrub', () => {
-  it('hashes the slice that was hashed longest ago, and remembers it', async () => {
+  it('hashes the slice that was hashed longest ago, and stores when', async () => {
     const parts = { verifierKeys: verifierKeys(ledger.keyring), slices: 1 }
     const mark = (slice: number, hours: number) =>
       database.asSuperuser((session) =>
@@ -297,7 +297,7 @@ describe('the scrub', () => {
     expect(trail(report).problems.some(({ kind }) => kind === 'checkpoint')).toBe(true)
   })
 
-  it('finds an entry that is gone', async () => {
+  it('finds a missing entry', async () => {
     const row = await sealed(30)
     const report = await found('scrub', [row.id], (session) =>
       session.query('delete from akashi_audit.ledger_entries where row_id = $1', [row.id]),
@@ -309,8 +309,8 @@ describe('the scrub', () => {
   })
 })
 
-describe('what the last verification says', () => {
-  it('stays wrong until a full one finds nothing', async () => {
+describe('the status of the last verification', () => {
+  it('reports problems until a full one finds none', async () => {
     await run('full')
     expect(await lastVerification(worker, tester)).toMatchObject({ ok: true, problems: 0 })
     const row = await sealed(50)

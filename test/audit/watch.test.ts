@@ -20,7 +20,7 @@ async function events(type: string): Promise<{ subject: string; detail: string }
   return rows
 }
 
-it('names the process that holds the frontier, and raises one alarm for it', async () => {
+it('reports the process that holds the frontier back, and raises one alarm for it', async () => {
   let release = () => {}
   const held = new Promise<void>((resolve) => {
     release = resolve
@@ -99,7 +99,7 @@ it('watches the guards of the ledger itself', async () => {
   )
 })
 
-it('shows each entry beside the one before, as a chain', async () => {
+it('shows each entry with the previous one, as a chain', async () => {
   await database.asSuperuser((session) => session.query('insert into shop select generate_series(1, 5)'))
   await ledger.seal()
   const { rows } = await worker.transaction(tester, (session) =>

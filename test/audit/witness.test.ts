@@ -95,7 +95,7 @@ async function fresh(work: (witness: Witness, path: string) => Promise<void>): P
 const stateFile = createHash('sha256').update(origin).digest('hex')
 
 describe('a witness', () => {
-  it('cosigns what continues, with the time, under the cosignature’s own message', () =>
+  it('cosigns a consistent checkpoint with a timestamp, in the cosignature format', () =>
     fresh(async (witness) => {
       for (const [first, second] of [
         [0, 3],
@@ -168,7 +168,7 @@ describe('a witness', () => {
       expect(await status(good)).toBe(200)
     }))
 
-  it('refuses an empty log with the root of another, and a proof from nothing', () =>
+  it('refuses an empty log with a wrong root, and a proof from size 0', () =>
     fresh(async (witness) => {
       const wrong = await signNote(
         logKeys,
@@ -193,7 +193,7 @@ describe('a witness', () => {
       expect(await witness.checkpoint(stateFile)).toBeNull()
     }))
 
-  it('cosigns one of many that come at once, and never goes back', () =>
+  it('cosigns one of many concurrent requests, and never a smaller tree', () =>
     fresh(async (witness) => {
       await witness.addCheckpoint(await requestOf(0, 5))
       const requests = await Promise.all([9, 30, 12, 30, 6].map((size) => requestOf(5, size)))
@@ -201,7 +201,7 @@ describe('a witness', () => {
       expect(answers.map((answer) => answer.status)).toEqual([200, 409, 409, 409, 409])
     }))
 
-  it('remembers over a restart, and shares its folder with no other', async () => {
+  it('keeps its state across a restart, and locks its folder', async () => {
     let path = ''
     await fresh(async (witness, folderOfState) => {
       path = folderOfState
@@ -264,7 +264,7 @@ describe('a log and its witness over HTTP', () => {
   })
   afterAll(() => server.close())
 
-  it('has each head cosigned, from whatever size the witness has', async () => {
+  it('gets each head cosigned, from any size that the witness has', async () => {
     for (const n of [1, 40, 300]) {
       await write(n)
       await ledger.seal()
@@ -278,12 +278,12 @@ describe('a log and its witness over HTTP', () => {
     }
   })
 
-  it('says that a witness on the log’s own host proves nothing', async () => {
+  it('warns about a witness on the log’s own host', async () => {
     expect(server.notice).toContain('same host')
     expect(await (await fetch(server.url)).text()).toBe(`${server.verifierKey}\n${server.notice}\n`)
   })
 
-  it('goes on when a witness is away, silent, or no witness', async () => {
+  it('continues when a witness is unreachable, silent or not a witness', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const address = silent.address()
@@ -303,7 +303,7 @@ describe('a log and its witness over HTTP', () => {
     silent.close()
   })
 
-  it('finds a log that was cut back, which nothing in the database shows', async () => {
+  it('finds a log that was truncated, which nothing in the database shows', async () => {
     const tables = [
       'audit_logs',
       'ledger_entries',
@@ -350,7 +350,7 @@ describe('a log and its witness over HTTP', () => {
         error: {
           code: 'integrity',
           detail: { size: String(seen) },
-          message: expect.stringContaining('was cut back') as unknown,
+          message: expect.stringContaining('was truncated') as unknown,
         },
       },
     ])
@@ -363,7 +363,7 @@ describe('a log and its witness over HTTP', () => {
     ])
   })
 
-  it('is refused another history', async () => {
+  it('is refused when it submits another history', async () => {
     const name = (await head())?.origin ?? ''
     const id = (await ledger.keyring.ensure('checkpoint')).id
     const forged = await signNote(

@@ -16,8 +16,7 @@ import {
 import { assertRoom } from '../../src/backup/restore/room.ts'
 import { openKeyring } from '../../src/keys/index.ts'
 import { openObjectStore } from '../../src/object-store/index.ts'
-import { reasonToGiveUp } from '../../src/operations/index.ts'
-import { openDatabase } from '../../src/postgres/index.ts'
+import { openDatabase, reasonToGiveUp } from '../../src/postgres/index.ts'
 import { POSTGRES_15, startLocalServer } from '../support/index.ts'
 import { restoreTo, startCluster } from './support/cluster.ts'
 
@@ -129,7 +128,11 @@ describe('a damaged page', () => {
         const found = await verifyBackups(backupStore)
         expect(found.problems).toEqual([{ object: taken.id, detail: expect.stringContaining('block 1') }])
         const { planPrune } = await import('../../src/backup/catalog/prune.ts')
-        const plan = planPrune(await readCatalog(backupStore), { cutoffMs: Date.now() + 1, hold: false })
+        const plan = planPrune(await readCatalog(backupStore), {
+          cutoffMs: Date.now() + 1,
+          incrementalCutoffMs: 0,
+          hold: false,
+        })
         expect(plan.backups).toEqual([])
         const restored = await restoreTo(backupStore, 'latest')
         expect(await restored.sql('select id from other')).toEqual([{ id: 1 }])
@@ -181,6 +184,29 @@ describe('the replication slot', () => {
         expect(await dropSlot(source.database)).toBe(true)
         expect(await dropSlot(source.database)).toBe(false)
         expect(await readSlot(source.database)).toBeNull()
+      } finally {
+        await cluster.stop()
+      }
+    },
+    MINUTES_MS,
+  )
+
+  it(
+    'whose name somebody took for a logical one is named, and left alone',
+    async () => {
+      const cluster = await startCluster({ settings: { wal_level: 'logical' } })
+      try {
+        const { sql, source } = cluster
+        await sql(`select pg_create_logical_replication_slot('akashi_backup', 'pgoutput')`)
+        const taken = { code: 'conflict', message: expect.stringContaining('somebody else made') }
+        const stream = cluster.stream()
+        await expect(stream.ended).rejects.toMatchObject(taken)
+        await expect(dropSlot(source.database, { force: true })).rejects.toMatchObject(taken)
+        expect(await readSlot(source.database)).toMatchObject({ kind: 'logical' })
+        await sql(`select pg_drop_replication_slot('akashi_backup')`)
+        const again = cluster.stream()
+        await again.flushed()
+        await again.stop()
       } finally {
         await cluster.stop()
       }

@@ -65,7 +65,7 @@ it('keeps everything while a manifest cannot be read, removes keys that nothing 
     await store.put(broken, Buffer.from('{'))
     const before = await names('')
     const now = new Date(Date.now() + DAY_MS / 2)
-    const options = { retentionDays: 0, hold: false, now }
+    const options = { retentionDays: 0, incrementalHours: 24, hold: false, now }
     await expect(pruneBackups(backupStore, options)).rejects.toMatchObject({ code: 'integrity' })
     expect(await names('')).toEqual(before)
     await store.delete(broken)

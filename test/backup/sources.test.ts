@@ -184,6 +184,8 @@ it.runIf(existsSync(POSTGRES_15)).each([
           await ask(standby.url, 'checkpoint')
         }
         const after = stream({ url: standby.url, database: second })
+        // Before the checkpoint of the backup, behind which a slot would begin that is made too late.
+        await expect.poll(() => told.filter((kind) => kind === 'started').length, POLL).toBe(2)
         await runBackup(backupStore, { url: standby.url, database: second }, 'full')
         const [more] = await ask<{ lsn: string }>(
           standby.url,

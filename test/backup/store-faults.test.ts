@@ -25,6 +25,7 @@ function unreliable(store: ObjectStore, faults: Faults, seed: number): ObjectSto
     get: (key, options) => store.get(key, options),
     head: (key) => store.head(key),
     list: (prefix, options) => store.list(prefix, options),
+    listFolders: (folder, options) => store.listFolders(folder, options),
     delete: (key) => store.delete(key),
     put: async (key, body, options) => {
       if (next() >= faults.rate) return store.put(key, body, options)

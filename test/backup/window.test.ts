@@ -100,10 +100,11 @@ const reachable = (catalog: ReturnType<typeof catalogOf>, timeline: number, ms: 
 describe('retention', () => {
   it(`keeps every moment behind the cutoff restorable, over ${CATALOGS} catalogs`, () => {
     fc.assert(
-      fc.property(life, fc.integer({ min: 0, max: 45 }), (hours, cutoffHour) => {
+      fc.property(life, fc.integer({ min: 0, max: 45 }), fc.nat(45), (hours, cutoffHour, incrementalHour) => {
         const catalog = catalogOf(hours)
         const cutoffMs = START_MS + cutoffHour * HOUR_MS
-        const plan = planPrune(catalog, { cutoffMs, hold: false })
+        const incrementalCutoffMs = START_MS + incrementalHour * HOUR_MS
+        const plan = planPrune(catalog, { cutoffMs, incrementalCutoffMs, hold: false })
         const after = {
           ...catalog,
           backups: catalog.backups.filter((backup) => !plan.backups.includes(backup)),
@@ -140,10 +141,45 @@ describe('retention', () => {
     }))
     const catalog = catalogOf(hours)
     const cutoffMs = START_MS + 25 * HOUR_MS
-    const plan = planPrune(catalog, { cutoffMs, hold: false })
+    const plan = planPrune(catalog, { cutoffMs, incrementalCutoffMs: cutoffMs, hold: false })
     expect(plan.backups.map(({ startLsn }) => startLsn)).toEqual(['0/28', '0/A000028'])
     expect(plan.pieces).toHaveLength(20)
-    expect(planPrune(catalog, { cutoffMs, hold: true })).toEqual({ backups: [], pieces: [] })
+    expect(planPrune(catalog, { cutoffMs, incrementalCutoffMs: cutoffMs, hold: true })).toEqual({
+      backups: [],
+      pieces: [],
+    })
+  })
+})
+
+describe('an old incremental', () => {
+  const day = (backup: (hour: number) => string, lost: (hour: number) => number = () => 1) =>
+    catalogOf(
+      Array.from({ length: 24 }, (_, hour) => ({ lost: lost(hour), backup: backup(hour), failover: 1 })),
+    )
+  const removedOf = (catalog: ReturnType<typeof catalogOf>, hour: number) =>
+    planPrune(catalog, {
+      cutoffMs: START_MS - HOUR_MS,
+      incrementalCutoffMs: START_MS + hour * HOUR_MS + 60_000,
+      hold: false,
+    }).backups.map(({ id }) => id.slice(-4))
+
+  it('goes where a full backup and the WAL lead to the same moments', () => {
+    const twoFulls = day((hour) => (hour % 12 === 0 ? 'full' : 'incremental'))
+    // Later ones build on them.
+    expect(removedOf(twoFulls, 5)).toEqual([])
+    // Those of the first chain: nothing that stays builds on them any more.
+    expect(removedOf(twoFulls, 11)).toHaveLength(11)
+    // The newest backup stays, and all that it builds on.
+    expect(removedOf(twoFulls, 23)).toHaveLength(11)
+  })
+
+  it('stays where WAL is missing before it', () => {
+    const hole = day(
+      (hour) => (hour % 12 === 0 ? 'full' : hour === 6 || hour === 8 ? 'incremental' : 'none'),
+      (hour) => (hour === 3 ? 0 : 1),
+    )
+    // 6 is the only way over the hole, and leads where 8 does.
+    expect(removedOf(hole, 11)).toEqual(['0008'])
   })
 })
 

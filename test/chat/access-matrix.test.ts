@@ -56,6 +56,7 @@ const own = {
 } as const
 
 const matrix: Readonly<Record<string, Row>> = {
+  favourite_rooms: { select: { ...own, ...logins('no', 'no') } },
   file_uploads: { select: { ...members, removed: 'own', ...logins('all', 'all') } },
   message_edits: { select: { ...members, ...logins('no', 'no') } },
   message_reactions: { select: { ...members, ...logins('no', 'no') } },
@@ -64,15 +65,20 @@ const matrix: Readonly<Record<string, Row>> = {
     select: { ...own, ...logins('all', 'no') },
     update: ['owner', 'admin', 'member', 'removed', 'worker'],
   },
+  pinned_messages: { select: { ...members, ...logins('no', 'no') } },
   read_positions: { select: { ...own, ...logins('no', 'no') } },
   room_events: { select: { ...members, ...logins('all', 'no') } },
   // Who was invited sees that; what others were sent, those who may invite.
   room_invitations: {
     select: { ...members, member: 'own', removed: 'own', ...logins('no', 'all') },
   },
+  // The caller's own copies only.
+  room_keys: { select: { ...own, removed: 'none', ...logins('no', 'no') } },
   room_members: { select: { ...members, removed: 'own', ...logins('all', 'all') } },
   room_sequences: { select: { ...members, ...logins('all', 'no') } },
   rooms: { select: { ...members, ...logins('all', 'all') } },
+  // What was saved is shown only while its reader is a member.
+  saved_messages: { select: { ...own, removed: 'none', ...logins('no', 'no') } },
   user_preferences: {
     select: { ...own, ...logins('no', 'no') },
     insert: ['stranger'],
@@ -97,18 +103,39 @@ const commands: Readonly<Record<string, Commands>> = {
         upload_status, virus_scanned) values ($2, $1, gen_random_uuid(), 'a', 'a', 1, 'text/plain', 'a', 'completed', true)`,
     update: 'update akashi_chat.file_uploads set is_deleted = true',
   },
+  favourite_rooms: {
+    room: 'room_id',
+    about: 'user_id',
+    insert: 'insert into akashi_chat.favourite_rooms (room_id, user_id) values ($1, $2)',
+    update: 'update akashi_chat.favourite_rooms set created_at = now()',
+  },
+  pinned_messages: {
+    room: 'room_id',
+    about: 'pinned_by',
+    insert:
+      'insert into akashi_chat.pinned_messages (room_id, message_id, pinned_by) values ($1, gen_random_uuid(), $2)',
+    update: 'update akashi_chat.pinned_messages set created_at = now()',
+  },
+  saved_messages: {
+    room: 'room_id',
+    about: 'user_id',
+    insert:
+      'insert into akashi_chat.saved_messages (room_id, message_id, user_id) values ($1, gen_random_uuid(), $2)',
+    update: 'update akashi_chat.saved_messages set created_at = now()',
+  },
   messages: {
     room: 'room_id',
     about: 'user_id',
-    insert: `insert into akashi_chat.messages (id, room_id, user_id, sequence, content, created_at)
-      select akashi_chat.message_id(t.at), $1, $2, 0, 'forged', t.at from (select date_trunc('milliseconds', now()) as at) t`,
+    insert: `insert into akashi_chat.messages (id, room_id, user_id, sequence, content, content_encrypted, client_id, created_at)
+      select akashi_chat.message_id(t.at), $1, $2, 0, 'room1.' || t.row || '.' || repeat('A', 48), true, t.row, t.at
+      from (select date_trunc('milliseconds', now()) as at, gen_random_uuid() as row) t`,
     update: `update akashi_chat.messages set content = 'forged'`,
   },
   message_edits: {
     room: 'room_id',
     about: 'edited_by',
-    insert: `insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
-      values (gen_random_uuid(), $1, $2, 'edit', 'before')`,
+    insert: `insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content, content_encrypted)
+      values (gen_random_uuid(), $1, $2, 'edit', 'room1.' || gen_random_uuid() || '.' || repeat('A', 48), true)`,
     update: `update akashi_chat.message_edits set previous_content = 'never'`,
   },
   message_reactions: {
@@ -144,6 +171,12 @@ const commands: Readonly<Record<string, Commands>> = {
       values ($1, $2, now() + interval '1 day', 'accepted', now())`,
     update: `update akashi_chat.room_invitations set expires_at = now() + interval '9 days'`,
   },
+  room_keys: {
+    room: 'room_id',
+    about: 'user_id',
+    insert: `insert into akashi_chat.room_keys (room_id, user_id, wrapped) values ($1, $2, decode(repeat('00', 88), 'hex'))`,
+    update: 'update akashi_chat.room_keys set created_at = now()',
+  },
   room_members: {
     room: 'room_id',
     about: 'user_id',
@@ -159,7 +192,7 @@ const commands: Readonly<Record<string, Commands>> = {
   rooms: {
     room: 'id',
     about: 'null::uuid',
-    insert: `insert into akashi_chat.rooms (id, name, room_type) select coalesce($1::uuid, gen_random_uuid()), 'r', 'private' where $2::uuid is not null`,
+    insert: `insert into akashi_chat.rooms (id, name, room_type, is_encrypted) select coalesce($1::uuid, gen_random_uuid()), 'r', 'private', true where $2::uuid is not null`,
     update: `update akashi_chat.rooms set name = 'mine'`,
   },
   user_preferences: {

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url'
 import { crc32, deflateRawSync, deflateSync } from 'node:zlib'
 import { type ChatFile, MAX_FILE_BYTES, operations } from '@akashi/contract'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
 import { type Browser, testServer } from '../identity/server.ts'
@@ -80,6 +80,49 @@ describe('an upload', () => {
     )
   })
 
+  it('counts from its beginning, and no longer once it was cut off or refused', async () => {
+    const sender = await makePerson(database, app, 'sender')
+    const own = (await chat.createRoom(app, sender.actor, { name: 'own' })).id
+    const send = (bytes: Readable, size?: number) =>
+      chat.uploadFile(app, store, sender.actor, own, {
+        name: 'a',
+        mimeType: 'text/plain',
+        bytes,
+        ...(size === undefined ? {} : { size }),
+      })
+    // Each may become as long as a file can be: five are all that somebody may have unsent.
+    const endless = Array.from({ length: 5 }, () => new Readable({ read: () => undefined }))
+    const cut = endless.map((bytes) => send(bytes).catch((error: unknown) => error))
+    const unsent = () =>
+      sender.ask("select from akashi_chat.file_uploads where user_id = $1 and upload_status = 'processing'", [
+        sender.id,
+      ])
+    await vi.waitFor(async () => expect(await unsent()).toHaveLength(5), 10_000)
+    await expect(send(Readable.from([Buffer.from('x')]), 1)).rejects.toMatchObject({ code: 'rate_limited' })
+    for (const bytes of endless) bytes.destroy(new Error('the line is cut'))
+    await Promise.all(cut)
+    expect(await unsent()).toHaveLength(0)
+    // Longer than it said, and more than is left: nothing of it is kept.
+    const before = await keys()
+    const held = await send(Readable.from([Buffer.from('kept')]), 4)
+    await database.asSuperuser((session) =>
+      session.query('update akashi_chat.file_uploads set file_size = 104857600 where id = $1', [held.id]),
+    )
+    const others = Array.from({ length: 4 }, () => new Readable({ read: () => undefined }))
+    const open = others.map((bytes) => send(bytes, 104_857_599).catch((error: unknown) => error))
+    await vi.waitFor(async () => expect(await unsent()).toHaveLength(5), 10_000)
+    await expect(send(Readable.from([Buffer.alloc(10)]), 1)).rejects.toMatchObject({ code: 'rate_limited' })
+    // As long as it said, it is not counted twice.
+    const fits = await send(Readable.from([Buffer.alloc(3)]), 3)
+    await database.asSuperuser((session) =>
+      session.query('update akashi_chat.file_uploads set is_deleted = true where id = $1', [fits.id]),
+    )
+    await store.delete((await keys()).find((key) => key.includes(fits.id)) ?? '')
+    for (const bytes of others) bytes.destroy(new Error('the line is cut'))
+    await Promise.all(open)
+    expect(await keys()).toHaveLength(before.length + 1)
+  })
+
   it('keeps of a name only what can be shown', async () => {
     for (const [given, shown] of [
       ['../../etc/passwd', 'passwd'],
@@ -109,6 +152,41 @@ describe('an upload', () => {
     await expect(chat.readFile(app, ken.actor, file.id)).rejects.toMatchObject({ code: 'not_found' })
     await expect(open(aoi, file.id)).rejects.toMatchObject({ code: 'conflict' })
     expect(await chat.inspectUploads({ worker, store, scanner: undefined, signal }, tester)).toBe(0)
+  })
+
+  it('does not wait for a picture that is being decoded', async () => {
+    const pixels = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#268' } })
+      .png()
+      .toBuffer()
+    const picture = await upload(pixels, 'slow.png', 'image/png')
+    const begun = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    let wholeReads = 0
+    const get = async (key: string, options?: Parameters<ObjectStore['get']>[1]) => {
+      // The first is for the scanner.
+      if (key.includes(picture.id) && options?.range === undefined && ++wholeReads === 2) {
+        begun.resolve()
+        await gate.promise
+      }
+      return await store.get(key, options)
+    }
+    const slow = new Proxy(store, {
+      get: (target, name) => {
+        if (name === 'get') return get
+        const own: unknown = Reflect.get(target, name)
+        return typeof own === 'function' ? own.bind(target) : own
+      },
+    })
+    const clean: chat.Scanner = { scan: () => Promise.resolve({ clean: true }) }
+    const round = chat.inspectUploads({ worker, store: slow, scanner: clean, signal }, tester)
+    await begun.promise
+    const note = await upload(Buffer.from('a note'), 'note.txt', 'text/plain')
+    const stateOf = async ({ id }: ChatFile) => (await chat.readFile(app, aoi.actor, id)).status
+    await vi.waitFor(async () => expect(await stateOf(note)).toBe('completed'), 10_000)
+    expect(await stateOf(picture)).toBe('processing')
+    gate.resolve()
+    expect(await round).toBeGreaterThanOrEqual(2)
+    expect(await stateOf(picture)).toBe('completed')
   })
 
   it('stays in quarantine while the scanner is away', async () => {
@@ -196,6 +274,23 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
     while ((await chat.inspectUploads({ worker, store, scanner, signal }, tester)) > 0);
     return await chat.readFile(app, aoi.actor, id)
   }
+
+  it('over the limit of the scanner is refused, and holds up no other', async () => {
+    const small = await startClamd('1M')
+    try {
+      const limited = chat.openScanner(small.url)
+      const large = await upload(randomBytes(6_000_000))
+      const later = await upload(Buffer.from('later'), 'later.txt', 'text/plain')
+      while ((await chat.inspectUploads({ worker, store, scanner: limited, signal }, tester)) > 0);
+      expect(await chat.readFile(app, aoi.actor, large.id)).toMatchObject({
+        status: 'failed',
+        failureReason: 'too_large_to_scan',
+      })
+      expect(await chat.readFile(app, aoi.actor, later.id)).toMatchObject({ status: 'completed' })
+    } finally {
+      await small.stop()
+    }
+  })
 
   it('is completed with its own type, and then seen by the room', async () => {
     const file = await inspected(Buffer.from('日本語の文章'), 'note.html', 'text/html')
@@ -321,9 +416,11 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
     let host: string
     let http: ReturnType<typeof server.app>
     let own: string
+    /** Bytes that the disk has left; null: nobody asks. */
+    let free: number | null = null
     beforeAll(async () => {
       await server.user('hana')
-      http = server.app({}, { store })
+      http = server.app({}, { store, freeBytes: async () => free })
       await http.listen({ host: '127.0.0.1', port: 0 })
       host = `127.0.0.1:${(http.server.address() as AddressInfo).port}`
       browser = server.browser(http)
@@ -341,6 +438,21 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
           ...init.headers,
         },
       })
+
+    it('is refused while the disk is nearly full, with a length or without', async () => {
+      free = 2_147_483_648 + 1_000
+      for (const body of [Buffer.alloc(2_000), Readable.toWeb(Readable.from([Buffer.from('x')]))]) {
+        const refused = await request(`/v1/chat/rooms/${own}/files?name=a`, {
+          method: 'POST',
+          body,
+          ...(body instanceof Buffer ? {} : { duplex: 'half' }),
+        } as RequestInit)
+        expect(refused.status).toBe(503)
+      }
+      const small = await request(`/v1/chat/rooms/${own}/files?name=a`, { method: 'POST', body: 'fits' })
+      expect(small.status).toBe(201)
+      free = null
+    })
 
     it('goes in as a body and out whole or in ranges, never as a page', async () => {
       const page = '<html><script>alert(1)</script></html>'

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import * as chat from '../../src/chat/index.ts'
+import { overSocket } from '../http/client.ts'
 import { type Browser, testServer } from '../identity/server.ts'
 import { testDatabase } from '../support/index.ts'
 
@@ -270,7 +271,7 @@ describe('the socket', () => {
     const key = {
       authorization: `Bearer ${(await ken.send('POST', '/v1/api-keys', { name: 'bot' })).json().key}`,
     }
-    const refused = await two.http.inject({
+    const refused = await overSocket(two.http, {
       method: 'POST',
       url: '/v1/chat/presence',
       headers: key,

@@ -86,7 +86,7 @@ describe('the tables of the chat', () => {
       expect.arrayContaining([
         choice('text', 'image', 'file', 'system'),
         expect.stringContaining('length(content) <= 4000'),
-        'FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE',
+        'FOREIGN KEY (room_id, content_encrypted) REFERENCES akashi_chat.rooms(id, is_encrypted) ON DELETE CASCADE',
         'FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE SET NULL',
         'FOREIGN KEY (file_upload_id) REFERENCES akashi_chat.file_uploads(id) ON DELETE SET NULL',
       ]),

@@ -64,6 +64,7 @@ it('removes what has outlived its time, and nothing else', async () => {
     'failed uploads': 0,
     'uploads given up': 0,
     'unsent files': 0,
+    'copies of keys of rooms': 0,
     'room events': 0,
     notifications: 0,
   })

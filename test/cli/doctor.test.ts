@@ -102,9 +102,9 @@ test('people get a table and hints', async () => {
   await writeFile(join(directory, '.akashi'), '')
   const { status, stdout } = await akashi(['doctor'], { world: { directory } })
   expect(status).toBe(1)
-  expect(stdout).toMatch(/^ok +node +Node\.js \d+/m)
-  expect(stdout).toMatch(/^WRONG +data folder +/m)
-  expect(stdout).toMatch(/^hint: data folder: /m)
+  expect(stdout).toMatch(/^ok +installation +node +Node\.js \d+/m)
+  expect(stdout).toMatch(/^WRONG +installation +data folder +/m)
+  expect(stdout).toMatch(/^fix \(-20\): data folder: /m)
 })
 
 test('a bucket is tried, and what it refuses is told without the credentials', async () => {

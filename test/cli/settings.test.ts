@@ -1,9 +1,9 @@
 /** Rows of akashi_lifecycle.settings, as an operator lists and changes them, and what they do. */
 import { describe, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
-import { dataResidency } from '../../src/cli/doctor/data-residency.ts'
 import { loadConfig } from '../../src/foundation/index.ts'
 import type { DatabaseSetting } from '../../src/lifecycle/index.ts'
+import { dataResidency } from '../../src/start/doctor/data-residency.ts'
 import { makePerson } from '../chat/people.ts'
 import { makeUser } from '../identity/people.ts'
 import { testDatabase, tester } from '../support/index.ts'
@@ -195,12 +195,15 @@ describe('what they do', () => {
       const environment = { DATABASE_URL: database.url('worker'), ...given }
       const config = await loadConfig({ environment, directory: '/nonexistent' })
       const { signal } = new AbortController()
-      expect(await dataResidency.run({ config, actor: tester, signal })).toMatchObject({ ok, detail })
+      expect(await dataResidency.run({ config, actor: tester, signal, wrong: new Set() })).toMatchObject({
+        ok,
+        detail,
+      })
     })
 
     it('and leaves a database that is away to other checks', async () => {
       const { stdout } = await akashi(['doctor'])
-      expect(stdout).toMatch(/^ok +data residency +not checked: no database is running/m)
+      expect(stdout).toMatch(/^ok +installation +data residency +not checked: no database is running/m)
     })
   })
 })

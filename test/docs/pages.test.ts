@@ -51,3 +51,11 @@ test('every page is found from README', () => {
   expect(pages().filter((page) => !found.has(page))).toEqual([])
   expect(PROMISED.filter((page) => !found.has(page))).toEqual([])
 })
+
+test('the page of migrations names each of them', () => {
+  const text = readFileSync(join(root, 'docs/migrations.md'), 'utf8')
+  const names = readdirSync(join(root, 'migrations')).flatMap(
+    (name) => /^(.+)[.]up[.]sql$/.exec(name)?.[1] ?? [],
+  )
+  expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([])
+})

@@ -32,6 +32,41 @@ async function mistakes(given: Given): Promise<unknown> {
   return error.detail['mistakes']
 }
 
+describe('a secret in a file', () => {
+  test('is read where a variable NAME_FILE names it, without the line end', async () => {
+    await writeFile(join(directory, 'url'), 'postgresql://akashi_server:p%20w@db/shop\n')
+    await writeFile(join(directory, 'passphrase'), ' kept as it is ')
+    const config = await load({
+      environment: { DATABASE_URL_FILE: 'url', KEYS_PASSPHRASE_FILE: join(directory, 'passphrase') },
+    })
+    expect(config.databaseUrl).toBe('postgresql://akashi_server:p%20w@db/shop')
+    expect(config.keysPassphrase?.reveal()).toBe(' kept as it is ')
+  })
+
+  test('is refused where it is missing, empty, of the wrong kind or given twice, without its content', async () => {
+    await writeFile(join(directory, 'empty'), '\n')
+    await writeFile(join(directory, 'wrong'), 'hunter2')
+    const found = await mistakes({
+      environment: {
+        DATABASE_URL_FILE: 'absent',
+        REDIS_URL_FILE: 'empty',
+        OBJECT_STORE_URL_FILE: 'wrong',
+        KEYS_URL: 'file:/keys',
+        KEYS_URL_FILE: 'wrong',
+      },
+    })
+    expect(found).toEqual([
+      `DATABASE_URL_FILE: ${join(directory, 'absent')} cannot be read (no such file)`,
+      `REDIS_URL_FILE: ${join(directory, 'empty')} is empty`,
+      'KEYS_URL_FILE and KEYS_URL are both set; unset one of them',
+      'OBJECT_STORE_URL_FILE must be a URL that begins with file: or s3: or gs: or azblob:',
+    ])
+    expect(await mistakes({ environment: { AKASHI_PORT_FILE: 'wrong' } })).toEqual([
+      expect.stringContaining('AKASHI_PORT_FILE is not a setting'),
+    ])
+  })
+})
+
 describe('where a setting comes from', () => {
   test('nothing given takes the defaults', async () => {
     const config = await load({})

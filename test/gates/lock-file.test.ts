@@ -36,6 +36,20 @@ test('a package within another needs no digest of its own', () => {
   expect(mistakes({ packages: bundled })).toEqual([])
 })
 
+test('a package for another platform that is left out is named', () => {
+  const native = { ...entry, optionalDependencies: { '@native/linux': '1.0.0', '@native/darwin': '1.0.0' } }
+  const lacking = {
+    ...packages,
+    'node_modules/a/node_modules/native': native,
+    'node_modules/@native/linux': entry,
+  }
+  expect(mistakes({ packages: lacking })).toEqual([
+    'node_modules/a/node_modules/native: its optional @native/darwin is not locked',
+  ])
+  const nested = { ...lacking, 'node_modules/a/node_modules/@native/darwin': entry }
+  expect(mistakes({ packages: nested })).toEqual([])
+})
+
 test('a stale lock is named, in both directions', () => {
   const changed = {
     dependencies: { pg: '8.23.2' },

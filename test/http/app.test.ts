@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { AkashiError } from '../../src/foundation/index.ts'
 import { controlAccess } from '../../src/http/plugins/access-control.ts'
 import type { Actor, Origin } from '../../src/postgres/index.ts'
+import { overSocket } from './client.ts'
 import { fakeServices, open, status, testApp } from './support.ts'
 
 interface Operation {
@@ -15,12 +16,12 @@ interface Operation {
 describe('routes', () => {
   it('answers that it is alive, ready and measured', async () => {
     const app = testApp()
-    expect((await app.inject('/healthz')).json()).toEqual({ status: 'alive', version: '0.0.0-test' })
-    expect((await app.inject('/readyz')).json()).toMatchObject({
+    expect((await overSocket(app, '/healthz')).json()).toEqual({ status: 'alive', version: '0.0.0-test' })
+    expect((await overSocket(app, '/readyz')).json()).toMatchObject({
       status: 'ready',
       checks: [{ name: 'database' }],
     })
-    const metrics = await app.inject('/metrics')
+    const metrics = await overSocket(app, '/metrics')
     expect(metrics.headers['content-type']).toMatch(/^text\/plain/)
     expect(metrics.body).toContain(
       'akashi_http_request_duration_seconds_count{method="GET",route="/readyz",status="200"} 1',
@@ -32,7 +33,7 @@ describe('routes', () => {
       { name: 'database', ok: false, detail: 'connection refused' },
       { name: 'objects', ok: true, detail: '' },
     ]
-    const answer = await testApp({ readiness }).inject('/readyz')
+    const answer = await overSocket(testApp({ readiness }), '/readyz')
     expect(answer.statusCode).toBe(503)
     expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
     expect(answer.json()).toMatchObject({
@@ -43,28 +44,30 @@ describe('routes', () => {
 
   it('is not ready when the checks hang', async () => {
     const app = testApp({ readiness: () => new Promise(() => undefined) }, { readinessTimeoutMs: 10 })
-    expect((await app.inject('/readyz')).statusCode).toBe(503)
+    expect((await overSocket(app, '/readyz')).statusCode).toBe(503)
   })
 
   it('returns the system status and drops what the schema does not name', async () => {
     const secret = { ...status, password: 'hidden' }
-    const answer = await testApp({ systemStatus: async () => secret }).inject('/v1/status')
+    const answer = await overSocket(testApp({ systemStatus: async () => secret }), '/v1/status')
     expect(answer.json()).toEqual(status)
     expect(answer.headers['cache-control']).toBe('no-store')
   })
 
   it('fails closed when the state has another shape', async () => {
     const wrong = { ...status, events: '-1' }
-    expect((await testApp({ systemStatus: async () => wrong }).inject('/v1/status')).statusCode).toBe(500)
+    expect((await overSocket(testApp({ systemStatus: async () => wrong }), '/v1/status')).statusCode).toBe(
+      500,
+    )
   })
 
   it('serves the page of the state to be asked for again each time', async () => {
     const app = testApp()
     for (const path of ['/status/', '/status/app.js', '/status/app.css']) {
-      const answer = await app.inject(path)
+      const answer = await overSocket(app, path)
       expect(answer.statusCode, path).toBe(200)
       expect(answer.headers['cache-control']).toBe('no-cache')
-      const again = await app.inject({
+      const again = await overSocket(app, {
         url: path,
         headers: { 'if-none-match': String(answer.headers['etag']) },
       })
@@ -73,7 +76,7 @@ describe('routes', () => {
   })
 
   it('describes every route of its own in OpenAPI', async () => {
-    const document = (await testApp().inject('/docs/json')).json()
+    const document = (await overSocket(testApp(), '/docs/json')).json()
     expect(document.openapi).toBe('3.1.0')
     expect(Object.keys(document.paths)).toEqual(
       expect.arrayContaining([
@@ -115,7 +118,7 @@ describe('a route that does not declare its access', () => {
     const app = Fastify()
     app.get('/try', async () => 'open')
     controlAccess(app, fakeServices().identity)
-    expect((await app.inject('/try')).statusCode).toBe(500)
+    expect((await overSocket(app, '/try')).statusCode).toBe(500)
   })
 })
 
@@ -130,7 +133,7 @@ describe('problem details', () => {
     const app = appWith(() => {
       throw new AkashiError('conflict', 'the table is frozen', { hint: 'thaw it', detail: { secret: 'x' } })
     })
-    const answer = await app.inject({ url: '/try', headers: { 'x-request-id': 'r-1' } })
+    const answer = await overSocket(app, { url: '/try', headers: { 'x-request-id': 'r-1' } })
     expect(answer.statusCode).toBe(409)
     expect(answer.json()).toEqual({
       type: 'urn:akashi:error:conflict',
@@ -148,9 +151,10 @@ describe('problem details', () => {
     new AkashiError('internal', 'password=hunter2'),
     'password=hunter2',
   ])('says nothing of what it does not know (%#)', async (error) => {
-    const answer = await appWith(() => {
+    const app = appWith(() => {
       throw error
-    }).inject('/try')
+    })
+    const answer = await overSocket(app, '/try')
     expect(answer.statusCode).toBe(500)
     expect(answer.json()).toMatchObject({ type: 'urn:akashi:error:internal' })
     expect(answer.body).not.toContain('hunter2')
@@ -163,11 +167,15 @@ describe('problem details', () => {
       body: z.object({ name: z.string(), 'a/b': z.object({ c: z.boolean() }) }),
     }
     app.post('/try', { ...open, schema }, async (request) => request.query)
-    const wrong = await app.inject({ method: 'POST', url: '/try?limit=99&x=1', payload: { 'a/b': { c: 1 } } })
+    const wrong = await overSocket(app, {
+      method: 'POST',
+      url: '/try?limit=99&x=1',
+      payload: { 'a/b': { c: 1 } },
+    })
     expect(wrong.statusCode).toBe(400)
     const places = wrong.json().errors.map((e: { in: string; pointer: string }) => `${e.in} ${e.pointer}`)
     expect(places.sort()).toEqual(['body /a~1b/c', 'body /name', 'querystring ', 'querystring /limit'])
-    const right = await app.inject({
+    const right = await overSocket(app, {
       method: 'POST',
       url: '/try?limit=9',
       payload: { name: 'n', 'a/b': { c: true } },
@@ -177,11 +185,11 @@ describe('problem details', () => {
 
   it('tells no such path from no such method', async () => {
     const app = testApp()
-    expect((await app.inject('/nowhere')).json()).toMatchObject({
+    expect((await overSocket(app, '/nowhere')).json()).toMatchObject({
       type: 'urn:akashi:error:not_found',
       status: 404,
     })
-    const wrong = await app.inject({ method: 'DELETE', url: '/healthz?x=1' })
+    const wrong = await overSocket(app, { method: 'DELETE', url: '/healthz?x=1' })
     expect(wrong.statusCode).toBe(405)
     expect(wrong.headers['allow']).toBe('GET, HEAD')
   })
@@ -193,7 +201,7 @@ describe('problem details', () => {
   ])('refuses a body: %s %i', async (code, status, headers, payload) => {
     const app = testApp({}, { bodyBytes: 1_000 })
     app.post('/try', open, async () => 'taken')
-    const answer = await app.inject({ method: 'POST', url: '/try', headers, payload })
+    const answer = await overSocket(app, { method: 'POST', url: '/try', headers, payload })
     expect(answer.json()).toMatchObject({ type: `urn:akashi:error:${code}`, status })
   })
 
@@ -206,7 +214,7 @@ describe('problem details', () => {
           reject(new Error('aborted'))
         })
       })
-    const answer = await testApp({ systemStatus }, { handlerTimeoutMs: 20 }).inject('/v1/status')
+    const answer = await overSocket(testApp({ systemStatus }, { handlerTimeoutMs: 20 }), '/v1/status')
     expect(answer.json()).toMatchObject({ type: 'urn:akashi:error:timeout', status: 504 })
     expect(aborted).toBe(true)
   })
@@ -220,7 +228,7 @@ describe('guards', () => {
     '10.0.0.1:3000',
     'a@127.0.0.1',
   ])('refuses the host name %s with the headers of every answer', async (host) => {
-    const answer = await testApp().inject({ url: '/v1/status', headers: { host } })
+    const answer = await overSocket(testApp(), { url: '/v1/status', headers: { host } })
     expect(answer.statusCode).toBe(403)
     expect(answer.json()).toMatchObject({ type: 'urn:akashi:error:forbidden' })
     expect(answer.headers).toHaveProperty('content-security-policy')
@@ -229,12 +237,13 @@ describe('guards', () => {
   it.each(['localhost', 'LOCALHOST:8080', '127.0.0.1:80', '[::1]:80'])(
     'serves the host name %s',
     async (host) => {
-      expect((await testApp().inject({ url: '/healthz', headers: { host } })).statusCode).toBe(200)
+      expect((await overSocket(testApp(), { url: '/healthz', headers: { host } })).statusCode).toBe(200)
     },
   )
 
   it('refuses other machines', async () => {
     const app = testApp()
+    // Injected, because a socket of this machine never has the address of another.
     expect((await app.inject({ url: '/healthz', remoteAddress: '10.1.2.3' })).statusCode).toBe(403)
     expect((await app.inject({ url: '/healthz', remoteAddress: '::ffff:127.0.0.1' })).statusCode).toBe(200)
   })
@@ -243,7 +252,7 @@ describe('guards', () => {
     'asks for credentials under /v1, whatever the path (%j)',
     async (headers) => {
       for (const url of ['/v1/anything', '/v1/me', '/v1/audit/logs']) {
-        const answer = await testApp().inject({ url, headers })
+        const answer = await overSocket(testApp(), { url, headers })
         expect(answer.statusCode).toBe(401)
         expect(answer.headers['www-authenticate']).toBe('Bearer realm="akashi"')
         expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
@@ -253,7 +262,7 @@ describe('guards', () => {
 
   it('does not take what a proxy forwards for local', async () => {
     const headers = { 'x-forwarded-for': '198.51.100.1' }
-    expect((await testApp().inject({ url: '/v1/status', headers })).statusCode).toBe(401)
+    expect((await overSocket(testApp(), { url: '/v1/status', headers })).statusCode).toBe(401)
   })
 
   it('believes a proxy that it was told of, and nobody else, where a request came from', async () => {
@@ -265,27 +274,29 @@ describe('guards', () => {
     ] as const) {
       const app = testApp({ trustedProxies })
       app.get('/who', open, async (request) => request.actor.origin)
-      expect((await app.inject({ url: '/who', headers })).json()).toMatchObject({ clientIp: seen })
+      expect((await overSocket(app, { url: '/who', headers })).json()).toMatchObject({ clientIp: seen })
     }
   })
 
   it('limits the requests of an address, unknown paths and refused keys included', async () => {
     const app = testApp({}, { rateMax: 3 })
-    await app.inject('/healthz')
-    await app.inject('/nowhere')
-    await app.inject('/v1/anything')
-    const answer = await app.inject('/healthz')
+    await overSocket(app, '/healthz')
+    await overSocket(app, '/nowhere')
+    await overSocket(app, '/v1/anything')
+    const answer = await overSocket(app, '/healthz')
     expect(answer.json()).toMatchObject({ type: 'urn:akashi:error:rate_limited', status: 429 })
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0)
   })
 
   it.each(['/', '/docs', '/v1/status', '/nowhere'])('sends a strict policy with %s', async (path) => {
-    const { headers } = await testApp().inject(path)
+    const { headers } = await overSocket(testApp(), path)
     const policy = String(headers['content-security-policy'])
     expect(policy).toContain("default-src 'none';script-src 'self';style-src 'self'")
     expect(policy).not.toMatch(/unsafe|https?:|\*/)
     expect(headers['x-content-type-options']).toBe('nosniff')
     expect(headers['x-frame-options']).toBe('DENY')
+    expect(headers['referrer-policy']).toBe('no-referrer')
+    expect(headers['strict-transport-security']).toBe('max-age=31536000')
   })
 })
 
@@ -293,7 +304,7 @@ describe('the context of a request', () => {
   async function actorOf(headers: Record<string, string>): Promise<{ origin: Origin; echoed: unknown }> {
     const app = testApp()
     app.get('/things/:id', open, async (request) => request.actor.origin)
-    const answer = await app.inject({ url: '/things/7?q=1', headers })
+    const answer = await overSocket(app, { url: '/things/7?q=1', headers })
     return { origin: answer.json(), echoed: answer.headers['x-request-id'] }
   }
 

@@ -6,6 +6,7 @@ import { testServer } from '../identity/server.ts'
 import { insertEvents, testStore } from '../lifecycle/support/archive.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
+import { overSocket } from './client.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -37,8 +38,13 @@ beforeAll(async () => {
   })
 })
 
-function ask(as: keyof typeof keys, method: 'GET' | 'PATCH' | 'POST', path: string, payload?: object) {
-  return app.inject({
+function ask(
+  as: keyof typeof keys,
+  method: 'GET' | 'PATCH' | 'POST' | 'PUT',
+  path: string,
+  payload?: object,
+) {
+  return overSocket(app, {
     method,
     url: `/v1/archive${path}`,
     headers: { host: 'localhost', authorization: `Bearer ${keys[as]}` },
@@ -100,4 +106,36 @@ it('asks the workers for a run of the archive, with the trail saying who', async
     { job: 'archive-export', ...asked },
     { job: 'archive-expire', ...asked },
   ])
+})
+
+it('copies a part of a table to a destination, and says what is stored of each tenant', async () => {
+  const path = `/copy-policies/${TABLE}`
+  const policy = { tenant: 'tenant-a', destination: 'cold', total: '3 years', reason: 'ticket 40' }
+  const made = await ask('write', 'PUT', path, policy)
+  expect([made.statusCode, made.json()]).toMatchObject([
+    200,
+    {
+      table: TABLE,
+      tenant: 'tenant-a',
+      class: null,
+      destination: 'cold',
+      total: 'P3Y',
+      endedAt: null,
+      changedBy: userId,
+    },
+  ])
+  const status = async (...asked: Parameters<typeof ask>) => (await ask(...asked)).statusCode
+  expect(await status('read', 'PUT', path, policy)).toBe(403)
+  expect(await status('write', 'PUT', path, { ...policy, reason: '' })).toBe(400)
+  expect(await status('write', 'PUT', path, { ...policy, destination: 's3://mine' })).toBe(400)
+  expect(await status('write', 'PUT', '/copy-policies/akashi_auth.users', policy)).toBe(404)
+  expect(await status('other', 'GET', '/tenants')).toBe(403)
+  expect(await status('other', 'GET', '/copies')).toBe(403)
+  const ended = await ask('write', 'PUT', path, { ...policy, total: null })
+  expect(ended.json()).toMatchObject({ endedAt: expect.any(String) })
+  const { policies } = (await ask('read', 'GET', '/copy-policies')).json<{ policies: object[] }>()
+  expect(policies).toMatchObject([{ tenant: 'tenant-a', endedAt: expect.any(String) }])
+  expect((await ask('read', 'GET', '/copies')).json()).toEqual({ copies: [] })
+  const { tenants } = (await ask('read', 'GET', '/tenants?tenant=tenant-b')).json<{ tenants: object[] }>()
+  expect(tenants).toMatchObject([{ table: TABLE, archivedRows: 10, class: 'authentication' }])
 })

@@ -9,6 +9,7 @@ import { testKeyring } from '../identity/support.ts'
 import { testStore } from '../lifecycle/support/archive.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
+import { overSocket } from './client.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -50,7 +51,7 @@ beforeAll(async () => {
 })
 
 async function ask(as: keyof typeof tokens, method: 'GET' | 'POST', path: string, payload?: object) {
-  const answer = await app.inject({
+  const answer = await overSocket(app, {
     method,
     url: `/v1${path}`,
     headers: { host: 'localhost', authorization: `Bearer ${tokens[as]}` },
@@ -114,6 +115,7 @@ describe('what takes long', () => {
             finishedAt: expect.any(String),
             state: 'done',
             message: null,
+            progress: null,
             result: { objects: 3 },
           },
         ],

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createApiKey } from '../../src/identity/index.ts'
 import type { Database } from '../../src/postgres/index.ts'
@@ -95,6 +96,24 @@ describe('POST /v1/events over a connection', () => {
       expect([answer.status, await answer.json()]).toMatchObject([200, { rejected: [] }])
     }
     expect(await stored()).toBe(before + 5)
+  })
+
+  it('says that a compressed body is not taken, as senders of logs like to send', async () => {
+    const before = await stored()
+    const answer = await fetch(`http://127.0.0.1:${port}/v1/events`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${key}`,
+        'content-type': 'application/json',
+        'content-encoding': 'gzip',
+      },
+      body: gzipSync(JSON.stringify(event())),
+    })
+    expect([answer.status, await answer.json()]).toMatchObject([
+      415,
+      { code: 'unsupported_media_type', hint: 'send it uncompressed, without content-encoding' },
+    ])
+    expect(await stored()).toBe(before)
   })
 
   it('waits for a slow sender', async () => {

@@ -4,6 +4,7 @@ import { createApiKey } from '../../src/identity/index.ts'
 import { makeUser } from '../identity/people.ts'
 import { testServer } from '../identity/server.ts'
 import { testDatabase, tester } from '../support/index.ts'
+import { overSocket } from './client.ts'
 
 const database = testDatabase()
 const admin = database.open('security_admin')
@@ -40,11 +41,11 @@ function event(changes: Record<string, unknown> = {}): Record<string, unknown> {
 }
 
 function post(body: string | Uint8Array, type = 'application/json', query = '', headers = {}) {
-  return app.inject({
+  return overSocket(app, {
     method: 'POST',
     url: `/v1/events${query}`,
     headers: { ...bearer, 'content-type': type, ...headers },
-    body: typeof body === 'string' ? body : Buffer.from(body),
+    payload: typeof body === 'string' ? body : Buffer.from(body),
   })
 }
 
@@ -164,7 +165,7 @@ describe('POST /v1/events', () => {
   })
 
   it('needs the key, and has an end', async () => {
-    const open = await app.inject({
+    const open = await overSocket(app, {
       method: 'POST',
       url: '/v1/events',
       headers: { host: 'localhost' },
@@ -172,7 +173,7 @@ describe('POST /v1/events', () => {
     })
     expect(open.statusCode).toBe(401)
     const large = server.app({}, {}, { ...httpLimits, bodyBytes: 1_000 })
-    const answer = await large.inject({
+    const answer = await overSocket(large, {
       method: 'POST',
       url: '/v1/events',
       headers: bearer,
@@ -188,7 +189,7 @@ describe('POST /v1/events', () => {
         app: database.open('app', { contextKey: { id: 'unknown', secret: new Uint8Array(32) } }),
       },
     )
-    const answer = await unsigned.inject({
+    const answer = await overSocket(unsigned, {
       method: 'POST',
       url: '/v1/events',
       headers: bearer,
@@ -214,7 +215,7 @@ describe('POST /v1/events', () => {
     )
     const before = await count()
     const requests = Array.from({ length: 40 }, () =>
-      slow.inject({ method: 'POST', url: '/v1/events', headers: bearer, payload: event() }),
+      overSocket(slow, { method: 'POST', url: '/v1/events', headers: bearer, payload: event() }),
     )
     // All of them: one that is still on its way when the others are let go would find a place.
     const refused: Awaited<(typeof requests)[number]>[] = []
@@ -233,14 +234,14 @@ describe('POST /v1/events', () => {
 })
 
 describe('GET and PATCH /v1/events', () => {
-  const get = (url: string) => app.inject({ url, headers: bearer })
+  const get = (url: string) => overSocket(app, { url, headers: bearer })
 
   it('search, count over time, read one, and say what is done', async () => {
     await post(JSON.stringify(event({ event_type: 'searched', severity: 'high' })))
     const found = (await get('/v1/events?type=searched&minSeverity=high&limit=1')).json()
     expect(found).toMatchObject({ rows: [{ type: 'searched', status: 'open' }], next: null })
     const [{ id }] = found.rows
-    const changed = await app.inject({
+    const changed = await overSocket(app, {
       method: 'PATCH',
       url: `/v1/events/${id}`,
       headers: bearer,
@@ -267,7 +268,7 @@ describe('GET and PATCH /v1/events', () => {
   })
 
   it('changes nothing but what is named', async () => {
-    const change = await app.inject({
+    const change = await overSocket(app, {
       method: 'PATCH',
       url: '/v1/events/0199d3a0-0000-7000-8000-00000000dead',
       headers: bearer,

@@ -20,6 +20,7 @@ import { makeUser } from '../identity/people.ts'
 import { testServer } from '../identity/server.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
+import { overSocket } from './client.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -79,7 +80,7 @@ beforeAll(async () => {
 })
 
 const ask = (path: string, headers: object = auditor) =>
-  app.inject({ method: 'GET', url: `/v1/ledger/${path}`, headers: { ...headers } })
+  overSocket(app, { method: 'GET', url: `/v1/ledger/${path}`, headers: { ...headers } })
 
 describe('what a log keeps beside its entries', () => {
   it('shows epochs a page at a time, oldest first', async () => {

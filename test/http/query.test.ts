@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { request } from 'node:http'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { createApiKey } from '../../src/identity/index.ts'
 import { runArchive } from '../../src/lifecycle/index.ts'
 import { makeUser } from '../identity/people.ts'
@@ -7,6 +8,7 @@ import { testServer } from '../identity/server.ts'
 import { insertEvents, testStore } from '../lifecycle/support/archive.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
+import { overSocket, portOf } from './client.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -40,7 +42,21 @@ beforeAll(async () => {
 })
 
 function ask(payload: object, headers: object = auditor) {
-  return app.inject({ method: 'POST', url: '/v1/query', headers: { ...headers }, payload })
+  return overSocket(app, { method: 'POST', url: '/v1/query', headers: { ...headers }, payload })
+}
+
+/** An answer of which nothing is read after its headers, until `end`. */
+async function unread(payload: object): Promise<{ readonly status: number; readonly end: () => void }> {
+  const port = await portOf(app)
+  return await new Promise((resolve, reject) => {
+    const headers = { ...auditor, 'content-type': 'application/json' }
+    const sent = request(
+      { host: '127.0.0.1', port, method: 'POST', path: '/v1/query', agent: false, headers },
+      (answer) => resolve({ status: answer.statusCode ?? 0, end: () => void answer.destroy() }),
+    )
+    sent.on('error', reject)
+    sent.end(JSON.stringify(payload))
+  })
 }
 
 describe('POST /v1/query', () => {
@@ -88,7 +104,19 @@ describe('POST /v1/query', () => {
     expect(csv.body).toBe('"a","b","c"\r\n"1",,"x""y"\r\n')
     const parquet = await ask({ sql: 'select id, created_at from security_events', format: 'parquet' })
     expect(parquet.statusCode).toBe(200)
-    expect(parquet.rawPayload.subarray(0, 4).toString()).toBe('PAR1')
+    expect(parquet.bytes.subarray(0, 4).toString()).toBe('PAR1')
+  })
+
+  it('gives out so many files that nobody fetched, and answers queries meanwhile', async () => {
+    const file = { sql: 'select repeat(md5(i::varchar), 300) as text from range(800) t(i)', format: 'csv' }
+    // Answers whose bodies nobody reads: their files stay on the disk.
+    const open = await Promise.all([0, 1].map(() => unread(file)))
+    open.push(...(await Promise.all([0, 1].map(() => unread(file)))))
+    expect(open.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    expect((await ask(file)).statusCode).toBe(429)
+    expect((await ask({ sql: 'select 1' })).statusCode).toBe(200)
+    for (const { end } of open) end()
+    await vi.waitFor(async () => expect((await ask(file)).statusCode).toBe(200), 30_000)
   })
 
   it('lets in so many at once', async () => {

@@ -134,4 +134,27 @@ describe('on a real socket', () => {
     }
     expect(seen[0].aborted).toBe(true)
   })
+
+  it('handles so many requests of one caller at once, and those of another all the same', async () => {
+    const app = served({}, { inFlightPerCaller: 2 })
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    let handled = 0
+    app.get('/try', open, async () => {
+      handled += 1
+      await released
+      return 'done'
+    })
+    const url = `http://127.0.0.1:${await listen(app)}/try`
+    const as = (authorization: string) => fetch(url, { headers: { authorization } })
+    const waiting = [as('Bearer one'), as('Bearer one'), fetch(url), fetch(url), fetch(url)]
+    await expect.poll(() => handled).toBe(5)
+    const refused = await as('Bearer one')
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).toBe('1')
+    const other = as('Bearer two')
+    await expect.poll(() => handled).toBe(6)
+    release()
+    for (const answer of await Promise.all([...waiting, other])) expect(answer.status).toBe(200)
+    await expect.poll(async () => (await as('Bearer one')).status).toBe(200)
+  })
 })

@@ -3,10 +3,11 @@ import { type AddressInfo, connect } from 'node:net'
 import type { SystemStatus } from '@akashi/contract'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { localBus } from '../../src/chat/index.ts'
+import { localBus, RoomSecrets } from '../../src/chat/index.ts'
 import { systemClock } from '../../src/foundation/index.ts'
 import { buildApp, type HttpLimits, httpLimits, type Services } from '../../src/http/index.ts'
 import { openBreachedPasswords, openPasswords, openSealer } from '../../src/identity/index.ts'
+import { openRoomVault } from '../../src/keys/index.ts'
 
 export const status: SystemStatus = {
   events: '519',
@@ -26,16 +27,25 @@ export const status: SystemStatus = {
   lastVerification: { at: '2026-01-02T03:04:00.000Z', ok: true, problems: 0 },
   oldestUncheckedSeconds: 3600,
   ownsObjectStore: true,
-  backups: { keptWalBytes: 0, slotState: 'reserved', streaming: true, ageSeconds: 3600 },
+  backups: { keptWalBytes: 0, slotState: 'reserved', streaming: true, ageSeconds: 3600, lagSeconds: 12 },
+  disk: { freeBytes: 3, totalBytes: 4 },
   frontierHeldSeconds: 0,
   leaderLocksHeld: 0,
   witnessConflicts: 0,
   retentionShortenings: 0,
+  crosscheck: { state: 'off', lagBytes: null, discrepancies: 0, gaps: 0 },
+  detection: {
+    open: [{ severity: 'high', findings: 2 }],
+    overdue: 1,
+    unseen: [{ log: 'security_events', rows: 3 }],
+  },
   losses: 0,
   partitions: [
     { table: 'akashi_security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false },
   ],
   drills: { passedSeconds: 60, alarm: false },
+  alarms: [{ condition: 'disk', severity: 'high', subject: '', silenced: false }],
+  alarmsLookedAt: '2026-01-02T03:04:00.000Z',
   checkedAt: '2026-01-02T03:04:06.000Z',
 }
 
@@ -97,6 +107,9 @@ export const noStore: Services['store'] = {
   list: () => {
     throw new Error('there is no store here')
   },
+  listFolders: () => {
+    throw new Error('there is no store here')
+  },
   delete: missing,
 }
 
@@ -117,11 +130,18 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     app: noDatabase,
     worker: noDatabase,
     store: noStore,
+    freeBytes: async () => null,
     scansFiles: true,
     chat: { bus: localBus(), feed: noFeed },
+    roomSecrets: new RoomSecrets({
+      app: noDatabase,
+      vault: openRoomVault(noKeyring),
+      log: pino({ level: 'silent' }),
+    }),
     personVault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys, blindIndexes: noKeys },
     keyring: noKeyring,
     metrics: new Registry(),
+    makeReport: missing,
     backups: {
       openForAuditCopies: () => Promise.reject(new Error('there is no backup here')),
       open: () => Promise.reject(new Error('there is no backup here')),
@@ -129,6 +149,9 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
       planPrune: () => Promise.reject(new Error('there is no backup here')),
       restoreTable: () => Promise.reject(new Error('there is no backup here')),
     },
+    rotateKey: () => Promise.reject(new Error('no key is rotated here')),
+    administer: () => Promise.reject(new Error('there is no administrator here')),
+    diagnose: async () => ({ ok: true, score: 100, checks: [] }),
     identity: noIdentity,
     trustedProxies: [],
     ...changes,

@@ -1,4 +1,5 @@
 /** What the trail keeps of requests that read it, and how requests are told apart in it. */
+import type { TrailCounts } from '@akashi/contract'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { testDatabase } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
@@ -44,6 +45,38 @@ beforeAll(async () => {
 
 describe('reading the trail', () => {
   const subject = () => `akashi_auth/users/${idOf('a plain user')}`
+
+  it('counts rows over time and by value, and records what was counted', async () => {
+    const [day] = new Date().toISOString().split('T')
+    const from = `${day}T00:00:00Z`
+    const to = new Date(Date.parse(from) + 48 * 3_600_000).toISOString()
+    await accesses()
+    const response = await fetch(
+      `${origin()}/v1/audit/counts?schema=akashi_auth&from=${from}&to=${to}&interval=6h`,
+      { headers: auditor().headers },
+    )
+    const counts = (await response.json()) as TrailCounts
+    expect(counts).toMatchObject({ complete: true, total: expect.any(Number) })
+    expect(counts.buckets.map(({ at }) => Date.parse(at) - Date.parse(from))).toEqual(
+      Array.from({ length: 8 }, (_, index) => index * 6 * 3_600_000),
+    )
+    expect(counts.buckets.reduce((sum, { count }) => sum + count, 0)).toBe(counts.total)
+    const stored = await ask<{ value: string; count: number }>(
+      `select schema_name || '.' || table_name as value, count(*)::integer as count from akashi_audit.audit_logs
+       where schema_name = 'akashi_auth' and created_at >= $1 group by 1 order by 2 desc, 1 limit 10`,
+      [from],
+    )
+    expect(counts.facets.find(({ name }) => name === 'table')?.values).toEqual(stored)
+    expect(counts.total).toBeGreaterThan(0)
+    const [access] = await accesses()
+    expect(access?.detail.asked).toMatchObject({ schema: 'akashi_auth', counted: counts.total })
+    for (const wrong of [
+      `from=${to}&to=${from}&interval=6h`,
+      `from=2020-01-01T00:00:00Z&to=${to}&interval=1m`,
+    ]) {
+      expect((await get(`/v1/audit/counts?${wrong}`)).status, wrong).toBe(400)
+    }
+  })
 
   it('records the filter of a search and the rows that it showed', async () => {
     const { body } = await get('/v1/audit/logs?table=users&operation=INSERT&limit=2')

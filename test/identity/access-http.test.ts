@@ -1,6 +1,7 @@
 import type { PermissionName } from '@akashi/contract'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createApiKey } from '../../src/identity/index.ts'
+import { overSocket } from '../http/client.ts'
 import { testDatabase } from '../support/index.ts'
 import { makeUser } from './people.ts'
 import { testServer } from './server.ts'
@@ -22,7 +23,7 @@ async function caller(role: string, ...scopes: PermissionName[]) {
   const http = served[0] ?? server.app()
   if (served.length === 0) served.push(http)
   const send = async (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, payload?: object) => {
-    const answer = await http.inject({
+    const answer = await overSocket(http, {
       method,
       url: `/v1${url}`,
       headers: { host: 'localhost', authorization: `Bearer ${key}` },
@@ -181,7 +182,7 @@ describe('/v1/service-accounts', () => {
     })
     const mine = async () =>
       (
-        await (served[0] ?? server.app()).inject({
+        await overSocket(served[0] ?? server.app(), {
           url: '/v1/permissions/mine',
           headers: { host: 'localhost', authorization: `Bearer ${body.key}` },
         })

@@ -65,12 +65,35 @@ const readers = (allowed: readonly Caller[]) => ({
   ...(Object.fromEntries(allowed.map((caller) => [caller, 'all'])) as Partial<Record<Caller, 'all'>>),
 })
 
+const unseen = {
+  anonymous: 'no',
+  self: 'no',
+  other: 'no',
+  operator: 'no',
+  auditor: 'no',
+  admin: 'no',
+  worker: 'no',
+  reader: 'no',
+  security_admin: 'no',
+} as const
+
 const matrix: Readonly<Record<string, Row>> = {
+  passkeys: {
+    select: { ...ownOnly, worker: 'no', reader: 'no', security_admin: 'all' },
+    insert: ['self'],
+    delete: ['self'],
+  },
+  approvals: { select: { ...nobody, auditor: 'all', admin: 'all', ...staffOnly } },
+  approval_confirmations: { select: { ...nobody, auditor: 'all', admin: 'all', ...staffOnly } },
   api_keys: { select: { ...readers(['auditor', 'admin']), ...staffOnly } },
   local_credentials: { select: { ...ownOnly, worker: 'no', reader: 'no', security_admin: 'all' } },
   login_attempts: {
     select: { ...readers(['operator', 'auditor', 'admin']), ...staffOnly },
   },
+  // Read through functions alone.
+  access_reviews: { select: unseen },
+  access_review_items: { select: unseen },
+  access_review_decisions: { select: unseen },
   login_throttles: {
     select: {
       anonymous: 'no',
@@ -134,6 +157,27 @@ const matrix: Readonly<Record<string, Row>> = {
 const bytes = `sha256(convert_to(gen_random_uuid()::text, 'UTF8'))`
 const hash = `'$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA'`
 const commands: Readonly<Record<keyof typeof matrix, Commands>> = {
+  passkeys: {
+    owner: 'user_id',
+    insert: `insert into akashi_auth.passkeys (user_id, credential_id, public_key, backed_up)
+      values ($self, ${bytes}, '\\x01', false)`,
+    update: 'update akashi_auth.passkeys set sign_count = 0 where user_id = $self',
+    delete: 'delete from akashi_auth.passkeys where user_id = $self',
+  },
+  approvals: {
+    owner: 'null::uuid',
+    insert: `insert into akashi_auth.approvals (action, reason, requested_by, expires_at)
+      values ('prune_backups', 'mine', 'me', now() + interval '1 hour')`,
+    update: 'update akashi_auth.approvals set used_at = null, withdrawn_at = null',
+    delete: 'delete from akashi_auth.approvals',
+  },
+  approval_confirmations: {
+    owner: 'null::uuid',
+    insert:
+      'insert into akashi_auth.approval_confirmations (approval_id, user_id) select id, $self from akashi_auth.approvals',
+    update: 'update akashi_auth.approval_confirmations set user_id = $self',
+    delete: 'delete from akashi_auth.approval_confirmations',
+  },
   api_keys: {
     owner: 'user_id',
     insert: `insert into akashi_auth.api_keys (name, key_hash, key_prefix, service_name, tier, user_id)
@@ -152,6 +196,26 @@ const commands: Readonly<Record<keyof typeof matrix, Commands>> = {
     insert: `insert into akashi_auth.login_attempts (user_id, method, result) values ($self, 'password', 'failure')`,
     update: `update akashi_auth.login_attempts set result = 'success' where user_id = $self`,
     delete: 'delete from akashi_auth.login_attempts where user_id = $self',
+  },
+  access_reviews: {
+    owner: 'null::uuid',
+    insert: `insert into akashi_auth.access_reviews (opened_by, due_at) values ('me', now() + interval '1 day')`,
+    update: `update akashi_auth.access_reviews set opened_by = 'me'`,
+    delete: 'delete from akashi_auth.access_reviews',
+  },
+  access_review_items: {
+    owner: 'user_id',
+    insert: `insert into akashi_auth.access_review_items (review_id, kind, right_id, title, tier, granted_at)
+      values (gen_random_uuid(), 'user_role', gen_random_uuid(), 'mine', 'service', now())`,
+    update: `update akashi_auth.access_review_items set title = 'mine'`,
+    delete: 'delete from akashi_auth.access_review_items',
+  },
+  access_review_decisions: {
+    owner: 'decided_by',
+    insert: `insert into akashi_auth.access_review_decisions (item_id, decision, reason, decided_at, decided_by, gave_it, seen)
+      values (gen_random_uuid(), 'keep', 'mine', now(), $self, false, '{}')`,
+    update: `update akashi_auth.access_review_decisions set decision = 'keep'`,
+    delete: 'delete from akashi_auth.access_review_decisions',
   },
   login_throttles: {
     owner: 'null::uuid',
@@ -312,6 +376,10 @@ beforeAll(async () => {
   ids.other = made.other.userId
   await database.asSuperuser(async (session) => {
     await session.query(commands['login_throttles']?.insert ?? '')
+    await session.query(commands['approvals']?.insert ?? '')
+    await session.query(
+      (commands['approval_confirmations']?.insert ?? '').replaceAll('$self', `'${ids.other}'`),
+    )
     await session.query(
       `insert into akashi_auth.service_accounts (name, tier) values ('the-service', 'system')`,
     )
@@ -326,6 +394,7 @@ beforeAll(async () => {
         'local_credentials',
         'login_attempts',
         'mfa_factors',
+        'passkeys',
         'password_history',
         'privacy_consents',
         'recovery_codes',

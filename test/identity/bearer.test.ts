@@ -47,6 +47,28 @@ describe('a token of RFC 9068', () => {
     expect(await verifyBearer([issuer()], await forge.sign(said, header))).toBeNull()
   })
 
+  it.each(['', '/', '/realms/main', '/realms/main/'])(
+    'is taken from an issuer %j that is configured with or without the slash, and is named as it names itself',
+    async (name) => {
+      const named = await startForge(name)
+      try {
+        const bare = named.issuer.replace(/\/$/, '')
+        for (const configured of [bare, `${bare}/`]) {
+          const token = await named.sign({ aud: AUDIENCE })
+          expect(await verifyBearer([issuer({ issuer: configured })], token)).toMatchObject({
+            issuer: configured,
+            subject: 'robot',
+          })
+          const other = named.issuer.endsWith('/') ? bare : `${bare}/`
+          const misnamed = await named.sign({ aud: AUDIENCE, iss: other })
+          expect(await verifyBearer([issuer({ issuer: configured })], misnamed)).toBeNull()
+        }
+      } finally {
+        await named.stop()
+      }
+    },
+  )
+
   it('is refused without a signature, with a shared secret, or with another key', async () => {
     const claims = { iss: forge.issuer, sub: 'robot', aud: AUDIENCE, exp: 4_000_000_000 }
     expect(await verifyBearer([issuer()], new UnsecuredJWT(claims).encode())).toBeNull()

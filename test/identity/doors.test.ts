@@ -81,6 +81,7 @@ describe('a username', () => {
     ['another case', () => 'Chosen'],
     ['full width', () => 'ｃｈｏｓｅｎ'],
     ['a letter of another script', () => 'chоsen'],
+    ['an accent', () => 'chose\u0307n'],
     ['a blank at the end', () => 'chosen '],
     ['an invisible character', () => 'cho\u200bsen'],
     ['a mark that turns direction', () => '\u202enesohc'],

@@ -133,7 +133,13 @@ describe('the timetable of keys', () => {
   const run = (task: string, days: number) => {
     const work = identityTasks(keyring, fixedClock(new Date(Date.now() + days * DAY_MS)))[task]
     if (work === undefined) throw new Error(`there is no ${task}`)
-    return work({ worker, actor: tester, signal: new AbortController().signal, log: silent })
+    return work({
+      worker,
+      actor: tester,
+      signal: new AbortController().signal,
+      log: silent,
+      onProgress: () => undefined,
+    })
   }
   const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   const wrapping = async () => (await keyring.ensure('wrapping')).id

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { oidcIssuersSchema } from '../../src/foundation/config/oidc-issuers.ts'
 import { createUser, type Issuer, openIssuer } from '../../src/identity/index.ts'
 import { totpCode } from '../../src/identity/mfa/index.ts'
+import { overSocket } from '../http/client.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import {
   AUDIENCE,
@@ -43,6 +44,18 @@ function settingsOf(changes: object = {}): Issuer[] {
     ])
     .map((settings) => openIssuer(settings, 0))
 }
+
+it('knows a person again after a slash was added to the setting', async () => {
+  one.account = { sub: 'slashed', claims: { preferred_username: 'slashed' } }
+  await signIn(server.browser(served()), one, 'one')
+  const [first] = await ask<{ id: string }>("select id from akashi_auth.users where username = 'slashed'")
+  const [settings] = settingsOf().map((issuer) => issuer.settings)
+  if (settings === undefined) throw new Error('there is one')
+  const slashed = openIssuer({ ...settings, issuer: `${one.issuer}/` }, 0)
+  const browser = server.browser(served([slashed]))
+  await signIn(browser, one, 'one')
+  expect((await browser.send('GET', '/v1/session')).json().userId).toBe(first?.id)
+})
 
 function served(which: Issuer[] = issuers) {
   const app = server.app({ issuers: which })
@@ -193,6 +206,17 @@ describe('what comes back', () => {
     )
   })
 
+  it('is not begun by a page of somebody else, which would sign people in unasked', async () => {
+    for (const site of ['cross-site', 'same-site']) {
+      const browser = server.browser(served())
+      const start = await browser.send('GET', '/v1/oidc/one/start?returnTo=/rooms/7', undefined, {
+        'sec-fetch-site': site,
+      })
+      expect(start.headers['location']).toBe('/sign-in?next=%2Frooms%2F7')
+      expect([...browser.cookies.keys()]).toEqual([])
+    }
+  })
+
   it('leads to a path of ours and nowhere else', async () => {
     const browser = server.browser(served())
     for (const returnTo of [
@@ -220,7 +244,7 @@ describe('what comes back', () => {
     })
     for (const name of ['state', 'nonce', 'code_challenge'])
       expect(searchParams.get(name)).toMatch(/^[\w-]{43}$/)
-    expect(start.headers['set-cookie']).toMatch(
+    expect(String(start.headers['set-cookie'])).toMatch(
       /^__Host-akashi-sign-in=[\w.-]+; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
     )
   })
@@ -231,7 +255,7 @@ describe('a service', () => {
     const app = served()
     const token = await one.serviceToken()
     const call = (authorization: string) =>
-      app.inject({ url: '/v1/permissions/mine', headers: { host: 'localhost:4180', authorization } })
+      overSocket(app, { url: '/v1/permissions/mine', headers: { host: 'localhost:4180', authorization } })
     expect((await call(`Bearer ${token}`)).statusCode).toBe(401)
     const { login } = server.identity()
     const id = await login.worker.transaction(tester, (session) =>
@@ -257,18 +281,25 @@ describe('a service', () => {
     await ask(`update akashi_auth.users set account_status = 'active' where username = 'svc-reporting'`)
     const authorization = `Bearer ${await one.serviceToken()}`
     const headers = { host: 'localhost:4180', authorization }
-    const room = await app.inject({ method: 'POST', url: '/v1/chat/rooms', headers, payload: { name: 'R' } })
+    const room = await overSocket(app, {
+      method: 'POST',
+      url: '/v1/chat/rooms',
+      headers,
+      payload: { name: 'R' },
+    })
     expect(room.statusCode).toBe(201)
-    expect((await app.inject({ method: 'PATCH', url: '/v1/me', headers, payload: {} })).statusCode).toBe(403)
-    expect((await app.inject({ url: '/v1/session', headers })).statusCode).toBe(403)
-    expect((await app.inject({ method: 'POST', url: '/v1/me/mfa', headers, payload: {} })).statusCode).toBe(
+    expect((await overSocket(app, { method: 'PATCH', url: '/v1/me', headers, payload: {} })).statusCode).toBe(
       403,
     )
+    expect((await overSocket(app, { url: '/v1/session', headers })).statusCode).toBe(403)
+    expect(
+      (await overSocket(app, { method: 'POST', url: '/v1/me/mfa', headers, payload: {} })).statusCode,
+    ).toBe(403)
   })
 })
 
 it('the ways to sign in are listed', async () => {
-  expect((await served().inject({ url: '/v1/oidc', headers: { host: 'localhost' } })).json()).toEqual({
+  expect((await overSocket(served(), { url: '/v1/oidc', headers: { host: 'localhost' } })).json()).toEqual({
     password: true,
     providers: [
       { name: 'one', label: 'Provider One', start: '/v1/oidc/one/start' },

@@ -27,7 +27,7 @@ describe('hashes', () => {
   })
 
   it('of bcrypt verify and are to be replaced', async () => {
-    const stored = await bcrypt(GOOD, { cost: 4 })
+    const stored = await bcrypt(GOOD, 4)
     expect(await passwords.verify(stored, GOOD)).toEqual({ matches: true, outdated: true })
     expect(await passwords.verify(stored, 'another')).toMatchObject({ matches: false })
   })

@@ -153,14 +153,15 @@ export interface TokenForge {
   stop(): Promise<void>
 }
 
-export async function startForge(): Promise<TokenForge> {
+/** @param name what it calls itself below its address, such as `/realms/main/` */
+export async function startForge(name = ''): Promise<TokenForge> {
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'forge', use: 'sig', alg: 'RS256' }
   const answering = { value: true }
   let fetches = 0
   const server = createServer((request, response) => {
     const { port } = server.address() as AddressInfo
-    const issuer = `http://127.0.0.1:${port}`
+    const base = `http://127.0.0.1:${port}`
     if (!answering.value) return void response.writeHead(503).end()
     response.setHeader('content-type', 'application/json')
     if (request.url === '/jwks') {
@@ -169,16 +170,16 @@ export async function startForge(): Promise<TokenForge> {
     }
     return void response.end(
       JSON.stringify({
-        issuer,
-        jwks_uri: `${issuer}/jwks`,
-        authorization_endpoint: `${issuer}/auth`,
-        token_endpoint: `${issuer}/token`,
+        issuer: `${base}${name}`,
+        jwks_uri: `${base}/jwks`,
+        authorization_endpoint: `${base}/auth`,
+        token_endpoint: `${base}/token`,
       }),
     )
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}${name}`
   return {
     issuer,
     fetches: () => fetches,

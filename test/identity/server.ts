@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll } from 'vitest'
-import { localBus } from '../../src/chat/index.ts'
+import { localBus, RoomSecrets } from '../../src/chat/index.ts'
 import { fixedClock } from '../../src/foundation/index.ts'
 import { buildApp, type HttpLimits, httpLimits, type Identity, type Services } from '../../src/http/index.ts'
 import {
@@ -18,8 +18,15 @@ import {
 } from '../../src/identity/index.ts'
 import { setPassword } from '../../src/identity/login/password-change.ts'
 import { totpCode } from '../../src/identity/mfa/index.ts'
-import { type Keyring, openKeyring, openPersonVault, type PersonVault } from '../../src/keys/index.ts'
+import {
+  type Keyring,
+  openKeyring,
+  openPersonVault,
+  openRoomVault,
+  type PersonVault,
+} from '../../src/keys/index.ts'
 import { type Actor, anonymous, type Database, person } from '../../src/postgres/index.ts'
+import { overSocket } from '../http/client.ts'
 import { noFeed, noStore } from '../http/support.ts'
 import type { TestDatabase } from '../support/index.ts'
 import { tester } from '../support/tester.ts'
@@ -30,6 +37,7 @@ export const PASSWORD = 'kettle violet tram 9'
 export interface TestServer {
   readonly identity: () => Identity
   readonly vault: () => PersonVault
+  readonly keyring: () => Keyring
   readonly clock: ReturnType<typeof fixedClock>
   app(
     changes?: Partial<Identity>,
@@ -78,6 +86,10 @@ export function testServer(database: TestDatabase): TestServer {
   return {
     identity,
     vault,
+    keyring: () => {
+      if (keyring === undefined) throw new Error('the keyring is opened before the tests')
+      return keyring
+    },
     clock,
     app: (changes = {}, services = {}, limits = httpLimits) =>
       buildApp(servicesOf({ ...identity(), ...changes }, securityAdmin, keyring, services), limits),
@@ -118,11 +130,18 @@ function servicesOf(
     app: identity.login.app,
     worker: identity.login.worker,
     store: noStore,
+    freeBytes: async () => null,
     scansFiles: true,
     chat: { bus: localBus(), feed: noFeed },
+    roomSecrets: new RoomSecrets({
+      app: identity.login.app,
+      vault: openRoomVault(keyring),
+      log: pino({ level: 'silent' }),
+    }),
     personVault: identity.login.vault,
     keyring,
     metrics: new Registry(),
+    makeReport: () => Promise.reject(new Error('there is no report here')),
     backups: {
       openForAuditCopies: () => Promise.reject(new Error('there is no backup here')),
       open: () => Promise.reject(new Error('there is no backup here')),
@@ -130,21 +149,24 @@ function servicesOf(
       planPrune: () => Promise.reject(new Error('there is no backup here')),
       restoreTable: () => Promise.reject(new Error('there is no backup here')),
     },
+    rotateKey: () => Promise.reject(new Error('no key is rotated here')),
+    administer: () => Promise.reject(new Error('there is no administrator here')),
+    diagnose: async () => ({ ok: true, score: 100, checks: [] }),
     identity,
-    trustedProxies: [],
+    trustedProxies: ['127.0.0.1'],
     ...changes,
   }
 }
 
-type Inject = ReturnType<typeof buildApp>
+type Served = ReturnType<typeof buildApp>
 
-/** Keeps cookies as a browser does, and says of its requests what one says. */
+/** Keeps cookies as a browser does, and says of its requests what one says; elsewhere behind a proxy on this machine. */
 export class Browser {
   readonly cookies = new Map<string, string>()
-  readonly #app: Inject
-  readonly #address: string
+  readonly #app: Served
+  readonly #address: string | undefined
 
-  constructor(app: Inject, address = '127.0.0.1') {
+  constructor(app: Served, address?: string) {
     this.#app = app
     this.#address = address
   }
@@ -156,14 +178,14 @@ export class Browser {
     headers: Record<string, string> = {},
   ) {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const answer = await this.#app.inject({
+    const answer = await overSocket(this.#app, {
       method,
       url,
-      remoteAddress: this.#address,
       headers: {
         host: 'localhost:4180',
         'x-akashi-request': '1',
         ...(cookie === '' ? {} : { cookie }),
+        ...(this.#address === undefined ? {} : { 'x-forwarded-for': this.#address }),
         ...headers,
       },
       ...(payload === undefined ? {} : { payload }),

@@ -105,7 +105,7 @@ describe('a password', () => {
 
   it('by bcrypt is taken once and kept as argon2id', async () => {
     const id = await server.user('oldster')
-    const former = await bcrypt(PASSWORD, { cost: 4 })
+    const former = await bcrypt(PASSWORD, 4)
     await ask('update akashi_auth.local_credentials set password_hash = $2 where user_id = $1', [id, former])
     expect((await server.browser(served()).signIn('oldster')).statusCode).toBe(200)
     const [row] = await ask<{ password_hash: string }>(

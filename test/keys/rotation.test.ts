@@ -50,6 +50,7 @@ describe('rotation of the wrapping key', () => {
     expect(await keyring.countPersonKeys()).toEqual({
       keys: 70,
       destroyed: 0,
+      rooms: 0,
       wrappedBy: new Map([[result.keyId, 70]]),
       rotating: false,
     })

@@ -1,10 +1,12 @@
 /** What goes wrong between export and drop: the table is kept, and the reason is named. */
+import { createHash } from 'node:crypto'
 import { readFile, realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
+import { writeHashed } from '../../src/lifecycle/archive/parts.ts'
 import { type ArchiveRow, archivedRows, archiveStatus, runArchive } from '../../src/lifecycle/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
@@ -48,6 +50,7 @@ function corrupting(store: ObjectStore, change: (bytes: Buffer) => Buffer): Obje
     put: (key, body, options) => store.put(key, body, options),
     head: (key) => store.head(key),
     list: (prefix, options) => store.list(prefix, options),
+    listFolders: (folder, options) => store.listFolders(folder, options),
     delete: (key) => store.delete(key),
     get: async (key, options) => {
       const chunks: Buffer[] = []
@@ -270,6 +273,23 @@ test('a full disk under the temporary files is said to be one, and the table is 
   expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
 })
+
+test.runIf(process.platform === 'linux')(
+  'a COPY whose file does not fit ends, and its connection goes on',
+  async () => {
+    await worker.direct(async (session) => {
+      const copied = session.transaction(tester, (inner) =>
+        writeHashed(
+          inner.copyTo(`copy (select repeat('x', 1000) from generate_series(1, 20000)) to stdout`),
+          '/dev/full',
+          createHash('sha256'),
+        ),
+      )
+      await expect(copied).rejects.toThrow('the disk for temporary files is full')
+      expect((await session.query<{ one: number }>('select 1 as one')).rows).toEqual([{ one: 1 }])
+    })
+  },
+)
 
 test('wrong credentials of the store are said to be so, before and after the export, and the table is kept', async () => {
   const partition = await prepared('2016-02-13')

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import {
   archivedRows,
   archiveStatus,
@@ -10,6 +10,7 @@ import {
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, testStore } from './support/archive.ts'
+import { shopOf } from './support/shop.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -39,6 +40,36 @@ test('a closed and expired partition is exported, compared, detached and dropped
     },
   ])
   expect(await runArchive(worker, tester, cold.store, { table: events })).toEqual([])
+})
+
+test('a partition that takes rows now is exported as of a later time, and does not leave', async () => {
+  const shop = shopOf(database, () => worker)
+  const table = await shop.makeTable('open_now', 'id integer')
+  await database.asSuperuser((session) =>
+    session.query("select akashi_lifecycle.create_partitions('shop.open_now'::regclass, now(), now())"),
+  )
+  await shop.asOwner('insert into shop.open_now (created_at, id) values (now(), 1)')
+  const rows = await runArchive(worker, tester, cold.store, { table, asOf: new Date('2100-01-01') })
+  expect(rows.filter(({ dropped }) => dropped)).toHaveLength(2)
+  expect(rows.at(-1)).toMatchObject({ action: 'exported', rows: 1 })
+  await expect(
+    worker.transaction(tester, (session) =>
+      session.query("select akashi_lifecycle.detach_partition('shop', 'open_now', $1, '2100-01-01')", [
+        rows.at(-1)?.partition,
+      ]),
+    ),
+  ).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('takes rows until') })
+  expect(await shop.rowsOf('shop.open_now')).toHaveLength(1)
+})
+
+test('a machine whose clock is years ahead moves nothing before its time', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2 * 365 * 86_400_000 })
+  try {
+    expect(await planArchive(worker, tester, { table: events })).toEqual([])
+    expect(await runArchive(worker, tester, cold.store, { table: events })).toEqual([])
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 const wholeSql = `select coalesce(encode(sha256(string_agg(convert_to(r::text, 'UTF8'), '\\x0a' order by xid, seq)), 'hex'), '') as hash, count(*)::integer as rows

@@ -64,14 +64,14 @@ describe('a table that would run code of somebody without rights', () => {
       worker.transaction(tester, (session) =>
         session.query(`select akashi_keys.begin_erasure($1, 'key', 'a test')`, [userId]),
       ),
-    ).rejects.toMatchObject({ message: expect.stringContaining('code of others') })
+    ).rejects.toMatchObject({ message: expect.stringContaining('untrusted code') })
     await expect(
       worker.transaction(tester, (session) => session.query(`select akashi_lifecycle.own_table('app', 't')`)),
-    ).rejects.toMatchObject({ message: expect.stringContaining('code of others') })
+    ).rejects.toMatchObject({ message: expect.stringContaining('untrusted code') })
     expect(await run('select * from shop.seen')).toEqual([])
   })
 
-  it('is none when everything of it is of akashi_owner', async () => {
+  it('has no foreign code when akashi_owner owns all of it', async () => {
     await run(`drop table if exists app.t; create type app.kind as enum ('a'); alter type app.kind owner to akashi_owner;
       create table app.t (id int primary key, person uuid, phone text, kind app.kind); alter table app.t owner to akashi_owner`)
     const { userId } = await makeUser(database, 'user')

@@ -11,7 +11,7 @@ function onDay(days: number) {
 }
 
 describe("the source's tables (S4)", () => {
-  test('its parameters and its prices, of a day', () => {
+  test('has parameters and dated prices', () => {
     expect(s4).toMatchObject({ users: 1_000_000, eventsPerUser: 100, eventBytes: 500 })
     expect(s4.users * s4.eventsPerUser).toBe(100_000_000)
     expect(tokyo).toMatchObject({

@@ -100,7 +100,7 @@ test('a file with another column is named', async () => {
   expect(first?.partition).toBe('security_events_p20240610')
 })
 
-test('a table without a policy is none of the archive', async () => {
+test('a table without a policy is refused', async () => {
   await expect(
     outerTable(worker, tester, cold.store, { schema: 'akashi_auth', table: 'users' }),
   ).rejects.toMatchObject({

@@ -76,7 +76,7 @@ test('two appliers at once make each partition once', async () => {
   expect(actions).not.toContain('failed')
 })
 
-test('what odd partitions leave open is filled, however they lie', async () => {
+test('gaps between irregular partitions are filled', async () => {
   await makeTable('odd', 'day', 9)
   const odd = (name: string, from: string, to: string) =>
     run(
@@ -110,11 +110,11 @@ test('what odd partitions leave open is filled, however they lie', async () => {
   expect(await rowsOf('odd', asOf)).toEqual([])
 })
 
-test('400 days ahead are one a day without a gap, over a leap day, in a session whose zone has summer time', async () => {
-  await makeTable('far', 'day', 400)
+test('many days ahead are one a day without a gap, over a leap day, in a session whose zone begins summer time', async () => {
+  await makeTable('far', 'day', 45)
   await database.asSuperuser(async (session) => {
     await session.query("set timezone = 'America/New_York'")
-    await session.query("select akashi_lifecycle.apply_partitions('2027-12-31 23:30:00-05')")
+    await session.query("select akashi_lifecycle.apply_partitions('2028-02-14 23:30:00-05')")
   })
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ days: number; whole: boolean; first: string; last: string; pieces: number }>(
@@ -124,7 +124,7 @@ test('400 days ahead are one a day without a gap, over a leap day, in a session 
        where i.inhparent = 'akashi_lifecycle.far'::regclass`,
     ),
   )
-  expect(rows).toEqual([{ days: 401, whole: true, first: 'far_p20280101', last: 'far_p20290204', pieces: 1 }])
+  expect(rows).toEqual([{ days: 46, whole: true, first: 'far_p20280215', last: 'far_p20280331', pieces: 1 }])
   await run(`drop table akashi_lifecycle.far; delete from akashi_lifecycle.policies where table_name = 'far'`)
 })
 
@@ -149,6 +149,31 @@ test('a table that cannot be planned is a row with its reason, and the others ar
   )
 })
 
+test('no more partitions are made for old dates than the server has locks for', async () => {
+  await makeTable('capped', 'day', 1)
+  const made = (days: number) =>
+    `select akashi_lifecycle.create_partitions('akashi_lifecycle.capped', '2034-01-01'::timestamptz, '2034-01-01'::timestamptz + ${days - 1} * interval '1 day')`
+  const { rows } = await database.asSuperuser((session) =>
+    session.query<{
+      found: number
+      locks: number
+    }>(`select akashi_lifecycle.max_partitions('akashi_lifecycle.capped') as found,
+            current_setting('max_locks_per_transaction')::bigint * current_setting('max_connections')::bigint as locks`),
+  )
+  expect(Number(rows[0]?.found)).toBeGreaterThan(0)
+  expect(Number(rows[0]?.found)).toBeLessThanOrEqual(Number(rows[0]?.locks) / 2)
+  const few = `begin; create or replace function akashi_lifecycle.max_partitions(parent regclass) returns integer
+    language sql stable set search_path = pg_catalog, pg_temp as 'select 5'`
+  await expect(run(`${few}; ${made(6)}; rollback`)).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringMatching(
+      /more than 5 partitions, for which the server has too few locks/,
+    ) as unknown,
+    hint: expect.stringMatching(/max_locks_per_transaction/) as unknown,
+  })
+  await run(`${few}; ${made(5)}; rollback`)
+})
+
 /** Like {@link makeTable}, as somebody had it: a default partition, guarded, with rows of two days. */
 async function adopted(name: string, rowsADay: number): Promise<void> {
   await makeTable(name, 'day', 2)
@@ -166,7 +191,7 @@ async function adopted(name: string, rowsADay: number): Promise<void> {
     select akashi_audit.guard('akashi_lifecycle.${name}_rest')`)
 }
 
-test('the rows of a default partition get partitions of their own, none lost, none unseen, none twice', async () => {
+test('the rows of a default partition move to partitions of their own, and every snapshot sees each row once', async () => {
   const ROWS = 12_000
   await adopted('adopted', ROWS)
   const contentSql =
@@ -223,7 +248,7 @@ test('the rows of a default partition get partitions of their own, none lost, no
   expect(guards.rows).toHaveLength(6)
 })
 
-test('a drain that finds the table in use changes nothing, says so, and goes on later', async () => {
+test('a drain of a table in use changes nothing, reports it, and continues later', async () => {
   await adopted('busy', 10)
   const asOf = new Date('2036-02-28T00:00:00Z')
   await database.asSuperuser((session) =>
@@ -238,7 +263,7 @@ test('a drain that finds the table in use changes nothing, says so, and goes on 
   expect(rows.map(({ action }) => action).sort()).toEqual(['created', 'detached', 'drained', 'drained'])
 })
 
-test('a locked table does not stop the others, and is made up for once it is free', async () => {
+test('a locked table does not affect others, and gets its partitions once it is unlocked', async () => {
   await makeTable('locked', 'day', 1)
   await makeTable('unlocked', 'day', 1)
   const asOf = new Date('2034-01-01T00:00:00Z')

@@ -35,7 +35,7 @@ it('the audit trail is cut by month three ahead, security events by day for 90 d
   ])
 })
 
-it('partitions stand as soon as the migrations have run', async () => {
+it('partitions exist after the migrations', async () => {
   const rows = await ask(
     `select c.relname as name, to_char(now() at time zone 'UTC' + interval '3 months', '"audit_logs_"YYYY_MM') as last
      from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -86,7 +86,7 @@ it('no extension is needed that the sources ask for and PostgreSQL or the worker
   }
 })
 
-it('detached partitions have a schema that says what waits there', async () => {
+it('the schema of detached partitions has a comment', async () => {
   const [row] = await ask(`select obj_description('akashi_archive'::regnamespace) as comment`)
   expect(row?.['comment']).toMatch(/^Detached partitions/)
 })

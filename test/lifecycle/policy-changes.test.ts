@@ -48,12 +48,14 @@ test('what is named is changed, the rest stays, and the trail has both sides and
 test.each([
   [{ ahead: 7 }, 'invalid_input', /8 to 1200 days ahead/],
   [{ hot: '10 years' }, 'invalid_input', /kept at least as long/],
+  [{ total: '293000 years' }, 'invalid_input', /at most 1000 years/],
+  [{ lateness: '293000 years' }, 'invalid_input', /at most 1000 years/],
   [{ total: '30 days' }, 'invalid_input', /kept at least as long/],
-  [{ hot: '0 days' }, 'invalid_input', /a day at least/],
+  [{ hot: '0 days' }, 'invalid_input', /at least one day/],
   [{ hot: 'a while' }, 'invalid_input', /a duration in the policy is not valid/],
-  [{ lateness: '-1 day' }, 'invalid_input', /not one/],
+  [{ lateness: '-1 day' }, 'invalid_input', /not valid/],
   [{ interval: 'month' as const }, 'conflict', /cannot be changed/],
-  [{}, 'invalid_input', /nothing is to be changed/],
+  [{}, 'invalid_input', /nothing to change/],
 ])('%j is refused', async (changes, code, message) => {
   const before = await policyOf('akashi_security.security_events')
   await expect(setPolicy(worker, tester, events, changes)).rejects.toMatchObject({
@@ -135,7 +137,7 @@ describe('a shorter retention of a log', () => {
   const logs = { schema: 'akashi_audit', table: 'audit_logs' } as const
 
   test.each(['worker', 'security_admin', 'owner'] as const)(
-    'is not below the floor, for %s',
+    'is refused below the minimum, for %s',
     async (role) => {
       for (const total of ['179 days', '1 day']) {
         const refused = setPolicy(database.open(role), tester, attempts, { hot: '1 day', total })
@@ -156,7 +158,7 @@ describe('a shorter retention of a log', () => {
     },
   )
 
-  test('waits for its time, is an alarm meanwhile, and can be withdrawn', async () => {
+  test('is deferred, raises an alarm meanwhile, and can be withdrawn', async () => {
     const admin = database.open('security_admin')
     const requested = await setPolicy(
       admin,

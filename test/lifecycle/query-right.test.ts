@@ -80,7 +80,7 @@ beforeAll(async () => {
   await insertEvents(worker, new Date().toISOString().slice(0, 10), 7, 'hot')
 })
 
-describe('what reads a table whose name is in a text is refused', () => {
+describe('functions that read a table named in a text are refused', () => {
   test.each([
     "query('select 1 from security_events')",
     "query_table('security_events')",
@@ -115,7 +115,7 @@ describe('what reads a table whose name is in a text is refused', () => {
     await expect(ask(`select ${expression}`)).rejects.toMatchObject({ code: 'forbidden' })
   })
 
-  test('what is needed of functions and of the grammar stays', async () => {
+  test('the required functions and grammar remain available', async () => {
     const { rows } = await ask(`
       with recursive steps(n) as (select 1 union all select n + 1 from steps where n < 3),
            found as materialized (select *, row_number() over (order by created_at) as place from security_events)

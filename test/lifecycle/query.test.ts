@@ -239,7 +239,7 @@ describe('limits', () => {
     })
   })
 
-  test('cancelled by whoever asked', async () => {
+  test('cancelled by the caller', async () => {
     const controller = new AbortController()
     setTimeout(() => controller.abort(), 500)
     await expect(
@@ -248,7 +248,7 @@ describe('limits', () => {
   })
 })
 
-test('a read is recorded, with the statement and the reason, before anything is answered', async () => {
+test('a read is recorded with statement and reason before anything is returned', async () => {
   await query("select count(*) from security_events where source_ip = '10.0.0.9'", { reason: 'case 17' })
   const rows = await database.asSuperuser(async (session) => {
     const found = await session.query<{ resource: string; detail: unknown; classification: string }>(
@@ -276,6 +276,7 @@ function storeWith(
     location: store.location,
     head: (key) => store.head(key),
     list: (prefix, options) => store.list(prefix, options),
+    listFolders: (folder, options) => store.listFolders(folder, options),
     put: (key, body, options) => store.put(key, body, options),
     delete: (key) => store.delete(key),
     get,

@@ -56,7 +56,7 @@ test.each(['prepared', 'filled', 'compared', 'attached'])(
   120_000,
 )
 
-test('the way back of a detached partition, stopped before and after, ends in the table', async () => {
+test('reattaching a detached partition completes after an interruption', async () => {
   const stopAt = (step: string) => ({
     asOf: new Date('2200-01-01'),
     onStep: (reached: string) => {

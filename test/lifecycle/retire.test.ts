@@ -46,6 +46,7 @@ function storeWith(remove: (key: string) => Promise<void>): ObjectStore {
     location: store.location,
     head: (key) => store.head(key),
     list: (prefix, options) => store.list(prefix, options),
+    listFolders: (folder, options) => store.listFolders(folder, options),
     put: (key, body, options) => store.put(key, body, options),
     get: (key, options) => store.get(key, options),
     delete: remove,
@@ -169,7 +170,7 @@ test.each(steps)('stopped after %s, the next run goes on', async (step) => {
   expect(kept).toHaveLength(1)
 })
 
-test('nothing young goes, whoever asks, and nothing without its record', async () => {
+test('nothing is removed before its time or without a retention record', async () => {
   const [young] = (await archiveStatus(worker, tester, { table: events })).filter(
     ({ state }) => state === 'dropped',
   )
@@ -230,6 +231,16 @@ test('login attempts are dropped by a signed record when six months are over, la
   await ledger.seal()
   expect(await run({ table: attempts })).toMatchObject([{ action: 'retired', rows: 2 }])
   expect(await problems()).toEqual([])
+})
+
+test('what the store does not list, but the manifest names, is deleted too', async () => {
+  await archived('2016-09-01', 20)
+  const folder = 'archive/akashi_security/security_events/year=2016/month=09/day=01/'
+  const keys = (await storedObjects(cold.store)).filter((key) => key.startsWith(folder))
+  expect(keys.some((key) => key.endsWith('.parquet'))).toBe(true)
+  const silent = { ...storeWith((key) => cold.store.delete(key)), list: async function* () {} }
+  expect(await run({ table: events }, silent)).toMatchObject([{ action: 'retired', rows: 20 }])
+  for (const key of keys) expect(await cold.store.head(key), key).toBeNull()
 })
 
 test('every object that is left is one that a manifest names', async () => {

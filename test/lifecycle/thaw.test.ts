@@ -27,6 +27,7 @@ function freezing(canThaw: boolean): ObjectStore & { readonly asked: string[] } 
       if (frozen(key)) throw new AkashiError('unavailable', `${key} is frozen`, { detail: { frozen: true } })
       return await store.get(key, options)
     },
+    listFolders: (folder, options) => store.listFolders(folder, options),
     async *list(prefix, options) {
       for await (const head of store.list(prefix, options)) {
         yield frozen(head.key) ? { ...head, frozen: true as const } : head

@@ -63,6 +63,12 @@ export async function keysOf(heads: AsyncIterable<ListedObject>): Promise<string
   return keys
 }
 
+export async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
 export function describeObjectStore(name: string, create: () => Promise<StoreUnderTest>): void {
   describe(`object store: ${name}`, () => {
     let under: StoreUnderTest
@@ -388,6 +394,22 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       }
     })
 
+    test('lists the folders below one that hold objects, each once', async () => {
+      for (const key of ['f/a/1', 'f/a/2', 'f/a-/1', 'f/B/x/y', 'f/c', 'f/gone/1', 'fg/1']) {
+        await store.put(key, Buffer.from(key))
+      }
+      await store.delete('f/gone/1')
+      expect(await allOf(store.listFolders('f/'))).toEqual(['f/B/', 'f/a-/', 'f/a/'])
+      expect(await allOf(store.listFolders('f/B/'))).toEqual(['f/B/x/'])
+      expect(await allOf(store.listFolders(''))).toContain('fg/')
+      expect(await allOf(store.listFolders('nothing/'))).toEqual([])
+      await expect(allOf(store.listFolders('f'))).rejects.toMatchObject({ code: 'invalid_input' })
+      const early = AbortSignal.abort()
+      await expect(allOf(store.listFolders('f/', { signal: early }))).rejects.toMatchObject({
+        code: 'cancelled',
+      })
+    })
+
     test('fifty writers in five processes race for a key: one wins', HEAVY, async () => {
       for (const key of ['race/one', 'race/deep/two']) {
         const children = Array.from({ length: 5 }, () => startChild('race', under.url, key, '10'))
@@ -443,6 +465,7 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       await under.fill(keys)
       const sorted = [...keys].sort()
       expect(await keysOf(store.list('many/'))).toEqual(sorted)
+      expect(await allOf(store.listFolders('many/'))).toEqual([0, 1, 2, 3, 4, 5, 6].map((n) => `many/${n}/`))
       const middle = Math.floor(count * 0.6)
       const next: string[] = []
       for await (const head of store.list('many/', { after: sorted[middle] ?? '' })) {

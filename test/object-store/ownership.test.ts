@@ -13,6 +13,7 @@ import {
   ownedStore,
   readOwner,
   type StoreOwner,
+  type TakeOver,
 } from '../../src/object-store/index.ts'
 import { type S3Server, startS3 } from '../support/s3-server.ts'
 import { keysOf } from './conformance.ts'
@@ -21,7 +22,7 @@ import { keysOf } from './conformance.ts'
 class Place implements InstallationRecord {
   own: Installation
   readonly losses: StoreOwner[] = []
-  readonly takeOvers: (StoreOwner | null)[] = []
+  readonly takeOvers: (StoreOwner | null | undefined)[] = []
   /** Thrown by the next write of a token. */
   crash: Error | undefined
 
@@ -30,18 +31,15 @@ class Place implements InstallationRecord {
     this.own = { installation: null, token: null, copied: false, ...database, ...own }
   }
   read = () => Promise.resolve(this.own)
-  write = (installation: string, token: number | null) => {
+  write = (installation: string, token: number | null, takeOver?: TakeOver) => {
     if (token !== null && this.crash !== undefined) return Promise.reject(this.crash)
     this.own = { ...this.own, installation, token, copied: false }
+    if (takeOver !== undefined) this.takeOvers.push(takeOver.from)
     return Promise.resolve()
   }
   lost = (to: StoreOwner) => {
     this.losses.push(to)
     this.own = { ...this.own, token: null }
-    return Promise.resolve()
-  }
-  tookOver = (_: StoreOwner, from: StoreOwner | null) => {
-    this.takeOvers.push(from)
     return Promise.resolve()
   }
   /** The same content at another place: a restore ends on another timeline. */
@@ -138,6 +136,73 @@ describe.each(['file', 's3'])('%s', (kind) => {
     await expect(openOwnership(store, next).claim()).rejects.toMatchObject(refused)
   })
 
+  test('a store that is empty, or older than its owner left it, takes nothing until that is said to be right', async () => {
+    const [place, other] = [new Place(), new Place({ cluster: '7302' })]
+    await openOwnership(store, place).claim()
+    await openOwnership(store, other).takeOver()
+    await openOwnership(store, place).takeOver()
+    for (const lost of ['ownership/000000000003', 'ownership/000000000002', 'ownership/000000000001']) {
+      await store.delete(lost)
+      const again = openOwnership(store, place)
+      await expect(ownedStore(store, again).put(anyKey(), Buffer.from('x'))).rejects.toMatchObject({
+        code: 'conflict',
+        message: expect.stringContaining('lacks the record ownership/000000000003'),
+      })
+      // Once the right one is mounted, it goes on as the owner.
+      expect(place.own.token).toBe(3)
+      expect(place.losses).toEqual([])
+    }
+    expect(await keysOf(store.list(''))).toEqual([])
+    expect((await openOwnership(store, place).takeOver()).token).toBe(1)
+    await ownedStore(store, openOwnership(store, place)).put(anyKey(), Buffer.from('x'))
+  })
+
+  test('a take-over that is killed at any step leaves one owner, and is told once', async () => {
+    const KILLED = new Error('killed')
+    for (let step = 1, done = false; !done; step += 1) {
+      for (const when of ['before', 'after'] as const) {
+        const [former, next] = [new Place(), new Place({ cluster: '7302' })]
+        const first = await openOwnership(store, former).claim()
+        let steps = 0
+        const killable = async <T>(work: () => Promise<T>): Promise<T> => {
+          steps += 1
+          if (steps > step || (steps === step && when === 'before')) throw KILLED
+          const result = await work()
+          if (steps === step) throw KILLED
+          return result
+        }
+        const dying: ObjectStore = {
+          ...store,
+          put: (...args) => killable(() => store.put(...args)),
+          get: (...args) => killable(() => store.get(...args)),
+          list: (...args) => store.list(...args),
+          head: (...args) => store.head(...args),
+        }
+        const record: InstallationRecord = {
+          read: () => killable(next.read),
+          write: (...args) => killable(() => next.write(...args)),
+          lost: (to) => killable(() => next.lost(to)),
+        }
+        const outcome = await openOwnership(dying, record)
+          .takeOver()
+          .catch((error: unknown) => error)
+        done = outcome !== KILLED
+        // Both start again.
+        const owners = await Promise.allSettled(
+          [former, next].map((place) => openOwnership(store, place).claim()),
+        )
+        expect(owners.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+        const taken = owners[1]?.status === 'fulfilled'
+        expect(next.takeOvers).toHaveLength(taken ? 1 : 0)
+        expect(former.losses).toHaveLength(taken ? 1 : 0)
+        if (done) expect(next.takeOvers).toEqual([first])
+        await openOwnership(store, next).takeOver()
+        await expect(openOwnership(store, former).claim()).rejects.toMatchObject(refused)
+        for await (const { key } of store.list('')) await store.delete(key)
+      }
+    }
+  }, 240_000)
+
   test('one that crashed between the store and its database recognises its record', async () => {
     const place = new Place()
     place.crash = new Error('killed')
@@ -146,6 +211,27 @@ describe.each(['file', 's3'])('%s', (kind) => {
     expect(place.own.token).toBeNull()
     expect((await openOwnership(store, place).claim()).token).toBe(1)
     expect(place.own.token).toBe(1)
+  })
+
+  test('a listing that lags behind hides no newer owner', async () => {
+    const [former, next] = [new Place(), new Place({ cluster: '7302' })]
+    await openOwnership(store, former).claim()
+    const taken = await openOwnership(store, next).takeOver()
+    for (const shown of [['ownership/000000000001'], []]) {
+      const lagging: ObjectStore = {
+        location: store.location,
+        put: (...args) => store.put(...args),
+        get: (...args) => store.get(...args),
+        head: (...args) => store.head(...args),
+        delete: (...args) => store.delete(...args),
+        listFolders: (...args) => store.listFolders(...args),
+        list: async function* (...args) {
+          for await (const found of store.list(...args)) if (shown.includes(found.key)) yield found
+        },
+      }
+      expect(await readOwner(lagging)).toEqual(taken)
+      await expect(openOwnership(lagging, former).claim()).rejects.toMatchObject(refused)
+    }
   })
 
   test('a record that cannot be read stops everybody', async () => {

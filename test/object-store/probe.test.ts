@@ -22,6 +22,7 @@ function broken(verbs: Partial<ObjectStore>): ObjectStore {
     location: store.location,
     put: store.put.bind(store),
     get: store.get.bind(store),
+    listFolders: store.listFolders.bind(store),
     head: store.head.bind(store),
     list: store.list.bind(store),
     delete: store.delete.bind(store),

@@ -1,6 +1,8 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { rotatablePurposes } from '@akashi/contract'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   auditLogs,
@@ -8,14 +10,17 @@ import {
   openEpochsWhereNeeded,
   readHead,
   recordCatalog,
+  scrub,
   seal,
   verifierKeys,
   verify,
 } from '../../src/audit/index.ts'
+import { readEpochs } from '../../src/audit/ledger/epoch/link.ts'
+import { originOn } from '../../src/audit/ledger/published.ts'
 import { activeContextKeys } from '../../src/identity/index.ts'
 import { type Keyring, openKeyring, signNote } from '../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
-import { rotatablePurposes, rotateKey } from '../../src/operations/index.ts'
+import { rotateKey } from '../../src/operations/index.ts'
 import { adoptKeyring } from '../../src/operations/key-rotation.ts'
 import { testDatabase, tester } from '../support/index.ts'
 
@@ -131,6 +136,48 @@ describe('a checkpoint key', () => {
     await expect(seal(worker, tester, leaked, auditLogs)).rejects.toThrow(/signing key .* was replaced/)
   })
 
+  it.each([
+    ['of the former epoch', (former: string) => former],
+    ['of an epoch that this database never had', (former: string) => originOn(former, '0123456789abcdef')],
+  ])('that leaked signs no retention record under the origin %s', async (_, under) => {
+    const now = await head()
+    const epochs = await worker.transaction(tester, (session) => readEpochs(session, auditLogs.log))
+    const [first] = await leaked.list('checkpoint')
+    const origin = under(epochs[0]?.previousOrigin ?? '')
+    const { rows } = await worker.transaction(tester, (session) =>
+      session.query<{ hash: Buffer; at: string }>(
+        `select entry_hash as hash, created_at as at from akashi_audit.ledger_entries where log = 'audit_logs' and position = 0`,
+      ),
+    )
+    const from = new Date(rows[0]?.at ?? '')
+    const to = new Date(from.getTime() + 1)
+    const digest = createHash('sha256')
+      .update(Buffer.concat([Buffer.alloc(8), rows[0]?.hash ?? Buffer.alloc(32)]))
+      .digest()
+    const fields = [from.toISOString(), to.toISOString(), 0, 0, 1, digest.toString('base64'), 'forged']
+    const text = ['akashi/retention/1', origin, 'audit_logs', 'p', ...fields, ''].join('\n')
+    const note = await signNote(leaked, first?.id ?? '', origin, text)
+    await database.asSuperuser((session) =>
+      session.query(
+        `insert into akashi_audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position, row_count, digest, policy, note)
+         values ('audit_logs', 'p', $1, $2, 0, 0, 1, $3, 'forged', $4)`,
+        [from.toISOString(), to.toISOString(), digest, note],
+      ),
+    )
+    const found = await problems()
+    const scrubbed = await scrub(worker, tester, { verifierKeys: verifierKeys(keyring) })
+    await database.asSuperuser(async (session) => {
+      await session.query('alter table akashi_audit.retention_records disable trigger user')
+      await session.query("delete from akashi_audit.retention_records where policy = 'forged'")
+      await session.query('alter table akashi_audit.retention_records enable always trigger refuse_change')
+    })
+    await recordCatalog(owner, tester, 'the guard is as it was')
+    expect(now?.epoch).toBeGreaterThan(1)
+    expect(found.join()).toMatch(/retention record/)
+    expect(scrubbed.mode).toBe('scrub')
+    expect(await problems()).toEqual([])
+  })
+
   it('whose rotation was interrupted seals nothing until the epoch is open, by the worker or by hand', async () => {
     await keyring.rotate('checkpoint')
     await expect(seal(worker, tester, keyring, auditLogs)).rejects.toMatchObject({ code: 'conflict' })
@@ -177,6 +224,50 @@ it('every purpose is replaced by one command, which the trail records', async ()
   )
   expect(rows.map(({ purpose }) => purpose)).toEqual([...rotatablePurposes])
   await expect(rotateKey(parts(), { purpose: 'report', reason: 'a\nb' })).rejects.toThrow(/one line/)
+})
+
+it('no signing, wrapping or index key is in the database, whoever reads it', async () => {
+  for (const purpose of rotatablePurposes) await keyring.ensure(purpose)
+  const files = await readdir(join(folder, 'keys'), { recursive: true, withFileTypes: true })
+  const texts = await Promise.all(
+    files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name), 'utf8')),
+  )
+  const secrets = texts
+    .filter((text) => text.includes('"secret"'))
+    .map((text) => JSON.parse(text) as { purpose: string; secret: string })
+  const written = (secret: string) => [
+    secret.replace(/=+$/, ''),
+    Buffer.from(secret, 'base64').toString('hex'),
+    // Of HMAC (RFC 2104): the key with its inner and its outer padding.
+    ...[0x36, 0x5c].map((padding) =>
+      Buffer.from(Buffer.from(secret, 'base64').map((byte) => byte ^ padding)).toString('hex'),
+    ),
+  ]
+  const purposesIn = async (owned: typeof secrets) =>
+    await database.asSuperuser(async (session) => {
+      const { rows: tables } = await session.query<{ name: string }>(
+        `select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.relkind = 'r' and n.nspname ~ '^(akashi_|public$)'`,
+      )
+      const found = new Set<string>()
+      for (const { name } of tables) {
+        for (const { purpose, secret } of owned) {
+          const { rowCount } = await session.query(
+            `select from ${name} r where r::text ~ any ($1::text[]) limit 1`,
+            [written(secret).map((text) => text.replaceAll('+', '[+]'))],
+          )
+          if (rowCount > 0) found.add(purpose)
+        }
+      }
+      return [...found]
+    })
+  const purposes = new Set(secrets.map(({ purpose }) => purpose))
+  expect([...purposes]).toEqual(
+    expect.arrayContaining(['checkpoint', 'context', 'wrapping', 'blind-index', 'report']),
+  )
+  expect(await purposesIn(secrets.filter(({ purpose }) => purpose !== 'context'))).toEqual([])
+  // Those of contexts are, and so the search finds what there is.
+  expect(await purposesIn(secrets.filter(({ purpose }) => purpose === 'context'))).toEqual(['context'])
 })
 
 it('a database whose keyring is lost goes on with another one, by order', async () => {

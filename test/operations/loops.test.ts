@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { type Loop, type LoopOptions, leaderLockHolders, runLoop } from '../../src/operations/index.ts'
+import { releaseLock, tryLock } from '../../src/postgres/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { keepingLog } from './keeping-log.ts'
 
@@ -112,6 +113,27 @@ test('loops of different names lead side by side', async () => {
     })
   }
   await vi.waitFor(() => expect(seen.size).toBe(2), PATIENCE)
+})
+
+test('a login that takes the locks of migrations and of the queue holds nobody up', async () => {
+  const names = ['akashi.migrations', 'akashi.queue']
+  await database.open('reader').direct(async (foreign) => {
+    await foreign.query('select pg_advisory_lock(hashtextextended(name, 0)) from unnest($1::text[]) name', [
+      names,
+    ])
+    await database.open('worker').direct(async (own) => {
+      const first = await tryLock(own, 'akashi.queue', 'worker')
+      expect(first).toMatchObject({ key: expect.any(BigInt), taken: false, others: 'akashi_reader' })
+      await database.open('worker').direct(async (second) => {
+        expect(await tryLock(second, 'akashi.queue', 'worker')).toMatchObject({ key: null, taken: true })
+        await releaseLock(own, first.key ?? 0n)
+        expect((await tryLock(second, 'akashi.queue', 'worker')).key).toBe(first.key)
+      })
+    })
+    await database.asSuperuser(async (own) => {
+      expect((await tryLock(own, 'akashi.migrations', 'owner')).key).not.toBeNull()
+    })
+  })
 })
 
 test('a login that takes the lock stops no leader, and is named', async () => {

@@ -90,7 +90,9 @@ test('the timetable of the migrations is there', async () => {
     'backup-audit-copy': ['0 6 * * 0', 'backup.audit_copy'],
     'backup-recovery-test': ['0 10 15 1,7 *', 'backup.recovery_test'],
     'backup-drill': ['0 8 1 * *', 'backup.drill'],
-    'backup-drill-watch': ['50 4 * * *', 'backup.drill_watch'],
+    'compliance-report': ['0 21 1 * *', 'report.monthly'],
+    'check-structure': ['0 20 3 * *', 'database.check_structure'],
+    'backup-watch': ['*/10 * * * *', 'backup.watch'],
     'chat-purge': ['10 4 * * *', 'chat.purge'],
     'backup-full': ['0 5 * * *', 'backup.full'],
     'backup-incremental': ['30 * * * *', 'backup.incremental'],
@@ -111,6 +113,11 @@ test('the timetable of the migrations is there', async () => {
     'index-closed-partitions': ['30 1 * * *', 'audit.index_closed'],
     'prune-job-runs': ['30 4 * * *', 'jobs.prune'],
     'publish-checkpoints': ['* * * * *', 'ledger.publish'],
+    'access-review': ['0 9 1 1,4,7,10 *', 'identity.open_access_review'],
+    analyze: ['10 3 * * *', 'maintenance.analyze'],
+    vacuum: ['20 3 * * *', 'maintenance.vacuum'],
+    reindex: ['40 3 5 * *', 'maintenance.reindex'],
+    'prune-history': ['35 4 * * *', 'history.prune'],
   })
 })
 

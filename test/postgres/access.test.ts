@@ -9,6 +9,10 @@ import { testDatabase } from '../support/index.ts'
 const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owner'>, string>>>> = {
   'akashi_audit.audit_logs': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_audit.catalog_records': { worker: 'S', security_admin: 'S' },
+  'akashi_audit.crosscheck_discrepancies': { worker: 'S', security_admin: 'S' },
+  'akashi_audit.crosscheck_gaps': { worker: 'S', security_admin: 'S' },
+  'akashi_audit.crosscheck_state': { worker: 'SIU', security_admin: 'S' },
+  'akashi_audit.crosscheck_traces': { worker: 'S', security_admin: 'S' },
   'akashi_audit.exempt_tables': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_audit.ledger_checkpoints': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
   'akashi_audit.ledger_cosignatures': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
@@ -17,6 +21,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_audit.ledger_heads': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
   'akashi_audit.ledger_scrubs': { app: 'S', worker: 'SIUD', security_admin: 'S', reader: 'S' },
   'akashi_audit.ledger_tiles': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
+  'akashi_audit.moving_rows': {},
   'akashi_audit.losses': { worker: 'S', security_admin: 'S' },
   'akashi_audit.protected_tables': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_audit.retention_records': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
@@ -24,12 +29,18 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_audit.verifications': { app: 'S', worker: 'SI', security_admin: 'S' },
   'akashi_audit.verified_heads': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
   'akashi_audit.witnesses': { worker: 'S', security_admin: 'S' },
+  'akashi_auth.access_review_decisions': {},
+  'akashi_auth.access_review_items': {},
+  'akashi_auth.access_reviews': {},
   'akashi_auth.api_keys': {},
+  'akashi_auth.approval_confirmations': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_auth.approvals': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_auth.context_keys': {},
   'akashi_auth.local_credentials': {},
   'akashi_auth.login_attempts': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_auth.login_throttles': {},
   'akashi_auth.mfa_factors': { app: 'SID' },
+  'akashi_auth.passkeys': { app: 'SID' },
   'akashi_auth.password_history': {},
   'akashi_auth.permissions': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_auth.privacy_consents': { app: 'SI', worker: 'S', security_admin: 'S' },
@@ -45,11 +56,15 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_chat.file_uploads': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_chat.message_edits': { app: 'S' },
   'akashi_chat.message_reactions': { app: 'S' },
+  'akashi_chat.pinned_messages': { app: 'S' },
+  'akashi_chat.saved_messages': { app: 'S' },
+  'akashi_chat.favourite_rooms': { app: 'S' },
   'akashi_chat.messages': { app: 'S' },
   'akashi_chat.notifications': { app: 'S', worker: 'S' },
   'akashi_chat.read_positions': { app: 'S' },
   'akashi_chat.room_events': { app: 'S', worker: 'S' },
   'akashi_chat.room_invitations': { app: 'S', security_admin: 'S' },
+  'akashi_chat.room_keys': { app: 'S' },
   'akashi_chat.room_members': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_chat.room_sequences': { app: 'S', worker: 'S' },
   'akashi_chat.rooms': { app: 'S', worker: 'S', security_admin: 'S' },
@@ -57,16 +72,35 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_keys.digest_salts': {},
   'akashi_keys.erasures': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_keys.personal_columns': {},
+  'akashi_lifecycle.alarm_counters': {},
+  'akashi_lifecycle.alarm_silences': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.alarms': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.copies': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.copy_policies': { worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.drills': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.export_groups': { worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.exports': { worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.jobs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  // Its role inserts the name and the position alone.
+  'akashi_lifecycle.restore_points': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.restores': { worker: 'S', security_admin: 'S' },
+  'akashi_lifecycle.saved_queries': { app: 'SD' },
   'akashi_lifecycle.schema_migrations': {},
   'akashi_lifecycle.settings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.shortenings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.store_ownership': {},
+  'akashi_security.delivery_channels': { worker: 'S', security_admin: 'SD' },
+  'akashi_security.delivery_dead_letters': { worker: 'SIU', security_admin: 'S' },
+  'akashi_security.delivery_progress': { worker: 'SU', security_admin: 'SI' },
+  'akashi_security.compliance_reports': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_security.detection_findings': { worker: 'S', security_admin: 'S' },
+  'akashi_security.detection_rulesets': { worker: 'SI', security_admin: 'SI', reader: 'S' },
+  'akashi_security.detection_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_security.ingest_batches': { worker: 'SI', security_admin: 'S' },
+  // The worker updates the reason alone.
+  'akashi_security.ingest_quarantine': { worker: 'SID', security_admin: 'S' },
   'akashi_security.remediations': { worker: 'S', security_admin: 'S' },
   'akashi_security.security_event_hook_results': { worker: 'S', security_admin: 'S', reader: 'S' },
   // The worker inserts by column: all but received_at, seq, xid and salt.
@@ -94,6 +128,9 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'akashi_auth.mfa_factors': {
     'app:U': 'label last_used_step confirmed_at last_used_at',
     'security_admin:S': 'id user_id factor_type label confirmed_at last_used_at created_at updated_at',
+  },
+  'akashi_auth.passkeys': {
+    'security_admin:S': 'id user_id label backed_up last_used_at created_at updated_at',
   },
   'akashi_auth.recovery_codes': { 'app:U': 'used_at' },
   'akashi_auth.user_sessions': {
@@ -263,7 +300,10 @@ describe('the rules of the schema', () => {
     )
     expect(rows.length).toBeGreaterThan(0)
     for (const { policy, text } of rows) {
-      const bare = text.replaceAll(/\( SELECT [a-z_.]+\((?:'[a-z_:]+'::text)?\) AS [a-z_]+\)/g, '')
+      const bare = text
+        .replaceAll(/\( SELECT [a-z_.]+\((?:'[a-z_:]+'::text)?\) AS [a-z_]+\)/g, '')
+        // A set that depends on nothing is made once, too.
+        .replaceAll(/\bFROM [a-z_.]+\(\) t\([a-z_, ]+\)/g, '')
       expect(bare, policy).not.toMatch(/[a-z_]\(/)
     }
   })

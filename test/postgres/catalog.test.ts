@@ -118,11 +118,11 @@ const rules: readonly { readonly name: string; readonly finds: string; readonly 
 ]
 
 describe.each(rules)('$name', ({ finds, breaks }) => {
-  it('is nowhere', async () => {
+  it('does not occur', async () => {
     expect(await ask(finds)).toEqual([])
   })
 
-  it('is found when it comes', async () => {
+  it('is detected when it occurs', async () => {
     expect(await broken(breaks, finds)).not.toEqual([])
   })
 })

@@ -3,7 +3,7 @@ import { testDatabase } from '../support/index.ts'
 
 const database = testDatabase()
 
-it('every table and view says what it is', async () => {
+it('every table and view has a comment', async () => {
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ name: string; comment: string | null }>(
       `select c.oid::regclass::text as name, obj_description(c.oid, 'pg_class') as comment

@@ -98,7 +98,7 @@ function raw<T>(
 }
 
 describe('a context that another program signs', () => {
-  test('matches the vectors of the page', async () => {
+  test('matches the test vectors of the documentation', async () => {
     const page = await readFile(new URL('../../docs/request-context.md', import.meta.url), 'utf8')
     const rows = page.split('\n').filter((line) => /`[0-9a-f]{64}` \|$/.test(line))
     expect(rows).toHaveLength(2)
@@ -204,7 +204,7 @@ describe('the settings of a transaction that accepted its context', () => {
   }
   const userId = '019a0000-0000-7000-8000-000000000001'
 
-  test('say nothing in another one, the receipt included', async () => {
+  test('have no effect in another transaction, including the receipt', async () => {
     const captured = await app().transaction(person({ userId }), read)
     expect(captured['app.context_receipt']).toMatch(/^[0-9a-f]{64}$/)
     await raw(async (session) => {
@@ -229,7 +229,7 @@ describe('the settings of a transaction that accepted its context', () => {
     })
   })
 
-  test('stop counting when the key was replaced, but not for what began before', async () => {
+  test('are invalid after the key was replaced, except in transactions that began before', async () => {
     const settings = await raw(async (session) => {
       const { audience, now } = await audienceOf(session)
       const claims = { values: forUser('42'), expires: String(Math.floor(now) + 50), audience }

@@ -44,7 +44,7 @@ describe('a running server', () => {
       encoding: 'UTF8',
       timezone: 'UTC',
       log_timezone: 'UTC',
-      wal_level: 'replica',
+      wal_level: 'logical',
       summarize_wal: 'on',
       log_statement: 'ddl',
       provider: 'b',
@@ -133,7 +133,7 @@ describe('stopping and starting', () => {
     server = await start()
   })
 
-  it('passes on what PostgreSQL says against a setting, and lets the folder go', async () => {
+  it('reports PostgreSQL’s message about a setting, and unlocks the folder', async () => {
     await server.stop()
     const settings = { ...FAST, shared_buffers: 'plenty' }
     await expect(startEmbedded({ dataDir, port: 0, settings })).rejects.toMatchObject({

@@ -43,7 +43,29 @@ test('twenty simultaneous starts apply each migration once', async () => {
   expect(await query('select line from log order by line')).toEqual([{ line: 'first' }, { line: 'second' }])
 })
 
-test('a failing migration leaves nothing of itself and keeps the ones before', async () => {
+test.each([
+  ['EUC_JP', 'C'],
+  ['SQL_ASCII', 'C'],
+  ['LATIN1', 'C'],
+])('refuses a database with the encoding %s', async (encoding, locale) => {
+  const name = `other_encoding_${encoding.toLowerCase()}`
+  await database.asSuperuser((session) =>
+    session.query(`create database ${name} encoding ${encoding} locale '${locale}' template template0`),
+  )
+  try {
+    const url = new URL(database.url('owner'))
+    url.pathname = `/${name}`
+    await migration('000001_one', 'create table public.one ()', 'drop table public.one')
+    await expect(migrateUp({ url: url.href, directory })).rejects.toMatchObject({
+      code: 'unsupported',
+      message: `the database has the encoding ${encoding}`,
+    })
+  } finally {
+    await database.asSuperuser((session) => session.query(`drop database ${name} with (force)`))
+  }
+})
+
+test('a failing migration is rolled back, and earlier ones are kept', async () => {
   await migration('000001_good', 'create table public.good ()', 'drop table public.good')
   await migration('000002_bad', 'create table public.bad (); select 1 / 0', 'drop table public.bad')
   await expect(migrateUp(options())).rejects.toMatchObject({
@@ -55,7 +77,7 @@ test('a failing migration leaves nothing of itself and keeps the ones before', a
   expect((await migrationStatus(options())).pending).toEqual(['000002_bad'])
 })
 
-test('refuses an applied file that was changed, or is gone', async () => {
+test('refuses when an applied file was changed or is missing', async () => {
   await migration('000001_one', 'create table public.one ()', 'drop table public.one')
   await migration('000002_two', 'create table public.two ()', 'drop table public.two')
   await migrateUp(options())

@@ -77,7 +77,7 @@ const right = {
 }
 
 describe.each(['worker', 'app', 'owner'] as const)('what %s says', (role) => {
-  it('means the same in a transaction, whatever the role or the database has set', async () => {
+  it('has the same meaning in a transaction with any settings of the role and the database', async () => {
     const pool = database.open(role, { poolSize: 1 })
     expect(await pool.transaction(tester, seen)).toEqual(right)
     const state = await pool.transaction(tester, (session) =>
@@ -88,7 +88,7 @@ describe.each(['worker', 'app', 'owner'] as const)('what %s says', (role) => {
     expect(state.rows).toEqual([{ level: 'read committed', readOnly: 'off' }])
   })
 
-  it('means the same on a connection of its own', async () => {
+  it('has the same meaning on a direct connection', async () => {
     const pool = database.open(role, { poolSize: 1 })
     expect(await pool.direct(seen)).toEqual(right)
     const state = await pool.direct((session) =>
@@ -101,7 +101,7 @@ describe.each(['worker', 'app', 'owner'] as const)('what %s says', (role) => {
 })
 
 describe('somebody’s own functions and operators', () => {
-  it('run in nothing that a connection does by itself', async () => {
+  it('are not called by the connection’s own statements', async () => {
     await readCapabilities(database.url('worker'))
     const pool = database.open('worker', { poolSize: 1 })
     await pool.transaction(tester, (session) => session.query('select 1'))
@@ -111,7 +111,7 @@ describe('somebody’s own functions and operators', () => {
 })
 
 describe('a login whose triggers would not fire', () => {
-  it('is turned away', async () => {
+  it('is refused', async () => {
     await database.asSuperuser((session) =>
       session.query(
         `alter role akashi_worker in database ${database.name} set session_replication_role = replica`,

@@ -53,7 +53,7 @@ test('a serialization failure is a conflict once the retries are used up', async
   expect(await values()).toEqual([3, 0])
 })
 
-test('a serialization failure in answer to COMMIT is run again', async () => {
+test('a serialization failure of COMMIT is retried', async () => {
   const app = database.open('app', { poolSize: 2 })
   let runs = 0
   // Write skew that closes only at the commit: each transaction reads what the other writes.
@@ -86,7 +86,7 @@ test('a serialization failure in answer to COMMIT is run again', async () => {
   expect(await values()).toEqual([110, 1])
 })
 
-test('a deadlock is run again', async () => {
+test('a deadlock is retried', async () => {
   const app = database.open('app', { poolSize: 2 })
   const met = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const
   const swap = (first: number, second: number, mine: 0 | 1) =>
@@ -100,8 +100,8 @@ test('a deadlock is run again', async () => {
   expect(await values()).toEqual([2, 2])
 })
 
-describe('what is not run again', () => {
-  test('a transaction whose commit got no answer', async () => {
+describe('not retried:', () => {
+  test('a transaction whose commit got no response', async () => {
     const app = database.open('app', { poolSize: 1 })
     let runs = 0
     await database.asSuperuser((session) =>

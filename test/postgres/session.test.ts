@@ -132,7 +132,7 @@ test('statements asked for at once run one after the other, and before the commi
   expect(rows.map(({ step }) => step)).toEqual(['a', 'b', 'c'])
 })
 
-test('a session that outlives its transaction reaches nothing any more', async () => {
+test('a session cannot be used after its transaction', async () => {
   const app = database.open('app')
   let kept: Session | undefined
   await app.transaction(tester, async (session) => {
@@ -148,7 +148,7 @@ test('a statement that takes longer than its limit times out', async () => {
   await expect(app.transaction(tester, work, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'timeout' })
 })
 
-test('the limit of one transaction is not the next one’s', async () => {
+test('the limit of one transaction does not apply to the next one', async () => {
   const app = database.open('app', { poolSize: 1, statementTimeoutMs: 7_000 })
   const limit = async (session: Session) =>
     (await session.query('show statement_timeout')).rows[0]?.['statement_timeout']

@@ -92,7 +92,7 @@ test('an unreachable server is unavailable', async () => {
   })
 })
 
-test('a wrong password is a matter of configuration', async () => {
+test('a wrong password is invalid_config', async () => {
   const url = new URL(database.url('app'))
   url.password = 'wrong'
   const app = database.open('app', { url: url.href })

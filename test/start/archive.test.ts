@@ -105,3 +105,52 @@ it(
   },
   MINUTES_MS,
 )
+
+it(
+  'is copied to a destination that outlives it, and counted by tenant',
+  async () => {
+    const refused = await akashi([
+      'archive',
+      'policy',
+      'copy',
+      TABLE,
+      '--to',
+      'nowhere',
+      '--total',
+      '30 years',
+      '--data',
+      data,
+    ])
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('this process knows main')])
+    const copy = [
+      'archive',
+      'policy',
+      'copy',
+      TABLE,
+      '--to',
+      'main',
+      '--total',
+      '30 years',
+      '--reason',
+      'ticket 41',
+    ]
+    expect((await akashi([...copy, '--data', data])).stdout).toContain(
+      'everything of akashi_security.security_events is copied to main',
+    )
+    const { tables } = await document<{ tables: ArchiveRow[] }>(['archive', 'run'])
+    // The partitions were restored before, and stay.
+    const copied = tables.filter(({ action }) => action !== 'held')
+    expect(copied.length).toBeGreaterThan(0)
+    expect(copied.every(({ action }) => action === 'copied')).toBe(true)
+    const { copies } = await document<{ copies: { ok: boolean; destination: string }[] }>([
+      'archive',
+      'copies',
+      '--verify',
+    ])
+    expect(copies.length).toBe(copied.length)
+    expect(copies.every(({ ok, destination }) => ok && destination === 'main')).toBe(true)
+    const listed = await akashi(['archive', 'tenants', '--data', data])
+    expect(listed.stdout).toMatch(/\(none\) +authentication +akashi_security\.security_events/)
+  },
+  MINUTES_MS,
+)

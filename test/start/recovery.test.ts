@@ -1,5 +1,6 @@
 /** Lost tables and lost machines, brought back as their operator does it. */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -108,6 +109,18 @@ it(
       { note: 'paid', rows: 1 },
     ])
     await document([...args, '--into', 'orders_back'], 2)
+    // A folder of somebody else, which a mistyped name may lead to, is left alone.
+    const foreign = await mkdtemp(join(tmpdir(), 'akashi-foreign-'))
+    await writeFile(join(foreign, 'passwd'), '')
+    const refused = await document<{ error: { message: string } }>(['restore', '--to', foreign], 2)
+    expect(refused.error.message).toContain('is not empty: it has passwd')
+    expect(await readdir(foreign)).toEqual(['passwd'])
+    // Nor is one whose keyring is another.
+    await rm(join(foreign, 'passwd'))
+    await mkdir(join(foreign, 'keys'))
+    await document(['restore', '--to', foreign], 2)
+    expect(await readdir(foreign)).toEqual(['keys'])
+    await rm(foreign, { recursive: true })
     // Nothing of the scratch servers is left.
     expect(await readdir(join(data, 'scratch'))).toEqual([])
     // A copy of the audit log in another schema would escape the permissions of the audit log.
@@ -215,11 +228,23 @@ it('HTTP answers whoever has the permission: backups, plans, tables and drills',
   const request = { table: 'orders', at: beforeLoss, into: 'orders_by_http' }
   expect((await send(reader, '/restores', request)).status).toBe(403)
   expect((await send(reader, '/backups', { kind: 'full' })).status).toBe(403)
-  expect(await send(admin, '/restores', request)).toMatchObject({
-    status: 200,
-    body: { into: 'public.orders_by_http', rows: 500 },
+  const restored = async () => {
+    const begun = await send(admin, '/restores', request)
+    expect(begun.status).toBe(202)
+    const read = async () => (await send(admin, `/restores/${String(begun.body['id'])}`)).body
+    await expect
+      .poll(async () => (await read())['state'], { timeout: 60_000, interval: 300 })
+      .not.toBe('running')
+    return await read()
+  }
+  expect(await restored()).toMatchObject({
+    state: 'done',
+    result: { into: 'public.orders_by_http', rows: 500 },
   })
-  expect((await send(admin, '/restores', request)).status).toBe(409)
+  expect(await restored()).toMatchObject({
+    state: 'failed',
+    message: expect.stringContaining('orders_by_http'),
+  })
   expect((await send(admin, '/restores', { table: 'orders', at: beforeLoss })).status).toBe(400)
   const point = await send(admin, '/backups/points', { name: 'asked-by-http' })
   expect(point).toMatchObject({ status: 201, body: { name: 'asked-by-http', lsn: expect.any(String) } })

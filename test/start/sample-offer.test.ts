@@ -61,18 +61,18 @@ it.each([
 ])('tells the command when it %s', async (_, answer) => {
   const ask = async () => answer
   const { stderr } = await akashi(['offer', '--data', `${data}/none`], { verbs: [offer], world: { ask } })
-  expect(stderr).toBe('to add a sample workspace: bin/akashi sample add\n')
+  expect(stderr).toBe('to add a sample workspace: akashi sample add\n')
 })
 
 it('tells the command where nobody can be asked', async () => {
   const { stderr } = await akashi(['offer', '--data', `${data}/none`], { verbs: [offer] })
-  expect(stderr).toBe('to add a sample workspace: bin/akashi sample add\n')
+  expect(stderr).toBe('to add a sample workspace: akashi sample add\n')
 })
 
 it('tells the command when nobody answers', async () => {
   const ask = () => Promise.reject(new DOMException('too late', 'AbortError'))
   const { stderr } = await akashi(['offer', '--data', `${data}/none`], { verbs: [offer], world: { ask } })
-  expect(stderr).toBe('to add a sample workspace: bin/akashi sample add\n')
+  expect(stderr).toBe('to add a sample workspace: akashi sample add\n')
 })
 
 it('makes the workspace when it is accepted, and asks this once', async () => {

@@ -1,6 +1,6 @@
 /** Follows docs/runbooks/store-owner.md and docs/runbooks/wal.md, command by command. */
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -71,6 +71,19 @@ it('a copy only reads; WAL that waits is shown; a restored system takes the stor
   })
   expect(copy).toContain('it only reads the object store')
   expect(copy).toContain('does not own its object store')
+  // The disk of the store is not mounted. The node stands still, or it would store into the folder for the 3 seconds
+  // for which it trusts what it saw.
+  process.kill(running.pid, 'SIGSTOP')
+  const [objects, unmounted] = [join(data, 'objects'), join(data, 'objects.unmounted')]
+  await rename(objects, unmounted)
+  await mkdir(objects)
+  const lacking = await follow('store-owner.md', "The store lacks the owner's record", {
+    statuses: { doctor: 1 },
+  })
+  expect(lacking).toMatch(/lacks the record ownership\/0+1 by which this installation owns it/)
+  await rm(objects, { recursive: true })
+  await rename(unmounted, objects)
+  process.kill(running.pid, 'SIGCONT')
   expect(await follow('wal.md', 'The store is away')).toContain('MB of WAL wait for the object store')
   expect(await follow('wal.md', 'The slot was lost')).toContain('restorable')
   // Nothing serves over HTTP after a restore, which `status` says with 3.

@@ -88,7 +88,9 @@ async function counts(): Promise<Record<string, number>> {
   const [found] = await rows<Record<string, number>>(
     `select (select count(*)::integer from akashi_audit.audit_logs) as trail,
             (select count(*)::integer from akashi_security.security_events) as events,
+            (select count(*)::integer from akashi_security.security_events where source_service = 'sshd') as loaded,
             (select count(*)::integer from akashi_audit.ledger_entries) as entries,
+            (select count(*)::integer from akashi_audit.audit_logs where table_name = 'orders') as changes,
             (select count(*)::integer from public.orders) as orders`,
   )
   if (found === undefined) throw new Error('count(*) answers a row')
@@ -102,13 +104,16 @@ async function serverProcesses(clusterDir: string): Promise<string[]> {
   return pids.filter((_, i) => folders[i] === clusterDir)
 }
 
-/** What a superuser would do who wants no trace: the guards off, the change, the guards on again. */
-/** A guard that was switched off and on again is named for good; here an administrator answers for it. */
-async function recordCatalog(): Promise<void> {
-  const { status, stderr } = await verb('audit', 'record-catalog', '--reason', 'the rows are as they were')
-  expect(status, stderr).toBe(0)
+/** A guard that was off, and a row that was changed, are reported for good; here an administrator answers for them. */
+async function settle(): Promise<void> {
+  const explanation = 'the rows are as they were'
+  const recorded = await verb('audit', 'record-catalog', '--reason', explanation)
+  expect(recorded.status, recorded.stderr).toBe(0)
+  const settled = await verb('crosscheck', 'settle', '--explanation', explanation)
+  expect(settled.status, settled.stderr).toBe(0)
 }
 
+/** What a superuser would do who wants no trace: the guards off, the change, the guards on again. */
 async function tamper(work: (session: DirectSession) => Promise<unknown>): Promise<void> {
   await superuser.direct(async (session) => {
     await session.query('begin')
@@ -221,12 +226,9 @@ describe('akashi up', () => {
       expect(refused.status, refused.stderr).toBe(2)
       expect(refused.stderr).toMatch(new RegExp(`^akashi: .*:${port} is in use`, 'm'))
       expect(refused.stderr).toMatch(/^hint: /m)
-      const { clusterDir, state } = await clusterStatus(folder)
-      expect(state).not.toBe('running')
-      expect(await serverProcesses(clusterDir)).toEqual([])
+      expect(await readdir(folder)).toEqual([])
     } finally {
       other.close()
-      await removeCluster(folder)
       await rm(folder, { recursive: true, force: true })
     }
   })
@@ -311,7 +313,8 @@ describe('the thread', () => {
       stored: 0,
       known: first.stored,
     })
-    expect((await counts())['events']).toBe((before['events'] ?? 0) + first.stored)
+    // Those of sshd only: the server beside it records events of its own at any moment.
+    expect((await counts())['loaded']).toBe((before['loaded'] ?? 0) + first.stored)
   })
 })
 
@@ -331,7 +334,7 @@ describe('a superuser who alters what is sealed', () => {
     await set(400)
     const { status, stdout } = await verb('verify')
     expect([status, stdout]).toEqual([1, expect.stringContaining('refuse_change')])
-    await recordCatalog()
+    await settle()
     await expectClean()
   })
 
@@ -344,7 +347,7 @@ describe('a superuser who alters what is sealed', () => {
     await expectNamed('removed', id)
     await tamper((session) => session.query('insert into akashi_audit.audit_logs select * from public.kept'))
     await superuser.direct((session) => session.query('drop table public.kept'))
-    await recordCatalog()
+    await settle()
     await expectClean()
   })
 
@@ -359,7 +362,7 @@ describe('a superuser who alters what is sealed', () => {
     )
     await expectNamed('added', forged)
     await tamper((session) => session.query('delete from akashi_audit.audit_logs where id = $1', [forged]))
-    await recordCatalog()
+    await settle()
     await expectClean()
   })
 })
@@ -370,7 +373,7 @@ describe('stopping', () => {
     await superuser.direct((session) =>
       session.query("insert into public.orders select i, 'late', i from generate_series(101, 200) i"),
     )
-    const { trail = 0, events = 0, orders } = await counts()
+    const { events, orders, changes } = await counts()
     await superuser.close()
     const { pid } = await clusterStatus(data)
     if (pid === undefined) throw new Error('no server runs')
@@ -380,7 +383,11 @@ describe('stopping', () => {
 
     await start()
     await sealed()
-    expect(await counts()).toEqual({ trail, events, orders, entries: trail + events })
+    const after = await counts()
+    expect(after).toMatchObject({ orders, changes })
+    // The server that starts again records events of its own.
+    expect(after['events']).toBeGreaterThanOrEqual(events ?? 0)
+    expect(after['entries']).toBe((after['trail'] ?? 0) + (after['events'] ?? 0))
     await expectClean()
   })
 

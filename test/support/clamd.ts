@@ -19,7 +19,7 @@ export interface Clamd {
 }
 
 /** ClamAV's daemon with a signature database of one entry: what it ships with is gigabytes that only its mirror has. */
-export async function startClamd(): Promise<Clamd> {
+export async function startClamd(streamMaxLength = '101M'): Promise<Clamd> {
   const folder = await mkdtemp(join(tmpdir(), 'akashi-clamd-'))
   const socket = join(folder, 'clamd.sock')
   await writeFile(join(folder, 'test.ndb'), `Test.Eicar:0:0:${Buffer.from(eicar).toString('hex')}\n`)
@@ -30,7 +30,7 @@ export async function startClamd(): Promise<Clamd> {
       `DatabaseDirectory ${folder}`,
       `TemporaryDirectory ${folder}`,
       'Foreground yes',
-      'StreamMaxLength 101M',
+      `StreamMaxLength ${streamMaxLength}`,
       'MaxScanSize 400M',
       'MaxFileSize 101M',
       'MaxRecursion 8',

@@ -2,7 +2,13 @@ import { startEmbedded } from '../../src/postgres/index.ts'
 import { reachableFolder, removeDataDir } from './embedded.ts'
 
 /** Nothing that a test writes has to survive a crash. */
-const SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' }
+const SETTINGS = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  max_connections: '200',
+  max_prepared_transactions: '10',
+}
 
 export interface ThrowawayServer {
   /** Superuser URL, password included. */

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { bodyOf, type Fault, sendBody, takeFault } from './faults.ts'
+import { bodyOf, type Fault, foldersOf, sendBody, takeFault } from './faults.ts'
 
 /**
  * A peer of Google Cloud Storage's JSON API for tests: multipart and resumable uploads in chunks of 256 KiB,
@@ -162,7 +162,17 @@ export async function startGcs(bucket: string): Promise<GcsServer> {
       const names = [...objects.keys()]
         .filter((name) => name.startsWith(prefix) && name >= from && name > after)
         .sort()
-      const page = names.slice(0, Number(query.get('maxResults') ?? 1000))
+      const size = Number(query.get('maxResults') ?? 1000)
+      if (query.get('delimiter') === '/') {
+        const all = foldersOf([...objects.keys()], prefix).filter((folder) => folder > after)
+        const folders = all.slice(0, size)
+        return json({
+          kind: 'storage#objects',
+          prefixes: folders,
+          ...(all.length > size ? { nextPageToken: folders.at(-1) } : {}),
+        })
+      }
+      const page = names.slice(0, size)
       return json({
         kind: 'storage#objects',
         items: page.flatMap((name) => {

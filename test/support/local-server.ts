@@ -66,7 +66,8 @@ export async function startLocalServer(binaries: string): Promise<ThrowawayServe
     'full_page_writes=off',
     'max_connections=200',
     'timezone=UTC',
-    'wal_level=replica',
+    'wal_level=logical',
+    'max_prepared_transactions=10',
   ]
   const server = spawn(
     join(binaries, 'postgres'),

@@ -8,6 +8,7 @@ import {
   openDatabase,
 } from '../../src/postgres/index.ts'
 import { CONTEXT_KEY, rolePassword, TEMPLATE } from './settings.ts'
+import { superuserSessions } from './superuser-sessions.ts'
 
 /** A database that only the calling test file uses. */
 export interface TestDatabase {
@@ -44,6 +45,7 @@ function database(origin: string, signing: Pick<DatabaseOptions, 'contextKey'>):
     }
     return result.href
   }
+  const superuser = superuserSessions(() => url('owner'))
   const open = (role: DatabaseRole, options: Partial<DatabaseOptions> = {}) => {
     const result = openDatabase({ url: url(role), role, ...signing, ...options })
     opened.push(result)
@@ -59,6 +61,7 @@ function database(origin: string, signing: Pick<DatabaseOptions, 'contextKey'>):
   }
   beforeAll(() => onServer(`create database ${name} ${origin}`))
   afterAll(async () => {
+    await superuser.close()
     await Promise.all(opened.map((each) => each.close()))
     await onServer(`drop database ${name} with (force)`)
   })
@@ -66,11 +69,6 @@ function database(origin: string, signing: Pick<DatabaseOptions, 'contextKey'>):
     name,
     url,
     open,
-    asSuperuser: (work) =>
-      openDatabase({ url: url('owner'), role: 'owner' }).direct(async (session) => {
-        // Tests are an application as well, whose tables are in public.
-        await session.query('set search_path = public')
-        return await work(session)
-      }),
+    asSuperuser: (work) => superuser.run(work),
   }
 }

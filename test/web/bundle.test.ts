@@ -2,11 +2,13 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { overSocket } from '../http/client.ts'
 import { testApp } from '../http/support.ts'
 import { builtPages, DIST } from './support.ts'
 
 /** Bytes of script, compressed, that a page may load before it shows. */
 const BUDGET_BYTES = 250 * 1_024
+const CONSOLE_BUDGET_BYTES = 300 * 1_024
 
 builtPages()
 
@@ -39,6 +41,16 @@ describe('the built pages', () => {
     },
   )
 
+  it.each(['overview', 'audit', 'proofs', 'findings', 'access', 'backups', 'operations'])(
+    'load at most 300 KB of script for the console’s %s',
+    async (screen) => {
+      const part = `src/console/${screen}/index.tsx`
+      expect(await firstLoad('index.html', 'src/console/load.ts', part)).toBeLessThanOrEqual(
+        CONSOLE_BUDGET_BYTES,
+      )
+    },
+  )
+
   it('have no script or style inline', async () => {
     const html = await readFile(join(DIST, 'index.html'), 'utf8')
     expect(html).not.toMatch(/<style|\sstyle=|\son\w+=/i)
@@ -47,34 +59,35 @@ describe('the built pages', () => {
 
   it('are asked for each time at addresses that stay, and kept for ever where the name is of the content', async () => {
     const app = testApp()
-    for (const path of ['/', '/sign-in', '/chat', '/chat/some/room', '/account/security']) {
-      const answer = await app.inject(path)
+    for (const path of ['/', '/sign-in', '/chat', '/chat/some/room', '/account/security', '/console/audit']) {
+      const answer = await overSocket(app, path)
       expect(answer.statusCode, path).toBe(200)
       expect(answer.headers['content-type'], path).toMatch(/^text\/html/)
       expect(answer.headers['cache-control'], path).toBe('no-cache')
       expect(answer.headers['content-security-policy'], path).toContain("script-src 'self';style-src 'self'")
-      const again = await app.inject({
+      const again = await overSocket(app, {
         url: path,
         headers: { 'if-none-match': String(answer.headers['etag']) },
       })
       expect(again.statusCode, path).toBe(304)
     }
     const [script] = (await readdir(join(DIST, 'assets'))).filter((name) => name.endsWith('.js'))
-    const asset = await app.inject({ url: `/assets/${script}`, headers: { 'accept-encoding': 'gzip' } })
+    const asset = await overSocket(app, { url: `/assets/${script}`, headers: { 'accept-encoding': 'gzip' } })
     expect(asset.headers['cache-control']).toBe('public, max-age=31536000, immutable')
-    expect((await app.inject('/nowhere')).statusCode).toBe(404)
-    expect((await app.inject('/assets/nothing.js')).statusCode).toBe(404)
+    expect((await overSocket(app, '/nowhere')).statusCode).toBe(404)
+    expect((await overSocket(app, '/assets/nothing.js')).statusCode).toBe(404)
+    for (const folder of ['/assets', '/assets/']) expect((await overSocket(app, folder)).statusCode).toBe(404)
   })
 
   it('come compressed to those who take that', async () => {
     const names = await readdir(join(DIST, 'assets'))
     const script = names.find((name) => names.includes(`${name}.br`)) ?? ''
     const app = testApp()
-    const plain = await app.inject(`/assets/${script}`)
-    const small = await app.inject({ url: `/assets/${script}`, headers: { 'accept-encoding': 'br' } })
+    const plain = await overSocket(app, `/assets/${script}`)
+    const small = await overSocket(app, { url: `/assets/${script}`, headers: { 'accept-encoding': 'br' } })
     expect(plain.headers['content-encoding']).toBeUndefined()
     expect(small.headers['content-encoding']).toBe('br')
-    expect(small.rawPayload.length).toBeLessThan(plain.rawPayload.length / 2)
+    expect(small.bytes.length).toBeLessThan(plain.bytes.length / 2)
     expect(small.headers['vary']).toContain('accept-encoding')
   })
 })

@@ -129,6 +129,81 @@ describe.skipIf(!hasChromium)('signing in', { timeout: 120_000 }, () => {
     expect(chromium.faults).toEqual([])
   })
 
+  it('with a passkey is offered, alone and as a second factor, and a passkey can be taken away', async () => {
+    await server.user('keyed')
+    // No passkey is for an address.
+    const site = base.replace('127.0.0.1', 'localhost')
+    const page = await chromium.page()
+    const browser = await page.context().newCDPSession(page)
+    await browser.send('WebAuthn.enable')
+    await browser.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    })
+    await page.goto(`${site}/sign-in?next=/account/security`)
+    await expectAccessible(page)
+    await fill(page, 'keyed')
+    await page.getByText('No passkey').waitFor()
+    await page.getByRole('button', { name: 'Add passkey' }).click()
+    await page.getByLabel('Device name (optional)').fill('laptop')
+    await expectAccessible(page)
+    await page.getByRole('button', { name: 'Create passkey' }).click()
+    await page.getByText('Save your recovery codes').waitFor()
+    await page.getByLabel('I’ve saved them in a safe place').check()
+    await page.getByRole('button', { name: 'Done' }).click()
+    await page.getByText('laptop', { exact: true }).waitFor()
+    await expectAccessible(page)
+    // The same authenticator is not added twice.
+    await page.getByRole('button', { name: 'Add passkey' }).click()
+    await page.getByRole('button', { name: 'Create passkey' }).click()
+    await page.getByText('This device already has a passkey').waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    const signOut = async () => {
+      await page.getByRole('button', { name: 'Menu of keyed' }).click()
+      await page.getByRole('menuitem', { name: 'Sign out' }).click()
+      await page.getByText('You’ve signed out.').waitFor()
+    }
+    await signOut()
+    // Alone.
+    await page.getByRole('button', { name: 'Use a passkey' }).click()
+    await page.getByRole('button', { name: 'Menu of keyed' }).waitFor()
+    await signOut()
+    // In place of a code.
+    await fill(page, 'keyed')
+    await page.getByRole('heading', { name: 'Two-step verification' }).waitFor()
+    await expectAccessible(page)
+    await page.getByRole('button', { name: 'Use a passkey' }).click()
+    await page.getByRole('button', { name: 'Menu of keyed' }).waitFor()
+    // To confirm, once the sign-in is too long ago.
+    await database.asSuperuser((session) =>
+      session.query("update akashi_auth.user_sessions set authenticated_at = now() - interval '1 day'"),
+    )
+    await page.goto(`${site}/account/security`)
+    await page.getByRole('button', { name: 'Remove laptop' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+    const confirm = page.getByRole('dialog', { name: 'Confirm it’s you' })
+    await confirm.waitFor()
+    await expectAccessible(page)
+    await confirm.getByRole('button', { name: 'Use a passkey' }).click()
+    await page.getByText('Passkey removed.').waitFor()
+    await page.getByText('No passkey').waitFor()
+    await signOut()
+    // The authenticator still has it, and it opens nothing.
+    await page.getByRole('button', { name: 'Use a passkey' }).click()
+    await page.getByText('This passkey doesn’t sign in here.').waitFor()
+    expect(chromium.faults).toEqual([])
+    // Where there can be none, none is offered.
+    await page.goto(`${base}/sign-in`)
+    await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor()
+    expect(await page.getByRole('button', { name: 'Use a passkey' }).count()).toBe(0)
+  })
+
   it('speaks the language that was chosen, at once and later', async () => {
     const page = await chromium.page({ locale: 'ja-JP' })
     await page.goto(base)

@@ -1,6 +1,11 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { createEventParser, type ParsedBatch, type ParseOptions } from '../../../src/security/index.ts'
+import {
+  createEventParser,
+  type IngestFormat,
+  type ParsedBatch,
+  type ParseOptions,
+} from '../../../src/security/index.ts'
 
 type Sshd = Extract<ParseOptions, { format: 'sshd' }>
 
@@ -11,7 +16,7 @@ export const sshd2016: Sshd = {
   asOf: new Date('2017-06-01T00:00:00Z'),
 }
 
-export const other = (format: 'json' | 'ocsf' | 'cloudtrail'): ParseOptions => ({
+export const other = (format: Exclude<IngestFormat, 'sshd'>): ParseOptions => ({
   format,
   asOf: new Date('2026-06-01T00:00:00Z'),
 })
@@ -29,6 +34,7 @@ export function parseAll(input: string | Uint8Array, options: ParseOptions, port
     accepted: batches.reduce((sum, batch) => sum + batch.accepted, 0),
     events: batches.flatMap((batch) => batch.events),
     rejected: batches.flatMap((batch) => batch.rejected),
+    unread: batches.flatMap((batch) => batch.unread),
   }
 }
 

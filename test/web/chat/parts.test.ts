@@ -77,11 +77,12 @@ describe.skipIf(!hasChromium)('a part of the pages', { timeout: 120_000 }, () =>
   })
 
   it('is there without the network, once the browser had time for it', async () => {
-    const page = await site.visit('saki')
+    const loaded = new Set<string>()
+    const page = await site.visit('saki', {
+      before: async (fresh) => fresh.on('requestfinished', (request) => loaded.add(request.url())),
+    })
     const account = (await scriptOf('src/account/index.tsx')).slice(2)
-    await expect
-      .poll(() => page.evaluate<string[]>("performance.getEntriesByType('resource').map(({ name }) => name)"))
-      .toContain(`${site.origin()}${account}`)
+    await expect.poll(() => [...loaded]).toContain(`${site.origin()}${account}`)
     await page.waitForLoadState('networkidle')
     await page.context().setOffline(true)
     await page.getByRole('link', { name: 'Public rooms' }).click()

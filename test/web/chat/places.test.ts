@@ -142,7 +142,7 @@ describe.skipIf(!hasChromium)('a place in the chat', { timeout: 120_000 }, () =>
     await page.getByRole('heading', { name: 'Public rooms', level: 1 }).waitFor()
     await page.keyboard.press('i')
     await page.getByRole('heading', { name: 'Notifications', level: 1 }).waitFor()
-    await page.keyboard.press('Control+k')
+    await page.keyboard.press('s')
     await page.getByRole('heading', { name: 'Search', level: 1 }).waitFor()
     await page.getByLabel('Search messages').blur()
     await page.keyboard.press('?')

@@ -8,6 +8,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
 import * as chat from '../../../src/chat/index.ts'
 import { httpLimits } from '../../../src/http/index.ts'
+import { openRoomVault } from '../../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../../src/object-store/index.ts'
 import { type Person, person } from '../../../src/postgres/index.ts'
 import { PASSWORD, testServer } from '../../identity/server.ts'
@@ -40,7 +41,14 @@ export function testSite({ scansFiles = true }: SiteOptions = {}) {
   const worker = database.open('worker')
   const log = pino({ level: 'silent' })
   const bus = chat.localBus()
-  const feed = chat.openFeed({ app, worker, bus, log })
+  // The keyring is opened before the tests, and asked in them.
+  const vault = openRoomVault({
+    ensure: (...given) => server.keyring().ensure(...given),
+    secret: (keyId) => server.keyring().secret(keyId),
+    destroy: (keyId) => server.keyring().destroy(keyId),
+  })
+  const secrets = new chat.RoomSecrets({ app, vault, log })
+  const feed = chat.openFeed({ app, worker, bus, secrets, log })
   const ids = new Map<string, string>()
   let http: ReturnType<typeof server.app> | undefined
   let store: ObjectStore | undefined
@@ -73,6 +81,7 @@ export function testSite({ scansFiles = true }: SiteOptions = {}) {
   return {
     app,
     bus,
+    secrets,
     actor,
     faults: chromium.faults,
     /** By which codes are made and compared. */

@@ -177,7 +177,8 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
 
   it('find what was said, in Japanese, and go there', async () => {
     await aoi.keyboard.press('Control+k')
-    await aoi.getByLabel('メッセージを検索').fill('にち')
+    await aoi.getByRole('combobox', { name: 'ルーム、人、ページ' }).fill('にち')
+    await aoi.getByRole('option', { name: /「にち」でメッセージを検索/ }).click()
     await aoi.locator('mark', { hasText: 'にち' }).waitFor()
     await expectAccessible(aoi)
     await aoi.getByRole('link', { name: /メッセージへ移動/ }).click()
