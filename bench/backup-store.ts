@@ -35,7 +35,11 @@ export async function backupBench(folder: string, gibibytes: number): Promise<Ba
 }
 
 /** Inserts text that compresses like real text: half of each row repeats. */
-export async function fill(cluster: BenchCluster, table: string, gibibytes: number): Promise<number> {
+export async function fill(
+  cluster: Pick<BenchCluster, 'asAdministrator'>,
+  table: string,
+  gibibytes: number,
+): Promise<number> {
   const rows = Math.round((gibibytes * GIBIBYTE) / ROW_BYTES)
   await cluster.asAdministrator(async (session) => {
     await session.query(`create table public.${table} (id integer, note text)`)

@@ -1,13 +1,28 @@
-/** A full backup, compressed and encrypted, relative to reading the same base backup and discarding it. */
+/**
+ * A full backup, compressed and encrypted, relative to reading the same base backup and discarding it, and to pgBackRest
+ * on the same server of PostgreSQL 15 (zstd 3, AES-256, two processes); incrementals too, Akashi's on PostgreSQL 18.
+ */
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runBackup } from '../src/backup/index.ts'
-import { openReplication } from '../src/postgres/index.ts'
-import { backupBench } from './backup-store.ts'
-import { atMost, type Benchmark, figure, interleave, median, ratio } from './harness.ts'
+import { identify, openBackupStore, runBackup } from '../src/backup/index.ts'
+import { openObjectStore } from '../src/object-store/index.ts'
+import { openDatabase, openReplication } from '../src/postgres/index.ts'
+import { type BackupBench, backupBench, fill } from './backup-store.ts'
+import { childrenCpuMilliseconds } from './cpu.ts'
+import {
+  atMost,
+  type Benchmark,
+  type BenchmarkOptions,
+  figure,
+  interleave,
+  median,
+  type Result,
+  ratio,
+} from './harness.ts'
+import { openPgBackRest } from './pgbackrest.ts'
 
 const KIBIBYTES_OF_MEBIBYTE = 1024
 const SAMPLE_MS = 20
@@ -54,7 +69,7 @@ async function peakMemory(dataDir: string): Promise<number> {
 
 export const backup: Benchmark = {
   name: 'backup',
-  description: 'full backup ÷ BASE_BACKUP with SHA-256 manifest discarded, 1 GiB; idle incremental',
+  description: 'full and incremental backup of 1 GiB, against BASE_BACKUP discarded and pgBackRest',
   async run(options) {
     const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-backups-'))
     const bench = await backupBench(folder, options.scale)
@@ -77,10 +92,80 @@ export const backup: Benchmark = {
         figure('full', median(seconds.backup), 's'),
         atMost('incremental, idle', median(idle), 's', 1),
         atMost('peak memory of akashi backup full', memory, 'MiB', 200),
+        ...(await besidePgBackRest(bench, folder, options)),
       ]
     } finally {
       await bench.close()
       await rm(folder, { recursive: true, force: true })
     }
   },
+}
+
+/** Share of the rows that change between two backups. */
+const CHANGED = 'id % 20 = 0'
+
+async function besidePgBackRest(
+  newer: BackupBench,
+  folder: string,
+  options: BenchmarkOptions,
+): Promise<readonly Result[]> {
+  const other = await openPgBackRest()
+  const database = openDatabase({ url: other.url, role: 'owner', poolSize: 1 })
+  try {
+    await fill(other, 'filled', options.scale)
+    await other.asAdministrator((session) => session.query('checkpoint'))
+    const { systemId } = await identify(other.url)
+    const store = await openObjectStore(`file:${join(folder, 'beside')}`)
+    const backupStore = await openBackupStore({ store, keyring: newer.cluster.keyring }, systemId)
+    const source = { url: other.url, database }
+    const sizes: Record<'akashi' | 'pgbackrest', number[]> = { akashi: [], pgbackrest: [] }
+    const cpu: Record<'akashi' | 'pgbackrest', number[]> = { akashi: [], pgbackrest: [] }
+    const full = await interleave(
+      {
+        akashi: () =>
+          timed(async () => {
+            const { user, system } = process.cpuUsage()
+            sizes.akashi.push((await runBackup(backupStore, source, 'full')).stored)
+            const after = process.cpuUsage()
+            cpu.akashi.push((after.user - user + after.system - system) / 1000)
+          }),
+        pgbackrest: () =>
+          timed(async () => {
+            const before = await childrenCpuMilliseconds()
+            await other.backup('full')
+            cpu.pgbackrest.push((await childrenCpuMilliseconds()) - before)
+          }),
+      },
+      options,
+    )
+    sizes.pgbackrest.push(await other.stored())
+    const change = (server: Pick<BackupBench['cluster'], 'asAdministrator'>) =>
+      server.asAdministrator(async (session) => {
+        await session.query(`update public.filled set note = md5(note) || substr(note, 33) where ${CHANGED}`)
+        await session.query('checkpoint')
+      })
+    const incremental = await interleave(
+      {
+        akashi: async () => {
+          await change(newer.cluster)
+          return await timed(() => runBackup(newer.backupStore, newer.source, 'incremental'))
+        },
+        pgbackrest: async () => {
+          await change(other)
+          return await timed(() => other.backup('incr'))
+        },
+      },
+      options,
+    )
+    return [
+      atMost('full ÷ pgBackRest', ratio(full.akashi, full.pgbackrest), '', 0.8),
+      figure('full ÷ pgBackRest, CPU time of the client', ratio(cpu.akashi, cpu.pgbackrest), ''),
+      atMost('size ÷ pgBackRest', median(sizes.akashi) / median(sizes.pgbackrest), '', 1),
+      figure('full of pgBackRest', median(full.pgbackrest), 's'),
+      atMost('incremental ÷ pgBackRest', ratio(incremental.akashi, incremental.pgbackrest), '', 0.8),
+    ]
+  } finally {
+    await database.close()
+    await other.close()
+  }
 }

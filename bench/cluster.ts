@@ -44,7 +44,15 @@ export async function benchCluster(): Promise<BenchCluster> {
     connections,
     keyring,
     worker,
-    asAdministrator: (work) => owner.direct(work, { timeoutMs: 0 }),
+    asAdministrator: (work) =>
+      owner.direct(
+        async (session) => {
+          // Tables of a benchmark are in public.
+          await session.query('set search_path = public')
+          return await work(session)
+        },
+        { timeoutMs: 0 },
+      ),
     application: (poolSize) => {
       const database = connections.open('app', { poolSize })
       open.push(database)

@@ -30,6 +30,11 @@ export async function cpuMilliseconds(session: Session): Promise<number> {
   return (await serverCpuMilliseconds(session)) + (user + system) / 1000
 }
 
+/** CPU milliseconds of this process' children that have ended, with theirs. */
+export async function childrenCpuMilliseconds(): Promise<number> {
+  return (await ticksOf('self')).ended * MS_A_TICK
+}
+
 /** CPU milliseconds of all processes of the server of `session`, including exited ones. */
 export async function serverCpuMilliseconds(session: Session): Promise<number> {
   const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid')

@@ -11,6 +11,7 @@ const PROTOCOL = 196_608
 const READY = 0x5a
 const ERROR = 0x45
 const AUTHENTICATION = 0x52
+const BACKEND_KEY = 0x4b
 const HEADER_BYTES = 5
 
 export interface Statement {
@@ -23,15 +24,23 @@ export function message(...statements: readonly Statement[]): Buffer {
   return Buffer.concat([
     ...statements.flatMap(({ text, values = [] }) => [
       frame('P', cstring(''), cstring(text), int16(0)),
-      frame(
-        'B',
-        cstring(''),
-        cstring(''),
-        int16(0),
-        int16(values.length),
-        ...values.flatMap((value) => [int32(Buffer.byteLength(value)), Buffer.from(value)]),
-        int16(0),
-      ),
+      bind('', values),
+      frame('E', cstring(''), int32(0)),
+    ]),
+    frame('S'),
+  ])
+}
+
+/** Parse of a statement under a name, as a driver that prepares sends it once a connection. */
+export function preparation(name: string, { text }: Statement): Buffer {
+  return Buffer.concat([frame('P', cstring(name), cstring(text), int16(0)), frame('S')])
+}
+
+/** Bind and Execute of statements that were prepared under these names, with one Sync at the end. */
+export function execution(...statements: readonly (readonly [name: string, statement: Statement])[]): Buffer {
+  return Buffer.concat([
+    ...statements.flatMap(([name, { values = [] }]) => [
+      bind(name, values),
       frame('E', cstring(''), int32(0)),
     ]),
     frame('S'),
@@ -39,6 +48,8 @@ export function message(...statements: readonly Statement[]): Buffer {
 }
 
 export class LeanClient {
+  /** Process of the server. */
+  pid = 0
   readonly #socket: Socket
   #rest: Buffer = Buffer.alloc(0)
   #answered: { resolve: () => void; reject: (error: Error) => void } | undefined
@@ -89,6 +100,7 @@ export class LeanClient {
       const type = bytes[0]
       if (type === ERROR)
         this.#failure = new Error(bytes.subarray(HEADER_BYTES, length).toString().replaceAll('\0', ' '))
+      if (type === BACKEND_KEY) this.pid = bytes.readInt32BE(HEADER_BYTES)
       if (type === AUTHENTICATION) this.#onAuthentication?.(bytes.subarray(HEADER_BYTES, length))
       if (type === READY || (type === ERROR && this.#onAuthentication !== undefined)) this.#finish()
       bytes = bytes.subarray(length)
@@ -143,6 +155,18 @@ function hmac(key: Buffer, text: string): Buffer {
 function frame(type: string, ...parts: readonly Buffer[]): Buffer {
   const body = Buffer.concat(parts)
   return Buffer.concat([Buffer.from(type), int32(body.length + 4), body])
+}
+
+function bind(statement: string, values: readonly string[]): Buffer {
+  return frame(
+    'B',
+    cstring(''),
+    cstring(statement),
+    int16(0),
+    int16(values.length),
+    ...values.flatMap((value) => [int32(Buffer.byteLength(value)), Buffer.from(value)]),
+    int16(0),
+  )
 }
 
 function cstring(text: string): Buffer {

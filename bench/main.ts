@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util'
 import { type Benchmark, DEFAULT_ROUNDS, format } from './harness.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
-  audit: async () => (await import('./audit.ts')).audit,
+  audit: async () => (await import('./audit/index.ts')).audit,
   'audit-bulk': async () => (await import('./audit-bulk.ts')).auditBulk,
+  crosscheck: async () => (await import('./crosscheck.ts')).crosscheck,
   seal: async () => (await import('./seal.ts')).seal,
   verify: async () => (await import('./verify.ts')).verify,
   chat: async () => (await import('./chat.ts')).chat,
@@ -15,9 +16,12 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   apikey: async () => (await import('./apikey.ts')).apikey,
   archive: async () => (await import('./archive.ts')).archive,
   query: async () => (await import('./query.ts')).query,
+  detect: async () => (await import('./detect.ts')).detect,
   start: async () => (await import('./start.ts')).start,
   backup: async () => (await import('./backup.ts')).backup,
+  soak: async () => (await import('./soak.ts')).soak,
   restore: async () => (await import('./restore.ts')).restore,
+  client: async () => (await import('./client.ts')).client,
 }
 
 const { values, positionals } = parseArgs({

@@ -1,7 +1,7 @@
 /** Rate of a full verification: rows hashed and compared inside the server, including tree and signatures. */
 import {
   auditLogs,
-  FENCE,
+  OPTIMIZER_FENCE,
   postgresEntrySql,
   seal,
   verifierKeys,
@@ -46,7 +46,7 @@ export const verify: Benchmark = {
               bencher,
               (session) =>
                 session.query(
-                  `select count(${entry.hash}) from (select ${entry.texts} from akashi_audit.audit_logs r ${FENCE}) t`,
+                  `select count(${entry.hash}) from (select ${entry.texts} from akashi_audit.audit_logs r ${OPTIMIZER_FENCE}) t`,
                 ),
               { timeoutMs: 600_000 },
             )

@@ -11,13 +11,29 @@ const areas: readonly (readonly [title: string, ...tags: string[]])[] = [
   ['Signing in', 'session', 'oidc'],
   ['Oneself', 'me'],
   ['Users', 'users'],
-  ['Roles, keys and policies', 'roles', 'permissions', 'api-keys', 'service-accounts', 'policies'],
+  [
+    'Roles, keys and policies',
+    'roles',
+    'permissions',
+    'api-keys',
+    'service-accounts',
+    'policies',
+    'approvals',
+    'access-rights',
+    'access-reviews',
+  ],
   ['Audit trail', 'audit'],
-  ['Ledger', 'ledger'],
+  ['Ledger', 'ledger', 'crosscheck', 'witnesses', 'verifier-keys', 'verifications'],
   ['Security events', 'events'],
-  ['Archive', 'archive'],
+  ['Detection', 'detection'],
+  ['Delivery', 'channels'],
+  ['Archive', 'archive', 'cost'],
   ['Query', 'query'],
   ['Backup', 'backups', 'restores', 'drills'],
+  ['Jobs', 'jobs'],
+  ['Alarms', 'alarms', 'doctor'],
+  ['Keys', 'keys'],
+  ['Compliance reports', 'reports'],
   ['Chat', 'chat'],
   ['Operation', 'status', 'system'],
   ['Pages', 'pages'],
@@ -86,7 +102,7 @@ const byPermission = ({ permission, ofLog, by }: Extract<Access, { readonly perm
 function who(access: Access): string {
   if ('permission' in access) return byPermission(access)
   if ('public' in access) {
-    return access.public === 'anybody' ? 'anyone' : 'anyone on this machine, else anyone signed in'
+    return access.public === 'anybody' ? 'anyone' : `anyone on this machine, else \`${access.others}\``
   }
   if ('signedIn' in access) return access.signedIn === 'person' ? 'a signed-in person' : 'anyone signed in'
   if (!('others' in access)) {
@@ -103,7 +119,7 @@ function key(access: Access): string {
       ? 'none: a session'
       : `scope ${byPermission(access).replace('a person with ', '')}`
   }
-  if ('public' in access) return access.public === 'anybody' ? '' : 'any'
+  if ('public' in access) return access.public === 'anybody' ? '' : `scope \`${access.others}\``
   if ('others' in access) return `any of the owner's, else scope \`${access.others}\``
   return access.scope === 'any' ? 'any' : 'none: a session'
 }

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { given } from '../src/foundation/index.ts'
 
-const launcher = fileURLToPath(new URL('../bin/akashi', import.meta.url))
+const checkout = fileURLToPath(new URL('../bin/akashi', import.meta.url))
 
 /** Milliseconds for one command, or for a server until it is ready. */
 const VERB_TIMEOUT_MS = 120_000
@@ -20,6 +20,8 @@ export interface RunOptions {
   /** In addition to PATH and HOME, the only inherited variables. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** The command to run in place of this checkout's, such as that of an installed package. */
+  readonly launcher?: string
 }
 
 export interface Running {
@@ -87,7 +89,7 @@ export async function akashiServer(args: readonly string[], options: RunOptions 
   return { url, pid: child.pid ?? 0, output: () => output, exited, stop }
 }
 
-function start(args: readonly string[], { env = {}, cwd }: RunOptions): ChildProcess {
+function start(args: readonly string[], { env = {}, cwd, launcher = checkout }: RunOptions): ChildProcess {
   const { PATH = '', HOME = '' } = process.env
   return spawn(launcher, args, {
     env: { PATH, HOME, ...env },

@@ -1,6 +1,7 @@
 /**
- * Checks that package-lock.json has no download address (it would tie every clone to one registry) and matches
- * package.json (npm install fixes a stale lock silently).
+ * Checks that package-lock.json has no download address (it would tie every clone to one registry), matches
+ * package.json (npm install fixes a stale lock silently) and holds the packages of every platform (npm ci refuses a
+ * lock without them, and npm install leaves out those that the registry did not have).
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,6 +23,7 @@ const Lock = z.object({
       link: z.boolean().optional(),
       /** Comes within another package, whose digest covers it. */
       inBundle: z.boolean().optional(),
+      optionalDependencies: Dependencies,
     }),
   ),
 })
@@ -51,8 +53,19 @@ export function lockMistakes(manifestText: string, lockText: string): string[] {
     if (path.includes('node_modules/') && !covered && entry.integrity === undefined) {
       mistakes.push(`${path}: has no integrity digest`)
     }
+    for (const name of Object.keys(entry.optionalDependencies)) {
+      if (!isLocked(packages, path, name)) mistakes.push(`${path}: its optional ${name} is not locked`)
+    }
   }
   return mistakes
+}
+
+/** Whether the package at `path` finds `name` in its own node_modules or in one above, as Node.js does. */
+function isLocked(packages: Readonly<Record<string, unknown>>, path: string, name: string): boolean {
+  for (let folder = path; ; folder = folder.replace(/(^|\/)(node_modules\/)?(@[^/]+\/)?[^/]+$/, '')) {
+    if (packages[`${folder}${folder === '' ? '' : '/'}node_modules/${name}`] !== undefined) return true
+    if (folder === '') return false
+  }
 }
 
 /** Folders with a lock file of their own. */

@@ -23,9 +23,21 @@ const schemas: Readonly<Record<string, string>> = {
 const tables: Readonly<Record<string, string>> = {
   'akashi_keys.digest_salts': 'audit',
   'akashi_lifecycle.schema_migrations': 'postgres',
+  'akashi_security.detection_rulesets': 'detection',
+  'akashi_security.detection_runs': 'detection',
+  'akashi_security.detection_findings': 'detection',
+  'akashi_security.delivery_channels': 'delivery',
+  'akashi_security.delivery_progress': 'delivery',
+  'akashi_security.delivery_dead_letters': 'delivery',
+  'akashi_security.compliance_reports': 'report',
   'akashi_lifecycle.jobs': 'operations',
   'akashi_lifecycle.job_runs': 'operations',
+  'akashi_lifecycle.alarm_counters': 'operations',
+  'akashi_lifecycle.alarm_silences': 'operations',
+  'akashi_lifecycle.alarms': 'operations',
   'akashi_lifecycle.drills': 'operations',
+  'akashi_lifecycle.restore_points': 'operations',
+  'akashi_lifecycle.restores': 'operations',
   'akashi_lifecycle.store_ownership': 'operations',
 }
 
@@ -49,6 +61,16 @@ const migrations: Readonly<Record<string, string>> = {
   '000016_chat_messages': 'chat',
   '000017_chat_presence': 'chat',
   '000018_chat_search': 'chat',
+  '000019_approvals': 'identity',
+  '000020_cross_check': 'audit',
+  '000021_detection': 'detection',
+  '000022_delivery': 'delivery',
+  '000023_alarms': 'operations',
+  '000024_compliance_reports': 'report',
+  '000025_access_review': 'identity',
+  '000027_chat_kept': 'chat',
+  '000028_maintenance': 'operations',
+  '000029_noise_budgets': 'detection',
 }
 
 /** They hold no SQL, by a rule of check-text.ts; their hints may name any table. */

@@ -1,6 +1,6 @@
 /**
- * Takes the pictures of the README from the sample workspace, in both languages, on a desktop and a phone, and of
- * its status page.
+ * Takes the pictures of the README from the sample workspace, in both languages, on a desktop and a phone, of its
+ * status page, and of the console.
  * `node scripts/readme-images.ts` writes docs/images; `--check` takes them too, writes nothing, and fails where
  * a page does not show what its picture is of, or the README shows another picture.
  */
@@ -9,7 +9,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import sharp from 'sharp'
+import { expectMentioned, expectPicture } from './readme-images/picture.ts'
 import { CHROMIUM, type Look, openWorkspace, type Workspace } from './readme-images/workspace.ts'
 
 const FOLDER = 'docs/images'
@@ -41,12 +41,43 @@ const statusPages = [
   { name: 'status-en', locale: 'en', shows: 'Verified: the record is unchanged' },
   { name: 'status-ja', locale: 'ja', shows: '検証済み：記録は書き換えられていません' },
 ] as const
+/** Four screens of the console with words that each shows. */
+const screens = [
+  {
+    name: 'console-overview',
+    path: '/console/overview',
+    en: 'Is the record proven?',
+    ja: '記録は証明されているか',
+  },
+  {
+    name: 'console-audit',
+    path: '/console/audit',
+    en: 'Who changed what, when and from where.',
+    ja: '誰が、いつ、どこから、何を変更したか。',
+  },
+  { name: 'console-access', path: '/console/access/roles', en: 'Permission matrix', ja: '権限マトリクス' },
+  {
+    name: 'console-alarms',
+    path: '/console/operations/alarms?view=watched',
+    en: 'What is watched',
+    ja: '監視項目',
+  },
+] as const
+const consoleScreens = screens.flatMap(({ name, path, ...shows }) =>
+  (['en', 'ja'] as const).map((locale) => ({
+    name: `${name}-${locale}`,
+    path,
+    locale,
+    shows: shows[locale],
+  })),
+)
 const STATUS_SIZE = { width: 1_100, height: 1_000 }
 
 /** Every picture with the width that it has. */
 const all = [
   ...pictures.map(({ name, locale, phone = false }) => ({ name, locale, width: phone ? 390 : 1_280 })),
   ...statusPages.map(({ name, locale }) => ({ name, locale, width: STATUS_SIZE.width })),
+  ...consoleScreens.map(({ name, locale }) => ({ name, locale, width: 1_280 })),
 ]
 
 const words = {
@@ -89,6 +120,19 @@ async function takeStatus(
   await page.context().close()
 }
 
+async function takeScreen(
+  workspace: Workspace,
+  { name, path, locale, shows }: (typeof consoleScreens)[number],
+  folder: string,
+): Promise<void> {
+  const page = await workspace.visitAsAdmin(path, { locale })
+  await page.getByRole('main').getByText(shows).first().waitFor()
+  // Placeholders give way to what is there, and charts are drawn.
+  await until(page, `document.querySelector('main [role="status"], main .mantine-Skeleton-root') === null`)
+  await page.screenshot({ path: join(folder, `${name}.png`) })
+  await page.context().close()
+}
+
 /** Asks the page again and again: its policy forbids the function that would wait inside of it. */
 async function until(page: Page, expression: string): Promise<void> {
   for (let asked = 0; asked < ASK_TIMES; asked += 1) {
@@ -106,21 +150,6 @@ async function expectVisible(page: Page, text: string | RegExp): Promise<void> {
   }
 }
 
-/** A picture of a page is no single colour, and has the page's size. */
-async function expectPicture(path: string, expectedWidth: number): Promise<void> {
-  const image = sharp(path)
-  const [{ width }, { entropy }] = [await image.metadata(), await image.stats()]
-  if (width !== expectedWidth || entropy < 0.5) throw new Error(`${path} is no picture of a page`)
-}
-
-async function expectMentioned(): Promise<void> {
-  for (const { name, locale, width } of all) {
-    const readme = await readFile(locale === 'ja' ? 'README.ja.md' : 'README.md', 'utf8')
-    if (!readme.includes(`${FOLDER}/${name}.png`)) throw new Error(`${name} is not in the README`)
-    await expectPicture(join(FOLDER, `${name}.png`), width)
-  }
-}
-
 const check = process.argv.includes('--check')
 if (check && !existsSync(CHROMIUM) && process.env['CI'] !== 'true') {
   console.log(`left out: ${CHROMIUM} is not installed`)
@@ -132,8 +161,13 @@ try {
   for (const picture of pictures) await take(workspace, picture, folder)
   await workspace.verify()
   for (const picture of statusPages) await takeStatus(workspace, picture, folder)
+  for (const picture of consoleScreens) await takeScreen(workspace, picture, folder)
   for (const { name, width } of all) await expectPicture(join(folder, `${name}.png`), width)
-  await expectMentioned()
+  for (const { name, locale, width } of all) {
+    const readme = await readFile(locale === 'ja' ? 'README.ja.md' : 'README.md', 'utf8')
+    expectMentioned(readme, `${FOLDER}/${name}.png`)
+    await expectPicture(join(FOLDER, `${name}.png`), width)
+  }
   console.log(`${all.length} pictures ${check ? 'are as the README shows' : `in ${FOLDER}`}`)
 } finally {
   await workspace.close()

@@ -36,6 +36,7 @@ const en = {
     insert: 'Insert a fake change among sealed rows',
     rewrite: 'Change a row and rewrite its ledger entry to match',
     disable: 'Switch recording off',
+    bypass: 'Switch it off, change a row, switch it on again, in one transaction',
   },
   archive: 'Archive the day of the attack',
   archiveSaid:
@@ -85,6 +86,7 @@ const ja: typeof en = {
     insert: '存在しない変更を、封印済みの行の間に挿入する',
     rewrite: '行を変更し、台帳のハッシュも合うように書き換える',
     disable: '記録を止める',
+    bypass: '一つのトランザクションで記録を止め、行を変え、記録を再開する',
   },
   archive: '攻撃のあった日をアーカイブする',
   archiveSaid: '各パーティションを Parquet に書き出し、読み戻して照合してから PostgreSQL から削除します。',

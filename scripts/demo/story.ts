@@ -7,7 +7,7 @@ import { person } from '../../src/postgres/index.ts'
 import { logGenerators, SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from '../event-logs/index.ts'
 import { archiveEvents, restoreTable } from './keeping.ts'
 import { demo, generatedLog, runShown, type Stage, Unexpected } from './stage.ts'
-import { tamperFiveTimes } from './tampering.ts'
+import { tamperSixTimes } from './tampering.ts'
 
 const REAL_LOG = resolve(import.meta.dirname, '../../../shared/data/openssh/OpenSSH_2k.log')
 const GENERATED_LINES = 2_000
@@ -35,7 +35,7 @@ export async function runStory(stage: Stage, options: { readonly generated: bool
   await proveRow(stage)
   await stage.terminal.heading(stage.text.tamper)
   await stage.terminal.say(stage.text.tamperSaid)
-  await tamperFiveTimes(stage)
+  await tamperSixTimes(stage)
   await archiveEvents(stage)
   await restoreTable(stage)
   await stage.terminal.heading(stage.text.end)

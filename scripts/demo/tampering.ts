@@ -1,4 +1,4 @@
-/** Five ways in which a superuser may tamper with the record. Each is carried out, detected and reverted. */
+/** Six ways in which a superuser may tamper with the record, or pass it. Each is carried out, detected and reverted. */
 import { auditLogs, postgresEntrySql } from '../../src/audit/index.ts'
 import type { DirectSession } from '../../src/postgres/index.ts'
 import { runShown, type Stage, Unexpected } from './stage.ts'
@@ -21,9 +21,9 @@ interface SealedRow {
   readonly position: string
 }
 
-export async function tamperFiveTimes(stage: Stage): Promise<void> {
+export async function tamperSixTimes(stage: Stage): Promise<void> {
   await stage.superuser.direct(async (session) => {
-    for (const prepare of [change, remove, insert, rewrite, disable]) {
+    for (const prepare of [change, remove, insert, rewrite, disable, bypass]) {
       await tamper(stage, session, await prepare(stage, session))
     }
   })
@@ -39,8 +39,10 @@ async function tamper(stage: Stage, session: DirectSession, tampering: Tampering
   if (found === undefined) throw new Unexpected(`${kind} ${names}`)
   await terminal.bad(text.found(kind, names))
   await runShown(stage, session, undoes)
-  // That guards were switched off and on again stays named until an administrator answers for it.
+  // That guards were switched off and on again stays named until an administrator answers for it, and so does what
+  // the write-ahead log told of it.
   await run(['audit', 'record-catalog', '--reason', text.undoneReason])
+  await run(['crosscheck', 'settle', '--explanation', text.undoneReason])
   await run(['verify'])
   await terminal.good(text.undone)
 }
@@ -159,6 +161,24 @@ async function disable({ text }: Stage): Promise<Tampering> {
     does: ['alter table shop.orders disable trigger akashi_audit_update'],
     undoes: ['alter table shop.orders enable always trigger akashi_audit_update'],
     kind: 'trigger',
+    names: 'shop.orders',
+  }
+}
+
+/** Within one transaction, so that nobody sees the trigger disabled. */
+async function bypass({ text }: Stage): Promise<Tampering> {
+  return {
+    title: text.tamperings.bypass,
+    does: [
+      'create temporary table kept as select * from shop.orders order by id limit 1',
+      `begin;
+alter table shop.orders disable trigger akashi_audit_update;
+update shop.orders set total = 1 where id in (select id from kept);
+alter table shop.orders enable always trigger akashi_audit_update;
+commit`,
+    ],
+    undoes: ['update shop.orders o set total = k.total from kept k where o.id = k.id', 'drop table kept'],
+    kind: 'crosscheck',
     names: 'shop.orders',
   }
 }

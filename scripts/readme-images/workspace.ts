@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { totpCode } from '../../src/identity/index.ts'
 import { akashi, akashiUp } from '../akashi-process.ts'
 
 export const CHROMIUM = '/usr/bin/chromium'
@@ -25,6 +26,8 @@ export interface Workspace {
   visit(username: string, path: string, look: Look): Promise<Page>
   /** Has the ledger verified, which the status page shows. */
   verify(): Promise<void>
+  /** A browser in which the first administrator is signed in, at `path`. */
+  visitAsAdmin(path: string, look: Look): Promise<Page>
   /** A browser of nobody. */
   page(look: Look): Promise<Page>
   close(): Promise<void>
@@ -38,7 +41,7 @@ export async function openWorkspace(): Promise<Workspace> {
     executablePath: CHROMIUM,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-component-update'],
   })
-  const workspace: Omit<Workspace, 'visit'> = {
+  const workspace: Omit<Workspace, 'visit' | 'visitAsAdmin'> = {
     url: server.url,
     page: (look) => openPage(browser, look),
     async verify() {
@@ -56,6 +59,9 @@ export async function openWorkspace(): Promise<Workspace> {
     const { status, stdout, stderr } = await akashi(['sample', 'add', '--data', folder, '--json'])
     if (status !== 0) throw new Error(`the sample workspace was not added: ${stderr}`)
     const { people } = JSON.parse(stdout) as { people: { username: string; oneTimePassword: string }[] }
+    const [, oneTimePassword = ''] =
+      /one-time password \(shown only once\): (\S+)/.exec(server.output()) ?? []
+    let cookies: Awaited<ReturnType<BrowserContext['cookies']>> | undefined
     const passwords = new Map(people.map(({ username, oneTimePassword }) => [username, oneTimePassword]))
     return {
       ...workspace,
@@ -68,6 +74,17 @@ export async function openWorkspace(): Promise<Workspace> {
           await ask(page, 'PUT', '/v1/me/password', { current: password, next: PASSWORD })
           passwords.set(username, PASSWORD)
         }
+        await page.goto(`${server.url}${path}`)
+        return page
+      },
+      async visitAsAdmin(path, look) {
+        const page = await openPage(browser, look)
+        if (cookies === undefined) {
+          await page.goto(`${server.url}/sign-in`)
+          await setUpAdmin(page, oneTimePassword)
+          cookies = await page.context().cookies()
+        }
+        await page.context().addCookies(cookies)
         await page.goto(`${server.url}${path}`)
         return page
       },
@@ -95,19 +112,31 @@ async function openPage(browser: Browser, look: Look): Promise<Page> {
   return page
 }
 
-async function ask(page: Page, method: string, path: string, body: unknown): Promise<void> {
-  const status = await page.evaluate(
+/** The password that is good for once is replaced, and the second factor that administrators need is added. */
+async function setUpAdmin(page: Page, oneTimePassword: string): Promise<void> {
+  await ask(page, 'POST', '/v1/session', { login: 'admin', password: oneTimePassword })
+  await ask(page, 'PUT', '/v1/me/password', { current: oneTimePassword, next: PASSWORD })
+  await ask(page, 'POST', '/v1/session', { login: 'admin', password: PASSWORD })
+  const { id, secret } = await ask<{ id: string; secret: string }>(page, 'POST', '/v1/me/mfa', {
+    label: 'phone',
+  })
+  await ask(page, 'POST', `/v1/me/mfa/${id}/confirm`, { code: totpCode(secret, new Date()) })
+}
+
+async function ask<Answer>(page: Page, method: string, path: string, body: unknown): Promise<Answer> {
+  const { status, text } = await page.evaluate(
     async (request) => {
       const answer = await fetch(request.path, {
         method: request.method,
         headers: { 'content-type': 'application/json', 'x-akashi-request': '1' },
         body: JSON.stringify(request.body),
       })
-      return answer.status
+      return { status: answer.status, text: await answer.text() }
     },
     { method, path, body },
   )
   if (status >= 400) throw new Error(`${method} ${path} was answered with ${status}`)
+  return (text === '' ? undefined : JSON.parse(text)) as Answer
 }
 
 /** Speaks as ClamAV's daemon does and finds everything clean: the workspace's files are our own. */

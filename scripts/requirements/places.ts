@@ -4,7 +4,19 @@ import { join } from 'node:path'
 import type { ObjectKind } from './objects.ts'
 
 /** Allowed top-level folders of paths. */
-const TOP_FOLDERS = ['contract', 'migrations', 'src', 'web', 'infra', 'test', 'bench', 'scripts', 'docs']
+const TOP_FOLDERS = [
+  'contract',
+  'deploy',
+  'migrations',
+  'rules',
+  'src',
+  'web',
+  'infra',
+  'test',
+  'bench',
+  'scripts',
+  'docs',
+]
 const COMMAND = /^akashi (.+)$/
 
 /** The product in which places are looked up. */
