@@ -16,7 +16,7 @@ export const client: Benchmark = {
     try {
       const secret = randomBytes(32)
       await cluster.asAdministrator(async (session) => {
-        await session.query("create role shop_app login password 'bench' in role akashi_app")
+        await session.query("create role shop_app login password 'bench' in role akashi_client")
         await session.query(
           'create table public.orders (id int primary key generated always as identity, item text)',
         )

@@ -17,7 +17,7 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.roles', 0));
   -- All or none: otherwise the other database would lose a role without grants.
-  foreach role in array array['akashi_app', 'akashi_worker', 'akashi_reader', 'akashi_security_admin',
+  foreach role in array array['akashi_app', 'akashi_client', 'akashi_worker', 'akashi_reader', 'akashi_security_admin',
     'akashi_backup', 'akashi_server', 'akashi_policy', 'akashi_nobody', 'akashi_restorer', 'akashi_owner']
   loop
     execute format('drop role if exists %I', role);

@@ -12,6 +12,7 @@ begin
       ('akashi_policy',         'nologin'),
       ('akashi_nobody',         'nologin'),
       ('akashi_restorer',       'nologin'),
+      ('akashi_client',         'nologin'),
       ('akashi_app',            'login'),
       ('akashi_worker',         'login'),
       ('akashi_reader',         'login'),
@@ -26,8 +27,13 @@ begin
   end loop;
   -- An administrator of the database may act as any of these roles. A superuser may do so without membership.
   if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
-    execute format('grant akashi_owner, akashi_policy, akashi_nobody, akashi_app, akashi_worker, akashi_reader, akashi_security_admin,
-      akashi_backup to %I', current_user);
+    execute format('grant akashi_owner, akashi_policy, akashi_nobody, akashi_client, akashi_app, akashi_worker, akashi_reader,
+      akashi_security_admin, akashi_backup to %I', current_user);
+  end if;
+  -- Logins of applications get akashi_client alone: contexts, recording, and reading what is theirs in the trail. Requests
+  -- to Akashi's own server may do that as well.
+  if not pg_has_role('akashi_app', 'akashi_client', 'member') then
+    grant akashi_client to akashi_app;
   end if;
   -- For servers with a single login: it has no rights of its own, and each transaction takes the role that it acts as.
   if not pg_has_role('akashi_server', 'akashi_app', 'member') then
@@ -52,6 +58,7 @@ comment on schema akashi_lifecycle is 'Settings, partition and retention policie
 comment on schema akashi_keys is 'Ids of keys that live outside the database.';
 
 grant usage on schema akashi_auth, akashi_audit, akashi_security, akashi_lifecycle to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+grant usage on schema akashi_auth, akashi_audit, akashi_security to akashi_client;
 grant usage on schema akashi_archive to akashi_worker, akashi_reader, akashi_security_admin;
 grant usage on schema akashi_keys to akashi_app, akashi_worker, akashi_security_admin;
 grant usage on schema akashi_auth, akashi_audit, akashi_keys to akashi_policy;

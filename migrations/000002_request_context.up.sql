@@ -201,7 +201,7 @@ grant execute on function akashi_auth.try_uuid(text), akashi_auth.try_name(text)
 grant execute on function akashi_auth.accept_context(), akashi_auth.require_context(), akashi_auth.context_audience(), akashi_auth.context_application(),
   akashi_auth.context_verified(), akashi_auth.context_user(), akashi_auth.current_user_id(), akashi_auth.current_session_id(),
   akashi_auth.try_uuid(text), akashi_auth.try_name(text), akashi_auth.try_inet(text)
-  to akashi_owner, akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+  to akashi_owner, akashi_client, akashi_worker, akashi_reader, akashi_security_admin;
 grant execute on function akashi_auth.accept_context(), akashi_auth.context_audience() to akashi_restorer;
 
 set local role akashi_owner;

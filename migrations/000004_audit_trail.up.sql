@@ -138,12 +138,12 @@ create policy audit_logs_record on akashi_audit.audit_logs for insert to akashi_
 -- A statement must find what the triggers that it fired recorded in the same transaction.
 create policy audit_logs_own_transaction on akashi_audit.audit_logs for select to akashi_owner
   using (xid = (select pg_current_xact_id_if_assigned()));
-create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_app
+create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_client
   using (user_id = (select akashi_auth.context_user()) and signed_by = (select akashi_auth.context_application()));
 create policy audit_logs_staff on akashi_audit.audit_logs for select to akashi_worker, akashi_security_admin using (true);
 -- For counting rows about a person.
 create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_policy using (true);
-grant select on akashi_audit.audit_logs to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+grant select on akashi_audit.audit_logs to akashi_client, akashi_worker, akashi_security_admin, akashi_policy;
 select akashi_audit.guard('akashi_audit.audit_logs');
 
 create view akashi_audit.recorded_actions with (security_invoker = true) as
@@ -245,8 +245,8 @@ create function akashi_audit.history_tables() returns table (schema_name text, t
   where session_user = any (p.history_readers)
 $$;
 comment on function akashi_audit.history_tables() is 'Tables and partitions whose history the login may read: akashi protect --history.';
-grant execute on function akashi_audit.history_tables() to akashi_app;
-create policy audit_logs_history on akashi_audit.audit_logs for select to akashi_app
+grant execute on function akashi_audit.history_tables() to akashi_client;
+create policy audit_logs_history on akashi_audit.audit_logs for select to akashi_client
   using ((schema_name, table_name) in (select t.schema_name, t.table_name from akashi_audit.history_tables() t));
 
 create function akashi_audit.withheld_columns(schema_name text, table_name text) returns text[]
@@ -1630,7 +1630,7 @@ create function akashi_audit.record_access(resource text, resource_ids text[], r
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason, 'asked', asked)), data_classification)
 $$;
 comment on function akashi_audit.record_access is 'Records that confidential data was read: asked is the query, resource_ids are the records returned.';
-grant execute on function akashi_audit.record_action, akashi_audit.record_access to akashi_app, akashi_worker, akashi_security_admin;
+grant execute on function akashi_audit.record_action, akashi_audit.record_access to akashi_client, akashi_worker, akashi_security_admin;
 grant execute on function akashi_audit.record_action to akashi_restorer;
 
 -- Records losses in the trail and raises an event for each, as soon as both can be written. Returns how many.

@@ -892,11 +892,11 @@ begin
   end if;
   if not exists (select from pg_roles where rolname = login and rolcanlogin) then
     raise exception 'there is no login %', coalesce(quote_ident(login), 'null') using errcode = 'no_data_found',
-      hint = 'create it first: create role … login, then grant akashi_app to it';
+      hint = 'create it first: create role … login, then grant akashi_client to it';
   end if;
-  if not pg_has_role(login, 'akashi_app', 'usage') then
+  if not pg_has_role(login, 'akashi_client', 'usage') then
     raise exception 'the login % may not use contexts', quote_ident(login) using errcode = 'invalid_parameter_value',
-      hint = format('grant akashi_app to %I', login);
+      hint = format('grant akashi_client to %I', login);
   end if;
   key_id := application || '-' || encode(substring(uuid_send(gen_random_uuid()) for 4), 'hex');
   secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));

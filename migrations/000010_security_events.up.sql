@@ -171,7 +171,7 @@ end
 $$;
 comment on function akashi_security.record_event is
   'Records a security event in the caller''s transaction, with the actor of the signed context; returns its id.';
-grant execute on function akashi_security.record_event to akashi_app, akashi_worker, akashi_security_admin;
+grant execute on function akashi_security.record_event to akashi_client, akashi_worker, akashi_security_admin;
 
 -- Events sent by services over HTTP, in one transaction; the caller has checked their shape. The sender is taken from
 -- the signed context and stored in addition to what the event says. Returns the result for each: stored; known, when

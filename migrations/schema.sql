@@ -3,8 +3,11 @@
 -- Roles
 
 create role akashi_app login;
+grant akashi_client to akashi_app;
 
 create role akashi_backup login replication;
+
+create role akashi_client nologin;
 
 create role akashi_nobody nologin;
 
@@ -38,6 +41,7 @@ grant usage on schema akashi_archive to akashi_worker;
 create schema akashi_audit authorization akashi_owner;
 comment on schema akashi_audit is 'The audit trail and its ledger.';
 grant usage on schema akashi_audit to akashi_app;
+grant usage on schema akashi_audit to akashi_client;
 grant usage on schema akashi_audit to akashi_policy;
 grant usage on schema akashi_audit to akashi_reader;
 grant usage on schema akashi_audit to akashi_restorer;
@@ -47,6 +51,7 @@ grant usage on schema akashi_audit to akashi_worker;
 create schema akashi_auth authorization akashi_owner;
 comment on schema akashi_auth is 'Who may do what: users, sessions, roles, and the signed request context.';
 grant usage on schema akashi_auth to akashi_app;
+grant usage on schema akashi_auth to akashi_client;
 grant usage on schema akashi_auth to akashi_policy;
 grant usage on schema akashi_auth to akashi_reader;
 grant usage on schema akashi_auth to akashi_restorer;
@@ -77,6 +82,7 @@ grant usage on schema akashi_lifecycle to akashi_worker;
 create schema akashi_security authorization akashi_owner;
 comment on schema akashi_security is 'Security events of every service, and what was done about them.';
 grant usage on schema akashi_security to akashi_app;
+grant usage on schema akashi_security to akashi_client;
 grant usage on schema akashi_security to akashi_reader;
 grant usage on schema akashi_security to akashi_security_admin;
 grant usage on schema akashi_security to akashi_worker;
@@ -180,15 +186,15 @@ alter table akashi_audit.audit_logs enable always trigger refuse_change;
 alter table akashi_audit.audit_logs enable row level security;
 alter table akashi_audit.audit_logs force row level security;
 create policy audit_logs_auditor on akashi_audit.audit_logs for select to akashi_reader using (true);
-create policy audit_logs_history on akashi_audit.audit_logs for select to akashi_app using (((schema_name, table_name) IN ( SELECT t.schema_name,
+create policy audit_logs_history on akashi_audit.audit_logs for select to akashi_client using (((schema_name, table_name) IN ( SELECT t.schema_name,
     t.table_name
    FROM akashi_audit.history_tables() t(schema_name, table_name))));
 create policy audit_logs_own_transaction on akashi_audit.audit_logs for select to akashi_owner using ((xid = ( SELECT pg_current_xact_id_if_assigned() AS pg_current_xact_id_if_assigned)));
 create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_policy using (true);
 create policy audit_logs_record on akashi_audit.audit_logs for insert to akashi_owner with check (true);
-create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_app using (((user_id = ( SELECT akashi_auth.context_user() AS context_user)) AND (signed_by = ( SELECT akashi_auth.context_application() AS context_application))));
+create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_client using (((user_id = ( SELECT akashi_auth.context_user() AS context_user)) AND (signed_by = ( SELECT akashi_auth.context_application() AS context_application))));
 create policy audit_logs_staff on akashi_audit.audit_logs for select to akashi_security_admin, akashi_worker using (true);
-grant select on akashi_audit.audit_logs to akashi_app;
+grant select on akashi_audit.audit_logs to akashi_client;
 grant select on akashi_audit.audit_logs to akashi_policy;
 grant select on akashi_audit.audit_logs to akashi_security_admin;
 grant select on akashi_audit.audit_logs to akashi_worker;
@@ -5017,7 +5023,7 @@ AS $function$
 $function$;
 alter function akashi_audit.history_tables() owner to akashi_owner;
 comment on function akashi_audit.history_tables() is 'Tables and partitions whose history the login may read: akashi protect --history.';
-grant execute on function akashi_audit.history_tables() to akashi_app;
+grant execute on function akashi_audit.history_tables() to akashi_client;
 
 CREATE OR REPLACE FUNCTION akashi_audit.holds_json(type oid)
  RETURNS boolean
@@ -6031,7 +6037,7 @@ AS $function$
 $function$;
 alter function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) owner to akashi_owner;
 comment on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) is 'Records that confidential data was read: asked is the query, resource_ids are the records returned.';
-grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_app;
+grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_client;
 grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_security_admin;
 grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_worker;
 
@@ -6071,7 +6077,7 @@ end
 $function$;
 alter function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) owner to akashi_owner;
 comment on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) is 'Records an action in the audit trail, in the caller''s transaction; returns the row''s id.';
-grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_app;
+grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_client;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_restorer;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
@@ -7154,7 +7160,7 @@ end
 $function$;
 alter function akashi_auth.accept_context() owner to akashi_policy;
 comment on function akashi_auth.accept_context() is 'Takes up the signed context of the app.* settings for this transaction. The application that signed it; null when it does not count.';
-grant execute on function akashi_auth.accept_context() to akashi_app;
+grant execute on function akashi_auth.accept_context() to akashi_client;
 grant execute on function akashi_auth.accept_context() to akashi_owner;
 grant execute on function akashi_auth.accept_context() to akashi_reader;
 grant execute on function akashi_auth.accept_context() to akashi_restorer;
@@ -7827,7 +7833,7 @@ end
 $function$;
 alter function akashi_auth.context_application() owner to akashi_policy;
 comment on function akashi_auth.context_application() is 'The application whose signed context this transaction accepted; null when there is none, or the app.* settings changed since.';
-grant execute on function akashi_auth.context_application() to akashi_app;
+grant execute on function akashi_auth.context_application() to akashi_client;
 grant execute on function akashi_auth.context_application() to akashi_owner;
 grant execute on function akashi_auth.context_application() to akashi_reader;
 grant execute on function akashi_auth.context_application() to akashi_security_admin;
@@ -7840,7 +7846,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.context_audience()
 RETURN format('%I/%I/%s'::text, current_database(), SESSION_USER, encode(timestamptz_send(pg_postmaster_start_time()), 'hex'::text));
 alter function akashi_auth.context_audience() owner to akashi_policy;
 comment on function akashi_auth.context_audience() is 'Database, login and start of the server, as a signed context names them: constant for a connection.';
-grant execute on function akashi_auth.context_audience() to akashi_app;
+grant execute on function akashi_auth.context_audience() to akashi_client;
 grant execute on function akashi_auth.context_audience() to akashi_owner;
 grant execute on function akashi_auth.context_audience() to akashi_reader;
 grant execute on function akashi_auth.context_audience() to akashi_restorer;
@@ -7865,7 +7871,7 @@ AS $function$
 $function$;
 alter function akashi_auth.context_user() owner to akashi_policy;
 comment on function akashi_auth.context_user() is 'The user of the verified context as that application names them; an id means something only together with context_application().';
-grant execute on function akashi_auth.context_user() to akashi_app;
+grant execute on function akashi_auth.context_user() to akashi_client;
 grant execute on function akashi_auth.context_user() to akashi_owner;
 grant execute on function akashi_auth.context_user() to akashi_reader;
 grant execute on function akashi_auth.context_user() to akashi_security_admin;
@@ -7882,7 +7888,7 @@ AS $function$
 $function$;
 alter function akashi_auth.context_verified() owner to akashi_policy;
 comment on function akashi_auth.context_verified() is 'Whether the app.* settings are a signed context that this transaction accepted. Policies call it as (select …) so that it runs once a statement.';
-grant execute on function akashi_auth.context_verified() to akashi_app;
+grant execute on function akashi_auth.context_verified() to akashi_client;
 grant execute on function akashi_auth.context_verified() to akashi_owner;
 grant execute on function akashi_auth.context_verified() to akashi_reader;
 grant execute on function akashi_auth.context_verified() to akashi_security_admin;
@@ -7964,11 +7970,11 @@ begin
   end if;
   if not exists (select from pg_roles where rolname = login and rolcanlogin) then
     raise exception 'there is no login %', coalesce(quote_ident(login), 'null') using errcode = 'no_data_found',
-      hint = 'create it first: create role … login, then grant akashi_app to it';
+      hint = 'create it first: create role … login, then grant akashi_client to it';
   end if;
-  if not pg_has_role(login, 'akashi_app', 'usage') then
+  if not pg_has_role(login, 'akashi_client', 'usage') then
     raise exception 'the login % may not use contexts', quote_ident(login) using errcode = 'invalid_parameter_value',
-      hint = format('grant akashi_app to %I', login);
+      hint = format('grant akashi_client to %I', login);
   end if;
   key_id := application || '-' || encode(substring(uuid_send(gen_random_uuid()) for 4), 'hex');
   secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
@@ -8072,7 +8078,7 @@ AS $function$
 $function$;
 alter function akashi_auth.current_session_id() owner to akashi_policy;
 comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessions.id of the verified context; null where there is none.';
-grant execute on function akashi_auth.current_session_id() to akashi_app;
+grant execute on function akashi_auth.current_session_id() to akashi_client;
 grant execute on function akashi_auth.current_session_id() to akashi_owner;
 grant execute on function akashi_auth.current_session_id() to akashi_reader;
 grant execute on function akashi_auth.current_session_id() to akashi_security_admin;
@@ -8089,7 +8095,7 @@ AS $function$
 $function$;
 alter function akashi_auth.current_user_id() owner to akashi_policy;
 comment on function akashi_auth.current_user_id() is 'akashi_auth.users.id of a context that Akashi itself signed; null is anonymous, or a user of another application.';
-grant execute on function akashi_auth.current_user_id() to akashi_app;
+grant execute on function akashi_auth.current_user_id() to akashi_client;
 grant execute on function akashi_auth.current_user_id() to akashi_owner;
 grant execute on function akashi_auth.current_user_id() to akashi_reader;
 grant execute on function akashi_auth.current_user_id() to akashi_security_admin;
@@ -9147,7 +9153,7 @@ end
 $function$;
 alter function akashi_auth.require_context() owner to akashi_policy;
 comment on function akashi_auth.require_context() is 'Takes up the signed context of the app.* settings for this transaction, or fails with AK005. The application that signed it.';
-grant execute on function akashi_auth.require_context() to akashi_app;
+grant execute on function akashi_auth.require_context() to akashi_client;
 grant execute on function akashi_auth.require_context() to akashi_owner;
 grant execute on function akashi_auth.require_context() to akashi_reader;
 grant execute on function akashi_auth.require_context() to akashi_security_admin;
@@ -9935,7 +9941,7 @@ exception when invalid_text_representation then
 end
 $function$;
 alter function akashi_auth.try_inet(value text) owner to akashi_owner;
-grant execute on function akashi_auth.try_inet(value text) to akashi_app;
+grant execute on function akashi_auth.try_inet(value text) to akashi_client;
 grant execute on function akashi_auth.try_inet(value text) to akashi_policy;
 grant execute on function akashi_auth.try_inet(value text) to akashi_reader;
 grant execute on function akashi_auth.try_inet(value text) to akashi_security_admin;
@@ -9950,7 +9956,7 @@ AS $function$
   select case when length(value) <= 255 and value !~ '[\x01-\x1f\x7f]' then value end
 $function$;
 alter function akashi_auth.try_name(value text) owner to akashi_owner;
-grant execute on function akashi_auth.try_name(value text) to akashi_app;
+grant execute on function akashi_auth.try_name(value text) to akashi_client;
 grant execute on function akashi_auth.try_name(value text) to akashi_policy;
 grant execute on function akashi_auth.try_name(value text) to akashi_reader;
 grant execute on function akashi_auth.try_name(value text) to akashi_security_admin;
@@ -9969,7 +9975,7 @@ exception when invalid_text_representation then
 end
 $function$;
 alter function akashi_auth.try_uuid(value text) owner to akashi_owner;
-grant execute on function akashi_auth.try_uuid(value text) to akashi_app;
+grant execute on function akashi_auth.try_uuid(value text) to akashi_client;
 grant execute on function akashi_auth.try_uuid(value text) to akashi_policy;
 grant execute on function akashi_auth.try_uuid(value text) to akashi_reader;
 grant execute on function akashi_auth.try_uuid(value text) to akashi_security_admin;
@@ -14884,7 +14890,7 @@ end
 $function$;
 alter function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) owner to akashi_owner;
 comment on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; returns its id.';
-grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
+grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_client;
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
 

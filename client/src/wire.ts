@@ -24,7 +24,7 @@ export function explained(error: unknown, code: unknown): unknown {
   if (NOT_INSTALLED.includes(String(code))) {
     return new ContextError(
       'the login may not use request contexts',
-      'is Akashi installed in this database, and does the login have the rights: grant akashi_app to it',
+      'is Akashi installed in this database, and does the login have the rights: grant akashi_client to it',
       error,
     )
   }

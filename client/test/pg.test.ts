@@ -230,7 +230,9 @@ describe('a context that the database does not accept', () => {
     url.password = 'x'
     const pool = withContext(new pg.Pool({ connectionString: url.href }), { key: shop.key })
     pools.push(pool)
-    await expect(withActor({ userId: 1 }, () => pool.query('select 1'))).rejects.toThrow(/grant akashi_app/)
+    await expect(withActor({ userId: 1 }, () => pool.query('select 1'))).rejects.toThrow(
+      /grant akashi_client/,
+    )
     await shop.asSuperuser((session) => session.query(`drop role ${stranger}`))
   })
 

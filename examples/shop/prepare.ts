@@ -16,7 +16,7 @@ export async function prepareShop(
   await client.connect()
   try {
     // The password has no character that a literal would need to escape.
-    await client.query(`create role shop_app login password '${password}' in role akashi_app`)
+    await client.query(`create role shop_app login password '${password}' in role akashi_client`)
     await client.query(await readFile(join(import.meta.dirname, 'schema.sql'), 'utf8'))
   } finally {
     await client.end()

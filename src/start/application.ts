@@ -18,8 +18,8 @@ export interface ApplicationAccess {
 /** Leaves room for the end of a login. */
 const APPLICATION = /^[a-z][a-z0-9_-]{0,58}$/
 
-/** The role of applications: it may use contexts and record, and has no rights over tables of an application. */
-const ROLE = 'akashi_app'
+/** It may use contexts, record, and read what is the application's own in the trail, and has no rights over any table. */
+const ROLE = 'akashi_client'
 
 /**
  * Creates the login and the key, or neither.

@@ -93,7 +93,7 @@ describe('akashi context-key', () => {
       ['akashi', 'akashi_app', /no name of an application/],
       ['Shop', 'akashi_app', /no name of an application/],
       ['shop', 'nobody_such', /no login nobody_such/],
-      ['shop', 'akashi_backup', /grant akashi_app to akashi_backup/],
+      ['shop', 'akashi_backup', /grant akashi_client to akashi_backup/],
       ['shop', 'akashi_server', /may not use contexts/],
     ] as const) {
       const refused = await create(application, login)

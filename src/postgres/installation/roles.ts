@@ -4,6 +4,7 @@ export const ownRoles = [
   'akashi_policy',
   'akashi_nobody',
   'akashi_restorer',
+  'akashi_client',
   'akashi_app',
   'akashi_worker',
   'akashi_reader',
