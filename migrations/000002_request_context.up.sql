@@ -138,12 +138,24 @@ $$;
 comment on function akashi_auth.accept_context() is
   'Takes up the signed context of the app.* settings for this transaction. The application that signed it; null when it does not count.';
 
--- For statements that are sent together: what is sent behind it does not run without a context.
-create function akashi_auth.require_context() returns text
+-- Sets and takes up a context in one statement: setting each value by a statement's own set_config() would be parsed
+-- and planned anew in every transaction. What is sent behind it does not run without a context.
+create function akashi_auth.set_context(context text[]) returns text
   language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
-  application constant text := akashi_auth.accept_context();
+  settings constant text[] := array['app.current_user_id', 'app.current_session_id', 'app.subject', 'app.client_ip',
+    'app.user_agent', 'app.request_id', 'app.trace_id', 'app.correlation_id', 'app.api_endpoint',
+    'app.application_version', 'app.tenant_id', 'app.context_expires', 'app.context_key', 'app.context_signature'];
+  application text;
 begin
+  if cardinality(context) is distinct from cardinality(settings) then
+    raise exception 'a request context has % values, not %', cardinality(settings), coalesce(cardinality(context), 0)
+      using errcode = 'invalid_parameter_value', hint = 'pass them in the order of docs/request-context.md, empty where there is none';
+  end if;
+  for i in 1 .. cardinality(settings) loop
+    perform set_config(settings[i], coalesce(context[i], ''), true);
+  end loop;
+  application := akashi_auth.accept_context();
   if application is null then
     raise exception 'the request context is not accepted' using errcode = 'AK005',
       hint = 'read akashi_auth.context_audience() and sign again; if that is refused too, the key is revoked or made for another login';
@@ -151,8 +163,8 @@ begin
   return application;
 end
 $$;
-comment on function akashi_auth.require_context() is
-  'Takes up the signed context of the app.* settings for this transaction, or fails with AK005. The application that signed it.';
+comment on function akashi_auth.set_context(text[]) is
+  'Sets the app.* settings to the values of a signed context, in the order in which they are signed and the signature last, and takes it up for this transaction, or fails with AK005. The application that signed it.';
 
 create function akashi_auth.context_application() returns text
   language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
@@ -198,7 +210,7 @@ comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessio
 reset role;
 revoke create on schema akashi_auth from akashi_policy;
 grant execute on function akashi_auth.try_uuid(text), akashi_auth.try_name(text), akashi_auth.try_inet(text) to akashi_policy;
-grant execute on function akashi_auth.accept_context(), akashi_auth.require_context(), akashi_auth.context_audience(), akashi_auth.context_application(),
+grant execute on function akashi_auth.accept_context(), akashi_auth.set_context(text[]), akashi_auth.context_audience(), akashi_auth.context_application(),
   akashi_auth.context_verified(), akashi_auth.context_user(), akashi_auth.current_user_id(), akashi_auth.current_session_id(),
   akashi_auth.try_uuid(text), akashi_auth.try_name(text), akashi_auth.try_inet(text)
   to akashi_owner, akashi_client, akashi_worker, akashi_reader, akashi_security_admin;

@@ -9136,29 +9136,6 @@ alter function akashi_auth.require_approval(action text, target text) owner to a
 grant execute on function akashi_auth.require_approval(action text, target text) to akashi_security_admin;
 grant execute on function akashi_auth.require_approval(action text, target text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_auth.require_context()
- RETURNS text
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  application constant text := akashi_auth.accept_context();
-begin
-  if application is null then
-    raise exception 'the request context is not accepted' using errcode = 'AK005',
-      hint = 'read akashi_auth.context_audience() and sign again; if that is refused too, the key is revoked or made for another login';
-  end if;
-  return application;
-end
-$function$;
-alter function akashi_auth.require_context() owner to akashi_policy;
-comment on function akashi_auth.require_context() is 'Takes up the signed context of the app.* settings for this transaction, or fails with AK005. The application that signed it.';
-grant execute on function akashi_auth.require_context() to akashi_client;
-grant execute on function akashi_auth.require_context() to akashi_owner;
-grant execute on function akashi_auth.require_context() to akashi_reader;
-grant execute on function akashi_auth.require_context() to akashi_security_admin;
-grant execute on function akashi_auth.require_context() to akashi_worker;
-
 CREATE OR REPLACE FUNCTION akashi_auth.require_permission(permission text)
  RETURNS void
  LANGUAGE plpgsql
@@ -9657,6 +9634,40 @@ $function$;
 alter function akashi_auth.set_classification(user_id uuid, security_classification text) owner to akashi_owner;
 grant execute on function akashi_auth.set_classification(user_id uuid, security_classification text) to akashi_app;
 grant execute on function akashi_auth.set_classification(user_id uuid, security_classification text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.set_context(context text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  settings constant text[] := array['app.current_user_id', 'app.current_session_id', 'app.subject', 'app.client_ip',
+    'app.user_agent', 'app.request_id', 'app.trace_id', 'app.correlation_id', 'app.api_endpoint',
+    'app.application_version', 'app.tenant_id', 'app.context_expires', 'app.context_key', 'app.context_signature'];
+  application text;
+begin
+  if cardinality(context) is distinct from cardinality(settings) then
+    raise exception 'a request context has % values, not %', cardinality(settings), coalesce(cardinality(context), 0)
+      using errcode = 'invalid_parameter_value', hint = 'pass them in the order of docs/request-context.md, empty where there is none';
+  end if;
+  for i in 1 .. cardinality(settings) loop
+    perform set_config(settings[i], coalesce(context[i], ''), true);
+  end loop;
+  application := akashi_auth.accept_context();
+  if application is null then
+    raise exception 'the request context is not accepted' using errcode = 'AK005',
+      hint = 'read akashi_auth.context_audience() and sign again; if that is refused too, the key is revoked or made for another login';
+  end if;
+  return application;
+end
+$function$;
+alter function akashi_auth.set_context(context text[]) owner to akashi_policy;
+comment on function akashi_auth.set_context(context text[]) is 'Sets the app.* settings to the values of a signed context, in the order in which they are signed and the signature last, and takes it up for this transaction, or fails with AK005. The application that signed it.';
+grant execute on function akashi_auth.set_context(context text[]) to akashi_client;
+grant execute on function akashi_auth.set_context(context text[]) to akashi_owner;
+grant execute on function akashi_auth.set_context(context text[]) to akashi_reader;
+grant execute on function akashi_auth.set_context(context text[]) to akashi_security_admin;
+grant execute on function akashi_auth.set_context(context text[]) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.set_password(user_id uuid, password_hash text, one_time boolean)
  RETURNS void

@@ -2,6 +2,7 @@ import type { CurrentActor } from './actor.ts'
 import { ContextError } from './error.ts'
 import { type ContextKey, parseContextKey } from './key.ts'
 import { type ServerView, signContext } from './sign.ts'
+import { arrayLiteral } from './wire.ts'
 
 export interface ContextOptions {
   /** The text `akctx_…` that `akashi context-key create` printed. */
@@ -36,8 +37,8 @@ export class Signer {
     this.#key = typeof key === 'string' ? parseContextKey(key) : key
   }
 
-  /** The values of the parameters of SET_CONTEXT. */
-  sign(actor: CurrentActor, server: ServerClock): string[] {
-    return signContext(actor.fields, this.#key, server.view)
+  /** The parameter of SET_CONTEXT. */
+  sign(actor: CurrentActor, server: ServerClock): string {
+    return arrayLiteral(signContext(actor.fields, this.#key, server.view))
   }
 }

@@ -1,17 +1,19 @@
 import { ContextError } from './error.ts'
-import { contextSettings } from './sign.ts'
 
 /** Reads what a signature needs to know; once for a connection, and again when a context was not accepted. */
 export const READ_SERVER = `select pg_catalog.concat((pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000)::pg_catalog.int8,
   ' ', akashi_auth.context_audience()) as server`
 
-/** Sets every setting of the context for the transaction, from $1 on. */
-export const SET_CONTEXT = `select ${contextSettings
-  .map((name, index) => `pg_catalog.set_config('${name}', $${index + 1}, true)`)
-  .join(', ')}`
+/**
+ * Sets every setting of the context for the transaction and takes it up, or fails, so that nothing that is sent behind
+ * it runs without one. $1 is an {@link arrayLiteral}, which every driver passes on as the text that it is.
+ */
+export const SET_CONTEXT = 'select akashi_auth.set_context($1::pg_catalog.text::pg_catalog.text[])'
 
-/** Takes the context up, or fails, so that nothing that is sent behind it runs without one. */
-export const REQUIRE_CONTEXT = 'select akashi_auth.require_context()'
+/** An array as PostgreSQL reads it from text. */
+export function arrayLiteral(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replace(/["\\]/g, '\\$&')}"`).join(',')}}`
+}
 
 /** SQLSTATE of a context that is not accepted. */
 export const NOT_ACCEPTED = 'AK005'

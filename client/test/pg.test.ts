@@ -49,6 +49,14 @@ describe('a pool with context', () => {
     expect((await shop.trail()).slice(-2)).toEqual([row, row])
   })
 
+  it.each([`O'Brien "x" \\ {a,b}`, 'NULL', '\\', '"', '{}', ' ', '山田 太郎'])(
+    'signs for the user %s',
+    async (userId) => {
+      const { rows } = await withActor({ userId }, () => open().query(verified))
+      expect(rows).toEqual([{ user: userId, ok: true }])
+    },
+  )
+
   it('signs transactions of every isolation level, and what follows a savepoint', async () => {
     const pool = open()
     await withActor({ userId: 'taro' }, async () => {

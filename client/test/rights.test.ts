@@ -53,7 +53,7 @@ it('calls the functions of contexts and of recording, and no other', async () =>
     'akashi_auth.context_verified',
     'akashi_auth.current_session_id',
     'akashi_auth.current_user_id',
-    'akashi_auth.require_context',
+    'akashi_auth.set_context',
     'akashi_auth.try_inet',
     'akashi_auth.try_name',
     'akashi_auth.try_uuid',

@@ -28,16 +28,16 @@ type Actor struct {
 }
 
 type field struct {
-	setting string
+	label   string
 	name    bool
 	longest int
 }
 
 var fields = []field{
-	{"app.current_user_id", true, 255}, {"app.current_session_id", true, 255}, {"app.subject", true, 255},
-	{"app.client_ip", false, 64}, {"app.user_agent", false, 512}, {"app.request_id", false, 128},
-	{"app.trace_id", false, 128}, {"app.correlation_id", false, 128}, {"app.api_endpoint", false, 512},
-	{"app.application_version", false, 128}, {"app.tenant_id", true, 128},
+	{"user id", true, 255}, {"session id", true, 255}, {"subject", true, 255},
+	{"client address", false, 64}, {"user agent", false, 512}, {"request id", false, 128},
+	{"trace id", false, 128}, {"correlation id", false, 128}, {"endpoint", false, 512},
+	{"application version", false, 128}, {"tenant id", true, 128},
 }
 
 var control = regexp.MustCompile("[\x00-\x1f\x7f]")
@@ -64,7 +64,7 @@ func NewSigner(key string) (*Signer, error) {
 	return &Signer{id: match[1], secret: secret}, err
 }
 
-// Values returns the value of each setting.
+// Values returns the context as set_context() takes it.
 func (s *Signer) Values(a Actor, expires int64, audience string) ([]string, error) {
 	given := []string{a.UserID, a.SessionID, a.Subject, a.ClientIP, a.UserAgent, a.RequestID, a.TraceID, a.CorrelationID,
 		a.APIEndpoint, a.ApplicationVersion, a.TenantID}
@@ -86,7 +86,7 @@ func (s *Signer) Values(a Actor, expires int64, audience string) ([]string, erro
 func (f field) fit(value string) (string, error) {
 	if f.name {
 		if utf8.RuneCountInString(value) > f.longest || !utf8.ValidString(value) || control.MatchString(value) {
-			return "", fmt.Errorf("%s of the actor is not valid", f.setting)
+			return "", fmt.Errorf("%s of the actor is not valid", f.label)
 		}
 		return value, nil
 	}
@@ -108,11 +108,7 @@ func (s *Signer) InTransaction(ctx context.Context, pool *pgxpool.Pool, a Actor,
 		if err != nil {
 			return err
 		}
-		// Both are sent together.
-		batch := &pgx.Batch{}
-		batch.Queue(setText(), anyOf(values)...)
-		batch.Queue("select akashi_auth.require_context()")
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		if _, err := tx.Exec(ctx, "select akashi_auth.set_context($1)", values); err != nil {
 			// Perhaps it is another server than before; the next transaction looks again.
 			s.servers.Delete(tx.Conn())
 			return err
@@ -133,24 +129,4 @@ func (s *Signer) server(ctx context.Context, tx pgx.Tx) (server, error) {
 		s.servers.Store(tx.Conn(), known)
 	}
 	return known, err
-}
-
-func setText() string {
-	settings := []string{}
-	for _, field := range fields {
-		settings = append(settings, field.setting)
-	}
-	settings = append(settings, "app.context_expires", "app.context_key", "app.context_signature")
-	for index, setting := range settings {
-		settings[index] = fmt.Sprintf("set_config('%s', $%d, true)", setting, index+1)
-	}
-	return "select " + strings.Join(settings, ", ")
-}
-
-func anyOf(texts []string) []interface{} {
-	values := make([]interface{}, len(texts))
-	for index, text := range texts {
-		values[index] = text
-	}
-	return values
 }

@@ -52,25 +52,23 @@ public class Example {
 
 /** What a context says, in the order in which it is signed. */
 enum Field {
-  USER_ID("app.current_user_id", true, 255),
-  SESSION_ID("app.current_session_id", true, 255),
-  SUBJECT("app.subject", true, 255),
-  CLIENT_IP("app.client_ip", false, 64),
-  USER_AGENT("app.user_agent", false, 512),
-  REQUEST_ID("app.request_id", false, 128),
-  TRACE_ID("app.trace_id", false, 128),
-  CORRELATION_ID("app.correlation_id", false, 128),
-  API_ENDPOINT("app.api_endpoint", false, 512),
-  APPLICATION_VERSION("app.application_version", false, 128),
-  TENANT_ID("app.tenant_id", true, 128);
+  USER_ID(true, 255),
+  SESSION_ID(true, 255),
+  SUBJECT(true, 255),
+  CLIENT_IP(false, 64),
+  USER_AGENT(false, 512),
+  REQUEST_ID(false, 128),
+  TRACE_ID(false, 128),
+  CORRELATION_ID(false, 128),
+  API_ENDPOINT(false, 512),
+  APPLICATION_VERSION(false, 128),
+  TENANT_ID(true, 128);
 
   private static final Pattern CONTROL = Pattern.compile("[\\x00-\\x1f\\x7f]");
-  final String setting;
   private final boolean name;
   private final int longest;
 
-  Field(String setting, boolean name, int longest) {
-    this.setting = setting;
+  Field(boolean name, int longest) {
     this.name = name;
     this.longest = longest;
   }
@@ -94,18 +92,6 @@ class Signer {
   }
 
   private static final int LIFETIME_S = 30;
-  private static final String SET;
-
-  static {
-    List<String> settings = new ArrayList<>();
-    for (Field field : Field.values()) settings.add(field.setting);
-    settings.addAll(Arrays.asList("app.context_expires", "app.context_key", "app.context_signature"));
-    StringBuilder text = new StringBuilder();
-    for (String setting : settings) {
-      text.append(text.length() == 0 ? "select " : ", ").append("set_config('").append(setting).append("', ?, true)");
-    }
-    SET = text.toString();
-  }
 
   private final String id;
   private final byte[] secret;
@@ -119,7 +105,7 @@ class Signer {
     secret = java.util.HexFormat.of().parseHex(match.group(2));
   }
 
-  /** The value of each setting. */
+  /** The context as set_context() takes it. */
   List<String> values(Map<Field, String> actor, long expires, String audience) {
     List<String> claims = new ArrayList<>();
     for (Field field : Field.values()) claims.add(field.fit(actor.getOrDefault(field, "")));
@@ -155,13 +141,10 @@ class Signer {
 
   private void begin(Connection connection, Map<Field, String> actor) throws SQLException {
     String audience = audience(connection);
-    try (PreparedStatement set = connection.prepareStatement(SET);
-        PreparedStatement require = connection.prepareStatement("select akashi_auth.require_context()")) {
-      int place = 1;
+    try (PreparedStatement set = connection.prepareStatement("select akashi_auth.set_context(?)")) {
       long expires = (System.currentTimeMillis() + aheadMs) / 1000 + LIFETIME_S;
-      for (String value : values(actor, expires, audience)) set.setString(place++, value);
+      set.setArray(1, connection.createArrayOf("text", values(actor, expires, audience).toArray()));
       set.execute();
-      require.execute();
     } catch (SQLException error) {
       // Perhaps it is another server than before; the next transaction looks again.
       synchronized (audiences) {

@@ -7,23 +7,20 @@ import re
 import time
 
 LIFETIME_S = 30
-NAMES = (  # field, setting, is a name, longest
-    ("user_id", "app.current_user_id", True, 255),
-    ("session_id", "app.current_session_id", True, 255),
-    ("subject", "app.subject", True, 255),
-    ("client_ip", "app.client_ip", False, 64),
-    ("user_agent", "app.user_agent", False, 512),
-    ("request_id", "app.request_id", False, 128),
-    ("trace_id", "app.trace_id", False, 128),
-    ("correlation_id", "app.correlation_id", False, 128),
-    ("api_endpoint", "app.api_endpoint", False, 512),
-    ("application_version", "app.application_version", False, 128),
-    ("tenant_id", "app.tenant_id", True, 128),
+NAMES = (  # field, is a name, longest
+    ("user_id", True, 255),
+    ("session_id", True, 255),
+    ("subject", True, 255),
+    ("client_ip", False, 64),
+    ("user_agent", False, 512),
+    ("request_id", False, 128),
+    ("trace_id", False, 128),
+    ("correlation_id", False, 128),
+    ("api_endpoint", False, 512),
+    ("application_version", False, 128),
+    ("tenant_id", True, 128),
 )
-SETTINGS = [setting for _, setting, _, _ in NAMES] + [
-    "app.context_expires", "app.context_key", "app.context_signature"]
-SET = "select " + ", ".join(f"set_config('{setting}', %s, true)" for setting in SETTINGS)
-REQUIRE = "select akashi_auth.require_context()"
+SET = "select akashi_auth.set_context(%s)"
 SERVER = "select extract(epoch from clock_timestamp())::float8, akashi_auth.context_audience()"
 
 _actor = contextvars.ContextVar("akashi_actor", default=None)
@@ -32,7 +29,7 @@ _actor = contextvars.ContextVar("akashi_actor", default=None)
 @contextlib.contextmanager
 def actor(**fields):
     """Everything inside acts for this actor: `with actor(user_id=42, client_ip='203.0.113.9'):`"""
-    token = _actor.set([_fit(fields.pop(name, ""), name, *rule) for name, _, *rule in NAMES])
+    token = _actor.set([_fit(fields.pop(name, ""), name, *rule) for name, *rule in NAMES])
     try:
         if fields:
             raise TypeError(f"an actor has no {', '.join(fields)}")
@@ -73,8 +70,7 @@ class Signer:
             known["ahead"] = server_time - time.time()
         expires = int(time.time() + known["ahead"]) + LIFETIME_S
         try:
-            cursor.execute(SET, self.values(fields, expires, known["audience"]))
-            cursor.execute(REQUIRE)
+            cursor.execute(SET, (self.values(fields, expires, known["audience"]),))
         except Exception:
             # Perhaps it is another server than before; the next transaction looks again.
             known.clear()

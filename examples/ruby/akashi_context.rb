@@ -3,18 +3,16 @@ require "openssl"
 
 module AkashiContext
   LIFETIME_S = 30
-  # field => [setting, is a name, longest]
+  # field => [is a name, longest]
   FIELDS = {
-    user_id: ["app.current_user_id", true, 255], session_id: ["app.current_session_id", true, 255],
-    subject: ["app.subject", true, 255], client_ip: ["app.client_ip", false, 64],
-    user_agent: ["app.user_agent", false, 512], request_id: ["app.request_id", false, 128],
-    trace_id: ["app.trace_id", false, 128], correlation_id: ["app.correlation_id", false, 128],
-    api_endpoint: ["app.api_endpoint", false, 512], application_version: ["app.application_version", false, 128],
-    tenant_id: ["app.tenant_id", true, 128]
+    user_id: [true, 255], session_id: [true, 255],
+    subject: [true, 255], client_ip: [false, 64],
+    user_agent: [false, 512], request_id: [false, 128],
+    trace_id: [false, 128], correlation_id: [false, 128],
+    api_endpoint: [false, 512], application_version: [false, 128],
+    tenant_id: [true, 128]
   }.freeze
-  SETTINGS = FIELDS.values.map(&:first) + %w[app.context_expires app.context_key app.context_signature]
-  SET = "select " + SETTINGS.each_with_index.map { |name, i| "set_config('#{name}', $#{i + 1}, true)" }.join(", ")
-  REQUIRE = "select akashi_auth.require_context()".freeze
+  SET = "select akashi_auth.set_context($1)".freeze
   SERVER = "select extract(epoch from clock_timestamp())::float8, akashi_auth.context_audience()".freeze
 
   # Everything in the block acts for this actor: AkashiContext.with(user_id: 42) { … }
@@ -22,7 +20,7 @@ module AkashiContext
     unknown = fields.keys - FIELDS.keys
     raise ArgumentError, "an actor has no #{unknown.join(", ")}" unless unknown.empty?
     before = Thread.current[:akashi_actor]
-    Thread.current[:akashi_actor] = FIELDS.map { |name, (_, is_name, longest)| fit(name, fields[name].to_s, is_name, longest) }
+    Thread.current[:akashi_actor] = FIELDS.map { |name, (is_name, longest)| fit(name, fields[name].to_s, is_name, longest) }
     yield
   ensure
     Thread.current[:akashi_actor] = before
@@ -54,8 +52,8 @@ module AkashiContext
       fields = Thread.current[:akashi_actor] or return
       @known[connection] ||= connection.exec(SERVER).values.first.then { |time, audience| [time.to_f - Time.now.to_f, audience] }
       ahead, audience = @known[connection]
-      connection.exec_params(SET, values(fields, (Time.now.to_f + ahead).to_i + LIFETIME_S, audience))
-      connection.exec(REQUIRE)
+      context = values(fields, (Time.now.to_f + ahead).to_i + LIFETIME_S, audience)
+      connection.exec_params(SET, [PG::TextEncoder::Array.new.encode(context)])
     rescue StandardError
       # Perhaps it is another server than before; the next transaction looks again.
       @known[connection] = nil

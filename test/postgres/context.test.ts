@@ -148,6 +148,43 @@ describe('a context that another program signs', () => {
     }
   })
 
+  test('is set and taken up in one statement, or fails', async () => {
+    await raw(async (session) => {
+      const { audience, now } = await audienceOf(session)
+      const values = forUser('{a,"b"} \\ NULL')
+      const claims = {
+        values,
+        expires: String(Math.floor(now) + 20),
+        keyId: key.id,
+        secret: key.secret,
+        audience,
+      }
+      const context = [...values, claims.expires, key.id, sign(claims)]
+      const set = (given: unknown) => session.query('select akashi_auth.set_context($1) as by', [given])
+      expect((await set(context)).rows).toEqual([{ by: 'shop' }])
+      expect(await counts(session)).toMatchObject({ by: 'shop', named: values[0] })
+      for (const [given, code] of [
+        [[...values, claims.expires, key.id, 'f'.repeat(64)], 'AK005'],
+        [['43', ...context.slice(1)], 'AK005'],
+        [context.map((value) => value || null), null],
+        [[context.slice(0, 7), context.slice(7)], 'AK005'],
+        [context.slice(1), '22023'],
+        [[...context, ''], '22023'],
+        [[], '22023'],
+        [null, '22023'],
+      ] as const) {
+        await session.query('savepoint before')
+        const outcome = await set(given).then(
+          () => null,
+          (error: { cause?: { code?: string } }) => error.cause?.code,
+        )
+        expect(outcome, JSON.stringify(given)).toBe(code)
+        await session.query('rollback to before')
+        expect(await counts(session)).toMatchObject({ by: 'shop', named: values[0] })
+      }
+    })
+  })
+
   test('is refused when it ends too late or has ended, by the clock and not by the start of the transaction', async () => {
     await raw(async (session) => {
       const { audience, now } = await audienceOf(session)

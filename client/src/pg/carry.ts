@@ -2,7 +2,7 @@ import type { Connection } from 'pg'
 import type { CurrentActor } from '../actor.ts'
 import { ServerClock, type Signer } from '../signer.ts'
 import { isOneStatement, type StatementKind, statementKind } from '../statement.ts'
-import { explained, NOT_ACCEPTED, READ_SERVER, REQUIRE_CONTEXT, SET_CONTEXT } from '../wire.ts'
+import { explained, NOT_ACCEPTED, READ_SERVER, SET_CONTEXT } from '../wire.ts'
 import type { DataRow, DriverQuery } from './driver.ts'
 import type { ConnectionState } from './session.ts'
 
@@ -118,13 +118,10 @@ class CarriedQuery {
     return null
   }
 
-  #sendContext(connection: Connection, values: string[]): void {
+  #sendContext(connection: Connection, context: string): void {
     const { stream } = connection
     this.#enter(this.#pipelines ? 'context' : 'open')
-    const statements: [text: string, values: string[]][] = [
-      [SET_CONTEXT, values],
-      [REQUIRE_CONTEXT, []],
-    ]
+    const statements: [text: string, values: string[]][] = [[SET_CONTEXT, [context]]]
     if (!this.#pipelines && this.#carrier.state.status === 'I') {
       this.#began = true
       this.#carrier.state.sent('begin', 'begin')

@@ -5,7 +5,7 @@ import { type CurrentActor, sameActor, signedActor } from '../actor.ts'
 import { ContextError } from '../error.ts'
 import type { Executor } from '../executor.ts'
 import { type ContextOptions, ServerClock, Signer } from '../signer.ts'
-import { explained, NOT_ACCEPTED, READ_SERVER, REQUIRE_CONTEXT, SET_CONTEXT } from '../wire.ts'
+import { explained, NOT_ACCEPTED, READ_SERVER, SET_CONTEXT } from '../wire.ts'
 import type { AnySql, DriverQuery, TaggedSql } from './driver.ts'
 
 export type { ContextOptions } from '../signer.ts'
@@ -113,16 +113,16 @@ class ContextSql {
       return statement
     }
     const begin = send(connection.unsafe('begin'))
-    const context = this.#context(connection, actor, server).map(send)
+    const context = send(this.#context(connection, actor, server))
     void send(query)
     const commit = send(connection.unsafe('commit'))
-    const [began, set, required, committed] = await Promise.allSettled([begin, ...context, commit])
-    for (const step of [began, set, required]) {
-      if (step?.status !== 'rejected') continue
+    const [began, set, committed] = await Promise.allSettled([begin, context, commit])
+    for (const step of [began, set]) {
+      if (step.status !== 'rejected') continue
       if (codeOf(step.reason) === NOT_ACCEPTED) this.#server = undefined
       return explained(step.reason, codeOf(step.reason))
     }
-    if (committed?.status === 'rejected') throw committed.reason
+    if (committed.status === 'rejected') throw committed.reason
     return undefined
   }
 
@@ -133,7 +133,7 @@ class ContextSql {
     if (actor === undefined) return await this.#sql.begin(modes, work)
     return await this.#sql.begin(modes, async (tx: AnySql) => {
       const server = await this.#knowServer(tx)
-      const context = Promise.all(this.#context(tx, actor, server).map((statement) => statement.execute()))
+      const context = this.#context(tx, actor, server).execute()
       context.catch(() => undefined)
       try {
         const result = work(guarded(tx, actor))
@@ -150,11 +150,8 @@ class ContextSql {
     })
   }
 
-  #context(sql: AnySql, actor: CurrentActor, server: ServerClock): DriverQuery[] {
-    return [
-      sql.unsafe(SET_CONTEXT, this.#signer.sign(actor, server), { prepare: true }),
-      sql.unsafe(REQUIRE_CONTEXT),
-    ]
+  #context(sql: AnySql, actor: CurrentActor, server: ServerClock): DriverQuery {
+    return sql.unsafe(SET_CONTEXT, [this.#signer.sign(actor, server)], { prepare: true })
   }
 
   async #knowServer(sql: AnySql): Promise<ServerClock> {
