@@ -1,6 +1,7 @@
 /** Records what no trigger sees, in the caller's transaction, with which it is committed or not. */
 import type { AccessToRecord, ActionToRecord, EventToRecord } from '@akashi/contract/trail'
 import type { Executor } from './executor.ts'
+import { arrayLiteral } from './wire.ts'
 
 /** Records an action in the trail: a sign-in, an export, a refusal. Returns the id of its row. */
 export async function recordAction(executor: Executor, action: ActionToRecord): Promise<string> {
@@ -22,7 +23,7 @@ export async function recordAction(executor: Executor, action: ActionToRecord): 
 export async function recordAccess(executor: Executor, access: AccessToRecord): Promise<string> {
   return await call(executor, 'akashi_audit.record_access', [
     ['resource', 'text', access.resource],
-    ['resource_ids', 'text[]', arrayText(access.ids)],
+    ['resource_ids', 'text[]', arrayLiteral(access.ids)],
     ['reason', 'text', access.reason],
     ['data_classification', 'text', access.classification],
     ['asked', 'jsonb', json(access.asked)],
@@ -64,9 +65,4 @@ async function call(executor: Executor, name: string, all: readonly Argument[]):
 
 function json(value: unknown): string | undefined {
   return value === undefined ? undefined : JSON.stringify(value)
-}
-
-/** Drivers differ in what they make of arrays, but all pass text on. */
-function arrayText(values: readonly unknown[]): string {
-  return `{${values.map((value) => `"${String(value).replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`
 }

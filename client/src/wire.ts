@@ -10,9 +10,9 @@ export const READ_SERVER = `select pg_catalog.concat((pg_catalog.date_part('epoc
  */
 export const SET_CONTEXT = 'select akashi_auth.set_context($1::pg_catalog.text::pg_catalog.text[])'
 
-/** An array as PostgreSQL reads it from text. */
-export function arrayLiteral(values: readonly string[]): string {
-  return `{${values.map((value) => `"${value.replace(/["\\]/g, '\\$&')}"`).join(',')}}`
+/** An array as PostgreSQL reads it from text: drivers differ in what they make of arrays, but all pass text on. */
+export function arrayLiteral(values: readonly unknown[]): string {
+  return `{${values.map((value) => `"${String(value).replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`
 }
 
 /** SQLSTATE of a context that is not accepted. */

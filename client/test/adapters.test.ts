@@ -1,4 +1,14 @@
-import { currentActor, type Executor, history, recordAction, recordEvent, withActor } from '@akashi/client'
+import {
+  asOf,
+  currentActor,
+  type Executor,
+  history,
+  recordAccess,
+  recordAction,
+  recordEvent,
+  search,
+  withActor,
+} from '@akashi/client'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { hasPgBouncer, type Pooler, startPgBouncer } from '../../test/support/index.ts'
 import { type Application, adapters } from './adapters.ts'
@@ -40,7 +50,7 @@ const requests: readonly ((application: Application, item: string) => Promise<'k
     return 'kept'
   },
   async (application, item) => {
-    await application.insertInTransaction(item, (tx) => tx.query('select pg_sleep(0.001)', []))
+    await application.insertInTransaction(item, (tx) => tx.query('select pg_sleep(0.001)::text', []))
     return 'kept'
   },
   async (application, item) => {
@@ -57,7 +67,7 @@ const requests: readonly ((application: Application, item: string) => Promise<'k
     await expect(
       application.insertInTransaction(item, async (tx) => {
         await tx.query("select set_config('statement_timeout', '1ms', true)", [])
-        await tx.query('select pg_sleep(1)', [])
+        await tx.query('select pg_sleep(1)::text', [])
       }),
     ).rejects.toThrow()
     return 'gone'
@@ -131,6 +141,17 @@ describe.each(Object.keys(adapters))('%s', (name) => {
     expect(page.rows).toMatchObject([
       { operation: 'INSERT', userId: 'hanako', newValues: { item }, signedBy: 'shop' },
     ])
+    const accessId = await withActor({ userId: 'taro', requestId: `${item} read` }, () =>
+      recordAccess(application.executor, { resource: 'orders', ids: [String(id)] }),
+    )
+    expect(await asOf(application.executor, { table: 'orders', id }, new Date())).toMatchObject({
+      state: 'present',
+      values: { item },
+    })
+    const found = await withActor({ userId: 'taro' }, () =>
+      search(application.executor, { requestId: `${item} read` }),
+    )
+    expect(found.rows).toMatchObject([{ id: accessId, userId: 'taro', resource: 'orders' }])
     const { rows } = await shop.asSuperuser((session) =>
       session.query(
         `select event_type from akashi_audit.audit_logs where request_id = $1 and event_type <> 'data_change'

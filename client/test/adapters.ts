@@ -5,8 +5,10 @@ import * as onKnex from '@akashi/client/knex'
 import * as onKysely from '@akashi/client/kysely'
 import * as onPg from '@akashi/client/pg'
 import * as onPostgres from '@akashi/client/postgres'
+import * as onPrisma from '@akashi/client/prisma'
 import * as onSequelize from '@akashi/client/sequelize'
 import * as onTypeorm from '@akashi/client/typeorm'
+import { PrismaPg } from '@prisma/adapter-pg'
 import { sql as drizzleSql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzleOnPostgres } from 'drizzle-orm/postgres-js'
@@ -16,6 +18,7 @@ import pg from 'pg'
 import postgres from 'postgres'
 import { Sequelize } from 'sequelize'
 import { DataSource } from 'typeorm'
+import { PrismaClient } from './prisma/generated/client.ts'
 
 export interface Options {
   readonly url: string
@@ -177,6 +180,23 @@ export const adapters: Readonly<Record<string, Adapter>> = {
         }),
       executor: onSequelize.executor(db),
       close: () => db.close(),
+    }
+  },
+  prisma: async (options) => {
+    const opened = pool(options)
+    const db = new PrismaClient({ adapter: new PrismaPg(opened) })
+    return {
+      insert: (item) => db.orders.create({ data: { item } }),
+      insertInTransaction: (item, also) =>
+        db.$transaction(async (tx) => {
+          await tx.orders.create({ data: { item } })
+          await also?.(onPrisma.executor(tx))
+        }),
+      executor: onPrisma.executor(db),
+      close: async () => {
+        await db.$disconnect()
+        await opened.end()
+      },
     }
   },
 }
