@@ -119,7 +119,7 @@ describe.each(servers.filter(({ here }) => here))('on $name', { timeout: START_T
     expect(access.contextKey).toMatch(/^akctx_shop-[0-9a-f]{8}_[0-9a-f]{64}$/)
     const [rights] = await ask<object>(
       access.databaseUrl,
-      `select session_user::text as login, pg_has_role(session_user, 'akashi_app', 'usage') as app,
+      `select session_user::text as login, pg_has_role(session_user, 'akashi_client', 'usage') as app,
               pg_has_role(session_user, 'akashi_worker', 'member') as worker,
               has_schema_privilege('app', 'usage') as tables,
               rolsuper or rolcreaterole or rolcreatedb or rolbypassrls as more
