@@ -209,7 +209,7 @@ module.exports = {
     // Type-only imports count like any other.
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(((web|client)/)?dist|infra/(cdk[.]out|coverage))/' },
+    exclude: { path: '^(((web|client)/)?dist|client/test/prisma/generated|infra/(cdk[.]out|coverage))/' },
     enhancedResolveOptions: {
       extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.json'],
       exportsFields: ['exports'],
