@@ -59,7 +59,7 @@ const screens = [
   {
     name: 'console-alarms',
     path: '/console/operations/alarms?view=watched',
-    en: 'What is watched',
+    en: 'Conditions',
     ja: '監視項目',
   },
 ] as const

@@ -1,6 +1,6 @@
 /**
- * What an alarm is raised for, in one table: how severe it is, which setting holds its limit, how long it must hold, and
- * what to do then. `readings.ts` says how each is looked at; docs/operations.md has a section for each.
+ * The conditions that alarms are raised for: severity, the setting with the limit, how long the condition must hold, and
+ * the remedy. `look.ts` and its neighbours measure them; docs/operations.md has a section for each.
  */
 import type { AlarmDefinition, AlarmSeverity } from '@akashi/contract'
 
@@ -33,7 +33,7 @@ export const conditions = {
     setting: 'disk.max_used_percent',
     en: [
       'The disk of the database is filling up',
-      'Free space or enlarge the disk. At 1 GiB free, WAL that waits for the object store is given up.',
+      'Free space or enlarge the disk. Below 1 GiB of free space, WAL that waits for the object store is given up.',
     ],
     ja: [
       'データベースのディスク使用率が高くなっています',
@@ -44,7 +44,7 @@ export const conditions = {
     severity: 'critical',
     en: [
       'The data folder cannot be written',
-      'See whether its disk is full or mounted read-only, and whether the account that runs Akashi owns it.',
+      'Check whether its disk is full or mounted read-only, and whether the account that runs Akashi owns it.',
     ],
     ja: [
       'データフォルダーに書き込めません',
@@ -55,8 +55,8 @@ export const conditions = {
     severity: 'medium',
     setting: 'alarm.statement_seconds',
     en: [
-      'A statement runs for long',
-      'See what it waits for (pg_stat_activity: wait_event, pg_blocking_pids). pg_cancel_backend(pid) ends the statement alone.',
+      'A statement has been running for too long',
+      'See what it waits for (pg_stat_activity: wait_event, pg_blocking_pids). pg_cancel_backend(pid) cancels only the statement.',
     ],
     ja: [
       '長時間実行中の SQL があります',
@@ -68,7 +68,7 @@ export const conditions = {
     setting: 'alarm.deadlock_minutes',
     en: [
       'Transactions deadlocked',
-      "The server's log names both statements. Have the application lock rows in the same order; a retry is needed in any case.",
+      "The server's log names both statements. Make the application lock rows in the same order, and retry transactions that fail.",
     ],
     ja: [
       'デッドロックが発生しました',
@@ -81,7 +81,7 @@ export const conditions = {
     seconds: 60,
     en: [
       'A standby is far behind',
-      'See whether it runs, its disk and its network. Its replication slot, if it has one, makes this server keep WAL.',
+      'Check that it is running, its disk and its network. If it has a replication slot, this server keeps WAL for it.',
     ],
     ja: [
       'スタンバイの遅延が大きくなっています',
@@ -93,7 +93,7 @@ export const conditions = {
     setting: 'alarm.transaction_age_millions',
     en: [
       'Transaction ids are not being frozen',
-      'End what holds vacuum back: old transactions, prepared transactions, idle replication slots. Then vacuum the oldest database.',
+      'End what prevents vacuum from freezing: old transactions, prepared transactions, idle replication slots. Then vacuum the oldest database.',
     ],
     ja: [
       'トランザクション ID の凍結が進んでいません',
@@ -104,7 +104,7 @@ export const conditions = {
     severity: 'critical',
     en: [
       'Rows are not being sealed',
-      'See whether a worker runs (akashi jobs) and its log. Rows that are not sealed are recorded, and not protected yet.',
+      'Check that a worker is running (akashi jobs), and its log. Rows that are not sealed are recorded but not yet protected against tampering.',
     ],
     ja: [
       '監査行が封印されていません',
@@ -115,8 +115,8 @@ export const conditions = {
     severity: 'high',
     setting: 'alarm.frontier_seconds',
     en: [
-      'A transaction keeps rows from being sealed',
-      'Ask whoever owns the named process to end its transaction, or end it: select pg_terminate_backend(pid).',
+      'An open transaction prevents rows from being sealed',
+      'Ask the owner of the named process to end its transaction, or terminate it: select pg_terminate_backend(pid).',
     ],
     ja: [
       '終わらないトランザクションが封印を止めています',
@@ -126,8 +126,8 @@ export const conditions = {
   ledger_watch: {
     severity: 'critical',
     en: [
-      'A guard of the record is gone, or its code was changed',
-      'Run akashi verify, and find out who did it: the trail and the log of the server have the login. Then restore the guard.',
+      'Triggers or code that protect the record were removed or changed',
+      "Run akashi verify, and find out who did it: the trail and the server's log show the login. Then restore the original state.",
     ],
     ja: [
       '記録を守るトリガーまたはコードが変更されています',
@@ -137,8 +137,8 @@ export const conditions = {
   leader_lock: {
     severity: 'high',
     en: [
-      "Another login holds a worker's lock",
-      'End the named session and take the right to connect from its login; no application needs these locks.',
+      'Another login holds a lock that belongs to the worker',
+      "End the named session and revoke its login's right to connect; no application needs these locks.",
     ],
     ja: [
       '別のログインがワーカーのロックを保持しています',
@@ -150,7 +150,7 @@ export const conditions = {
     setting: 'alarm.publish_minutes',
     en: [
       'Checkpoints are not being published',
-      'See why the job fails: akashi jobs history publish-checkpoints. Usually the object store cannot be written.',
+      'akashi jobs history publish-checkpoints shows why the job fails. Usually the object store cannot be written to.',
     ],
     ja: [
       'チェックポイントが公開されていません',
@@ -161,19 +161,19 @@ export const conditions = {
     severity: 'medium',
     setting: 'alarm.witness_minutes',
     en: [
-      'A witness does not cosign',
-      'See whether the witness runs and can be reached from the worker. Until then nobody else attests that the log only grows.',
+      'A witness is not cosigning',
+      'Check that the witness is running and can be reached from the worker. Until it cosigns, no third party attests that the log is append-only.',
     ],
     ja: [
-      '証人が共同署名していません',
+      '証人が連署していません',
       '証人が稼働し、ワーカーから到達できるかを確認してください。その間、ログが追記のみであることを第三者が証明できません。',
     ],
   },
   witness_conflict: {
     severity: 'critical',
     en: [
-      'A witness has seen another history',
-      'Run akashi verify. Either the database was set back to an earlier state, or somebody rewrote the record.',
+      'A witness has cosigned a different history',
+      'Run akashi verify. Either the database was restored to an earlier state, or somebody rewrote the record.',
     ],
     ja: [
       '証人が別の履歴に署名しています',
@@ -184,7 +184,7 @@ export const conditions = {
     severity: 'critical',
     en: [
       'Verification found problems',
-      'Run akashi verify, which names each row. Keep the server as it is until you know who changed what.',
+      'Run akashi verify, which lists the affected rows. Do not change the server until you know who changed what.',
     ],
     ja: [
       '検証で問題が見つかりました',
@@ -196,7 +196,7 @@ export const conditions = {
     setting: 'alarm.verification_hours',
     en: [
       'The record has not been verified for too long',
-      'See why the job does not end: akashi jobs history verify-incremental. akashi verify does the same now.',
+      'akashi jobs history verify-incremental shows why the job does not finish. akashi verify runs a verification now.',
     ],
     ja: [
       '検証が長期間完了していません',
@@ -207,8 +207,8 @@ export const conditions = {
     severity: 'medium',
     setting: 'alarm.unchecked_days',
     en: [
-      'A part of the record has not been read again for too long',
-      'See whether the job verify-scrub keeps up: akashi jobs history verify-scrub. akashi verify reads everything.',
+      'Part of the record has not been rechecked for too long',
+      'akashi jobs history verify-scrub shows whether the job keeps up. akashi verify checks everything.',
     ],
     ja: [
       '長期間再検査されていない記録があります',
@@ -219,7 +219,7 @@ export const conditions = {
     severity: 'critical',
     en: [
       'The trail and the write-ahead log disagree',
-      'akashi crosscheck discrepancies names each. Find out what made the change, then settle it with an explanation.',
+      'akashi crosscheck discrepancies lists the differences. Find the cause of each, then settle it with an explanation.',
     ],
     ja: [
       '監査証跡と WAL が一致しません',
@@ -230,19 +230,19 @@ export const conditions = {
     severity: 'high',
     en: [
       'A range of the write-ahead log was not compared',
-      'akashi crosscheck gaps says why. Compare the tables as they are (akashi verify --state), then settle the gap.',
+      'akashi crosscheck gaps shows the cause. Compare the current tables with the trail (akashi verify --state), then settle the gap.',
     ],
     ja: [
       '照合されていない WAL の範囲があります',
-      'akashi crosscheck gaps で理由を確認し、akashi verify --state で現在の表を照合してから処理してください。',
+      'akashi crosscheck gaps で理由を確認し、akashi verify --state で現在のテーブルを照合してから処理してください。',
     ],
   },
   crosscheck_stopped: {
     severity: 'high',
     seconds: 300,
     en: [
-      'Nothing compares the trail with the write-ahead log',
-      'Start akashi up or akashi work. Until then the server keeps WAL for the comparison, and its disk fills.',
+      'The trail is not being compared with the write-ahead log',
+      'Start akashi up or akashi work. Until then the server keeps WAL for the comparison, which fills its disk.',
     ],
     ja: [
       '監査証跡と WAL の照合が止まっています',
@@ -253,7 +253,7 @@ export const conditions = {
     severity: 'high',
     en: [
       'A table is about to run out of partitions',
-      'Run akashi partitions apply, and see why the daily job did not: akashi jobs history partitions.',
+      'Run akashi partitions apply. akashi jobs history partitions shows why the daily job did not create them.',
     ],
     ja: [
       'パーティションが不足しそうです',
@@ -264,11 +264,11 @@ export const conditions = {
     severity: 'medium',
     setting: 'alarm.archive_days',
     en: [
-      'Partitions that closed are not in the archive',
-      'akashi archive status says why the last attempt failed. Nothing is deleted before it is exported and compared.',
+      'Closed partitions have not been archived',
+      'akashi archive status shows why the last attempt failed. Nothing is deleted before it has been exported and compared.',
     ],
     ja: [
-      '締められたパーティションがアーカイブされていません',
+      '期間が終わったパーティションがアーカイブされていません',
       'akashi archive status で失敗理由を確認してください。エクスポートと照合が済むまで何も削除されません。',
     ],
   },
@@ -277,7 +277,7 @@ export const conditions = {
     seconds: 120,
     en: [
       'The object store cannot be reached',
-      'See the network, the credentials and the bucket: akashi doctor tries each operation. Backups and checkpoints wait.',
+      'Check the network, the credentials and the bucket; akashi doctor tries each operation. Backups and checkpoints are waiting.',
     ],
     ja: [
       'オブジェクトストアに到達できません',
@@ -288,10 +288,10 @@ export const conditions = {
     severity: 'critical',
     en: [
       'Another installation owns the object store',
-      'Nothing is backed up from here. docs/runbooks/store-owner.md says when to take the store over.',
+      'This installation cannot store backups. docs/runbooks/store-owner.md explains when to take the store over.',
     ],
     ja: [
-      'オブジェクトストアを別のインストールが所有しています',
+      'オブジェクトストアは別の Akashi 環境が所有しています',
       'このサーバーからはバックアップされません。引き継ぎの判断は docs/runbooks/store-owner.md を参照してください。',
     ],
   },
@@ -300,8 +300,8 @@ export const conditions = {
     setting: 'alarm.wal_kept_mb',
     seconds: 120,
     en: [
-      'WAL waits for the object store',
-      'See whether a worker runs and the store takes data. Beyond backup.wal_limit_mb the WAL is given up, which leaves a gap.',
+      'WAL is waiting for the object store',
+      'Check that a worker is running and that the store accepts data. Beyond backup.wal_limit_mb the WAL is given up, which leaves a gap.',
     ],
     ja: [
       'WAL の送信が滞っています',
@@ -312,8 +312,8 @@ export const conditions = {
     severity: 'critical',
     setting: 'backup.max_lag_minutes',
     en: [
-      'The latest moment that can be restored stands still',
-      'See why WAL does not arrive: akashi jobs history backup-watch, docs/runbooks/wal.md.',
+      'The latest restorable moment is not advancing',
+      'Find out why WAL does not reach the store: akashi jobs history backup-watch, docs/runbooks/wal.md.',
     ],
     ja: [
       '復元できる最新時刻が進んでいません',
@@ -325,7 +325,7 @@ export const conditions = {
     setting: 'backup.max_age_hours',
     en: [
       'There is no recent backup',
-      'See why backups fail: akashi jobs history backup-full. akashi backup full takes one now.',
+      'akashi jobs history backup-full shows why backups fail. akashi backup full takes one now.',
     ],
     ja: [
       '新しいバックアップがありません',
@@ -336,10 +336,10 @@ export const conditions = {
     severity: 'high',
     en: [
       'The last recovery drill failed',
-      'Its signed report says what differed: akashi drill --list. Run akashi drill again once it is fixed.',
+      'Its signed report shows what differed: akashi drill --list. Run akashi drill again once the cause is fixed.',
     ],
     ja: [
-      '直近の復元訓練が失敗しました',
+      '直近の復旧訓練が失敗しました',
       'akashi drill --list の署名付きレポートで相違点を確認し、修正後に akashi drill を再実行してください。',
     ],
   },
@@ -348,10 +348,10 @@ export const conditions = {
     setting: 'backup.drill_max_age_days',
     en: [
       'No recovery drill has passed for too long',
-      'Run akashi drill, and see why the monthly one did not pass: akashi jobs history backup-drill.',
+      'Run akashi drill. akashi jobs history backup-drill shows why the monthly drill did not pass.',
     ],
     ja: [
-      '復元訓練の成功から時間が経っています',
+      '復旧訓練の成功から時間が経っています',
       'akashi drill を実行し、akashi jobs history backup-drill で月次訓練の状況を確認してください。',
     ],
   },
@@ -359,8 +359,8 @@ export const conditions = {
     severity: 'medium',
     setting: 'backup.recovery_test_max_age_days',
     en: [
-      'No test of a whole recovery has passed for too long',
-      'Run akashi drill --latest, and see why the half-yearly one did not pass: akashi jobs history backup-recovery-test.',
+      'No full recovery test has passed for too long',
+      'Run akashi drill --latest. akashi jobs history backup-recovery-test shows why the half-yearly test did not pass.',
     ],
     ja: [
       '全体復旧テストの成功から時間が経っています',
@@ -370,19 +370,19 @@ export const conditions = {
   key_age: {
     severity: 'medium',
     en: [
-      'A key is a week late for its rotation',
-      'See why the job fails: akashi jobs history rotate-keys. akashi keys rotate does it now.',
+      'The rotation of a key is more than a week overdue',
+      'akashi jobs history rotate-keys shows why the job fails. akashi keys rotate rotates the key now.',
     ],
     ja: [
-      '鍵の更新が 1 週間以上遅れています',
-      'akashi jobs history rotate-keys で原因を確認してください。akashi keys rotate で今すぐ更新できます。',
+      '鍵のローテーションが 1 週間以上遅れています',
+      'akashi jobs history rotate-keys で原因を確認してください。akashi keys rotate で今すぐローテーションできます。',
     ],
   },
   job_failed: {
     severity: 'medium',
     en: [
       'The last run of a job failed',
-      'akashi jobs history JOB has its message and hint; akashi jobs run JOB tries it again. The alarm clears when a run succeeds.',
+      'akashi jobs history JOB shows its message and hint; akashi jobs run JOB runs it again. The alarm clears when a run succeeds.',
     ],
     ja: [
       'ジョブの直近の実行が失敗しました',
@@ -394,7 +394,7 @@ export const conditions = {
     seconds: 600,
     en: [
       'A job did not run when it was due',
-      'See whether a worker runs that knows the job: akashi status, and the log of akashi work.',
+      'Check that a worker that knows the job is running: akashi status, and the log of akashi work.',
     ],
     ja: [
       '予定時刻にジョブが実行されていません',
@@ -416,8 +416,8 @@ export const conditions = {
     severity: 'high',
     setting: 'alarm.login_failures',
     en: [
-      'Many sign-ins fail',
-      'Look for the addresses: akashi events search --type authentication_failure. Block them at the proxy; accounts lock themselves.',
+      'Many sign-ins are failing',
+      'akashi events search --type authentication_failure shows the addresses. Block them at the proxy; accounts are locked automatically.',
     ],
     ja: [
       'サインインの失敗が急増しています',
@@ -429,7 +429,7 @@ export const conditions = {
     setting: 'access_review.max_age_days',
     en: [
       'The review of access rights is overdue',
-      'akashi access-review list has the review; akashi access-review show REVIEW the rights that nobody signed off yet.',
+      'akashi access-review list shows the review; akashi access-review show REVIEW lists the rights that are not signed off yet.',
     ],
     ja: [
       'アクセス権の棚卸しが期限を過ぎています',
@@ -454,7 +454,7 @@ export const conditions = {
     seconds: 60,
     en: [
       'The clocks of worker and database differ',
-      'Have both hosts follow a time server (chrony). Times of events and expiries of contexts depend on it.',
+      'Synchronize both hosts with a time server (chrony). Event times and the expiry of contexts depend on it.',
     ],
     ja: [
       'ワーカーとデータベースの時計がずれています',
@@ -464,8 +464,8 @@ export const conditions = {
   retention_shortened: {
     severity: 'high',
     en: [
-      'Somebody shortens the retention of a log',
-      'Unless it is meant, set the former policy again before the day that the alarm names: akashi archive policy set.',
+      'The retention of a log is about to be shortened',
+      'Unless this is intended, restore the former policy before the date shown in the alarm: akashi archive policy set.',
     ],
     ja: [
       'ログの保持期間の短縮が予定されています',

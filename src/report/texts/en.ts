@@ -13,18 +13,18 @@ export const en: Texts = {
     },
     incomplete: {
       title: 'Not everything could be examined',
-      text: 'Nothing that was measured speaks against the controls, but some required evidence does not exist.',
+      text: 'No measurement contradicts the controls, but some required evidence is missing.',
     },
     not_fulfilled: {
       title: 'Not all requirements are fulfilled',
-      text: 'At least one control does not meet its requirements. What is not fulfilled is listed below, with what to do.',
+      text: 'At least one control does not meet its requirements. The unfulfilled requirements are listed below, with what to do.',
     },
   },
   statuses: { met: 'Fulfilled', not_met: 'Not fulfilled', missing: 'No evidence' },
   evidenceStatuses: { met: 'met', not_met: 'not met', missing: 'no evidence', info: '' },
   counted: (met, notMet, missing) => `${met} fulfilled, ${notMet} not fulfilled, ${missing} without evidence`,
   introduction:
-    'This report examines the database of an application: whether each change is recorded and the record is intact, who can reach the data, how long it is kept, whether it can be restored, and how quickly security findings are dealt with. All figures were measured automatically by Akashi, the software that keeps the record. Each can be measured again with the query in the appendix.',
+    'This report examines the database of an application: whether each change is recorded and the record is intact, who can access the data, how long it is kept, whether it can be restored, and how quickly security findings are handled. All figures were measured automatically by Akashi, the software that keeps the record. Each can be measured again with the query in the appendix.',
   period: 'Period',
   installation: 'Installation',
   made: 'Made on',
@@ -33,8 +33,8 @@ export const en: Texts = {
   summary: 'Results by control',
   control: 'Control',
   result: 'Result',
-  openPoints: 'What is not fulfilled',
-  noOpenPoints: 'Nothing is open.',
+  openPoints: 'Unfulfilled requirements',
+  noOpenPoints: 'There are none.',
   finding: 'Finding',
   toDo: 'What to do',
   signature: 'Signature',
@@ -81,14 +81,14 @@ export const en: Texts = {
   controls: {
     row_security: {
       title: 'Access to rows',
-      aim: 'Every table decides row by row who may see and change it, also for its owner.',
+      aim: 'Every table has policies that decide row by row who may see and change it, also for its owner.',
       remedy:
         'Turn row-level security on for the named tables: alter table … enable row level security, force row level security.',
       evidence: {
         tables: 'Tables with data',
         unprotected_tables: 'Tables without enforced row-level security',
         policies: 'Access policies',
-        bypassing_logins: 'Logins that no policy binds (superusers)',
+        bypassing_logins: 'Logins that bypass every policy (superusers)',
       },
     },
     audit_coverage: {
@@ -115,7 +115,7 @@ export const en: Texts = {
         failed_runs: 'Verifications that found a problem',
         full_runs: 'Complete verifications without a problem',
         hours_since_good: 'Time since the last verification without a problem',
-        standing_alarms: 'Standing alarms',
+        standing_alarms: 'Open alarms',
         checkpoints: 'Signed checkpoints published',
         witnesses: 'Independent witnesses',
         cosignatures: 'Checkpoints confirmed by witnesses',
@@ -123,9 +123,9 @@ export const en: Texts = {
     },
     crosscheck: {
       title: 'Completeness of the record',
-      aim: 'The record is compared with the database’s own write-ahead log, so that a change past the record shows.',
+      aim: 'The record is compared with the database’s own write-ahead log, so that changes that bypass the record are detected.',
       remedy:
-        'Look at the discrepancies (akashi crosscheck discrepancies) and gaps, and settle each with an explanation.',
+        'Review the discrepancies (akashi crosscheck discrepancies) and gaps, and settle each with an explanation.',
       evidence: {
         compared: 'Changes compared since the cross-check began',
         discrepancies: 'Discrepancies found',
@@ -168,7 +168,7 @@ export const en: Texts = {
     },
     recovery: {
       title: 'Recovery',
-      aim: 'Restoring is practised and measured: data loss (RPO) of at most 1 hour, time to restore (RTO) of at most 4 hours.',
+      aim: 'Recovery is tested and measured: data loss (RPO) of at most 1 hour, time to restore (RTO) of at most 4 hours.',
       remedy: 'Run a drill (akashi drill), and find out why the scheduled one did not pass.',
       evidence: {
         passed: 'Drills that passed',
@@ -183,7 +183,7 @@ export const en: Texts = {
       title: 'Accounts and access rights',
       aim: 'Privileged accounts are few, in use, and protected by a second factor; keys expire.',
       remedy:
-        'Have the named accounts add a second factor, and withdraw roles and keys that are not used: akashi roles, akashi apikeys.',
+        'Have the named accounts add a second factor, and revoke roles and keys that are not used: akashi roles, akashi apikeys.',
       evidence: {
         people: 'Active accounts of people',
         services: 'Active service accounts',
@@ -199,15 +199,15 @@ export const en: Texts = {
     },
     access_review: {
       title: 'Review of access rights',
-      aim: 'Every quarter, people look at who holds which role and key, and sign each of them off; nobody signs off their own.',
+      aim: 'Every quarter, people review who holds which role and key, and sign off each right; nobody signs off their own.',
       remedy:
-        'Sign off the rights that are left, and withdraw those that are not needed: akashi access-review list.',
+        'Sign off the remaining rights, and revoke those that are not needed: akashi access-review list.',
       evidence: {
-        rights: 'Roles and keys that are held',
+        rights: 'Roles and keys currently held',
         opened: 'Reviews opened',
         kept: 'Rights signed off',
-        revoked: 'Rights taken away in a review',
-        by_grantor: 'Rights signed off by the person who had given them',
+        revoked: 'Rights revoked in a review',
+        by_grantor: 'Rights signed off by the person who had granted them',
         overdue: 'Rights not signed off in time',
         days_since_review: 'Time since the last completed review was opened',
       },
@@ -231,7 +231,7 @@ export const en: Texts = {
       evidence: {
         events: 'Events',
         critical: 'Critical events',
-        high: 'High events',
+        high: 'High-severity events',
         unresolved: 'Critical events not resolved',
         rejected_lines: 'Log lines that could not be read',
       },
@@ -256,7 +256,7 @@ export const en: Texts = {
       remedy: 'Rotate the key: akashi keys rotate --purpose wrapping.',
       evidence: {
         wrapping: 'Age of the key that wraps personal keys',
-        blind_index: 'Age of the key of search indexes',
+        blind_index: 'Age of the blind-index key',
         checkpoint: 'Age of the key that signs checkpoints',
         context: 'Age of the key that signs requests',
       },

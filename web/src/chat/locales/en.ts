@@ -155,7 +155,7 @@ export const en = {
     notScanned: 'File scanning isn’t set up. Files stay hidden until an administrator sets it up.',
     refused: {
       infected: 'Blocked: it contains malware',
-      archive_bomb: 'Blocked: it unpacks to an unreasonable size',
+      archive_bomb: 'Blocked: it would decompress to an excessive size',
       too_large_to_scan: 'Blocked: the file is too large to be scanned for viruses',
       image_too_large: 'Blocked: the image is too large',
       image_damaged: 'Blocked: the image is damaged',
@@ -271,7 +271,7 @@ export const en = {
     notifyReplies: 'Replies',
     notifyInvitations: 'Invitations',
     desktop: 'Desktop notifications on this device',
-    desktopDetail: 'While Akashi is open in a tab that you aren’t looking at.',
+    desktopDetail: 'While Akashi is open in a tab in the background.',
     desktopBlocked: 'Your browser blocks notifications from this site. Allow them in its site settings.',
     showPresence: 'Show others when I’m online',
     directMessages: 'Who can message me',

@@ -259,7 +259,7 @@ export const ja: Translated<typeof en> = {
     notifyMentions: 'メンション',
     notifyReplies: '返信',
     notifyInvitations: '招待',
-    desktop: 'この端末でのデスクトップ通知',
+    desktop: 'このデバイスでのデスクトップ通知',
     desktopDetail: 'Akashiを別のタブで開いているときに表示されます。',
     desktopBlocked: 'ブラウザーがこのサイトの通知をブロックしています。サイトの設定で許可してください。',
     showPresence: 'オンライン状態を表示する',

@@ -49,14 +49,14 @@ export const en = {
   severity: { info: 'Info', low: 'Low', medium: 'Medium', high: 'High', critical: 'Critical' },
   overview: {
     title: 'Overview',
-    lead: 'Is the record proven, can you recover, and what needs you now.',
+    lead: 'Whether the record is proven, whether you can recover, and what needs attention.',
     unknown: 'Checking…',
     reading: 'Reading the current state.',
     question: {
       proven: 'Is the record proven?',
-      recoverable: 'Can we go back?',
-      attacked: 'Is anybody attacking?',
-      owed: 'Is anything owed?',
+      recoverable: 'Can we restore?',
+      attacked: 'Are we under attack?',
+      owed: 'Is anything overdue?',
     },
     proven: {
       yes: 'Proven unchanged',
@@ -81,21 +81,21 @@ export const en = {
     },
     attacked: {
       yes: 'Yes: critical events',
-      maybe: 'Some events need a look',
-      no: 'No sign of it',
+      maybe: 'Some events need attention',
+      no: 'No sign of an attack',
       noWhy: 'No open high or critical events in 24 hours.',
     },
     owed: {
       yes: 'Something is overdue',
       approvals: 'Approvals are waiting',
-      no: 'Nothing is owed',
+      no: 'Nothing is overdue',
       noWhy_one: '{{count}} scheduled job, none failing.',
       noWhy_other: '{{count}} scheduled jobs, none failing.',
     },
     score: 'Health score',
-    scoreLead: 'Every missing point leads to its fix.',
+    scoreLead: 'Select a deduction to see how to fix it.',
     nothingOwed: 'Nothing to fix',
-    nothingOwedDetail: 'Everything you can see here is as it should be.',
+    nothingOwedDetail: 'Everything that you can see here is in order.',
     deduct: {
       broken: 'The last verification found changes to the record',
       witness: 'A witness signed a different history',
@@ -122,8 +122,8 @@ export const en = {
       jobs_other: '{{count}} jobs failed on their last run',
       partitions_one: '{{count}} table is running out of partitions',
       partitions_other: '{{count}} tables are running out of partitions',
-      approvals_one: '{{count}} request waits for approval',
-      approvals_other: '{{count}} requests wait for approval',
+      approvals_one: '{{count}} request is waiting for approval',
+      approvals_other: '{{count}} requests are waiting for approval',
     },
     events: 'Security events',
     eventsLead: 'Last 7 days by severity',
@@ -132,7 +132,7 @@ export const en = {
     noEvents: 'No security events in 7 days',
     noEventsDetail: 'Services send them to POST /v1/events; logs are read with akashi ingest.',
     timeline: 'Timeline',
-    timelineLead: 'What changed the system: backups, drills, migrations, keys, roles',
+    timelineLead: 'Changes to the system: backups, drills, migrations, keys, roles',
     nothingHappened: 'Nothing yet',
     happened: {
       full: 'Full backup taken',
@@ -159,7 +159,7 @@ export const en = {
     pinnedDetail:
       'Paste a verifier key or a trust policy that you obtained elsewhere. Without one, this server’s own keys are used.',
     serverKeys:
-      'Checked with this server’s own keys. To rely on nobody, paste keys that you obtained elsewhere.',
+      'Checked with this server’s own keys. To verify independently, paste keys that you obtained elsewhere.',
     insecure:
       'Browsers only offer the needed cryptography over HTTPS or on this machine. Use akashi audit check instead.',
     passed: 'Proven',
@@ -183,7 +183,7 @@ export const en = {
       valid: 'valid',
       wrong: 'not valid',
       'unknown key': 'not among the trusted keys',
-      'not checked': 'not checked: this browser can’t',
+      'not checked': 'not checked: not supported by this browser',
     },
     prove: 'Prove this row',
     download: 'Download proof',
@@ -269,7 +269,7 @@ export const en = {
     aboutTitle: 'What was done to data about them',
   },
   access: {
-    lead: 'Who may do what, and what waits for a second person.',
+    lead: 'Who may do what, and what is waiting for approval.',
     users: 'Users',
     keys: 'API keys',
     approvals: 'Approvals',
@@ -301,9 +301,9 @@ export const en = {
     lastUsed: 'Last used',
     expires: 'Expires',
     noKeys: 'No API keys',
-    approvalsLead: 'What nobody may do alone',
-    noApprovals: 'Nothing waits for approval',
-    noApprovalsDetail: 'Requests appear here when the policy approval.people asks for more than one person.',
+    approvalsLead: 'Operations that need more than one person',
+    noApprovals: 'Nothing is waiting for approval',
+    noApprovalsDetail: 'Requests appear here when the policy approval.people requires more than one person.',
     approvalActions: {
       release_hold: 'Release a legal hold',
       shorten_retention: 'Shorten a retention period',
@@ -326,7 +326,7 @@ export const en = {
     withdraw: 'Withdraw',
   },
   events: {
-    lead: 'What happened in services and logs, and what is done about it.',
+    lead: 'What happened in services and logs, and how it is handled.',
     type: 'Event',
     severity: 'Severity',
     category: 'Category',
@@ -358,7 +358,7 @@ export const en = {
     last: 'Last seen',
     span: 'First – last',
     none: 'No findings to decide',
-    noneDetail: 'New findings appear here as the rules look at new events.',
+    noneDetail: 'New findings appear here as the rules evaluate new events.',
     states: {
       open: 'Open',
       in_progress: 'In progress',
@@ -389,7 +389,7 @@ export const en = {
     ofFindings_other: '{{count}} findings',
   },
   backups: {
-    lead: 'To when you can go back, and how that was tested.',
+    lead: 'How far back you can restore, and how that was tested.',
     window: 'Restorable window',
     windowLead: 'Drag to a second to see what a restore would use',
     noWindow: 'Nothing can be restored yet',
@@ -445,7 +445,7 @@ export const en = {
     },
   },
   operations: {
-    lead: 'What runs, what failed, and the state of what everything relies on.',
+    lead: 'What is running, what failed, and the state of the infrastructure.',
     pages: {
       health: 'Health',
       alarms: 'Alarms',
@@ -494,10 +494,10 @@ export const en = {
     owned: 'Owned by this installation',
     notOwned: 'Owned by another installation',
     partitions: 'Partitions',
-    partitionsLead: 'Until when rows have a partition to go to',
+    partitionsLead: 'How long the existing partitions last',
     discrepancies: 'Discrepancies',
     discrepanciesLead: 'Where the trail, the tables and the write-ahead log disagree',
-    noDiscrepancies: 'They agree',
+    noDiscrepancies: 'No discrepancies',
     kinds: {
       unrecorded: 'Unrecorded',
       unmatched: 'Unmatched',
@@ -508,7 +508,7 @@ export const en = {
     },
   },
   lifecycle: {
-    lead: 'How long data stays in the database, in the archive, and when it goes.',
+    lead: 'How long data stays in the database and in the archive, and when it is deleted.',
     retention: 'Retention',
     retentionLead: 'In the database, then in the archive, then deleted',
     kept: {
@@ -524,9 +524,9 @@ export const en = {
     releaseOf: 'Release the legal hold of {{table}}',
     holdDetail: 'While the hold lasts, nothing of this table is dropped or deleted.',
     plan: 'Due now',
-    planLead: 'What a run of the archive would do',
+    planLead: 'What an archive run would do',
     nothingDue: 'Nothing is due',
-    nothingDueDetail: 'Partitions appear here when their time in the database is over.',
+    nothingDueDetail: 'Partitions appear here when their hot retention has passed.',
     partition: 'Partition',
     action: 'Action',
     actions: {
@@ -539,7 +539,7 @@ export const en = {
     },
     rows: 'Rows',
     apply: 'Run now',
-    applyTitle: 'Run the archive now?',
+    applyTitle: 'Archive now?',
     applyDetail:
       'Partitions are exported, compared and detached. Detaching locks the table briefly against other changes of its structure.',
     archive: 'Archive',

@@ -83,7 +83,7 @@ export const operationsJa: Translated<typeof operationsEn> = {
     note: '署名付きノート',
   },
   keys: {
-    keyring: '鍵リング',
+    keyring: 'キーリング',
     keyringLead: 'サービスの鍵とその経過日数',
     persons_other: 'サービスの鍵（個人の鍵：{{count}}件、破棄済み{{destroyed}}件）',
     purpose: '用途',
@@ -95,7 +95,7 @@ export const operationsJa: Translated<typeof operationsEn> = {
       report: 'レポートの署名',
       backup: 'バックアップの暗号化',
     },
-    states: { active: '使用中', retired: '引退' },
+    states: { active: '使用中', retired: '使用終了' },
     algorithm: 'アルゴリズム',
     id: '鍵ID',
     age: '経過日数',
