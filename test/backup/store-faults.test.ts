@@ -6,7 +6,7 @@ import { AkashiError } from '../../src/foundation/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'
 import { restoreTo, startCluster } from './support/cluster.ts'
 
-const SEEDS = [11, 12, 13]
+const SEEDS = process.env['AKASHI_LONG'] === '1' ? [11, 12, 13] : [11]
 
 interface Faults {
   /** Share of puts that fail, from 0 to 1. */

@@ -101,7 +101,7 @@ describe('POST /v1/query', () => {
   it('answers CSV and Parquet as files', async () => {
     const csv = await ask({ sql: "select 1 as a, null as b, 'x\"y' as c", format: 'csv' })
     expect(csv.headers['content-type']).toBe('text/csv; charset=utf-8')
-    expect(csv.body).toBe('"a","b","c"\r\n"1",,"x""y"\r\n')
+    expect(csv.body).toBe('a,b,c\r\n1,,"x""y"\r\n')
     const parquet = await ask({ sql: 'select id, created_at from security_events', format: 'parquet' })
     expect(parquet.statusCode).toBe(200)
     expect(parquet.bytes.subarray(0, 4).toString()).toBe('PAR1')

@@ -12,7 +12,7 @@ import { testDatabase, tester } from '../support/index.ts'
 import { type Format, formatOptions, ingest, type Loaded, writeLog } from './support/ingest-process.ts'
 
 const long = process.env['AKASHI_LONG'] === '1'
-const LINES = long ? 1_000_000 : 30_000
+const LINES = long ? 1_000_000 : 12_000
 const KILLS = long ? 5 : 3
 /** Milliseconds for one format. */
 const TIME_LIMIT_MS = long ? 3_600_000 : 240_000

@@ -30,11 +30,15 @@ export function queryFormat(format: string | undefined, file: string | undefined
   })
 }
 
-/** One line of CSV (RFC 4180): every value quoted, NULL as an empty field. */
+/** One line of CSV (RFC 4180), as PostgreSQL's COPY writes it: NULL is an empty field, and empty text a quoted one. */
 export function csvLine(values: readonly unknown[]): string {
-  return `${values
-    .map((value) => (value === null || value === undefined ? '' : `"${textOf(value).replaceAll('"', '""')}"`))
-    .join(',')}\r\n`
+  return `${values.map(csvField).join(',')}\r\n`
+}
+
+function csvField(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  const text = textOf(value)
+  return /^$|[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 function textOf(value: unknown): string {
