@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openQueries, type Queries, queryFormat, writeResult } from '../../src/lifecycle/index.ts'
+import { csvLine, openQueries, type Queries, queryFormat, writeResult } from '../../src/lifecycle/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testStore } from './support/archive.ts'
 
@@ -57,7 +57,13 @@ test('CSV', async () => {
   )
   expect(written).toBe(3_000)
   const lines = (await readFile(file, 'utf8')).split('\r\n')
-  expect([lines.length, lines[0], lines[1], lines[3_000]]).toEqual([3_002, '"i","n"', '"0",', '"2999",'])
+  expect([lines.length, lines[0], lines[1], lines[3_000]]).toEqual([3_002, 'i,n', '0,', '2999,'])
+})
+
+test('CSV quotes what would be read as something else', () => {
+  expect(csvLine([null, '', 'a', ' a', 'a\t', 'a,b', 'say "x"', 'two\nlines', -1, true, { a: 1 }])).toBe(
+    `,"",a," a","a\t","a,b","say ""x""","two\nlines",-1,true,"{""a"":1}"\r\n`,
+  )
 })
 
 test('JSON', async () => {
