@@ -5,6 +5,9 @@ import type { EnvironmentParameter } from './lib/parameter.ts'
 /** The newest version of Aurora PostgreSQL that the CDK knows. */
 const engineVersion = AuroraPostgresEngineVersion.VER_18_6
 
+/** The release of AWS's collector whose image is copied into the repository; the same in every environment. */
+const collectorTag = 'v0.45.1'
+
 /** To be replaced. No account has these numbers, so nothing can be deployed before. */
 const PRODUCTION_ACCOUNT = '000000000000'
 const COPY_ACCOUNT = '000000000001'
@@ -36,7 +39,12 @@ export const dev: EnvironmentParameter = {
     insights: 'standard',
   },
   backup: { retentionDays: 7, audit: false, airGapped: false },
-  archive: { lock: 'governance', years: '2026,2040', scanLimitGigabytes: 10 },
+  archive: {
+    lock: 'governance',
+    database: 'idp_archive_dev',
+    years: '2026,2040',
+    scanLimitGigabytes: 10,
+  },
   service: {
     imageTag: '0.1.0',
     hostName: 'dev.akashi.example.org',
@@ -70,7 +78,12 @@ export const staging: EnvironmentParameter = {
     insights: 'standard',
   },
   backup: { retentionDays: 7, audit: true, airGapped: false, copyRegion: 'ap-northeast-3' },
-  archive: { lock: 'governance', years: '2026,2040', scanLimitGigabytes: 10 },
+  archive: {
+    lock: 'governance',
+    database: 'idp_archive_staging',
+    years: '2026,2040',
+    scanLimitGigabytes: 10,
+  },
   service: {
     imageTag: '0.1.0',
     hostName: 'staging.akashi.example.org',
@@ -80,6 +93,7 @@ export const staging: EnvironmentParameter = {
     minTasks: 1,
     maxTasks: 2,
     workers: 1,
+    tracing: { collectorTag },
   },
   monitoring: { emails: [OPERATORS], budget: 700 },
   security: {
@@ -121,6 +135,7 @@ export const prod: EnvironmentParameter = {
   },
   archive: {
     lock: 'compliance',
+    database: 'idp_archive',
     years: '2026,2040',
     scanLimitGigabytes: 100,
     witnessAccount: COPY_ACCOUNT,
@@ -134,6 +149,7 @@ export const prod: EnvironmentParameter = {
     minTasks: 2,
     maxTasks: 8,
     workers: 2,
+    tracing: { collectorTag },
   },
   monitoring: { emails: [OPERATORS], budget: 1_200 },
   security: {

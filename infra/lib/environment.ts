@@ -51,6 +51,7 @@ export function addEnvironment(app: App, parameter: EnvironmentParameter): DataS
     terminationProtection: true,
     project,
     name: environmentName(parameter),
+    collector: parameter.service.tracing !== undefined,
   })
   const service = new ServiceStack(app, `${id}-Service`, {
     description: `${project} ${environment}: tasks, load balancer, sign-in`,
@@ -58,10 +59,11 @@ export function addEnvironment(app: App, parameter: EnvironmentParameter): DataS
     terminationProtection: true,
     parameter,
     data,
-    repositoryUri: images.repository.repositoryUri,
-    repositoryArn: images.repository.repositoryArn,
+    images,
   })
-  service.addStackDependency(archive)
+  // The worker writes into both from its first minute.
+  const witness = witnessOf(app, parameter)
+  for (const stack of [archive, ...witness]) service.addStackDependency(stack)
   const monitoring = new MonitoringStack(app, `${id}-Monitoring`, {
     description: `${project} ${environment}: alarms, notices, dashboard, budget`,
     env: { region, account },
@@ -76,7 +78,7 @@ export function addEnvironment(app: App, parameter: EnvironmentParameter): DataS
     images,
     service,
     monitoring,
-    ...witnessOf(app, parameter),
+    ...witness,
     ...securityOf(app, parameter, data),
     ...(copyRegion === undefined
       ? []

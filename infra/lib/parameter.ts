@@ -76,6 +76,8 @@ export interface BackupParameter {
 export interface ArchiveParameter {
   /** Mode of Object Lock: administrators can lift governance, nobody can lift compliance. */
   readonly lock: 'governance' | 'compliance'
+  /** Name of the Glue database, which is one in a region of an account. */
+  readonly database: string
   /** First and last year that the tables of Athena show. */
   readonly years: `${number},${number}`
   /** A query of Athena that would read more is ended. */
@@ -100,6 +102,13 @@ export interface ServiceParameter {
   readonly maxTasks: number
   /** Tasks that seal, archive and verify; a second one takes over at once. */
   readonly workers: number
+  /** Traces of OpenTelemetry, in X-Ray. Left out, nothing is traced. */
+  readonly tracing?: TracingParameter
+}
+
+export interface TracingParameter {
+  /** Of the image of AWS's collector, in the repository `<name>-collector`. */
+  readonly collectorTag: string
 }
 
 export interface MonitoringParameter {

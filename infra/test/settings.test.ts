@@ -11,6 +11,7 @@ const variants: Readonly<Record<string, EnvironmentParameter>> = {
   'no way to the Internet': {
     ...prod,
     network: { ...prod.network, natGateways: 0, endpointZones: 2 } as never,
+    service: { ...prod.service, edgeCertificateArn: undefined },
   },
   'advanced Database Insights': { ...prod, database: { ...prod.database, insights: 'advanced' } },
   'an account that is watched already': {

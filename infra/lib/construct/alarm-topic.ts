@@ -2,7 +2,7 @@ import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk
 import { Subscription, SubscriptionProtocol, Topic, TopicPolicy } from 'aws-cdk-lib/aws-sns'
 import { Stack } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
-import { keyPolicy } from './key-policy.ts'
+import { keyPolicy, useThroughServices } from './key-policy.ts'
 import { customerKey } from './keys.ts'
 
 const KEY_USE = ['kms:Decrypt', 'kms:GenerateDataKey*']
@@ -38,6 +38,8 @@ export class AlarmTopic extends Construct {
         use('Budgets', 'budgets', ours),
         // Requests of EventBridge carry no account; with a condition on it, every notice would be lost without a word.
         use('Events', 'events'),
+        // Operators who try it out publish by themselves.
+        ...useThroughServices(this, 'sns'),
       ),
     })
     this.topic = new Topic(this, 'Topic', {

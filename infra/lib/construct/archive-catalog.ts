@@ -7,7 +7,6 @@ import { Stack } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
 import type { ArchiveParameter } from '../parameter.ts'
 
-const DATABASE = 'idp_archive'
 const GIGABYTE = 1024 ** 3
 /** What `akashi ddl glue` prints for each archived table, locations without the bucket. */
 const TABLES = new URL('../archive/tables.json', import.meta.url)
@@ -50,12 +49,12 @@ export class ArchiveCatalog extends Construct {
     const { account } = Stack.of(this)
     const database = new CfnDatabase(this, 'Database', {
       catalogId: account,
-      databaseInput: { name: DATABASE, description: `Archive of ${props.name}` },
+      databaseInput: { name: props.parameter.database, description: `Archive of ${props.name}` },
     })
     for (const table of JSON.parse(readFileSync(TABLES, 'utf8')) as Table[]) {
       new CfnTable(this, table.Name, {
         catalogId: account,
-        databaseName: DATABASE,
+        databaseName: props.parameter.database,
         tableInput: tableInput(table, props),
       }).addResourceDependency(database)
     }

@@ -4,6 +4,7 @@ import type { DatabaseCluster } from 'aws-cdk-lib/aws-rds'
 import { HostedRotation, type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
+import { logGroup } from './log-group.ts'
 import type { Network } from './network.ts'
 
 const PASSWORD_LENGTH = 32
@@ -36,8 +37,11 @@ export function rotateSecret(
   scope: Construct,
   secret: ISecret,
   cluster: DatabaseCluster,
-  network: Network,
+  { network, name, logsKey }: { network: Network; name: string; logsKey: IKey },
 ): void {
+  // Under the name that the function would make for itself, without a key and for ever.
+  const functionName = `${name}-rotation`
+  const log = logGroup(scope, 'RotationLog', { name: `/aws/lambda/${functionName}`, key: logsKey })
   const securityGroup = new SecurityGroup(scope, 'RotationSecurityGroup', {
     vpc: network.vpc,
     description: 'Rotation of the database secret: to the database and Secrets Manager',
@@ -45,13 +49,22 @@ export function rotateSecret(
   })
   cluster.connections.allowFrom(securityGroup, Port.POSTGRES, 'Rotation of the secret')
   network.allowAwsServices(securityGroup)
-  secret.addRotationSchedule('Rotation', {
+  const rotation = secret.addRotationSchedule('Rotation', {
     automaticallyAfter: ROTATION,
     hostedRotation: HostedRotation.postgreSqlSingleUser({
+      functionName,
       vpc: network.vpc,
       vpcSubnets: network.computeSubnets,
       securityGroups: [securityGroup],
       excludeCharacters: EXCLUDED_CHARACTERS,
     }),
   })
+  // It runs at once: the database has to be there, and the ways to it and to Secrets Manager.
+  rotation.node.addDependency(
+    cluster,
+    log,
+    securityGroup,
+    network.databaseSecurityGroup,
+    ...network.waysToAwsServices(),
+  )
 }

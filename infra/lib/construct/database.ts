@@ -124,7 +124,7 @@ export class Database extends Construct {
       })
     }
     this.secret = this.cluster.secret ?? secret
-    rotateSecret(this, this.secret, this.cluster, network)
+    rotateSecret(this, this.secret, this.cluster, { network, name, logsKey: keys.logs })
     this.events = recordEvents(this, { name, key: keys.logs })
     if (parameter.maxReaders > parameter.readers) scaleReaders(this, this.cluster, parameter)
     if ((parameter.globalRegions ?? []).length > 0) this.prepareGlobalDatabase(name)

@@ -2,7 +2,11 @@ import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import {
   AllowedMethods,
   CachePolicy,
+  Function as CloudFrontFunction,
   Distribution,
+  FunctionCode,
+  FunctionEventType,
+  FunctionRuntime,
   GeoRestriction,
   HttpVersion,
   OriginProtocolPolicy,
@@ -16,9 +20,17 @@ import { VpcOrigin } from 'aws-cdk-lib/aws-cloudfront-origins'
 import type { ApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
+import { CLIENT_ADDRESS_HEADER } from './web-acl.ts'
 
 /** Built files have their digest in their names. */
 const ASSETS = '/assets/*'
+/** Whom CloudFront spoke to, in the place of whatever the caller wrote there; the web ACL counts by it. */
+const CLIENT_ADDRESS = `function handler(event) {
+  var request = event.request
+  request.headers['${CLIENT_ADDRESS_HEADER.toLowerCase()}'] = { value: event.viewer.ip }
+  return request
+}
+`
 
 export interface EdgeProps {
   readonly hostName: string
@@ -38,8 +50,13 @@ export class Edge extends Construct {
       protocolPolicy: OriginProtocolPolicy.HTTPS_ONLY,
       originSslProtocols: [OriginSslPolicy.TLS_V1_2],
     })
+    const clientAddress = new CloudFrontFunction(this, 'ClientAddress', {
+      code: FunctionCode.fromInline(CLIENT_ADDRESS),
+      runtime: FunctionRuntime.JS_2_0,
+    })
     const passed = {
       origin,
+      functionAssociations: [{ function: clientAddress, eventType: FunctionEventType.VIEWER_REQUEST }],
       viewerProtocolPolicy: ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
       // With the host name, by which Akashi and the certificate of the load balancer are known.
       originRequestPolicy: OriginRequestPolicy.ALL_VIEWER,

@@ -13,7 +13,7 @@ import { Construct } from 'constructs'
 
 interface Allowed {
   /** Actions on resources, which must belong to this account or organisation. */
-  readonly actions: string[]
+  readonly actions?: string[]
   /** Actions that name no resource. */
   readonly withoutResource?: string[]
 }
@@ -52,6 +52,9 @@ const INTERFACE_ENDPOINTS: Readonly<Record<string, [InterfaceVpcEndpointAwsServi
   Ecr: [InterfaceVpcEndpointAwsService.ECR, IMAGE_PULL],
   EcrDocker: [InterfaceVpcEndpointAwsService.ECR_DOCKER, IMAGE_PULL],
 }
+const XRAY: typeof INTERFACE_ENDPOINTS = {
+  Xray: [InterfaceVpcEndpointAwsService.XRAY, { withoutResource: ['xray:PutTraceSegments'] }],
+}
 
 const BUCKET_ACTIONS = [
   's3:AbortMultipartUpload',
@@ -73,14 +76,18 @@ export interface EndpointsProps {
   /** Interface endpoints have an address in the first so many compute subnets. */
   readonly zones: number
   readonly organizationId?: string
+  /** Whether traces go to X-Ray. */
+  readonly tracing: boolean
 }
 
 /** Ways to the AWS services that do not leave the network, and lead to nobody else's account. */
 export class Endpoints extends Construct {
   readonly securityGroup: SecurityGroup
 
-  constructor(scope: Construct, id: string, { vpc, computeSubnets, zones, organizationId }: EndpointsProps) {
+  constructor(scope: Construct, id: string, props: EndpointsProps) {
     super(scope, id)
+    const { vpc, computeSubnets, zones, organizationId } = props
+    const services = { ...INTERFACE_ENDPOINTS, ...(props.tracing ? XRAY : {}) }
     this.securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc,
       description: 'Interface endpoints: HTTPS from the clients that are named, nothing out',
@@ -97,7 +104,7 @@ export class Endpoints extends Construct {
 
     const subnets: ISubnet[] = vpc.selectSubnets(computeSubnets).subnets.slice(0, zones)
     if (subnets.length === 0) return
-    for (const [name, [service, allowed]] of Object.entries(INTERFACE_ENDPOINTS)) {
+    for (const [name, [service, allowed]] of Object.entries(services)) {
       const endpoint = new InterfaceVpcEndpoint(this, name, {
         vpc,
         service,
@@ -111,7 +118,10 @@ export class Endpoints extends Construct {
   }
 
   /** Both ends, caller and resource, are of this account, or of the organisation where one is given. */
-  private statements({ actions, withoutResource = [] }: Allowed, organizationId?: string): PolicyStatement[] {
+  private statements(
+    { actions = [], withoutResource = [] }: Allowed,
+    organizationId?: string,
+  ): PolicyStatement[] {
     const [kind, owner] =
       organizationId === undefined ? ['Account', Stack.of(this).account] : ['OrgID', organizationId]
     const caller = { [`aws:Principal${kind}`]: owner }
@@ -125,7 +135,7 @@ export class Endpoints extends Construct {
         conditions: { StringEquals: condition },
       })
     return [
-      allow('OwnResources', actions, { ...caller, ...resource }),
+      ...(actions.length === 0 ? [] : [allow('OwnResources', actions, { ...caller, ...resource })]),
       ...(withoutResource.length === 0 ? [] : [allow('WithoutResource', withoutResource, caller)]),
     ]
   }

@@ -47,7 +47,7 @@ export interface KeysProps {
 
 /** A key per kind of data, each usable only through the service that holds that data. */
 export class Keys extends Construct {
-  /** Aurora: storage, snapshots and Database Insights. */
+  /** Aurora (storage, snapshots, Database Insights), and Valkey beside it. */
   readonly database: Key
   /** Secrets Manager. */
   readonly secrets: Key
@@ -73,7 +73,7 @@ export class Keys extends Construct {
       'Database',
       'database',
       'Aurora',
-      ...useThroughServices(this, 'rds', 'backup'),
+      ...useThroughServices(this, 'rds', 'backup', 'elasticache'),
       ...(copyAccount === undefined ? [] : useByCopyAccount(copyAccount)),
     )
     this.secrets = key('Secrets', 'secrets', 'secrets', ...useThroughServices(this, 'secretsmanager'))

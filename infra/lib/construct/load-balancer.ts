@@ -64,7 +64,8 @@ export class LoadBalancer extends Construct {
       deregistrationDelay: DRAINING,
       healthCheck: {
         path: '/healthz',
-        // The check names the address of the task, which Akashi refuses: it lives. ECS asks for its readiness.
+        // The check names the address of the task as host, which Akashi refuses: it lives. Whether it reaches the
+        // database is the business of alarms: tasks that are replaced while it is away would not bring it back.
         healthyHttpCodes: '403',
         interval: Duration.seconds(15),
         timeout: Duration.seconds(5),

@@ -9,7 +9,6 @@ import {
   Peer,
   Port,
   SecurityGroup,
-  type SubnetConfiguration,
   type SubnetSelection,
   SubnetType,
   Vpc,
@@ -17,21 +16,21 @@ import {
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { type CfnResource, Stack } from 'aws-cdk-lib/core'
-import { Construct } from 'constructs'
+import { Construct, type IDependable } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import { isExistingNetwork } from '../check-parameter.ts'
 import type { ExistingNetwork, NewNetwork } from '../parameter.ts'
 import { Endpoints } from './endpoints.ts'
 import { logGroup } from './log-group.ts'
 import { serviceRole } from './service-role.ts'
-
-/** Prefix length of each subnet: 1,019 addresses. */
-const SUBNET_MASK = 22
+import { subnetsFor } from './subnets.ts'
 
 export interface NetworkProps {
   readonly name: string
   readonly network: NewNetwork | ExistingNetwork
   readonly organizationId?: string
+  /** Whether traces go to X-Ray. */
+  readonly tracing: boolean
   readonly logsKey: IKey
 }
 
@@ -44,7 +43,8 @@ export class Network extends Construct {
   readonly dataSubnets: SubnetSelection
   readonly computeSubnets: SubnetSelection
   readonly databaseSecurityGroup: ISecurityGroup
-  private readonly endpoints?: Endpoints
+  /** Ways to the AWS services; none in a network that the account had. */
+  readonly endpoints?: Endpoints
 
   constructor(scope: Construct, id: string, props: NetworkProps) {
     super(scope, id)
@@ -76,6 +76,7 @@ export class Network extends Construct {
       computeSubnets: this.computeSubnets,
       zones: network.endpointZones,
       organizationId: props.organizationId,
+      tracing: props.tracing,
     })
   }
 
@@ -87,6 +88,11 @@ export class Network extends Construct {
       Port.HTTPS,
       'HTTPS to AWS services',
     )
+  }
+
+  /** What has to be there before a client calls the AWS services. */
+  waysToAwsServices(): IDependable[] {
+    return [this.vpc, ...(this.endpoints === undefined ? [] : [this.endpoints])]
   }
 
   private securityGroup(existingId?: string): ISecurityGroup {
@@ -161,16 +167,4 @@ function acknowledgeVpc(vpc: Vpc): void {
         'The public subnets hold the NAT gateways alone, which need this route and admit nothing from outside.',
     })
   }
-}
-
-/** Public subnets exist for NAT gateways alone. */
-function subnetsFor({ natGateways }: NewNetwork): SubnetConfiguration[] {
-  const data = { name: 'Data', subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask: SUBNET_MASK }
-  const compute = { name: 'Compute', cidrMask: SUBNET_MASK }
-  if (natGateways === 0) return [data, { ...compute, subnetType: SubnetType.PRIVATE_ISOLATED }]
-  return [
-    data,
-    { ...compute, subnetType: SubnetType.PRIVATE_WITH_EGRESS },
-    { name: 'Public', subnetType: SubnetType.PUBLIC, cidrMask: SUBNET_MASK, mapPublicIpOnLaunch: false },
-  ]
 }

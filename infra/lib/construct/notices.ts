@@ -1,6 +1,7 @@
 import { type EventPattern, Match, Rule } from 'aws-cdk-lib/aws-events'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
+import { archiveBucketName } from '../names.ts'
 
 /** Above it, findings of GuardDuty are of severity high. */
 const GUARD_DUTY_HIGH = 7
@@ -10,7 +11,7 @@ interface Notice {
   readonly pattern: EventPattern
 }
 
-function notices(name: string): Readonly<Record<string, Notice>> {
+function notices(name: string, store: string): Readonly<Record<string, Notice>> {
   return {
     Database: {
       what: 'Aurora failed over, failed, or runs out of storage',
@@ -42,20 +43,68 @@ function notices(name: string): Readonly<Record<string, Notice>> {
       },
     },
     Guards: {
-      what: 'Somebody stops a trail, the recorder, a detector or Security Hub',
+      what: 'Somebody stops a trail, the recorder, a detector, Security Hub or what tells of them',
       pattern: {
         detailType: ['AWS API Call via CloudTrail'],
         detail: {
           eventName: [
+            'BatchDisableStandards',
+            'DeleteAlarms',
+            'DeleteAnalyzer',
             'DeleteConfigurationRecorder',
             'DeleteConformancePack',
             'DeleteDetector',
             'DeleteTrail',
+            'DisableAlarmActions',
+            'DisableRule',
             'DisableSecurityHub',
             'PutEventSelectors',
             'StopConfigurationRecorder',
             'StopLogging',
+            'Unsubscribe',
+            'UpdateDetector',
             'UpdateTrail',
+          ],
+        },
+      },
+    },
+    Store: {
+      what: 'Somebody changes who may write into the object store, its versions, lock, encryption or tiers',
+      pattern: {
+        source: ['aws.s3'],
+        detailType: ['AWS API Call via CloudTrail'],
+        detail: {
+          eventSource: ['s3.amazonaws.com'],
+          eventName: [
+            'DeleteBucketEncryption',
+            'DeleteBucketLifecycle',
+            'DeleteBucketPolicy',
+            'DeleteBucketPublicAccessBlock',
+            'PutBucketEncryption',
+            'PutBucketLifecycle',
+            'PutBucketObjectLockConfiguration',
+            'PutBucketPolicy',
+            'PutBucketPublicAccessBlock',
+            'PutBucketVersioning',
+          ],
+          requestParameters: { bucketName: [store] },
+        },
+      },
+    },
+    Vaults: {
+      what: 'Somebody opens a vault, or deletes or shortens a backup',
+      pattern: {
+        source: ['aws.backup'],
+        detailType: ['AWS API Call via CloudTrail'],
+        detail: {
+          eventSource: ['backup.amazonaws.com'],
+          eventName: [
+            'DeleteBackupVault',
+            'DeleteBackupVaultAccessPolicy',
+            'DeleteBackupVaultLockConfiguration',
+            'DeleteRecoveryPoint',
+            'PutBackupVaultAccessPolicy',
+            'UpdateRecoveryPointLifecycle',
           ],
         },
       },
@@ -105,7 +154,7 @@ export class Notices extends Construct {
     { name, topic }: { readonly name: string; readonly topic: ITopic },
   ) {
     super(scope, id)
-    for (const [ruleId, { what, pattern }] of Object.entries(notices(name))) {
+    for (const [ruleId, { what, pattern }] of Object.entries(notices(name, archiveBucketName(this, name)))) {
       const rule = new Rule(this, ruleId, { description: what, eventPattern: pattern })
       // The target that the CDK has would add a statement to the policy of the topic, which is given complete.
       rule.addTarget({ bind: () => ({ arn: topic.topicArn }) })

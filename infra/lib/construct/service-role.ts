@@ -4,6 +4,9 @@ import type { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import { asInFindings } from '../finding.ts'
 
+/** They name no account when they take a role, so that a condition on it would keep them from it. */
+const NAMES_NO_ACCOUNT = new Set(['cloudtrail'])
+
 export interface ServiceRoleProps {
   /** Without `.amazonaws.com`. */
   readonly service: string
@@ -20,15 +23,19 @@ export interface ServiceRoleProps {
 }
 
 /**
- * A role for one AWS service, on behalf of this account only. Its rights are a managed policy: an inline one
+ * A role for one AWS service, on behalf of this account only (the role can be passed in its own account alone, and the
+ * services that say for whom they act are asked in addition). Its rights are a managed policy: an inline one
  * does not show where policies are reviewed.
  */
 export function serviceRole(scope: Construct, id: string, props: ServiceRoleProps): Role {
   const { service, description, awsPolicy, statements, anyResource } = props
   const role = new Role(scope, id, {
-    assumedBy: new ServicePrincipal(`${service}.amazonaws.com`, {
-      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(scope).account } },
-    }),
+    assumedBy: new ServicePrincipal(
+      `${service}.amazonaws.com`,
+      NAMES_NO_ACCOUNT.has(service)
+        ? {}
+        : { conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(scope).account } } },
+    ),
     description,
     ...(props.name === undefined ? {} : { roleName: props.name }),
   })

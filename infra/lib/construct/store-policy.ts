@@ -39,9 +39,17 @@ export function writersOnly(
     })
   return [
     deny('WritersOnly', WRITING, `${bucket}/*`, { ArnNotEquals: { 'aws:PrincipalArn': [...writers] } }),
-    deny('NoOtherKey', ['s3:PutObject'], `${bucket}/*`, {
-      StringNotEqualsIfExists: { 's3:x-amz-server-side-encryption-aws-kms-key-id': keyArn },
-    }),
+    // A request that names no encryption gets that of the bucket. Where the key is absent, a negated operator holds,
+    // with IfExists too, and would deny every such request; so Null asks first.
+    ...[
+      ['NoOtherEncryption', 's3:x-amz-server-side-encryption', 'aws:kms'] as const,
+      ['NoOtherKey', 's3:x-amz-server-side-encryption-aws-kms-key-id', keyArn] as const,
+    ].map(([sid, header, value]) =>
+      deny(sid, ['s3:PutObject'], `${bucket}/*`, {
+        Null: { [header]: 'false' },
+        StringNotEquals: { [header]: value },
+      }),
+    ),
     deny('NoUndoing', [UNDOING[0] as string], `${bucket}/*`),
     deny('NoUndoingOfTheBucket', UNDOING.slice(1), bucket),
   ]

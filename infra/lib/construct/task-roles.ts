@@ -2,7 +2,10 @@ import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam'
 import { Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { archiveBucketName, witnessBucketName } from '../names.ts'
+import { tracing } from './collector.ts'
 import { serviceRole } from './service-role.ts'
+
+const ANY_TRACE = 'Traces have no resource that a policy could name.'
 
 export interface TaskRolesProps {
   readonly name: string
@@ -11,7 +14,9 @@ export interface TaskRolesProps {
   readonly secretArns: readonly string[]
   readonly secretsKeyArn: string
   readonly logGroupArn: string
-  readonly repositoryArn: string
+  /** Of the images of the tasks. */
+  readonly repositoryArns: readonly string[]
+  readonly tracing: boolean
   readonly witnessAccount?: string
 }
 
@@ -42,29 +47,38 @@ export function taskRoles(scope: Construct, props: TaskRolesProps): TaskRoles {
     ),
     allow(['kms:Decrypt', 'kms:GenerateDataKey'], props.archiveKeyArn),
   ]
+  const traces = props.tracing ? { statements: [tracing()], anyResource: ANY_TRACE } : { statements: [] }
   const everyObject = 'The store is one bucket of Akashi alone; its keys are made as data arrives.'
   const task = (
     id: string,
     description: string,
     statements: PolicyStatement[],
     buckets: string[] = [],
+    anyResource?: string,
   ): Role =>
     serviceRole(scope, id, {
       service: 'ecs-tasks',
       name: `${name}-${id.toLowerCase()}`,
       description,
       statements,
+      anyResource,
       wildcards: Object.fromEntries(buckets.map((bucket) => [`${bucket}/*`, everyObject])),
     })
   return {
     execution: executionRole(scope, props),
     install: task('Install', 'Installs Akashi in the database', [keyring]),
-    serve: task('Serve', 'Serves HTTP', [keyring, ...writing], [store]),
+    serve: task(
+      'Serve',
+      'Serves HTTP',
+      [keyring, ...writing, ...traces.statements],
+      [store],
+      traces.anyResource,
+    ),
     work: workRole(scope, props, [keyring, ...writing], { [`${store}/*`]: everyObject }),
   }
 }
 
-/** Writes the copies of the sealed logs into the other account as well. */
+/** Writes the copies of the sealed logs into the other account as well, and findings into Security Hub. */
 function workRole(
   scope: Construct,
   props: TaskRolesProps,
@@ -77,7 +91,8 @@ function workRole(
     service: 'ecs-tasks',
     name: `${props.name}-work`,
     description: 'Seals, archives, verifies',
-    statements: [...statements, ...copies],
+    statements: [...statements, ...copies, ...findings(scope), ...(props.tracing ? [tracing()] : [])],
+    anyResource: props.tracing ? ANY_TRACE : undefined,
     wildcards: {
       ...wildcards,
       ...Object.fromEntries(
@@ -88,6 +103,16 @@ function workRole(
       ),
     },
   })
+}
+
+/** What a channel of the kind `security_hub` calls. */
+function findings(scope: Construct): PolicyStatement[] {
+  const { partition, region, account } = Stack.of(scope)
+  const hub = `arn:${partition}:securityhub:${region}:${account}`
+  return [
+    allow(['securityhub:BatchImportFindings'], `${hub}:product/${account}/default`),
+    allow(['securityhub:BatchUpdateFindings'], `${hub}:hub/default`),
+  ]
 }
 
 function witness(scope: Construct, { name, witnessAccount }: TaskRolesProps): PolicyStatement[] {
@@ -116,7 +141,7 @@ function executionRole(scope: Construct, props: TaskRolesProps): Role {
     statements: [
       allow(
         ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-        props.repositoryArn,
+        ...props.repositoryArns,
       ),
       allow(['ecr:GetAuthorizationToken'], '*'),
       allow(['logs:CreateLogStream', 'logs:PutLogEvents'], `${props.logGroupArn}`),

@@ -5,9 +5,16 @@ import { logGroup } from './log-group.ts'
 
 /** Requests of one address in five minutes; a busy client of the chat makes a tenth. */
 const RATE_LIMIT = 2_000
-/** Managed rule groups → rules of them that only count: text of a chat and files look like attacks. */
+/**
+ * In which CloudFront writes whom it spoke to. Of X-Forwarded-For the web ACL would take the first address, which the
+ * caller writes himself.
+ */
+export const CLIENT_ADDRESS_HEADER = 'True-Client-IP'
+/**
+ * Managed rule groups → rules of them that only count: text of a chat and files look like attacks. Lists of bad addresses
+ * are left out: they look at the address that a request comes from, and here that is CloudFront.
+ */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  AWSManagedRulesAmazonIpReputationList: [],
   AWSManagedRulesCommonRuleSet: ['SizeRestrictions_BODY', 'CrossSiteScripting_BODY', 'GenericRFI_BODY'],
   AWSManagedRulesKnownBadInputsRuleSet: [],
   AWSManagedRulesSQLiRuleSet: ['SQLi_BODY', 'SQLiExtendedPatterns_BODY'],
@@ -40,7 +47,7 @@ export class WebAcl extends Construct {
               evaluationWindowSec: 300,
               aggregateKeyType: 'FORWARDED_IP',
               // Without the header, the request did not come through CloudFront.
-              forwardedIpConfig: { headerName: 'X-Forwarded-For', fallbackBehavior: 'NO_MATCH' },
+              forwardedIpConfig: { headerName: CLIENT_ADDRESS_HEADER, fallbackBehavior: 'NO_MATCH' },
             },
           },
           visibilityConfig: visibility('rate'),

@@ -41,6 +41,7 @@ export class DataStack extends Stack {
       network: parameter.network,
       logsKey: this.keys.logs,
       organizationId: parameter.organizationId,
+      tracing: parameter.service.tracing !== undefined,
     })
     this.database = new Database(this, 'Database', {
       project,

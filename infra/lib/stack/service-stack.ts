@@ -1,12 +1,14 @@
-import { Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
-import { Cluster, ContainerInsights } from 'aws-cdk-lib/aws-ecs'
+import { type ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
+import { Cluster, ContainerInsights, type FargateTaskDefinition } from 'aws-cdk-lib/aws-ecs'
 import { Key } from 'aws-cdk-lib/aws-kms'
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import { AccessLogs } from '../construct/access-logs.ts'
 import { Cache } from '../construct/cache.ts'
+import { addCollector, EXPORT } from '../construct/collector.ts'
 import { Edge } from '../construct/edge.ts'
 import { Initializer } from '../construct/initializer.ts'
 import { KeyringVolume } from '../construct/keyring-volume.ts'
@@ -20,9 +22,10 @@ import { taskRoles } from '../construct/task-roles.ts'
 import { WebAcl } from '../construct/web-acl.ts'
 import { databaseCa } from '../database-ca.ts'
 import { archiveBucketName, environmentName, roleArn, TASKS, witnessBucketName } from '../names.ts'
-import type { EnvironmentParameter } from '../parameter.ts'
+import type { EnvironmentParameter, ServiceParameter } from '../parameter.ts'
 import { schemaVersion } from '../schema-version.ts'
 import type { DataStack } from './data-stack.ts'
+import type { ImagesStack } from './images-stack.ts'
 
 const PASSWORD_LENGTH = 32
 const EXCLUDED_CHARACTERS = '"@/\\\''
@@ -32,8 +35,7 @@ const NOT_ROTATED =
 export interface ServiceStackProps extends StackProps {
   readonly parameter: EnvironmentParameter
   readonly data: DataStack
-  readonly repositoryUri: string
-  readonly repositoryArn: string
+  readonly images: ImagesStack
 }
 
 /** Akashi itself: installed by a task, served and worked by others, behind a private load balancer. */
@@ -42,7 +44,7 @@ export class ServiceStack extends Stack {
 
   constructor(scope: Construct, id: string, props: ServiceStackProps) {
     super(scope, id, props)
-    const { parameter, data } = props
+    const { parameter, data, images } = props
     const { service: wanted } = parameter
     const name = environmentName(parameter)
     const { vpc, computeSubnets, dataSubnets } = data.network
@@ -90,19 +92,28 @@ export class ServiceStack extends Stack {
       secretArns: [administrator.secretArn, password.secretArn, cache.token.secretArn],
       secretsKeyArn: data.keys.secrets.keyArn,
       logGroupArn: log.logGroupArn,
-      repositoryArn: props.repositoryArn,
+      repositoryArns: [images.repository, images.collector].flatMap((one) => one?.repositoryArn ?? []),
+      tracing: images.collector !== undefined,
       ...(parameter.archive.witnessAccount === undefined
         ? {}
         : { witnessAccount: parameter.archive.witnessAccount }),
     })
 
-    const tasks = this.taskSecurityGroup(data)
+    const database = SecurityGroup.fromSecurityGroupId(
+      this,
+      'DatabaseSecurityGroup',
+      data.network.databaseSecurityGroup.securityGroupId,
+    )
+    const tasks = this.taskSecurityGroup(data, database)
     keyring.admit(tasks)
     cache.admit(tasks)
+    const endpoints = this.admitToEndpoints(tasks, data)
 
     const signIn = new SignIn(this, 'SignIn', { name, hostName: wanted.hostName })
+    const image = `${images.repository.repositoryUri}:${wanted.imageTag}`
     const environment = {
       ...this.common(parameter, data, keyring.path),
+      ...(images.collector === undefined ? {} : EXPORT),
       CACHE_HOST: cache.host,
       CACHE_PORT: cache.port,
     }
@@ -118,7 +129,7 @@ export class ServiceStack extends Stack {
       return taskDefinition(this, definitionId, {
         command,
         name: `${name}-${command}`,
-        image: `${props.repositoryUri}:${wanted.imageTag}`,
+        image,
         executionRole: roles.execution,
         log,
         keyring,
@@ -130,6 +141,13 @@ export class ServiceStack extends Stack {
       vpc,
       containerInsightsV2: ContainerInsights.ENHANCED,
     })
+    // ECS would make it, without a key.
+    cluster.node.addDependency(
+      logGroup(this, 'InsightsLog', {
+        name: `/aws/ecs/containerinsights/${name}/performance`,
+        key: logsKey,
+      }),
+    )
     const install = task('Install', {
       cpu: 512,
       memoryMiB: 1_024,
@@ -154,6 +172,16 @@ export class ServiceStack extends Stack {
       version: wanted.imageTag,
     })
 
+    // It runs at once, and needs its rights, its keyring and its ways.
+    initializer.resource.node.addDependency(
+      roles.install,
+      roles.execution,
+      keyring,
+      tasks,
+      database,
+      ...endpoints,
+    )
+
     const balancer = new LoadBalancer(this, 'LoadBalancer', {
       name,
       vpc,
@@ -177,7 +205,7 @@ export class ServiceStack extends Stack {
       },
       secrets: running,
     })
-    addMetricsContainer(serving, { name, image: `${props.repositoryUri}:${wanted.imageTag}`, log })
+    addMetricsContainer(serving, { name, image, log })
     const serve = service(this, 'ServeService', {
       name: `${name}-serve`,
       cluster,
@@ -188,23 +216,25 @@ export class ServiceStack extends Stack {
       maxTasks: wanted.maxTasks,
       targets: balancer.targets,
     })
+    const working = task('Work', {
+      cpu: 1_024,
+      memoryMiB: 4_096,
+      taskRole: roles.work,
+      environment,
+      secrets: running,
+    })
+    for (const one of [serving, working]) this.addCollectorTo(one, images, wanted, log)
     const work = service(this, 'WorkService', {
       name: `${name}-work`,
       cluster,
-      definition: task('Work', {
-        cpu: 1_024,
-        memoryMiB: 4_096,
-        taskRole: roles.work,
-        environment,
-        secrets: running,
-      }),
+      definition: working,
       securityGroup: tasks,
       subnets: computeSubnets,
       minTasks: wanted.workers,
       maxTasks: wanted.workers,
     })
     // The schema first: a program that is newer than its database does not start.
-    for (const one of [serve, work]) one.node.addDependency(initializer.resource)
+    for (const one of [serve, work]) one.node.addDependency(initializer.resource, cache)
 
     const output = (outputId: string, description: string, value: string) =>
       new CfnOutput(this, outputId, { description, value })
@@ -222,6 +252,16 @@ export class ServiceStack extends Stack {
       balancer: balancer.balancer,
     })
     output('Distribution', `What the name ${wanted.hostName} has to lead to`, edge.domainName)
+  }
+
+  private addCollectorTo(
+    definition: FargateTaskDefinition,
+    { collector }: ImagesStack,
+    { tracing }: ServiceParameter,
+    log: ILogGroup,
+  ): void {
+    if (collector === undefined || tracing === undefined) return
+    addCollector(definition, { image: `${collector.repositoryUri}:${tracing.collectorTag}`, log })
   }
 
   /** Settings of every task; none of them is a secret. */
@@ -246,21 +286,28 @@ export class ServiceStack extends Stack {
     }
   }
 
-  private taskSecurityGroup(data: DataStack): SecurityGroup {
+  private taskSecurityGroup(data: DataStack, database: ISecurityGroup): SecurityGroup {
     const tasks = new SecurityGroup(this, 'Tasks', {
       vpc: data.network.vpc,
       description: 'Tasks: to the database, Valkey, the keyring and AWS',
       allowAllOutbound: false,
     })
-    const database = SecurityGroup.fromSecurityGroupId(
-      this,
-      'DatabaseSecurityGroup',
-      data.network.databaseSecurityGroup.securityGroupId,
-    )
     database.addIngressRule(tasks, Port.POSTGRES, 'Tasks')
     tasks.addEgressRule(database, Port.POSTGRES, 'Database')
     // S3, through its gateway, and the OpenID provider have no addresses of ours.
     tasks.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'AWS')
     return tasks
+  }
+
+  /** Names of AWS services lead to the endpoints, where there are any, and nowhere else: also for ECS, which starts tasks. */
+  private admitToEndpoints(tasks: SecurityGroup, { network }: DataStack): ISecurityGroup[] {
+    if (network.endpoints === undefined) return []
+    const endpoints = SecurityGroup.fromSecurityGroupId(
+      this,
+      'EndpointsSecurityGroup',
+      network.endpoints.securityGroup.securityGroupId,
+    )
+    endpoints.addIngressRule(tasks, Port.HTTPS, 'Tasks')
+    return [endpoints]
   }
 }

@@ -30,7 +30,7 @@ function tableCheck(table: Json): ExactCheck {
     `Archive/Catalog/${table.Name}`,
     ({ archive }) => ({
       CatalogId: '<account>',
-      DatabaseName: 'idp_archive',
+      DatabaseName: archive.database,
       TableInput: {
         ...table,
         Parameters: {
@@ -90,10 +90,18 @@ const exact: readonly ExactCheck[] = [
     `${RESULTS}/Policy`,
     policyOf(RESULTS),
   ),
-  exactly('archive: the database idp_archive', 'AWS::Glue::Database', 'Archive/Catalog/Database', {
-    CatalogId: '<account>',
-    DatabaseInput: { Name: 'idp_archive', Description: 'Archive of <name>' },
-  }),
+  exactly(
+    'archive: the database idp_archive, of another name where it is not that of production',
+    'AWS::Glue::Database',
+    'Archive/Catalog/Database',
+    ({ environment }) => ({
+      CatalogId: '<account>',
+      DatabaseInput: {
+        Name: environment === 'prod' ? 'idp_archive' : `idp_archive_${environment}`,
+        Description: 'Archive of <name>',
+      },
+    }),
+  ),
   ...tables.map(tableCheck),
   exactly(
     'archive: a query reads no more than the limit and leaves its result encrypted in our bucket',

@@ -6,7 +6,12 @@ import { accountOf, assertPolicy, type Check, type Statement } from './check.ts'
 const PULL = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']
 
 /** Service → what may pass, on resources and without one. */
-const INTERFACES: Readonly<Record<string, { actions: string[]; withoutResource?: string[] }>> = {
+interface Passing {
+  readonly actions?: string[]
+  readonly withoutResource?: string[]
+}
+
+const ALWAYS: Readonly<Record<string, Passing>> = {
   kms: { actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey'] },
   secretsmanager: {
     actions: ['DescribeSecret', 'GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage'].map(
@@ -18,6 +23,11 @@ const INTERFACES: Readonly<Record<string, { actions: string[]; withoutResource?:
   sts: { actions: ['sts:AssumeRole'], withoutResource: ['sts:GetCallerIdentity'] },
   'ecr.api': { actions: PULL, withoutResource: ['ecr:GetAuthorizationToken'] },
   'ecr.dkr': { actions: PULL, withoutResource: ['ecr:GetAuthorizationToken'] },
+}
+const XRAY: Readonly<Record<string, Passing>> = { xray: { withoutResource: ['xray:PutTraceSegments'] } }
+
+function interfacesOf({ service }: EnvironmentParameter): Readonly<Record<string, Passing>> {
+  return { ...ALWAYS, ...(service.tracing === undefined ? {} : XRAY) }
 }
 
 const BUCKETS =
@@ -36,19 +46,20 @@ function ends(parameter: EnvironmentParameter): { caller: Json; resource: Json }
     : { caller: { 'aws:PrincipalOrgID': organizationId }, resource: { 'aws:ResourceOrgID': organizationId } }
 }
 
-function statements(
-  parameter: EnvironmentParameter,
-  { actions, withoutResource }: { actions: string[]; withoutResource?: string[] },
-): Statement[] {
+function statements(parameter: EnvironmentParameter, { actions, withoutResource }: Passing): Statement[] {
   const { caller, resource } = ends(parameter)
   const Principal = { AWS: '*' }
   return [
-    {
-      Sid: 'OwnResources',
-      Principal,
-      Action: actions,
-      Condition: { StringEquals: { ...caller, ...resource } },
-    },
+    ...(actions === undefined
+      ? []
+      : [
+          {
+            Sid: 'OwnResources',
+            Principal,
+            Action: actions,
+            Condition: { StringEquals: { ...caller, ...resource } },
+          },
+        ]),
     ...(withoutResource === undefined
       ? []
       : [
@@ -69,13 +80,13 @@ function zonesOf({ network }: EnvironmentParameter): number {
 
 export const endpointChecks: readonly Check[] = [
   {
-    name: 'endpoints: interfaces for KMS, Secrets Manager, Logs, STS and ECR',
+    name: 'endpoints: interfaces for KMS, Secrets Manager, Logs, STS and ECR, and X-Ray where there are traces',
     verify: (template, parameter) => {
       const { region } = parameter
       const expected =
         zonesOf(parameter) === 0
           ? []
-          : Object.keys(INTERFACES).map((service) => `com.amazonaws.${region}.${service}`)
+          : Object.keys(interfacesOf(parameter)).map((service) => `com.amazonaws.${region}.${service}`)
       const found = endpoints(template, 'Interface').map(({ Properties }) => Properties['ServiceName'])
       assert.deepEqual(found, expected)
       assert.equal(endpoints(template, 'Gateway').length, 1)
@@ -103,7 +114,7 @@ export const endpointChecks: readonly Check[] = [
     verify: (template, parameter) => {
       for (const { Properties } of endpoints(template, 'Interface')) {
         const service = Properties['ServiceName'].replace(`com.amazonaws.${parameter.region}.`, '')
-        const allowed = INTERFACES[service]
+        const allowed = interfacesOf(parameter)[service]
         assert.ok(allowed)
         assertPolicy(Properties['PolicyDocument'], statements(parameter, allowed))
       }

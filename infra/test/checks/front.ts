@@ -2,6 +2,8 @@
 import { type ExactCheck, exactly } from './exactly.ts'
 import { subnets } from './task-settings.ts'
 
+const CLIENT_ADDRESS = [{ EventType: 'viewer-request', FunctionARN: '<Edge/ClientAddress.FunctionARN>' }]
+
 export const frontChecks: readonly ExactCheck[] = [
   exactly(
     'sign-in: a second factor for everybody, long passwords, threat protection, no registration',
@@ -153,7 +155,7 @@ export const frontChecks: readonly ExactCheck[] = [
             RateBasedStatement: {
               AggregateKeyType: 'FORWARDED_IP',
               EvaluationWindowSec: 300,
-              ForwardedIPConfig: { FallbackBehavior: 'NO_MATCH', HeaderName: 'X-Forwarded-For' },
+              ForwardedIPConfig: { FallbackBehavior: 'NO_MATCH', HeaderName: 'True-Client-IP' },
               Limit: 2000,
             },
           },
@@ -164,26 +166,9 @@ export const frontChecks: readonly ExactCheck[] = [
           },
         },
         {
-          Name: 'AWSManagedRulesAmazonIpReputationList',
-          OverrideAction: { None: {} },
-          Priority: 1,
-          Statement: {
-            ManagedRuleGroupStatement: {
-              Name: 'AWSManagedRulesAmazonIpReputationList',
-              RuleActionOverrides: [],
-              VendorName: 'AWS',
-            },
-          },
-          VisibilityConfig: {
-            CloudWatchMetricsEnabled: true,
-            MetricName: 'AWSManagedRulesAmazonIpReputationList',
-            SampledRequestsEnabled: true,
-          },
-        },
-        {
           Name: 'AWSManagedRulesCommonRuleSet',
           OverrideAction: { None: {} },
-          Priority: 2,
+          Priority: 1,
           Statement: {
             ManagedRuleGroupStatement: {
               Name: 'AWSManagedRulesCommonRuleSet',
@@ -204,7 +189,7 @@ export const frontChecks: readonly ExactCheck[] = [
         {
           Name: 'AWSManagedRulesKnownBadInputsRuleSet',
           OverrideAction: { None: {} },
-          Priority: 3,
+          Priority: 2,
           Statement: {
             ManagedRuleGroupStatement: {
               Name: 'AWSManagedRulesKnownBadInputsRuleSet',
@@ -221,7 +206,7 @@ export const frontChecks: readonly ExactCheck[] = [
         {
           Name: 'AWSManagedRulesSQLiRuleSet',
           OverrideAction: { None: {} },
-          Priority: 4,
+          Priority: 3,
           Statement: {
             ManagedRuleGroupStatement: {
               Name: 'AWSManagedRulesSQLiRuleSet',
@@ -369,6 +354,23 @@ export const frontChecks: readonly ExactCheck[] = [
     { when: ({ service }) => service.edgeCertificateArn !== undefined },
   ),
   exactly(
+    'edge: tells the web ACL whom it spoke to, whatever the caller writes',
+    'AWS::CloudFront::Function',
+    'Edge/ClientAddress',
+    {
+      AutoPublish: true,
+      FunctionCode: `function handler(event) {
+  var request = event.request
+  request.headers['true-client-ip'] = { value: event.viewer.ip }
+  return request
+}
+`,
+      FunctionConfig: { Comment: '<unique EdgeClientAddress>', Runtime: 'cloudfront-js-2.0' },
+      Name: '<unique EdgeClientAddress>',
+    },
+    { when: ({ service }) => service.edgeCertificateArn !== undefined },
+  ),
+  exactly(
     'edge: TLS 1.2 and newer, our countries, nothing kept but built files',
     'AWS::CloudFront::Distribution',
     'Edge/Distribution',
@@ -379,6 +381,7 @@ export const frontChecks: readonly ExactCheck[] = [
           {
             CachePolicyId: '658327ea-f89d-4fab-a63d-7e88639e58f6',
             Compress: true,
+            FunctionAssociations: CLIENT_ADDRESS,
             OriginRequestPolicyId: '216adef6-5c7f-47e4-b989-5492eafa07d3',
             PathPattern: '/assets/*',
             TargetOriginId: '<unique EdgeDistributionOrigin1>',
@@ -390,6 +393,7 @@ export const frontChecks: readonly ExactCheck[] = [
           AllowedMethods: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'POST', 'DELETE'],
           CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad',
           Compress: true,
+          FunctionAssociations: CLIENT_ADDRESS,
           OriginRequestPolicyId: '216adef6-5c7f-47e4-b989-5492eafa07d3',
           TargetOriginId: '<unique EdgeDistributionOrigin1>',
           ViewerProtocolPolicy: 'redirect-to-https',

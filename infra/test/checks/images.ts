@@ -1,3 +1,4 @@
+import type { Json } from '../support/template.ts'
 import type { Check } from './check.ts'
 import { complete, exactly } from './exactly.ts'
 import { administrationIn, serviceUse } from './key-settings.ts'
@@ -11,6 +12,16 @@ const KEPT = {
       action: { type: 'expire' },
     },
   ],
+}
+
+function repository(RepositoryName: string): Record<string, Json> {
+  return {
+    EncryptionConfiguration: { EncryptionType: 'KMS', KmsKey: '<Key.Arn>' },
+    ImageScanningConfiguration: { ScanOnPush: true },
+    ImageTagMutability: 'IMMUTABLE',
+    LifecyclePolicy: { LifecyclePolicyText: JSON.stringify(KEPT) },
+    RepositoryName,
+  }
 }
 
 const exact = [
@@ -37,14 +48,15 @@ const exact = [
     'images: a tag means one image for ever, encrypted and scanned when it is pushed',
     'AWS::ECR::Repository',
     'Repository',
-    {
-      EncryptionConfiguration: { EncryptionType: 'KMS', KmsKey: '<Key.Arn>' },
-      ImageScanningConfiguration: { ScanOnPush: true },
-      ImageTagMutability: 'IMMUTABLE',
-      LifecyclePolicy: { LifecyclePolicyText: JSON.stringify(KEPT) },
-      RepositoryName: '<name>',
-    },
+    repository('<name>'),
     { kept: true },
+  ),
+  exactly(
+    'images: so it does for the collector, where there are traces',
+    'AWS::ECR::Repository',
+    'Collector',
+    repository('<name>-collector'),
+    { kept: true, when: ({ service }) => service.tracing !== undefined },
   ),
 ]
 

@@ -75,9 +75,9 @@ const KEYS: readonly ExpectedKey[] = [
   {
     id: 'Database',
     alias: 'database',
-    title: 'the database key serves RDS and AWS Backup, and the account that copies go to',
+    title: 'the database key serves RDS, AWS Backup and ElastiCache, and the account that copies go to',
     users: (parameter) => [
-      ...throughServices(parameter, parameter.region, 'rds', 'backup'),
+      ...throughServices(parameter, parameter.region, 'rds', 'backup', 'elasticache'),
       ...(parameter.backup.copyAccount === undefined ? [] : copiesTo(parameter.backup.copyAccount)),
     ],
   },

@@ -11,6 +11,7 @@ function expectedNames(parameter: EnvironmentParameter): Record<string, string> 
     'Network/DefaultSecurityGroupLog': `/${name}/default-security-group`,
     'Database/Log-postgresql': `/aws/rds/cluster/${name}/postgresql`,
     'Database/Log-iam-db-auth-error': `/aws/rds/cluster/${name}/iam-db-auth-error`,
+    'Database/RotationLog': `/aws/lambda/${name}-rotation`,
     'Database/EventLog': `/aws/events/${name}/rds`,
     'Backup/Snapshot/Log': `/aws/vendedlogs/states/${name}-snapshot`,
   }

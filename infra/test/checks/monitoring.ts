@@ -5,7 +5,7 @@ import { readable } from '../support/readable.ts'
 import type { Json } from '../support/template.ts'
 import type { Check } from './check.ts'
 import { complete, type ExactCheck, type Extent, exactly } from './exactly.ts'
-import { administrationIn } from './key-settings.ts'
+import { administrationIn, serviceUse } from './key-settings.ts'
 import { tagChecks } from './tags.ts'
 
 const TOPIC = '<Topic/Topic>'
@@ -261,7 +261,37 @@ const notices: readonly ExactCheck[] = [
     'detail-type': ['AWS API Call via CloudTrail'],
     detail: {
       eventName:
-        'DeleteConfigurationRecorder DeleteConformancePack DeleteDetector DeleteTrail DisableSecurityHub PutEventSelectors StopConfigurationRecorder StopLogging UpdateTrail'.split(
+        'BatchDisableStandards DeleteAlarms DeleteAnalyzer DeleteConfigurationRecorder DeleteConformancePack DeleteDetector DeleteTrail DisableAlarmActions DisableRule DisableSecurityHub PutEventSelectors StopConfigurationRecorder StopLogging Unsubscribe UpdateDetector UpdateTrail'.split(
+          ' ',
+        ),
+    },
+  }),
+  notice('changes of the policy, lock, versions, encryption and tiers of the object store', 'Store', {
+    source: ['aws.s3'],
+    'detail-type': ['AWS API Call via CloudTrail'],
+    detail: {
+      eventSource: ['s3.amazonaws.com'],
+      eventName: [
+        ...['Encryption', 'Lifecycle', 'Policy', 'PublicAccessBlock'].map((one) => `DeleteBucket${one}`),
+        ...[
+          'Encryption',
+          'Lifecycle',
+          'ObjectLockConfiguration',
+          'Policy',
+          'PublicAccessBlock',
+          'Versioning',
+        ].map((one) => `PutBucket${one}`),
+      ],
+      requestParameters: { bucketName: ['<name>-archive-<account>'] },
+    },
+  }),
+  notice('vaults that are opened, backups that are deleted or shortened', 'Vaults', {
+    source: ['aws.backup'],
+    'detail-type': ['AWS API Call via CloudTrail'],
+    detail: {
+      eventSource: ['backup.amazonaws.com'],
+      eventName:
+        'DeleteBackupVault DeleteBackupVaultAccessPolicy DeleteBackupVaultLockConfiguration DeleteRecoveryPoint PutBackupVaultAccessPolicy UpdateRecoveryPointLifecycle'.split(
           ' ',
         ),
     },
@@ -314,7 +344,7 @@ function publishers(Action: Json, Resource: string): Json[] {
 
 const topic: readonly ExactCheck[] = [
   exactly(
-    'topic: its key is rotated, and serves alarms, budget and notices',
+    'topic: its key is rotated, and serves alarms, budget, notices and operators through SNS',
     'AWS::KMS::Key',
     'Topic/Key',
     {
@@ -323,6 +353,7 @@ const topic: readonly ExactCheck[] = [
         Statement: [
           administrationIn('<account>'),
           ...publishers(['kms:Decrypt', 'kms:GenerateDataKey*'], '*'),
+          ...serviceUse('<account>', ['sns']),
         ],
         Version: '2012-10-17',
       },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { environmentName } from '../../lib/names.ts'
 import { type Json, pathOf, type Template } from '../support/template.ts'
 import { assertKept, assertPolicy, type Check, rootOf } from './check.ts'
 
@@ -57,10 +58,12 @@ export const secretChecks: readonly Check[] = [
     },
   },
   {
-    name: 'secret: rotated by the function of Secrets Manager, with the same alphabet and key',
-    verify: (template) => {
-      const { RotationType, ExcludeCharacters, KmsKeyArn } = rotation(template)['HostedRotationLambda']
+    name: 'secret: rotated by the function of Secrets Manager, with the same alphabet and key, whose log is ours',
+    verify: (template, parameter) => {
+      const { RotationType, ExcludeCharacters, KmsKeyArn, RotationLambdaName } =
+        rotation(template)['HostedRotationLambda']
       assert.deepEqual([RotationType, ExcludeCharacters], ['PostgreSQLSingleUser', EXCLUDED])
+      assert.equal(RotationLambdaName, `${environmentName(parameter)}-rotation`)
       template.assertRefers(KmsKeyArn, 'AWS::KMS::Key', 'Keys/Secrets', 'Arn')
       assert.equal(template.json.Transform, 'AWS::SecretsManager-2024-09-16')
     },

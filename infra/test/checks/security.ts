@@ -21,11 +21,13 @@ function allow(Sid: string, service: string, Action: Json, Resource: Json, Strin
   return { Action, Condition: { StringEquals }, Effect: 'Allow', Principal, Resource, Sid }
 }
 
-function roleOf(service: string, more: Json = {}): Json {
+const ACCOUNT = { Condition: { StringEquals: { 'aws:SourceAccount': '<account>' } } }
+
+function roleOf(service: string, more: Json = {}, condition: Json = ACCOUNT): Json {
   const Statement = [
     {
       Action: 'sts:AssumeRole',
-      Condition: { StringEquals: { 'aws:SourceAccount': '<account>' } },
+      ...condition,
       Effect: 'Allow',
       Principal: { Service: `${service}.amazonaws.com` },
     },
@@ -104,7 +106,7 @@ const trail: readonly ExactCheck[] = [
     { KmsKeyId: KEY, LogGroupName: '/<name>/trail', RetentionInDays: 30 },
     { kept: true },
   ),
-  exactly('trail: a role of its own', 'AWS::IAM::Role', 'Trail/Role', roleOf('cloudtrail')),
+  exactly('trail: a role of its own', 'AWS::IAM::Role', 'Trail/Role', roleOf('cloudtrail', {}, {})),
   exactly('trail: the role writes its log alone', 'AWS::IAM::ManagedPolicy', 'Trail/Role/Policy', {
     Path: '/',
     PolicyDocument: {

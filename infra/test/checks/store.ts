@@ -117,8 +117,13 @@ export function writersOnly(bucketName: string, key: string, writers: string[]):
       `${bucket}/*`,
       { ArnNotEquals: { 'aws:PrincipalArn': writers } },
     ),
+    deny('NoOtherEncryption', 's3:PutObject', `${bucket}/*`, {
+      Null: { 's3:x-amz-server-side-encryption': 'false' },
+      StringNotEquals: { 's3:x-amz-server-side-encryption': 'aws:kms' },
+    }),
     deny('NoOtherKey', 's3:PutObject', `${bucket}/*`, {
-      StringNotEqualsIfExists: { 's3:x-amz-server-side-encryption-aws-kms-key-id': key },
+      Null: { 's3:x-amz-server-side-encryption-aws-kms-key-id': 'false' },
+      StringNotEquals: { 's3:x-amz-server-side-encryption-aws-kms-key-id': key },
     }),
     deny('NoUndoing', 's3:BypassGovernanceRetention', `${bucket}/*`),
     deny(

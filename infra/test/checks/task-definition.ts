@@ -1,8 +1,11 @@
-/** The definition of a task: one container of Akashi, and beside `serve` the one that publishes its metrics. */
+/**
+ * The definition of a task: one container of Akashi, beside `serve` the one that publishes its metrics, and where there
+ * are traces the one that takes them.
+ */
 import { databaseCa } from '../../lib/database-ca.ts'
 import type { EnvironmentParameter } from '../../lib/parameter.ts'
 import type { Json } from '../support/template.ts'
-import { coldStore, METRICS_SCRIPT, SCRIPT, storeUrl } from './task-settings.ts'
+import { coldStore, isTraced, METRICS_SCRIPT, SCRIPT, storeUrl } from './task-settings.ts'
 
 export interface ExpectedTask {
   readonly command: 'install' | 'serve' | 'work'
@@ -22,8 +25,13 @@ const CONFINED = {
   User: '10001:10001',
 }
 
-const REPOSITORY =
-  '{"Fn::Select":[4,{"Fn::Split":[":","<Images: Repository.Arn>"]}]}.dkr.ecr.{"Fn::Select":[3,{"Fn::Split":[":","<Images: Repository.Arn>"]}]}.amazonaws.com/<Images: Repository>'
+function uriOf(repository: string): string {
+  const part = (index: number) =>
+    `{"Fn::Select":[${index},{"Fn::Split":[":","<Images: ${repository}.Arn>"]}]}`
+  return `${part(4)}.dkr.ecr.${part(3)}.amazonaws.com/<Images: ${repository}>`
+}
+
+const REPOSITORY = uriOf('Repository')
 
 export const PASSWORD = { Name: 'SERVER_PASSWORD', ValueFrom: '<ServerPassword>:password::' }
 export const TOKEN = { Name: 'CACHE_TOKEN', ValueFrom: '<Cache/Token>' }
@@ -31,6 +39,18 @@ export const CACHE = [
   { Name: 'CACHE_HOST', Value: '<Cache/Cluster.PrimaryEndPoint.Address>' },
   { Name: 'CACHE_PORT', Value: '6380' },
 ]
+
+/** Standard variables; of all requests one in twenty, whatever the caller asks for. */
+const EXPORT = Object.entries({
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+  OTEL_TRACES_SAMPLER: 'traceidratio',
+  OTEL_TRACES_SAMPLER_ARG: '0.05',
+}).map(([Name, Value]) => ({ Name, Value }))
+
+function exportsTraces({ command }: ExpectedTask, parameter: EnvironmentParameter): boolean {
+  return command !== 'install' && isTraced(parameter)
+}
 
 function logged(prefix: string): Json {
   const Options = {
@@ -65,6 +85,7 @@ function container(task: ExpectedTask, parameter: EnvironmentParameter): Json {
       },
       { Name: 'OBJECT_STORE_URL', Value: storeUrl(parameter) },
       ...coldStore(parameter),
+      ...(exportsTraces(task, parameter) ? EXPORT : []),
       ...(task.environment ?? []),
     ],
     Essential: true,
@@ -99,12 +120,42 @@ function metricsContainer({ service }: EnvironmentParameter): Json {
   }
 }
 
+/** No secret, no volume and no port; it takes spans from its own task alone. */
+function collectorContainer({ service }: EnvironmentParameter): Json {
+  const configuration = {
+    receivers: { otlp: { protocols: { http: { endpoint: '127.0.0.1:4318' } } } },
+    processors: {
+      memory_limiter: { check_interval: '1s', limit_mib: 96, spike_limit_mib: 24 },
+      batch: {},
+    },
+    exporters: { awsxray: { region: '<region>', local_mode: true } },
+    service: {
+      telemetry: { metrics: { level: 'none' } },
+      pipelines: {
+        traces: { receivers: ['otlp'], processors: ['memory_limiter', 'batch'], exporters: ['awsxray'] },
+      },
+    },
+  }
+  return {
+    ...CONFINED,
+    ...logged('collector'),
+    Environment: [{ Name: 'AOT_CONFIG_CONTENT', Value: JSON.stringify(configuration) }],
+    Essential: false,
+    Image: `${uriOf('Collector')}:${service.tracing?.collectorTag}`,
+    Memory: 128,
+    Name: 'collector',
+    RestartPolicy: { Enabled: true, RestartAttemptPeriod: 60 },
+    StopTimeout: 10,
+  }
+}
+
 export function taskDefinition(task: ExpectedTask, parameter: EnvironmentParameter): Record<string, Json> {
   const role = `${task.command[0]?.toUpperCase()}${task.command.slice(1)}`
   return {
     ContainerDefinitions: [
       container(task, parameter),
       ...(task.metrics ? [metricsContainer(parameter)] : []),
+      ...(exportsTraces(task, parameter) ? [collectorContainer(parameter)] : []),
     ],
     Cpu: task.cpu,
     ExecutionRoleArn: '<Roles/Execution.Arn>',

@@ -1,6 +1,6 @@
 /** What each task may do. */
 import { type ExactCheck, exactly } from './exactly.ts'
-import { workPolicy } from './task-settings.ts'
+import { isTraced, tracedBy, workPolicy } from './task-settings.ts'
 
 export const taskRoleChecks: readonly ExactCheck[] = [
   exactly('roles: ECS starts tasks by a role of this account', 'AWS::IAM::Role', 'Roles/Execution', {
@@ -20,14 +20,16 @@ export const taskRoleChecks: readonly ExactCheck[] = [
     'roles: ECS fetches the image and the secrets of the tasks, and writes their log',
     'AWS::IAM::ManagedPolicy',
     'Roles/Execution/Policy',
-    {
+    (parameter) => ({
       Path: '/',
       PolicyDocument: {
         Statement: [
           {
             Action: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
             Effect: 'Allow',
-            Resource: '<Images: Repository.Arn>',
+            Resource: isTraced(parameter)
+              ? ['<Images: Collector.Arn>', '<Images: Repository.Arn>']
+              : '<Images: Repository.Arn>',
           },
           { Action: 'ecr:GetAuthorizationToken', Effect: 'Allow', Resource: '*' },
           { Action: ['logs:CreateLogStream', 'logs:PutLogEvents'], Effect: 'Allow', Resource: '<Log.Arn>' },
@@ -46,7 +48,7 @@ export const taskRoleChecks: readonly ExactCheck[] = [
         Version: '2012-10-17',
       },
       Roles: ['<Roles/Execution>'],
-    },
+    }),
   ),
   exactly('roles: the installation has a role of its own', 'AWS::IAM::Role', 'Roles/Install', {
     AssumeRolePolicyDocument: {
@@ -96,10 +98,10 @@ export const taskRoleChecks: readonly ExactCheck[] = [
     RoleName: '<name>-serve',
   }),
   exactly(
-    'roles: serve uses the keyring key and the object store',
+    'roles: serve uses the keyring key and the object store, and sends traces where there are any',
     'AWS::IAM::ManagedPolicy',
     'Roles/Serve/Policy',
-    {
+    (parameter) => ({
       Path: '/',
       PolicyDocument: {
         Statement: [
@@ -121,11 +123,12 @@ export const taskRoleChecks: readonly ExactCheck[] = [
             Effect: 'Allow',
             Resource: 'arn:aws:s3:::<name>-archive-<account>/*',
           },
+          ...tracedBy(parameter),
         ],
         Version: '2012-10-17',
       },
       Roles: ['<Roles/Serve>'],
-    },
+    }),
   ),
   exactly('roles: work has a role of its own', 'AWS::IAM::Role', 'Roles/Work', {
     AssumeRolePolicyDocument: {
@@ -142,7 +145,7 @@ export const taskRoleChecks: readonly ExactCheck[] = [
     RoleName: '<name>-work',
   }),
   exactly(
-    'roles: work uses the keyring key, the object store and the witness bucket',
+    'roles: work uses the keyring key, the object store and the witness bucket, and sends findings and traces',
     'AWS::IAM::ManagedPolicy',
     'Roles/Work/Policy',
     (parameter) => workPolicy(parameter),

@@ -28,6 +28,29 @@ export function coldStore(parameter: EnvironmentParameter): Json[] {
   return [{ Name: 'COLD_STORE_URL', Value }]
 }
 
+export function isTraced({ service }: EnvironmentParameter): boolean {
+  return service.tracing !== undefined
+}
+
+/** What a task with a collector may do. */
+export function tracedBy(parameter: EnvironmentParameter): Json[] {
+  return isTraced(parameter) ? [{ Action: 'xray:PutTraceSegments', Effect: 'Allow', Resource: '*' }] : []
+}
+
+/** Findings go to the product of the account's own, whatever else sends some. */
+const FINDINGS: Json[] = [
+  {
+    Action: 'securityhub:BatchImportFindings',
+    Effect: 'Allow',
+    Resource: 'arn:aws:securityhub:<region>:<account>:product/<account>/default',
+  },
+  {
+    Action: 'securityhub:BatchUpdateFindings',
+    Effect: 'Allow',
+    Resource: 'arn:aws:securityhub:<region>:<account>:hub/default',
+  },
+]
+
 /** The keyring, the object store, and the witness bucket where there is one. */
 export function workPolicy(parameter: EnvironmentParameter): Json {
   const { witnessAccount } = parameter.archive
@@ -55,6 +78,8 @@ export function workPolicy(parameter: EnvironmentParameter): Json {
                 Resource: `arn:aws:kms:<region>:${witnessAccount}:key/*`,
               },
             ]),
+        ...FINDINGS,
+        ...tracedBy(parameter),
       ],
       Version: '2012-10-17',
     },

@@ -259,6 +259,30 @@ export const taskChecks: readonly ExactCheck[] = [
       ToPort: 5432,
     },
   ),
+  exactly(
+    'tasks: the endpoints of AWS services admit them',
+    'AWS::EC2::SecurityGroupIngress',
+    'EndpointsSecurityGroup/from Tasks:443',
+    {
+      FromPort: 443,
+      GroupId: '<Data: Network/Endpoints/SecurityGroup.GroupId>',
+      IpProtocol: 'tcp',
+      SourceSecurityGroupId: '<Tasks.GroupId>',
+      ToPort: 443,
+    },
+    { when: ({ network }) => !('vpcId' in network) },
+  ),
+  exactly(
+    'tasks: what Container Insights logs is encrypted and kept for a month',
+    'AWS::Logs::LogGroup',
+    'InsightsLog',
+    {
+      KmsKeyId: '<Data: Keys/Logs.Arn>',
+      LogGroupName: '/aws/ecs/containerinsights/<name>/performance',
+      RetentionInDays: 30,
+    },
+    { kept: true },
+  ),
   exactly('tasks: their cluster is watched by Container Insights', 'AWS::ECS::Cluster', 'Cluster', {
     ClusterName: '<name>',
     ClusterSettings: [{ Name: 'containerInsights', Value: 'enhanced' }],
