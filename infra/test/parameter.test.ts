@@ -1,9 +1,10 @@
 import { AuroraPostgresEngineVersion } from 'aws-cdk-lib/aws-rds'
 import { describe, expect, test } from 'vitest'
-import { checkParameter, regionsOf } from '../lib/check-parameter.ts'
+import { checkParameter, checkTogether, regionsOf } from '../lib/check-parameter.ts'
 import { maxConnections } from '../lib/max-connections.ts'
 import type { EnvironmentParameter, NewNetwork } from '../lib/parameter.ts'
 import { dev, environments, prod } from '../parameter.ts'
+import { existingNetwork } from './support/existing-network.ts'
 import { synthesize } from './support/synthesize.ts'
 
 const network = prod.network as NewNetwork
@@ -26,6 +27,14 @@ function withDatabase(
 
 function withBackup(backup: Partial<EnvironmentParameter['backup']>, base = prod): EnvironmentParameter {
   return { ...base, backup: { ...base.backup, ...backup } }
+}
+
+function withService(service: Partial<EnvironmentParameter['service']>, base = prod): EnvironmentParameter {
+  return { ...base, service: { ...base.service, ...service } }
+}
+
+function withRange(cidr: string): EnvironmentParameter {
+  return { ...prod, network: { ...network, cidr } }
 }
 
 function withArchive(archive: Partial<EnvironmentParameter['archive']>, base = prod): EnvironmentParameter {
@@ -173,6 +182,64 @@ describe('a mistake fails the synthesis and says what to do', () => {
       /witnessAccount needs organizationId/,
     ],
     [
+      'a database with a hyphen',
+      withArchive({ database: 'idp-archive' }),
+      /'idp-archive' cannot name a Glue/,
+    ],
+    ['a project of Amazon', { ...dev, project: 'MyAwsChat' }, /cannot name the domain of Cognito/],
+    ['everybody as network', withRange('0.0.0.0/0'), /0\.0\.0\.0\/0 is no range of a VPC.*\/16 to \/28/],
+    ['a network of others', withRange('8.8.0.0/16'), /8\.8\.0\.0\/16 is not private/],
+    ['a network that is none', withRange('10.0.0.999/16'), /is no range of a VPC/],
+    ['a network too small', withRange('10.0.0.0/20'), /room for 4 subnets of \/22, and 9 are needed/],
+    [
+      'everybody as an existing network',
+      { ...prod, network: { ...existingNetwork, cidr: '0.0.0.0/0' } },
+      /is no range of a VPC/,
+    ],
+    ['the newest image', withService({ imageTag: 'latest' }), /imageTag 'latest' names no image for good/],
+    [
+      'the newest collector',
+      withService({ tracing: { collectorTag: 'latest' } }),
+      /collectorTag 'latest' names no image for good/,
+    ],
+    ['an image by another name', withService({ imageTag: 'a:b' }), /imageTag 'a:b'/],
+    [
+      'a URL as host name',
+      withService({ hostName: 'https://a.example' }),
+      /'https:\/\/a\.example' is no host/,
+    ],
+    [
+      'a certificate of another region',
+      withService({ certificateArn: `arn:aws:acm:us-east-1:${prod.account}:certificate/1` }),
+      /certificateArn is in us-east-1, and has to be in ap-northeast-1/,
+    ],
+    [
+      'a certificate that CloudFront does not find',
+      withService({ edgeCertificateArn: `arn:aws:acm:ap-northeast-1:${prod.account}:certificate/1` }),
+      /edgeCertificateArn is in ap-northeast-1, and has to be in us-east-1/,
+    ],
+    [
+      'a certificate of another account',
+      withService({ certificateArn: 'arn:aws:acm:ap-northeast-1:111111111111:certificate/1' }),
+      /belongs to 111111111111/,
+    ],
+    [
+      'no certificate',
+      withService({ certificateArn: 'arn:aws:iam::1:server-certificate/x' }),
+      /no certificate of ACM/,
+    ],
+    ['nobody to serve', withService({ countries: [] }), /would serve nobody/],
+    ['a country by name', withService({ countries: ['Japan'] }), /'Japan' is no country/],
+    ['no task', withService({ minTasks: 0 }, dev), /minTasks is 0.*at least 1/],
+    ['no worker', withService({ workers: 0 }), /workers is 0/],
+    ['fewer tasks at most', withService({ maxTasks: 1 }), /maxTasks 1 is below minTasks 2/],
+    ['production with one task', withService({ minTasks: 1 }), /away while it is replaced/],
+    [
+      'CloudFront without an Internet gateway',
+      { ...prod, network: { ...network, natGateways: 0 } },
+      /CloudFront needs an Internet gateway/,
+    ],
+    [
       'a subnet too few',
       {
         ...dev,
@@ -195,6 +262,36 @@ describe('a mistake fails the synthesis and says what to do', () => {
   test('all mistakes are told at once', () => {
     const parameter = withBackup({ retentionDays: 99, copyRegion: 'us-east-1' }, withDatabase({ readers: 0 }))
     expect(mistakes(parameter).split('\n')).toHaveLength(4)
+  })
+})
+
+describe('environments of one account', () => {
+  const account = '111111111111'
+  const arn = (region: string) => `arn:aws:acm:${region}:${account}:certificate/1`
+  const staging = environments.find(({ environment }) => environment === 'staging') ?? dev
+  const beside = (one: EnvironmentParameter): EnvironmentParameter => ({
+    ...one,
+    account,
+    service: { ...one.service, certificateArn: arn('ap-northeast-1'), edgeCertificateArn: arn('us-east-1') },
+  })
+
+  test('ours make nothing twice', () => expect(() => checkTogether(environments)).not.toThrow())
+
+  test('two that would both make what an account has once are told apart', () => {
+    expect(() => checkTogether([beside(staging), beside(prod)])).toThrow(
+      /Akashi staging and Akashi prod both make guardDuty, which an account has once; hint: 'adopt'/,
+    )
+    const adopting = {
+      ...staging,
+      security: { ...prod.security, guardDuty: 'adopt' },
+    } as EnvironmentParameter
+    expect(() => checkTogether([beside(adopting), beside(prod)])).not.toThrow(/guardDuty/)
+  })
+
+  test('two with one Glue database', () => {
+    const other = { ...dev, project: 'Other' }
+    expect(() => checkTogether([dev, other])).toThrow(/both make the Glue database idp_archive_dev/)
+    expect(() => checkTogether([dev, { ...other, region: 'ap-northeast-3' }])).not.toThrow()
   })
 })
 
