@@ -28,9 +28,13 @@ const PARTS = ['Properties', 'DeletionPolicy', 'UpdateReplacePolicy', 'DependsOn
 /** A statement that gives everybody everything. */
 const OPEN_STATEMENT = { Effect: 'Allow', Principal: { AWS: '*' }, Action: '*', Resource: '*' }
 
-/** Every single change of every setting of every resource: altered, removed, and lists widened. */
-export function* mutationsOf(template: Template): Generator<Mutation> {
+/**
+ * Every single change of every setting of every resource: altered, removed, and lists widened. With `about`, only of those
+ * resources.
+ */
+export function* mutationsOf(template: Template, about?: readonly Resource[]): Generator<Mutation> {
   for (const [id, resource] of Object.entries(template.resources)) {
+    if (about?.includes(resource) === false) continue
     const path = `${pathOf(resource)} (${resource.Type}):`
     for (const part of PARTS) {
       if (resource[part] === undefined) continue

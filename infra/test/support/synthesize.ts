@@ -16,7 +16,16 @@ export function newApp(): App {
 /** The stacks of one environment by the end of their names, such as `Data`, as far as there are any. */
 export type Stacks = Readonly<Record<string, Template>>
 
+/** By parameter: many files ask for the same. Whoever changes a template changes it back, or a copy. */
+const known = new WeakMap<EnvironmentParameter, Stacks>()
+
 export function synthesize(parameter: EnvironmentParameter): Stacks {
+  const found = known.get(parameter) ?? newStacks(parameter)
+  known.set(parameter, found)
+  return found
+}
+
+function newStacks(parameter: EnvironmentParameter): Stacks {
   const app = newApp()
   addEnvironment(app, parameter)
   const stacks: Record<string, Template> = {}
