@@ -1,4 +1,4 @@
-/** Draws the stacks of production from their templates, as Mermaid text, into both READMEs. */
+/** Draws the stacks of production from their templates, as Mermaid text: their parts into the READMEs, all of them into docs. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { App } from 'aws-cdk-lib/core'
@@ -9,7 +9,20 @@ const FOLDER = join(import.meta.dirname, '..')
 const MARKS = /(<!-- diagram:begin[^\n]*-->\n)([\s\S]*?)(<!-- diagram:end -->)/
 
 export type Language = 'en' | 'ja'
-export const READMES: Readonly<Record<Language, string>> = { en: 'README.md', ja: 'README.ja.md' }
+
+export interface Page {
+  readonly path: string
+  readonly language: Language
+  /** Every resource, or the parts that they make up. */
+  readonly of: 'parts' | 'resources'
+}
+
+export const PAGES: readonly Page[] = [
+  { path: 'README.md', language: 'en', of: 'parts' },
+  { path: 'README.ja.md', language: 'ja', of: 'parts' },
+  { path: 'docs/resources.md', language: 'en', of: 'resources' },
+  { path: 'docs/resources.ja.md', language: 'ja', of: 'resources' },
+]
 
 interface Resource {
   readonly Type: string
@@ -42,6 +55,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<Language, string>>>> = {
   archive: { en: 'Archive', ja: 'アーカイブ' },
   monitoring: { en: 'Monitoring', ja: '監視' },
   security: { en: 'Security', ja: 'セキュリティ' },
+  logs: { en: 'Logs', ja: 'ログ' },
   keys: { en: 'Keys', ja: '鍵' },
   elsewhere: { en: 'Another region, another account', ja: '別リージョン・別アカウント' },
 }
@@ -83,7 +97,7 @@ const NODES: readonly Node[] = [
     'Secret, rotated',
     'シークレット（ローテーション）',
   ),
-  node('logs', 'database', /./, /LogGroup$/, 'Logs', 'ログ'),
+  node('logs', 'logs', /./, /LogGroup$/, 'Logs', 'ログ'),
   node('events', 'database', /^Database\/Events/, /Events::Rule/, 'Events of RDS', 'RDS イベント'),
   node('plan', 'backup', /^Backup\/Plan/, /Backup::/, 'Backup plan', 'バックアッププラン'),
   node('vault', 'backup', /^Backup\/Vault$/, /BackupVault$/, 'Vault', 'ボールト'),
@@ -99,7 +113,7 @@ const NODES: readonly Node[] = [
   node('restore', 'backup', /^Backup\/RestoreTest/, /Backup::/, 'Monthly restore test', '月次リストアテスト'),
   node('audit', 'backup', /^Backup\/Audit/, /Backup::/, 'Backup audit', 'バックアップ監査'),
   node('reports', 'backup', /^Backup\/Audit\/Reports$/, /Bucket$/, 'Reports', 'レポート'),
-  node('access', 'backup', /AccessLogs/, /Bucket$/, 'Access logs', 'アクセスログ'),
+  node('access', 'logs', /AccessLogs/, /Bucket$/, 'Access logs', 'アクセスログ'),
   node(
     'store',
     'archive',
@@ -157,6 +171,14 @@ const NODES: readonly Node[] = [
   node('config', 'security', /^Security: (Recorder|Conformance)/, /Config::/, 'AWS Config', 'AWS Config'),
   node('trail', 'security', /^Security: Trail/, /Trail$/, 'CloudTrail', 'CloudTrail'),
   node('analyzer', 'security', /^Security: Analyzer$/, /Analyzer$/, 'Access Analyzer', 'Access Analyzer'),
+  node(
+    'collector',
+    'tasks',
+    /^Images: Collector$/,
+    /Repository$/,
+    'Image of the collector',
+    'コレクターのイメージ',
+  ),
   node('witness', 'elsewhere', /^Witness: Bucket/, /Bucket$/, 'Witness bucket', '証人バケット'),
   ...['Database', 'Secrets', 'Backup', 'Logs', 'Archive', 'PersonKeyring'].map((key) =>
     node(`key${key}`, 'keys', new RegExp(`^Keys/${key}$`), /Key$/, `Key: ${key}`, `鍵：${key}`),
@@ -194,6 +216,18 @@ function ending(stackName: string): string {
   return stackName.split('-').at(-1) ?? ''
 }
 
+/** Buckets with a name of their own, by which others name them. */
+function bucketsOf(stacks: Stacks): Map<string, string> {
+  const found = Object.entries(stacks).flatMap(([stack, { Resources }]) =>
+    Object.values(Resources).flatMap((resource): [string, string][] => {
+      const { BucketName } = (resource.Properties ?? {}) as { readonly BucketName?: unknown }
+      const id = nodeOf(stack, resource)
+      return typeof BucketName === 'string' && id !== undefined ? [[BucketName, id]] : []
+    }),
+  )
+  return new Map(found)
+}
+
 /** Who refers to whom, as `from to` of nodes. */
 function edgesOf(stacks: Stacks): Set<string> {
   const edges = new Set<string>()
@@ -204,9 +238,14 @@ function edgesOf(stacks: Stacks): Set<string> {
     for (const inner of references(template?.Outputs?.[id]?.Value)) return target(stack, inner.id)
     return undefined
   }
+  const buckets = bucketsOf(stacks)
   for (const [stack, { Resources }] of Object.entries(stacks)) {
     for (const resource of Object.values(Resources)) {
       const from = nodeOf(stack, resource)
+      const text = JSON.stringify(resource.Properties ?? {})
+      for (const [name, to] of buckets) {
+        if (from !== undefined && from !== to && text.includes(name)) edges.add(`${from} ${to}`)
+      }
       for (const reference of references(resource.Properties)) {
         const to = target(reference.stack ?? stack, reference.id)
         if (from !== undefined && to !== undefined && from !== to) edges.add(`${from} ${to}`)
@@ -243,25 +282,52 @@ function diagram(stacks: Stacks, language: Language): string {
   return lines.join('\n')
 }
 
-/** What stands between the marks of a README. */
-export function drawnIn(readme: string): string | undefined {
-  return MARKS.exec(readme)?.[2]
+/** The parts of the application, and which uses which. */
+function overview(stacks: Stacks, language: Language): string {
+  const groupOf = (id: string) => NODES.find((one) => one.id === id)?.group
+  const edges = new Set(
+    [
+      ...edgesOf(stacks),
+      ...Object.keys(stacks).flatMap((stack) => (stack.startsWith('Recovery') ? ['plan witness'] : [])),
+    ]
+      .map((edge) => edge.split(' ').map(groupOf).join(' '))
+      .filter((edge) => new Set(edge.split(' ')).size === 2),
+  )
+  return [
+    'flowchart LR',
+    ...Object.entries(GROUPS).map(([group, title]) => `  ${group}["${title[language]}"]`),
+    ...[...edges].toSorted().map((edge) => {
+      const [from, to = ''] = edge.split(' ')
+      return `  ${from} ${to === 'keys' ? '-.->' : '-->'} ${to}`
+    }),
+  ].join('\n')
 }
 
-export function drawing(language: Language, context: Record<string, unknown>): string {
+/** What stands between the marks of a page. */
+export function drawnIn(page: string): string | undefined {
+  return MARKS.exec(page)?.[2]
+}
+
+/** The stacks of production, as they are drawn. */
+export function stacksOf(context: Record<string, unknown>): Stacks {
   const app = new App({ context: { ...context, 'aws:cdk:enable-path-metadata': true } })
   addEnvironment(app, prod)
-  const stacks: Stacks = Object.fromEntries(
+  return Object.fromEntries(
     app.synth().stacks.map(({ stackName, template }) => [ending(stackName), template]),
   )
-  return `\`\`\`mermaid\n${diagram(stacks, language)}\n\`\`\`\n`
+}
+
+export function drawing({ language, of }: Page, stacks: Stacks): string {
+  const drawn = of === 'parts' ? overview(stacks, language) : diagram(stacks, language)
+  return `\`\`\`mermaid\n${drawn}\n\`\`\`\n`
 }
 
 if (import.meta.main) {
   const { context } = JSON.parse(readFileSync(join(FOLDER, 'cdk.json'), 'utf8'))
-  for (const [language, name] of Object.entries(READMES)) {
-    const path = join(FOLDER, name)
-    const drawn = drawing(language as Language, context)
+  const stacks = stacksOf(context)
+  for (const page of PAGES) {
+    const path = join(FOLDER, page.path)
+    const drawn = drawing(page, stacks)
     const before = readFileSync(path, 'utf8')
     writeFileSync(
       path,
