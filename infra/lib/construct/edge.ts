@@ -33,6 +33,8 @@ const CLIENT_ADDRESS = `function handler(event) {
 `
 
 export interface EdgeProps {
+  /** Of the environment. */
+  readonly name: string
   readonly hostName: string
   /** In us-east-1, where CloudFront looks for it. */
   readonly certificateArn: string
@@ -51,6 +53,8 @@ export class Edge extends Construct {
       originSslProtocols: [OriginSslPolicy.TLS_V1_2],
     })
     const clientAddress = new CloudFrontFunction(this, 'ClientAddress', {
+      functionName: `${props.name}-client-address`,
+      comment: 'Whom CloudFront spoke to',
       code: FunctionCode.fromInline(CLIENT_ADDRESS),
       runtime: FunctionRuntime.JS_2_0,
     })

@@ -246,6 +246,7 @@ export class ServiceStack extends Stack {
     )
     if (wanted.edgeCertificateArn === undefined) return
     const edge = new Edge(this, 'Edge', {
+      name,
       hostName: wanted.hostName,
       certificateArn: wanted.edgeCertificateArn,
       countries: wanted.countries,

@@ -365,8 +365,8 @@ export const frontChecks: readonly ExactCheck[] = [
   return request
 }
 `,
-      FunctionConfig: { Comment: '<unique EdgeClientAddress>', Runtime: 'cloudfront-js-2.0' },
-      Name: '<unique EdgeClientAddress>',
+      FunctionConfig: { Comment: 'Whom CloudFront spoke to', Runtime: 'cloudfront-js-2.0' },
+      Name: '<name>-client-address',
     },
     { when: ({ service }) => service.edgeCertificateArn !== undefined },
   ),
