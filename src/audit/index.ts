@@ -45,7 +45,7 @@ export {
 } from './ledger/records.ts'
 export { type RetentionRecord, type Retirement, recordRetention } from './ledger/retention.ts'
 export { type SealedRow, sealedRows } from './ledger/sealed-rows.ts'
-export { LogSealer, type Sealed, type SealedBatch, seal } from './ledger/sealer.ts'
+export { LogSealer, SEALED_CHANNEL, type Sealed, type SealedBatch, seal } from './ledger/sealer.ts'
 export { watchSealing } from './ledger/stalled.ts'
 export { type StaticResource, staticResource } from './ledger/static-paths.ts'
 export { type Head, readHead, readHeads, readLogHeads, readOrigins } from './ledger/store.ts'

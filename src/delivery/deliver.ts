@@ -71,6 +71,23 @@ const columns = `c.id, c.name, c.kind, c.log, c.format, c.min_severity as "minSe
   c.per_minute as "perMinute", c.secret, c.secret_key_id as "keyId", p.position::float8 as position, p.failures,
   p.failing_since as "failingSince", p.synced_at as "syncedAt"`
 
+/** Of a channel c with its progress p. */
+const isDue = `p.next_attempt_at <= clock_timestamp()
+  and (p.position < akashi_audit.sealed_size(c.log) or c.kind = 'security_hub'
+    or exists (select from akashi_security.delivery_dead_letters d where d.channel_id = c.id and d.replay and d.replayed_at is null))`
+
+/** Whether there are active channels, and whether one of them has something to send; on a connection of the worker. */
+export async function lookForDeliveries(
+  session: Session,
+): Promise<{ readonly active: boolean; readonly due: boolean }> {
+  const { rows } = await session.query<{ active: boolean; due: boolean }>(
+    `select count(*) > 0 as active, coalesce(bool_or(${isDue}), false) as due
+     from akashi_security.delivery_channels c join akashi_security.delivery_progress p on p.channel_id = c.id
+     where c.state = 'active'`,
+  )
+  return rows[0] ?? { active: false, due: false }
+}
+
 export class Deliverer {
   readonly #parts: DelivererParts
   readonly #running = new Map<string, Promise<void>>()
@@ -107,9 +124,7 @@ export class Deliverer {
         session.query<Due>(
           `select ${columns} from akashi_security.delivery_channels c
            join akashi_security.delivery_progress p on p.channel_id = c.id
-           where c.state = 'active' and p.next_attempt_at <= clock_timestamp()
-             and (p.position < akashi_audit.sealed_size(c.log) or c.kind = 'security_hub'
-               or exists (select from akashi_security.delivery_dead_letters d where d.channel_id = c.id and d.replay and d.replayed_at is null))`,
+           where c.state = 'active' and ${isDue}`,
         ),
       { readOnly: true },
     )

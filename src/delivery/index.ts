@@ -8,5 +8,5 @@ export {
   removeChannel,
   replayDeadLetters,
 } from './channels.ts'
-export { Deliverer } from './deliver.ts'
+export { Deliverer, lookForDeliveries } from './deliver.ts'
 export { testChannel } from './test-message.ts'

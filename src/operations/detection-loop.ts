@@ -1,4 +1,5 @@
 /** Runs the rules of detection over what is sealed, again and again. */
+import { SEALED_CHANNEL } from '../audit/index.ts'
 import { configuredRules, LiveDetector } from '../detection/index.ts'
 import type { Log } from '../foundation/index.ts'
 import type { Database } from '../postgres/index.ts'
@@ -6,6 +7,8 @@ import { type Loop, runLoop } from './loops.ts'
 
 /** Milliseconds between two rounds: an event is sealed within a second, and looked at within two more. */
 const DETECTION_INTERVAL_MS = 2_000
+/** The same while nothing is sealed, which wakes detection. */
+const QUIET_INTERVAL_MS = 30_000
 /** Milliseconds after which changed settings and rules count. */
 const RELOAD_INTERVAL_MS = 60_000
 
@@ -23,7 +26,9 @@ export function detectionLoop(parts: {
   return runLoop({
     name: 'detection',
     worker,
-    intervalMs: DETECTION_INTERVAL_MS,
+    intervalMs: QUIET_INTERVAL_MS,
+    wakeOn: SEALED_CHANNEL,
+    wakeAfterMs: DETECTION_INTERVAL_MS,
     signal,
     log,
     work: async (round) => {

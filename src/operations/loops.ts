@@ -12,7 +12,8 @@ const TAKEOVER_POLL_MS = 2_000
 /** Milliseconds between two checks of the leader's connection. */
 const HEARTBEAT_MS = 30_000
 
-/** Longest pause after failures, in milliseconds. */
+/** Shortest and longest pause after failures, in milliseconds; of a loop with a shorter interval, that is the shortest. */
+const BACKOFF_MS = 2_000
 const BACKOFF_MAX_MS = 30_000
 
 /** Milliseconds that a round has to end after the loop is stopped. */
@@ -34,10 +35,12 @@ export interface LoopOptions {
   readonly name: string
   /** Of the role `worker`. */
   readonly worker: Database
-  /** Milliseconds from the end of a round to the start of the next. */
-  readonly intervalMs: number
-  /** A channel of the database: a notification there starts the next round at once. */
+  /** Milliseconds from the end of a round to the start of the next; a function is asked after each round. */
+  readonly intervalMs: number | (() => number)
+  /** A channel of the database: a notification there starts the next round at once, */
   readonly wakeOn?: string
+  /** but no sooner than so many milliseconds after the last one began. */
+  readonly wakeAfterMs?: number
   /** One round. */
   readonly work: (context: LoopContext) => Promise<unknown>
   readonly signal: AbortSignal
@@ -128,7 +131,7 @@ async function becomeLeader(session: DirectSession, { name, signal, log }: LoopO
 }
 
 async function lead(session: DirectSession, options: LoopOptions): Promise<void> {
-  const { name, worker, intervalMs, wakeOn, work, log } = options
+  const { name, worker, intervalMs, wakeOn, wakeAfterMs = 0, work, log } = options
   const signal = AbortSignal.any([options.signal, session.lost])
   const actor = system(name)
   let failures = 0
@@ -138,6 +141,7 @@ async function lead(session: DirectSession, options: LoopOptions): Promise<void>
   if (wakeOn !== undefined) await session.listen(wakeOn, () => awake.abort())
   while (!signal.aborted) {
     awake = new AbortController()
+    const startedAt = performance.now()
     try {
       await work({ worker, actor, session, signal })
       failures = 0
@@ -149,7 +153,9 @@ async function lead(session: DirectSession, options: LoopOptions): Promise<void>
       log.error({ loop: name, err: error, failures }, 'a round of the loop failed')
     }
     const wakes = wakeOn !== undefined && failures === 0
-    await pause(backoff(intervalMs, failures), wakes ? AbortSignal.any([signal, awake.signal]) : signal)
+    const interval = typeof intervalMs === 'number' ? intervalMs : intervalMs()
+    await pause(backoff(interval, failures), wakes ? AbortSignal.any([signal, awake.signal]) : signal)
+    if (awake.signal.aborted) await pause(startedAt + wakeAfterMs - performance.now(), signal)
     if (!signal.aborted && Date.now() - checked >= HEARTBEAT_MS) {
       await session.query('select 1')
       checked = Date.now()
@@ -160,9 +166,10 @@ async function lead(session: DirectSession, options: LoopOptions): Promise<void>
 function backoff(intervalMs: number, failures: number): number {
   return failures === 0
     ? intervalMs
-    : Math.max(intervalMs, Math.min(intervalMs * 2 ** failures, BACKOFF_MAX_MS))
+    : Math.min(Math.min(intervalMs, BACKOFF_MS) * 2 ** failures, BACKOFF_MAX_MS)
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return
   await sleep(ms, undefined, { signal }).catch(() => undefined)
 }

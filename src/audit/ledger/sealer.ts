@@ -23,6 +23,9 @@ export const SEAL_TIMEOUT_MS = 20_000
 /** SQLSTATEs of a batch that is too large: time-out, a limit of PostgreSQL (1 GB of text), memory. */
 const TOO_LARGE = ['57014', '54000', '53200']
 
+/** Told in every transaction that seals rows. */
+export const SEALED_CHANNEL = 'akashi_sealed'
+
 export interface Sealed {
   readonly log: string
   /** Rows taken by this call. */
@@ -190,7 +193,8 @@ export async function sealRows(
                                   else own.system_identifier end,
          timeline = case when ledger_heads.size > 0 then coalesce(ledger_heads.timeline, own.timeline) else own.timeline end
      from akashi_audit.system_identity() own
-     where log = $1`,
+     where log = $1
+     returning pg_notify('${SEALED_CHANNEL}', '')`,
     [
       log.log,
       tree.size.toString(),
