@@ -1,7 +1,7 @@
 -- disposable: akashi_lifecycle.settings, akashi_lifecycle.policies, akashi_lifecycle.shortenings
 drop view akashi_lifecycle.partition_headroom, akashi_lifecycle.retention;
 drop function akashi_lifecycle.drain_default(regclass, integer),
-  akashi_lifecycle.max_partitions(regclass), akashi_lifecycle.create_partitions(regclass, timestamptz, timestamptz), akashi_lifecycle.create_partitions(regclass, timestamptz[]), akashi_lifecycle.apply_partitions(timestamptz),
+  akashi_lifecycle.max_partitions(regclass), akashi_lifecycle.create_partitions(regclass, timestamptz, timestamptz), akashi_lifecycle.create_partitions(regclass, timestamptz[]), akashi_lifecycle.apply_partitions(timestamptz, integer),
   akashi_lifecycle.plan_partitions(timestamptz), akashi_lifecycle.missing_partitions(regclass, timestamptz),
   akashi_lifecycle.create_partition(regclass, timestamptz), akashi_lifecycle.lock_partitions(regclass), akashi_lifecycle.make_partition(regclass, text, timestamptz, timestamptz),
   akashi_lifecycle.attach_prepared(regclass, regclass, timestamptz, timestamptz),

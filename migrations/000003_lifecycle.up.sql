@@ -657,11 +657,14 @@ begin
 end
 $$;
 
--- Creates the planned partitions. A failure is reported in the row of its table and does not affect the others.
-create function akashi_lifecycle.apply_partitions(as_of timestamptz default now()) returns setof akashi_lifecycle.partition_action
+-- Creates the planned partitions, at most so many: each holds some ten locks until the transaction ends. A failure is
+-- reported in the row of its table and does not affect the others.
+create function akashi_lifecycle.apply_partitions(as_of timestamptz default now(), at_most integer default null)
+  returns setof akashi_lifecycle.partition_action
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   step akashi_lifecycle.partition_action;
+  made integer := 0;
 begin
   for step in select * from akashi_lifecycle.plan_partitions(as_of) loop
     if step.action = 'create' then
@@ -675,6 +678,8 @@ begin
       end;
     end if;
     return next step;
+    made := made + (step.action = 'created')::integer;
+    exit when made = at_most;
   end loop;
 end
 $$;
@@ -862,7 +867,7 @@ grant execute on function akashi_lifecycle.partition_bounds(regclass), akashi_li
   akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_name(text, timestamptz, text, text),
   akashi_lifecycle.fit_name(text, text)
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
-grant execute on function akashi_lifecycle.plan_partitions(timestamptz), akashi_lifecycle.apply_partitions(timestamptz),
+grant execute on function akashi_lifecycle.plan_partitions(timestamptz), akashi_lifecycle.apply_partitions(timestamptz, integer),
   akashi_lifecycle.create_partitions(regclass, timestamptz[]),
   akashi_lifecycle.create_partitions(regclass, timestamptz, timestamptz) to akashi_worker;
 grant execute on function akashi_lifecycle.drain_default(regclass, integer), akashi_lifecycle.default_partition(regclass) to akashi_worker;

@@ -960,8 +960,9 @@ begin
     select SHARED'delete', 'DELETE', KEY(o), o ->> subject_column, KEPT(o, o)
     from (select akashi_audit.row_json(r.*) as o from old_rows r where PLAIN limit 50) rows;
   else
-    COLUMNS)
-    values (SHARED'truncate', 'TRUNCATE');
+    -- The new file: by it the cross-check knows that what follows was no rewrite.
+    COLUMNS, detail)
+    values (SHARED'truncate', 'TRUNCATE', jsonb_build_object('file', pg_relation_filenode(tg_relid)::bigint));
     return null;
   end if;
   get diagnostics done = row_count;
@@ -1294,8 +1295,9 @@ begin
 end
 $$;
 
--- What the write-ahead log does not carry leaves traces in the catalog: the files of a table and its partitions, and the
--- names of enum values. Kept as they were when the table was last known to hold what the trail says.
+-- What the write-ahead log does not carry leaves traces in the catalog: the files of a table and its partitions, the
+-- names of enum values, and which column has which name: columns can exchange names, or be dropped and added again with
+-- another default, and no file changes. Kept as they were when the table was last known to hold what the trail says.
 create table akashi_audit.crosscheck_traces (
   schema_name text not null,
   table_name  text not null,
@@ -1324,15 +1326,20 @@ create function akashi_audit.table_traces(target oid) returns jsonb
   )
   select jsonb_build_object(
     'files', (select coalesce(jsonb_object_agg(p.oid::text, jsonb_build_object('name', p.name, 'file', p.relfilenode::bigint)), '{}') from parts p),
-    'labels', (select coalesce(jsonb_object_agg(e.oid::text, e.enumlabel), '{}') from enums join pg_enum e on e.enumtypid = enums.oid))
+    'labels', (select coalesce(jsonb_object_agg(e.oid::text, e.enumlabel), '{}') from enums join pg_enum e on e.enumtypid = enums.oid),
+    'columns', (select coalesce(jsonb_object_agg(a.attname, jsonb_build_array(a.attnum, a.atttypid::bigint, md5(a.attmissingval::text))), '{}')
+                from pg_attribute a where a.attrelid = target and a.attnum > 0 and not a.attisdropped))
 $$;
 
-create function akashi_audit.keep_traces(target oid) returns void
+-- Names of columns that are gone are kept with those of today: whoever uses one again is noticed. Returns a digest.
+create function akashi_audit.keep_traces(target oid) returns text
   language sql set search_path = pg_catalog, pg_temp as $$
   insert into akashi_audit.crosscheck_traces as t (schema_name, table_name, traces)
   select n.nspname, c.relname, akashi_audit.table_traces(target)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = target
-  on conflict (schema_name, table_name) do update set traces = excluded.traces, seen_at = clock_timestamp()
+  on conflict (schema_name, table_name) do update
+  set traces = jsonb_set(excluded.traces, '{columns}', coalesce(t.traces -> 'columns', '{}') || (excluded.traces -> 'columns')), seen_at = clock_timestamp()
+  returning md5(traces::text)
 $$;
 
 -- Puts a table under audit. Calling it again changes how, and repairs its triggers.

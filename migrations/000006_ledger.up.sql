@@ -143,8 +143,36 @@ create policy ledger_checkpoints_worker on akashi_audit.ledger_checkpoints to ak
 create policy ledger_checkpoints_read on akashi_audit.ledger_checkpoints for select to akashi_app, akashi_security_admin, akashi_reader using (true);
 create policy ledger_checkpoints_owner on akashi_audit.ledger_checkpoints to akashi_owner using (true) with check (true);
 grant select on akashi_audit.ledger_checkpoints to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-grant insert on akashi_audit.ledger_checkpoints to akashi_worker;
-select akashi_audit.guard('akashi_audit.ledger_checkpoints');
+grant insert, delete on akashi_audit.ledger_checkpoints to akashi_worker;
+
+-- Of checkpoints older than 40 days one an hour is kept, of those older than 400 days one a day: the last, which covers
+-- the entries of the others. Whether one goes depends on when the next was published; one that may go always may.
+create function akashi_audit.is_thinned_out(published_at timestamptz, next_published_at timestamptz) returns boolean
+  language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+  select coalesce(case
+    when published_at < now() - interval '400 days' then date_trunc('day', published_at, 'UTC') = date_trunc('day', next_published_at, 'UTC')
+    when published_at < now() - interval '40 days' then date_trunc('hour', published_at, 'UTC') = date_trunc('hour', next_published_at, 'UTC')
+  end, false)
+$$;
+grant execute on function akashi_audit.is_thinned_out(timestamptz, timestamptz) to akashi_worker, akashi_security_admin;
+
+create function akashi_audit.keep_checkpoint() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
+begin
+  if not akashi_audit.is_thinned_out(old.published_at, (
+       select c.published_at from akashi_audit.ledger_checkpoints c
+       where (c.log, c.epoch) = (old.log, old.epoch) and c.size > old.size order by c.size limit 1)) then
+    raise exception 'the checkpoint of size % of log % is kept', old.size, old.log
+      using errcode = 'AK001', hint = 'only old checkpoints are removed, and the last of an hour or a day never';
+  end if;
+  return old;
+end
+$$;
+create trigger keep_checkpoint before delete on akashi_audit.ledger_checkpoints
+  for each row execute function akashi_audit.keep_checkpoint();
+alter table akashi_audit.ledger_checkpoints enable always trigger keep_checkpoint;
+create trigger refuse_change before update or truncate on akashi_audit.ledger_checkpoints
+  for each statement execute function akashi_audit.refuse_change();
+alter table akashi_audit.ledger_checkpoints enable always trigger refuse_change;
 
 create table akashi_audit.ledger_epochs (
   log             text not null,
@@ -459,6 +487,7 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('akashi_audit.ledger_entries', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_checkpoints', 'keep_checkpoint', 'akashi_audit.keep_checkpoint'),
                  ('akashi_audit.ledger_checkpoints', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.ledger_epochs', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.ledger_cosignatures', 'refuse_change', 'akashi_audit.refuse_change'),
@@ -756,6 +785,8 @@ insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) v
    'hash again the part of every log that was hashed longest ago'),
   ('publish-checkpoints', '* * * * *',           'ledger.publish',            '50 seconds',
    'publish signed checkpoints to the object store'),
+  ('thin-checkpoints',    '50 3 * * *',          'ledger.thin',               '2 hours',
+   'keep one published checkpoint an hour of those older than 40 days, and one a day of those older than 400'),
   ('watch-ledger',        '* * * * *',           'ledger.watch',              '50 seconds',
    'alarm when a trigger of the record is disabled or gone, or a transaction holds the sealer up');
 

@@ -11,13 +11,19 @@ create table akashi_audit.crosscheck_state (
   compared_lsn      pg_lsn not null,
   compared_at       timestamptz not null default clock_timestamp(),
   sealed_lsn        pg_lsn not null,
+  latest_commit     bigint not null default 0,
   protections       jsonb not null,
+  traces            jsonb not null,
+  note              text not null,
   transactions      bigint not null default 0,
   changes           bigint not null default 0
 );
 comment on table akashi_audit.crosscheck_state is 'How far the write-ahead log is compared with the trail.';
 comment on column akashi_audit.crosscheck_state.compared_lsn is 'The end of the last compared transaction. Later ones changed no protected table, or are not complete yet.';
 comment on column akashi_audit.crosscheck_state.sealed_lsn is 'Up to here a sealed row of the trail (crosscheck_compared) records that the log was compared.';
+comment on column akashi_audit.crosscheck_state.latest_commit is 'The latest commit up to compared_lsn, in microseconds since 1970: whoever has a replication origin dates their own.';
+comment on column akashi_audit.crosscheck_state.traces is 'Digests of akashi_audit.crosscheck_traces as the cross-check left them.';
+comment on column akashi_audit.crosscheck_state.note is 'Signs the row, with a key that is not in the database: who changes it cannot have ranges left out.';
 comment on column akashi_audit.crosscheck_state.protections is 'The protected tables as of compared_lsn, by which later changes are judged.';
 alter table akashi_audit.crosscheck_state enable row level security, force row level security;
 create policy crosscheck_state_worker on akashi_audit.crosscheck_state to akashi_worker using (true) with check (true);
@@ -25,6 +31,9 @@ create policy crosscheck_state_read on akashi_audit.crosscheck_state for select 
 create policy crosscheck_state_owner on akashi_audit.crosscheck_state to akashi_owner using (true) with check (true);
 grant select on akashi_audit.crosscheck_state to akashi_worker, akashi_security_admin;
 grant insert, update on akashi_audit.crosscheck_state to akashi_worker;
+create trigger refuse_change before delete or truncate on akashi_audit.crosscheck_state
+  for each statement execute function akashi_audit.refuse_change();
+alter table akashi_audit.crosscheck_state enable always trigger refuse_change;
 
 create table akashi_audit.crosscheck_discrepancies (
   id           uuid primary key default akashi_audit.uuid_v7(),
@@ -61,7 +70,7 @@ create table akashi_audit.crosscheck_gaps (
   id          uuid primary key default akashi_audit.uuid_v7(),
   started_at  timestamptz not null default clock_timestamp(),
   ended_at    timestamptz,
-  cause       text not null check (cause in ('off', 'no_logical_wal', 'slot_lost', 'wal_given_up', 'moved', 'too_large', 'publication_altered')),
+  cause       text not null check (cause in ('off', 'no_logical_wal', 'slot_lost', 'wal_given_up', 'moved', 'too_large', 'publication_altered', 'state_altered')),
   start_lsn   pg_lsn,
   end_lsn     pg_lsn,
   detail      text not null,
@@ -73,7 +82,7 @@ create table akashi_audit.crosscheck_gaps (
 );
 comment on table akashi_audit.crosscheck_gaps is 'Ranges of the write-ahead log that were not compared with the trail.';
 comment on column akashi_audit.crosscheck_gaps.cause is
-  'off: switched off; no_logical_wal: the server has no logical WAL or lets no login read it; slot_lost: the slot was dropped or invalidated; wal_given_up: too much WAL waited; moved: another cluster or timeline; too_large: one transaction had more changes than are kept; publication_altered: the publication was dropped or altered, and repaired.';
+  'off: switched off; no_logical_wal: the server has no logical WAL or lets no login read it; slot_lost: the slot was dropped or invalidated; wal_given_up: too much WAL waited; moved: another cluster or timeline; too_large: one transaction had more changes than are kept; publication_altered: the publication was dropped or altered, and repaired; state_altered: somebody else changed or removed what the cross-check keeps of its progress.';
 comment on column akashi_audit.crosscheck_gaps.ended_at is 'Null while it lasts.';
 create unique index crosscheck_gaps_open_idx on akashi_audit.crosscheck_gaps ((ended_at is null)) where ended_at is null;
 alter table akashi_audit.crosscheck_gaps enable row level security, force row level security;
@@ -310,14 +319,19 @@ create function akashi_audit.suspect_tables() returns table (schema_name text, t
   select schema_name, table_name, format('the value %s of an enum is now %s', b.value, after -> 'labels' -> b.key)
   from now cross join lateral jsonb_each(before -> 'labels') b
   where after -> 'labels' -> b.key <> b.value
+  union all
+  select schema_name, table_name, format('the column %s is another than before, or has other values in old rows', b.key)
+  from now cross join lateral jsonb_each(before -> 'columns') b
+  where after -> 'columns' -> b.key <> b.value
 $$;
 grant execute on function akashi_audit.suspect_tables() to akashi_worker, akashi_security_admin;
 
 -- Stores the traces of one table, or of every table that only gained empty partitions and enum values.
-create function akashi_audit.keep_traces_of(schema_name text default null, table_name text default null) returns void
+create function akashi_audit.keep_traces_of(schema_name text default null, table_name text default null)
+  returns table (kept_schema text, kept_table text, digest text)
   language sql security definer set search_path = pg_catalog, pg_temp as $$
   with suspects as materialized (select s.schema_name, s.table_name from akashi_audit.suspect_tables() s)
-  select akashi_audit.keep_traces(c.oid)
+  select p.schema_name, p.table_name, akashi_audit.keep_traces(c.oid)
   from akashi_audit.protected_tables p
   join pg_namespace n on n.nspname = p.schema_name
   join pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
@@ -325,21 +339,28 @@ create function akashi_audit.keep_traces_of(schema_name text default null, table
   where case when keep_traces_of.table_name is not null
              then (p.schema_name, p.table_name) = (keep_traces_of.schema_name, keep_traces_of.table_name)
              else not exists (select from suspects s where (s.schema_name, s.table_name) = (p.schema_name, p.table_name))
-                  and t.traces is distinct from akashi_audit.table_traces(c.oid) end
+                  and (t.traces is null or t.traces is distinct from akashi_audit.table_traces(c.oid)
+                    || jsonb_build_object('columns', (t.traces -> 'columns') || (akashi_audit.table_traces(c.oid) -> 'columns'))) end
 $$;
 grant execute on function akashi_audit.keep_traces_of(text, text) to akashi_worker;
 
--- Updates the traces of relations that a recorded TRUNCATE gave new files.
-create function akashi_audit.keep_truncated(relations oid[]) returns void
+-- Updates the traces of relations that a recorded TRUNCATE gave new files: {"oid": file}. Returns digests of before and after.
+create function akashi_audit.keep_truncated(files jsonb)
+  returns table (kept_schema text, kept_table text, digest_before text, digest text)
   language sql security definer set search_path = pg_catalog, pg_temp as $$
-  update akashi_audit.crosscheck_traces t
-  set traces = jsonb_set(t.traces, '{files}', (t.traces -> 'files') || (
-    select jsonb_object_agg(c.oid::text, jsonb_build_object('name', n.nspname || '.' || c.relname, 'file', c.relfilenode::bigint))
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.oid = any (relations) and t.traces -> 'files' ? c.oid::text))
-  where exists (select from pg_class c where c.oid = any (relations) and t.traces -> 'files' ? c.oid::text)
+  with changed as (
+    select t.schema_name, t.table_name, md5(t.traces::text) as digest_before,
+           jsonb_set(t.traces, '{files}', (t.traces -> 'files') || (
+             select jsonb_object_agg(f.key, (t.traces -> 'files' -> f.key) || jsonb_build_object('file', f.value))
+             from jsonb_each(files) f where t.traces -> 'files' ? f.key)) as traces
+    from akashi_audit.crosscheck_traces t
+    where t.traces -> 'files' ?| array(select jsonb_object_keys(files))
+  )
+  update akashi_audit.crosscheck_traces t set traces = c.traces
+  from changed c where (c.schema_name, c.table_name) = (t.schema_name, t.table_name)
+  returning t.schema_name, t.table_name, c.digest_before, md5(t.traces::text)
 $$;
-grant execute on function akashi_audit.keep_truncated(oid[]) to akashi_worker;
+grant execute on function akashi_audit.keep_truncated(jsonb) to akashi_worker;
 
 select akashi_audit.exempt('akashi_audit.crosscheck_state', 'how far the cross-check is; compared ranges are recorded in the trail'),
        akashi_audit.exempt('akashi_audit.crosscheck_discrepancies', 'append-only itself; each is a security event'),

@@ -291,7 +291,7 @@ create table akashi_audit.crosscheck_gaps (
   settled_at timestamp with time zone,
   settled_by text,
   explanation text,
-  constraint crosscheck_gaps_cause_check CHECK ((cause = ANY (ARRAY['off'::text, 'no_logical_wal'::text, 'slot_lost'::text, 'wal_given_up'::text, 'moved'::text, 'too_large'::text, 'publication_altered'::text]))),
+  constraint crosscheck_gaps_cause_check CHECK ((cause = ANY (ARRAY['off'::text, 'no_logical_wal'::text, 'slot_lost'::text, 'wal_given_up'::text, 'moved'::text, 'too_large'::text, 'publication_altered'::text, 'state_altered'::text]))),
   constraint crosscheck_gaps_check CHECK (((ended_at IS NULL) OR (ended_at >= started_at))),
   constraint crosscheck_gaps_check1 CHECK ((((settled_at IS NULL) = (explanation IS NULL)) AND ((settled_at IS NULL) = (settled_by IS NULL)))),
   constraint crosscheck_gaps_pkey PRIMARY KEY (id)
@@ -299,7 +299,7 @@ create table akashi_audit.crosscheck_gaps (
 alter table akashi_audit.crosscheck_gaps owner to akashi_owner;
 comment on table akashi_audit.crosscheck_gaps is 'Ranges of the write-ahead log that were not compared with the trail.';
 comment on column akashi_audit.crosscheck_gaps.ended_at is 'Null while it lasts.';
-comment on column akashi_audit.crosscheck_gaps.cause is 'off: switched off; no_logical_wal: the server has no logical WAL or lets no login read it; slot_lost: the slot was dropped or invalidated; wal_given_up: too much WAL waited; moved: another cluster or timeline; too_large: one transaction had more changes than are kept; publication_altered: the publication was dropped or altered, and repaired.';
+comment on column akashi_audit.crosscheck_gaps.cause is 'off: switched off; no_logical_wal: the server has no logical WAL or lets no login read it; slot_lost: the slot was dropped or invalidated; wal_given_up: too much WAL waited; moved: another cluster or timeline; too_large: one transaction had more changes than are kept; publication_altered: the publication was dropped or altered, and repaired; state_altered: somebody else changed or removed what the cross-check keeps of its progress.';
 CREATE UNIQUE INDEX crosscheck_gaps_open_idx ON akashi_audit.crosscheck_gaps USING btree (((ended_at IS NULL))) WHERE (ended_at IS NULL);
 CREATE TRIGGER keep_crosscheck BEFORE UPDATE ON akashi_audit.crosscheck_gaps FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_crosscheck();
 alter table akashi_audit.crosscheck_gaps enable always trigger keep_crosscheck;
@@ -320,7 +320,10 @@ create table akashi_audit.crosscheck_state (
   compared_lsn pg_lsn not null,
   compared_at timestamp with time zone default clock_timestamp() not null,
   sealed_lsn pg_lsn not null,
+  latest_commit bigint default 0 not null,
   protections jsonb not null,
+  traces jsonb not null,
+  note text not null,
   transactions bigint default 0 not null,
   changes bigint default 0 not null,
   constraint crosscheck_state_one_row_check CHECK (one_row),
@@ -330,7 +333,12 @@ alter table akashi_audit.crosscheck_state owner to akashi_owner;
 comment on table akashi_audit.crosscheck_state is 'How far the write-ahead log is compared with the trail.';
 comment on column akashi_audit.crosscheck_state.compared_lsn is 'The end of the last compared transaction. Later ones changed no protected table, or are not complete yet.';
 comment on column akashi_audit.crosscheck_state.sealed_lsn is 'Up to here a sealed row of the trail (crosscheck_compared) records that the log was compared.';
+comment on column akashi_audit.crosscheck_state.latest_commit is 'The latest commit up to compared_lsn, in microseconds since 1970: whoever has a replication origin dates their own.';
 comment on column akashi_audit.crosscheck_state.protections is 'The protected tables as of compared_lsn, by which later changes are judged.';
+comment on column akashi_audit.crosscheck_state.traces is 'Digests of akashi_audit.crosscheck_traces as the cross-check left them.';
+comment on column akashi_audit.crosscheck_state.note is 'Signs the row, with a key that is not in the database: who changes it cannot have ranges left out.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON akashi_audit.crosscheck_state FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.crosscheck_state enable always trigger refuse_change;
 alter table akashi_audit.crosscheck_state enable row level security;
 alter table akashi_audit.crosscheck_state force row level security;
 create policy crosscheck_state_owner on akashi_audit.crosscheck_state for all to akashi_owner using (true) with check (true);
@@ -391,7 +399,9 @@ create table akashi_audit.ledger_checkpoints (
 alter table akashi_audit.ledger_checkpoints owner to akashi_owner;
 comment on table akashi_audit.ledger_checkpoints is 'Checkpoints that were published: signed notes that outlive any later head.';
 comment on column akashi_audit.ledger_checkpoints.xid is 'The transaction that kept it: what a later one wrote is not older than published_at.';
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+CREATE TRIGGER keep_checkpoint BEFORE DELETE ON akashi_audit.ledger_checkpoints FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_checkpoint();
+alter table akashi_audit.ledger_checkpoints enable always trigger keep_checkpoint;
+CREATE TRIGGER refuse_change BEFORE UPDATE OR TRUNCATE ON akashi_audit.ledger_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.ledger_checkpoints enable always trigger refuse_change;
 alter table akashi_audit.ledger_checkpoints enable row level security;
 alter table akashi_audit.ledger_checkpoints force row level security;
@@ -401,7 +411,7 @@ create policy ledger_checkpoints_worker on akashi_audit.ledger_checkpoints for a
 grant select on akashi_audit.ledger_checkpoints to akashi_app;
 grant select on akashi_audit.ledger_checkpoints to akashi_reader;
 grant select on akashi_audit.ledger_checkpoints to akashi_security_admin;
-grant insert, select on akashi_audit.ledger_checkpoints to akashi_worker;
+grant delete, insert, select on akashi_audit.ledger_checkpoints to akashi_worker;
 
 create table akashi_audit.ledger_cosignatures (
   log text not null,
@@ -5129,6 +5139,21 @@ end
 $function$;
 alter function akashi_audit.is_recorded_as_text(type oid, relation oid) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.is_thinned_out(published_at timestamp with time zone, next_published_at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(case
+    when published_at < now() - interval '400 days' then date_trunc('day', published_at, 'UTC') = date_trunc('day', next_published_at, 'UTC')
+    when published_at < now() - interval '40 days' then date_trunc('hour', published_at, 'UTC') = date_trunc('hour', next_published_at, 'UTC')
+  end, false)
+$function$;
+alter function akashi_audit.is_thinned_out(published_at timestamp with time zone, next_published_at timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_audit.is_thinned_out(published_at timestamp with time zone, next_published_at timestamp with time zone) to akashi_security_admin;
+grant execute on function akashi_audit.is_thinned_out(published_at timestamp with time zone, next_published_at timestamp with time zone) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_audit.json_casts(relation oid)
  RETURNS text
  LANGUAGE sql
@@ -5168,6 +5193,24 @@ begin
 end
 $function$;
 alter function akashi_audit.keep_catalog_record(action text, detail jsonb) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.keep_checkpoint()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+begin
+  if not akashi_audit.is_thinned_out(old.published_at, (
+       select c.published_at from akashi_audit.ledger_checkpoints c
+       where (c.log, c.epoch) = (old.log, old.epoch) and c.size > old.size order by c.size limit 1)) then
+    raise exception 'the checkpoint of size % of log % is kept', old.size, old.log
+      using errcode = 'AK001', hint = 'only old checkpoints are removed, and the last of an hour or a day never';
+  end if;
+  return old;
+end
+$function$;
+alter function akashi_audit.keep_checkpoint() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.keep_crosscheck()
  RETURNS trigger
@@ -5271,25 +5314,27 @@ $function$;
 alter function akashi_audit.keep_tile() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.keep_traces(target oid)
- RETURNS void
+ RETURNS text
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into akashi_audit.crosscheck_traces as t (schema_name, table_name, traces)
   select n.nspname, c.relname, akashi_audit.table_traces(target)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = target
-  on conflict (schema_name, table_name) do update set traces = excluded.traces, seen_at = clock_timestamp()
+  on conflict (schema_name, table_name) do update
+  set traces = jsonb_set(excluded.traces, '{columns}', coalesce(t.traces -> 'columns', '{}') || (excluded.traces -> 'columns')), seen_at = clock_timestamp()
+  returning md5(traces::text)
 $function$;
 alter function akashi_audit.keep_traces(target oid) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.keep_traces_of(schema_name text DEFAULT NULL::text, table_name text DEFAULT NULL::text)
- RETURNS void
+ RETURNS TABLE(kept_schema text, kept_table text, digest text)
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with suspects as materialized (select s.schema_name, s.table_name from akashi_audit.suspect_tables() s)
-  select akashi_audit.keep_traces(c.oid)
+  select p.schema_name, p.table_name, akashi_audit.keep_traces(c.oid)
   from akashi_audit.protected_tables p
   join pg_namespace n on n.nspname = p.schema_name
   join pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
@@ -5297,26 +5342,32 @@ AS $function$
   where case when keep_traces_of.table_name is not null
              then (p.schema_name, p.table_name) = (keep_traces_of.schema_name, keep_traces_of.table_name)
              else not exists (select from suspects s where (s.schema_name, s.table_name) = (p.schema_name, p.table_name))
-                  and t.traces is distinct from akashi_audit.table_traces(c.oid) end
+                  and (t.traces is null or t.traces is distinct from akashi_audit.table_traces(c.oid)
+                    || jsonb_build_object('columns', (t.traces -> 'columns') || (akashi_audit.table_traces(c.oid) -> 'columns'))) end
 $function$;
 alter function akashi_audit.keep_traces_of(schema_name text, table_name text) owner to akashi_owner;
 grant execute on function akashi_audit.keep_traces_of(schema_name text, table_name text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_audit.keep_truncated(relations oid[])
- RETURNS void
+CREATE OR REPLACE FUNCTION akashi_audit.keep_truncated(files jsonb)
+ RETURNS TABLE(kept_schema text, kept_table text, digest_before text, digest text)
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  update akashi_audit.crosscheck_traces t
-  set traces = jsonb_set(t.traces, '{files}', (t.traces -> 'files') || (
-    select jsonb_object_agg(c.oid::text, jsonb_build_object('name', n.nspname || '.' || c.relname, 'file', c.relfilenode::bigint))
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.oid = any (relations) and t.traces -> 'files' ? c.oid::text))
-  where exists (select from pg_class c where c.oid = any (relations) and t.traces -> 'files' ? c.oid::text)
+  with changed as (
+    select t.schema_name, t.table_name, md5(t.traces::text) as digest_before,
+           jsonb_set(t.traces, '{files}', (t.traces -> 'files') || (
+             select jsonb_object_agg(f.key, (t.traces -> 'files' -> f.key) || jsonb_build_object('file', f.value))
+             from jsonb_each(files) f where t.traces -> 'files' ? f.key)) as traces
+    from akashi_audit.crosscheck_traces t
+    where t.traces -> 'files' ?| array(select jsonb_object_keys(files))
+  )
+  update akashi_audit.crosscheck_traces t set traces = c.traces
+  from changed c where (c.schema_name, c.table_name) = (t.schema_name, t.table_name)
+  returning t.schema_name, t.table_name, c.digest_before, md5(t.traces::text)
 $function$;
-alter function akashi_audit.keep_truncated(relations oid[]) owner to akashi_owner;
-grant execute on function akashi_audit.keep_truncated(relations oid[]) to akashi_worker;
+alter function akashi_audit.keep_truncated(files jsonb) owner to akashi_owner;
+grant execute on function akashi_audit.keep_truncated(files jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_audit.log_changes()
  RETURNS trigger
@@ -5470,12 +5521,13 @@ begin
       where a.attrelid = tg_relid and a.attnum > 0
         and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) limit 50) rows;
   else
+    -- The new file: by it the cross-check knows that what follows was no rewrite.
     insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
       signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
-      action, operation)
+      action, operation, detail)
     values (nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
       who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
-      'truncate', 'TRUNCATE');
+      'truncate', 'TRUNCATE', jsonb_build_object('file', pg_relation_filenode(tg_relid)::bigint));
     return null;
   end if;
   get diagnostics done = row_count;
@@ -5689,12 +5741,13 @@ begin
       where a.attrelid = tg_relid and a.attnum > 0
         and (a.atttypid in ('json'::regtype, 'json[]'::regtype) or a.atttypid >= 16384 and akashi_audit.is_recorded_as_text(a.atttypid, tg_relid))) limit 50) rows;
   else
+    -- The new file: by it the cross-check knows that what follows was no rewrite.
     insert into akashi_audit.audit_logs (seq, trigger_depth, user_id, session_id, subject, ip_address, user_agent, context_verified,
       signed_by, api_endpoint, request_id, trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
-      action, operation)
+      action, operation, detail)
     values (nextval('akashi_audit.audit_logs_seq') + seq_offset, depth, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified,
       who.signed_by, who.api_endpoint, who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, tg_argv[0], tg_table_schema, tg_table_name,
-      'truncate', 'TRUNCATE');
+      'truncate', 'TRUNCATE', jsonb_build_object('file', pg_relation_filenode(tg_relid)::bigint));
     return null;
   end if;
   get diagnostics done = row_count;
@@ -6779,6 +6832,10 @@ AS $function$
   select schema_name, table_name, format('the value %s of an enum is now %s', b.value, after -> 'labels' -> b.key)
   from now cross join lateral jsonb_each(before -> 'labels') b
   where after -> 'labels' -> b.key <> b.value
+  union all
+  select schema_name, table_name, format('the column %s is another than before, or has other values in old rows', b.key)
+  from now cross join lateral jsonb_each(before -> 'columns') b
+  where after -> 'columns' -> b.key <> b.value
 $function$;
 alter function akashi_audit.suspect_tables() owner to akashi_owner;
 grant execute on function akashi_audit.suspect_tables() to akashi_security_admin;
@@ -6817,7 +6874,9 @@ AS $function$
   )
   select jsonb_build_object(
     'files', (select coalesce(jsonb_object_agg(p.oid::text, jsonb_build_object('name', p.name, 'file', p.relfilenode::bigint)), '{}') from parts p),
-    'labels', (select coalesce(jsonb_object_agg(e.oid::text, e.enumlabel), '{}') from enums join pg_enum e on e.enumtypid = enums.oid))
+    'labels', (select coalesce(jsonb_object_agg(e.oid::text, e.enumlabel), '{}') from enums join pg_enum e on e.enumtypid = enums.oid),
+    'columns', (select coalesce(jsonb_object_agg(a.attname, jsonb_build_array(a.attnum, a.atttypid::bigint, md5(a.attmissingval::text))), '{}')
+                from pg_attribute a where a.attrelid = target and a.attnum > 0 and not a.attisdropped))
 $function$;
 alter function akashi_audit.table_traces(target oid) owner to akashi_owner;
 
@@ -6860,6 +6919,7 @@ AS $function$
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('akashi_audit.ledger_entries', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_checkpoints', 'keep_checkpoint', 'akashi_audit.keep_checkpoint'),
                  ('akashi_audit.ledger_checkpoints', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.ledger_epochs', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.ledger_cosignatures', 'refuse_change', 'akashi_audit.refuse_change'),
@@ -12409,7 +12469,7 @@ end
 $function$;
 alter function akashi_lifecycle.announce_jobs() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_lifecycle.apply_partitions(as_of timestamp with time zone DEFAULT now())
+CREATE OR REPLACE FUNCTION akashi_lifecycle.apply_partitions(as_of timestamp with time zone DEFAULT now(), at_most integer DEFAULT NULL::integer)
  RETURNS SETOF akashi_lifecycle.partition_action
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -12417,6 +12477,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.apply_partitions(as_of timestamp wit
 AS $function$
 declare
   step akashi_lifecycle.partition_action;
+  made integer := 0;
 begin
   for step in select * from akashi_lifecycle.plan_partitions(as_of) loop
     if step.action = 'create' then
@@ -12430,11 +12491,13 @@ begin
       end;
     end if;
     return next step;
+    made := made + (step.action = 'created')::integer;
+    exit when made = at_most;
   end loop;
 end
 $function$;
-alter function akashi_lifecycle.apply_partitions(as_of timestamp with time zone) owner to akashi_owner;
-grant execute on function akashi_lifecycle.apply_partitions(as_of timestamp with time zone) to akashi_worker;
+alter function akashi_lifecycle.apply_partitions(as_of timestamp with time zone, at_most integer) owner to akashi_owner;
+grant execute on function akashi_lifecycle.apply_partitions(as_of timestamp with time zone, at_most integer) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.apply_shortenings()
  RETURNS integer

@@ -17,6 +17,9 @@ const APPLY_PAUSE_MS = 1_000
 /** Milliseconds for creating all missing partitions, which can be hundreds after a long pause. */
 const APPLY_TIMEOUT_MS = 300_000
 
+/** Partitions that one transaction creates: each takes some ten of the server's locks until it ends. */
+const CREATED_AT_ONCE = 20
+
 /** Rows moved out of a default partition under one lock. */
 export const DRAIN_ROWS = 10_000
 
@@ -206,13 +209,29 @@ async function applyOnce(
   asOf: Date | undefined,
   options: PartitionOptions,
 ): Promise<PartitionRow[]> {
+  const created: PartitionRow[] = []
+  for (;;) {
+    const rows = await applySome(database, actor, asOf, options)
+    const some = rows.filter(({ action }) => action === 'created')
+    // What failed or existed is planned again in the next round.
+    if (some.length < CREATED_AT_ONCE) return [...created, ...rows]
+    created.push(...some)
+  }
+}
+
+async function applySome(
+  database: Database,
+  actor: Actor,
+  asOf: Date | undefined,
+  options: PartitionOptions,
+): Promise<PartitionRow[]> {
   const transactionOptions: TransactionOptions = { ...options, timeoutMs: APPLY_TIMEOUT_MS }
   return await database.transaction(
     actor,
     async (session) => {
       const { rows } = await session.query<PlanRow>(
-        `select ${columns} from akashi_lifecycle.apply_partitions(coalesce($1::timestamptz, now()))`,
-        [asOf?.toISOString() ?? null],
+        `select ${columns} from akashi_lifecycle.apply_partitions(coalesce($1::timestamptz, now()), $2)`,
+        [asOf?.toISOString() ?? null, CREATED_AT_ONCE],
       )
       // Remaining rows to drain were reported above, with the reason.
       return withLocks(rows).filter(({ action }) => action !== 'drain')

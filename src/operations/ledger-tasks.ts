@@ -15,6 +15,7 @@ import {
   recordVerification,
   scrub,
   type Trust,
+  thinCheckpoints,
   trustedWitnesses,
   type VerifyMode,
   type VerifyReport,
@@ -214,6 +215,9 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
       }
       return {}
     },
+    'ledger.thin': async ({ worker, actor, signal }) => ({
+      thinned: await thinCheckpoints(worker, actor, parts.store, signal),
+    }),
     'ledger.publish': async ({ worker, actor, log, signal }) => {
       const { opened, failed } = await openEpochsWhereNeeded(worker, actor, parts.keyring, parts.store)
       for (const { log: name, epoch, cause, reason } of opened) {

@@ -86,7 +86,7 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
     tasks: {
       ...lifecycleTasks,
       // A copy that only reads must not give the running system's history another continuation.
-      ...whenOwned(ownership, ledgerTasks({ keyring, store, policy }), ['ledger.publish']),
+      ...whenOwned(ownership, ledgerTasks({ keyring, store, policy }), ['ledger.publish', 'ledger.thin']),
       ...whenOwned(ownership, archiveTasks(store, keyring)),
       ...whenOwned(ownership, backupTasks({ keyring, store, source, scratch })),
       ...structureTasks(connections.adminUrl),
@@ -117,6 +117,7 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
   const crosscheck = crosscheckLoop({
     worker: pool,
     source,
+    keyring,
     checkState: async (table, stop) => {
       // A login that may not read the table says so, and leaves it to akashi verify --state.
       const owner = connections.open('owner', { poolSize: 1 })

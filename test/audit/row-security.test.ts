@@ -35,6 +35,12 @@ beforeAll(async () => {
     )
   })
   await ledger.seal()
+  // Of these some may go, when they are old.
+  await worker.transaction(tester, (session) =>
+    session.query(
+      'insert into akashi_audit.ledger_checkpoints (log, epoch, size, root, note) select log, epoch, size, root, note from akashi_audit.ledger_heads',
+    ),
+  )
 })
 
 type Viewer = 'nobody' | 'ada' | 'eve' | 'claim' | 'auditor' | 'worker' | 'securityAdmin' | 'reader'
@@ -116,7 +122,7 @@ describe('the record', () => {
   })
 })
 
-/** Everything that is never changed or removed; heads and tiles only grow. */
+/** Everything that is never changed or removed, but for old checkpoints; heads and tiles only grow. */
 const kept = [
   'akashi_audit.audit_logs',
   'akashi_audit.ledger_checkpoints',

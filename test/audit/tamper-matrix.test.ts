@@ -461,7 +461,7 @@ describe('every change of the guards', () => {
     const triggers = await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ relid: string; name: string }>(
         `select tgrelid::regclass::text as relid, tgname as name from pg_trigger t
-         where tgname in ('refuse_change', 'keep_tile', 'keep_head', 'keep_loss') or tgname like 'akashi\\_audit\\_%'
+         where tgname in ('refuse_change', 'keep_tile', 'keep_head', 'keep_checkpoint', 'keep_loss') or tgname like 'akashi\\_audit\\_%'
          order by 1, 2`,
       )
       return rows.filter(

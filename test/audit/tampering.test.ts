@@ -24,7 +24,7 @@ async function tamper(work: (session: DirectSession) => Promise<unknown>): Promi
     await session.query('begin')
     await session.query('set local session_replication_role = replica')
     const { rows } = await session.query<{ relid: string; tgname: string }>(
-      "select tgrelid::regclass::text as relid, tgname from pg_trigger where tgname in ('refuse_change', 'keep_tile', 'keep_head')",
+      "select tgrelid::regclass::text as relid, tgname from pg_trigger where tgname in ('refuse_change', 'keep_tile', 'keep_head', 'keep_checkpoint')",
     )
     for (const { relid, tgname } of rows)
       await session.query(`alter table ${relid} disable trigger ${tgname}`)

@@ -329,7 +329,7 @@ describe('a log and its witness over HTTP', () => {
     // As from an older data folder: everything fits together, and the head is one that the log itself signed.
     await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ table: string; name: string }>(
-        "select tgrelid::regclass::text as table, tgname as name from pg_trigger where tgname in ('refuse_change', 'keep_tile', 'keep_head')",
+        "select tgrelid::regclass::text as table, tgname as name from pg_trigger where tgname in ('refuse_change', 'keep_tile', 'keep_head', 'keep_checkpoint')",
       )
       for (const { table, name } of rows) await session.query(`alter table ${table} disable trigger ${name}`)
       for (const table of tables) {

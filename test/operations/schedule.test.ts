@@ -108,6 +108,7 @@ test('the timetable of the migrations is there', async () => {
     verify: ['0 7 * * 0', 'ledger.verify'],
     'verify-incremental': ['0 7 * * 1,2,3,4,5,6', 'ledger.verify_incremental'],
     'verify-scrub': ['25 * * * *', 'ledger.scrub'],
+    'thin-checkpoints': ['50 3 * * *', 'ledger.thin'],
     'watch-ledger': ['* * * * *', 'ledger.watch'],
     'audit-losses': ['*/5 * * * *', 'audit.losses'],
     'index-closed-partitions': ['30 1 * * *', 'audit.index_closed'],

@@ -14,7 +14,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_audit.crosscheck_state': { worker: 'SIU', security_admin: 'S' },
   'akashi_audit.crosscheck_traces': { worker: 'S', security_admin: 'S' },
   'akashi_audit.exempt_tables': { app: 'S', worker: 'S', security_admin: 'S' },
-  'akashi_audit.ledger_checkpoints': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
+  'akashi_audit.ledger_checkpoints': { app: 'S', worker: 'SID', security_admin: 'S', reader: 'S' },
   'akashi_audit.ledger_cosignatures': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
   'akashi_audit.ledger_entries': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
   'akashi_audit.ledger_epochs': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },

@@ -4,7 +4,7 @@ import type { TestDatabase } from './test-database.ts'
 /** Triggers that keep the record and the ledger as they are. */
 const guards = `
   select tgrelid::regclass::text as relid, tgname from pg_trigger
-  where tgname in ('refuse_change', 'keep_tile', 'keep_head') and tgparentid = 0`
+  where tgname in ('refuse_change', 'keep_tile', 'keep_head', 'keep_checkpoint') and tgparentid = 0`
 
 /** Guards off for the rest of the transaction; answers the tables. */
 export async function withoutGuards(session: DirectSession): Promise<string[]> {

@@ -6,6 +6,7 @@ import type { Checkpoint } from '../checkpoint.ts'
 import type { Epoch } from '../epoch/link.ts'
 import { isSampled, originOn } from '../published.ts'
 import type { Head } from '../store.ts'
+import { isThinnedOut } from '../thin.ts'
 import { readTrusted, witnessAddress } from '../witness/registry.ts'
 import { signedCheckpoint } from './head.ts'
 import type { LogVerification } from './log-verification.ts'
@@ -26,7 +27,12 @@ export async function* keptCheckpoints(
   { session, head, options, problems }: LogVerification,
   from: bigint,
   epochs: readonly Epoch[],
-): AsyncIterable<{ readonly checkpoint: Checkpoint; readonly sampled: boolean }> {
+): AsyncIterable<{
+  readonly checkpoint: Checkpoint
+  readonly sampled: boolean
+  /** A later checkpoint of the same hour or day stands for it, so that it may be gone from the store. */
+  readonly thinned: boolean
+}> {
   const { rows: counted } = await session.query<{ total: number }>(
     'select count(*)::float8 as total from akashi_audit.ledger_checkpoints where log = $1 and size >= $2::bigint',
     [head.log, from.toString()],
@@ -34,8 +40,9 @@ export async function* keptCheckpoints(
   const total = counted[0]?.total ?? 0
   const offset = Math.random()
   let index = -1
-  const rows = session.stream<Kept & { readonly root: Buffer }>(
-    `select epoch, size::text, root, note from akashi_audit.ledger_checkpoints c where log = $1 and size >= $2::bigint
+  const rows = session.stream<Kept & { readonly root: Buffer; readonly thinned: boolean }>(
+    `select epoch, size::text, root, note, ${isThinnedOut('c')} as thinned
+     from akashi_audit.ledger_checkpoints c where log = $1 and size >= $2::bigint
      order by c.epoch, c.size`,
     [head.log, from.toString()],
   )
@@ -44,7 +51,7 @@ export async function* keptCheckpoints(
       index += 1
       const signed = await ownCheckpoint(row, head, epochs, options)
       if (typeof signed !== 'string' && signed.root.equals(row.root))
-        yield { checkpoint: signed, sampled: isSampled(index, total, offset) }
+        yield { checkpoint: signed, sampled: isSampled(index, total, offset), thinned: row.thinned }
       else {
         const why = typeof signed === 'string' ? signed : 'its root differs from the signed one'
         problems.add(

@@ -103,9 +103,9 @@ export async function publishedCheckpoints(
     }
   }
   const lost: Checkpoint[] = []
-  for await (const { checkpoint, sampled } of keptCheckpoints(verification, from, epochs)) {
+  for await (const { checkpoint, sampled, thinned } of keptCheckpoints(verification, from, epochs)) {
     const { origin, size } = checkpoint
-    if (collected !== null && !places.has(placeOf(branchOf(origin), size))) lost.push(checkpoint)
+    if (collected !== null && !thinned && !places.has(placeOf(branchOf(origin), size))) lost.push(checkpoint)
     if (sampled) take(checkpoint)
   }
   reportLost(head, lost, problems)
@@ -114,7 +114,7 @@ export async function publishedCheckpoints(
   return checkpoints.sort((a, b) => Number(a.size - b.size))
 }
 
-/** A checkpoint is stored in the database only after it was published, so every one must be in the store. */
+/** A checkpoint is stored in the database only after it was published, so each that is not thinned out must be in the store. */
 function reportLost(head: Head, lost: readonly Checkpoint[], problems: ProblemList): void {
   const [first] = lost
   const last = lost.at(-1)
