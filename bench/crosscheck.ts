@@ -129,7 +129,10 @@ async function stateRate(
   }
 }
 
-async function compareBacklog({ worker, connections }: BenchCluster, changes: number): Promise<Rate> {
+async function compareBacklog(
+  { worker, connections, keyring }: BenchCluster,
+  changes: number,
+): Promise<Rate> {
   const login = connections.open('backup')
   const before = await crosscheckStatus(worker, bencher)
   const end = await written(worker)
@@ -138,6 +141,7 @@ async function compareBacklog({ worker, connections }: BenchCluster, changes: nu
   const running = compare({
     source: { url: connections.directUrl('backup'), database: login },
     worker,
+    keyring,
     actor: bencher,
     signal: stopping.signal,
     log: { debug: ignore, info: ignore, warn: ignore, error: ignore },

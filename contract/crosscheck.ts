@@ -51,6 +51,7 @@ const gap = z.object({
     'moved',
     'too_large',
     'publication_altered',
+    'state_altered',
   ]),
   startLsn: lsn,
   endLsn: lsn,

@@ -45,6 +45,7 @@ it('misses and repeats nothing when its process is killed at any moment', {
         join(import.meta.dirname, '../support/crosscheck-child.ts'),
         database.url('worker'),
         database.url('backup'),
+        check.keys,
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )

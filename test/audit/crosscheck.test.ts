@@ -182,6 +182,7 @@ interface Bypass {
   readonly statements: (n: number) => string[]
   /** Where the log does not carry it. */
   readonly named?: RegExp
+  readonly undo?: readonly string[]
 }
 
 const off = (table: string, statement: string) => [
@@ -321,6 +322,101 @@ const bypasses: readonly Bypass[] = [
     name: 'a table taken out of the publication',
     statements: () => ['alter publication akashi_crosscheck drop table unpublished'],
     named: /unpublished: the publication akashi_crosscheck does not deliver all of it/,
+    undo: ["select akashi_audit.protect('unpublished')"],
+  },
+  {
+    name: 'columns that exchange their names',
+    statements: () => [
+      'begin',
+      'alter table exchanged rename a to c',
+      'alter table exchanged rename b to a',
+      'alter table exchanged rename c to b',
+      'commit',
+    ],
+    named: /exchanged 1 is not what the trail says: b, a/,
+  },
+  {
+    name: 'a column dropped, and added again with another default',
+    statements: () => [
+      'begin',
+      'alter table regrown drop column v',
+      "alter table regrown add column v text default 'forged'",
+      'commit',
+    ],
+    named: /regrown 1 is not what the trail says: v/,
+  },
+  {
+    name: 'a name taken up again that was given up before',
+    statements: () => [
+      'alter table renamed rename v to kept',
+      'select pg_sleep(4)',
+      'alter table renamed rename w to v',
+    ],
+    named: /renamed 1 is not what the trail says: v/,
+  },
+  {
+    name: 'a rewrite behind a TRUNCATE that is recorded',
+    statements: () => [
+      'begin',
+      'truncate refilled',
+      "insert into refilled values (1, 'genuine')",
+      "alter table refilled alter column v type text using 'forged'",
+      'commit',
+    ],
+    named: /refilled 1 is not what the trail says: v/,
+  },
+  {
+    name: 'a rewrite with what is kept of the catalog',
+    statements: () => [
+      'begin',
+      "alter table retraced alter column v type text using 'forged'",
+      "select akashi_audit.keep_traces('retraced'::regclass)",
+      'commit',
+    ],
+    named: /retraced 1 is not what the trail says: v/,
+  },
+  {
+    name: 'a transaction that is too large to be compared',
+    statements: () => [
+      'begin',
+      "insert into bulky select g, repeat('long', 250000) from generate_series(1, 70) g",
+      ...off('victim', "update victim set v = 'hidden' where id = 4500").slice(1, -1),
+      'commit',
+    ],
+    named: /victim 4500 is not what the trail says: v/,
+  },
+  {
+    name: 'a partition set UNLOGGED',
+    statements: () => ['alter table sales_b set unlogged'],
+    named: /sales: its partition public\.sales_b is unlogged/,
+    undo: ['alter table sales_b set logged'],
+  },
+  {
+    name: 'a table that inherits',
+    statements: () => [
+      'create table added () inherits (exchanged)',
+      "insert into added values (7, 'a', 'b')",
+    ],
+    named: /exchanged: the table public\.added inherits from it/,
+    undo: ['drop table added'],
+  },
+  {
+    name: 'an earlier value in a transaction that is dated back',
+    statements: (n) => [
+      'begin',
+      `insert into victim values (${n + 900_000}, 'one')`,
+      'commit',
+      'begin',
+      `update victim set v = 'two' where id = ${n + 900_000}`,
+      'commit',
+      'begin',
+      "select pg_replication_origin_create('elsewhere')",
+      "select pg_replication_origin_session_setup('elsewhere')",
+      `select pg_replication_origin_xact_setup('0/1', (select created_at from akashi_audit.audit_logs where record_id = '${n + 900_000}' and operation = 'INSERT'))`,
+      ...off('victim', `update victim set v = 'one' where id = ${n + 900_000}`).slice(1),
+      'select pg_replication_origin_session_reset()',
+      "select pg_replication_origin_drop('elsewhere')",
+    ],
   },
 ]
 
@@ -336,42 +432,54 @@ describe('changes past the trail', () => {
       'create table lenient (id int primary key, v text)',
       "create table retyped (id int primary key, v text); create type color as enum ('red', 'blue'); create table colored (id int primary key, c color)",
       'create table unpublished (id int primary key)',
-      `select akashi_audit.protect(t::regclass) from unnest(array['victim', 'emptied', 'sales', 'inner_part', 'heir', 'retyped', 'colored', 'unpublished']) t`,
+      `create table exchanged (id int primary key, a text, b text); create table regrown (id int primary key, v text);
+       create table renamed (id int primary key, v text, w text); create table refilled (id int primary key, v text);
+       create table retraced (id int primary key, v text); create table bulky (id int primary key, v text)`,
+      `select akashi_audit.protect(t::regclass) from unnest(array['victim', 'emptied', 'sales', 'inner_part', 'heir', 'retyped', 'colored', 'unpublished',
+         'exchanged', 'regrown', 'renamed', 'refilled', 'retraced', 'bulky']) t`,
       "select akashi_audit.protect('lenient', on_failure => 'record_loss')",
       "insert into victim select g, 'v' from generate_series(1, 5000) g",
       "insert into retyped values (1, 'genuine'); insert into colored values (1, 'red')",
+      `insert into exchanged values (1, 'a', 'b'); insert into regrown values (1, 'genuine'); insert into renamed values (1, 'v', 'w');
+       insert into retraced values (1, 'genuine')`,
     ),
   )
 
   let place = 0
-  it.each(bypasses)('$name', { timeout: LONG ? LONG_MS : 120_000 }, async ({ statements, named }) => {
-    for (let n = 0; n < (named === undefined ? BYPASSES_OF_A_KIND : 1); n += 1) {
-      place += 1
-      const asked = statements(place)
-      const [{ now } = { now: '' }] = await ask<{ now: string }>('select clock_timestamp()::text as now')
-      await run(...(asked.some((each) => each === 'begin') ? [asked.join('; ')] : asked))
-      if (named !== undefined) {
-        await expect
-          .poll(async () => (await check.found()).map(({ detail }) => detail).join('\n'), { timeout: 60_000 })
-          .toMatch(named)
-        await run("select akashi_audit.protect('unpublished')")
-        continue
-      }
-      const found = await check.found()
-      expect(found, statements(place).join('; ')).not.toEqual([])
-      const events = await ask<{ late: number; login: string }>(
-        `select extract(epoch from created_at - $1::timestamptz)::float8 * 1000 as late, event_details ->> 'login' as login
+  it.each(bypasses)(
+    '$name',
+    { timeout: LONG ? LONG_MS : 120_000 },
+    async ({ statements, named, undo = [] }) => {
+      for (let n = 0; n < (named === undefined ? BYPASSES_OF_A_KIND : 1); n += 1) {
+        place += 1
+        const asked = statements(place)
+        const [{ now } = { now: '' }] = await ask<{ now: string }>('select clock_timestamp()::text as now')
+        await run(...(asked.some((each) => each === 'begin') ? [asked.join('; ')] : asked))
+        if (named !== undefined) {
+          await expect
+            .poll(async () => (await check.found()).map(({ detail }) => detail).join('\n'), {
+              timeout: 60_000,
+            })
+            .toMatch(named)
+          await run(...undo)
+          continue
+        }
+        const found = await check.found()
+        expect(found, statements(place).join('; ')).not.toEqual([])
+        const events = await ask<{ late: number; login: string }>(
+          `select extract(epoch from created_at - $1::timestamptz)::float8 * 1000 as late, event_details ->> 'login' as login
          from akashi_security.security_events where event_type = 'crosscheck_discrepancy' and severity = 'critical' and created_at > $1::timestamptz`,
-        [now],
-      )
-      expect(events.length).toBe(found.length)
-      for (const { late, login } of events) {
-        if (LONG) expect(late).toBeLessThan(PROMPT_MS)
-        expect(['unknown', 'postgres']).toContain(login)
+          [now],
+        )
+        expect(events.length).toBe(found.length)
+        for (const { late, login } of events) {
+          if (LONG) expect(late).toBeLessThan(PROMPT_MS)
+          expect(['unknown', 'postgres']).toContain(login)
+        }
+        await check.settle()
       }
-      await check.settle()
-    }
-  })
+    },
+  )
 
   it('is named by transaction, table, operation and key', async () => {
     await run(
@@ -442,6 +550,42 @@ describe('what was not compared', () => {
     }
   })
 
+  const ALTERATIONS = [
+    ['tables left out', "update akashi_audit.crosscheck_state set protections = '[]'"],
+    [
+      'a later position',
+      'update akashi_audit.crosscheck_state set compared_lsn = pg_current_wal_insert_lsn()',
+    ],
+    [
+      'all of it removed',
+      `begin; alter table akashi_audit.crosscheck_state disable trigger refuse_change; delete from akashi_audit.crosscheck_state;
+       alter table akashi_audit.crosscheck_state enable always trigger refuse_change; commit`,
+    ],
+  ] as const
+  it.each(ALTERATIONS)(
+    'is a gap when somebody alters what is kept of the progress: %s',
+    async (_, statement) => {
+      await check.stop()
+      await run(statement)
+      check.start()
+      expect(await check.found()).toEqual([])
+      await expect
+        .poll(async () => (await listGaps(check.worker, tester))[0])
+        .toMatchObject({ cause: 'state_altered', endedAt: expect.any(String), startLsn: null })
+      await check.settle()
+      await run(off('victim', "update victim set v = v || '.' where id = 4002").join('; '))
+      expect((await check.found()).map(({ kind }) => kind)).toEqual(['unrecorded'])
+    },
+  )
+
+  it('keeps its progress from being removed', async () => {
+    for (const statement of [
+      'delete from akashi_audit.crosscheck_state',
+      'truncate akashi_audit.crosscheck_state',
+    ])
+      await expect(run(statement)).rejects.toMatchObject({ message: expect.stringContaining('refused') })
+  })
+
   it('is repaired after the publication and a table of it were dropped', async () => {
     const source = database.open('backup')
     const repaired = () => repairCrosscheck(source, owner, check.worker, tester)
@@ -481,6 +625,7 @@ describe('what was not compared', () => {
     await crosscheck({
       source,
       worker: check.worker,
+      keyring: check.keyring,
       actor: tester,
       signal,
       log,

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll } from 'vitest'
 import {
@@ -10,6 +13,7 @@ import {
   listDiscrepancies,
   settleDiscrepancies,
 } from '../../src/audit/index.ts'
+import { type Keyring, openKeyring } from '../../src/keys/index.ts'
 import type { Database } from '../../src/postgres/index.ts'
 import type { TestDatabase } from './test-database.ts'
 import { tester } from './tester.ts'
@@ -22,6 +26,9 @@ const CAUGHT_UP_MS = 120_000
 
 export interface TestCrosscheck {
   readonly worker: Database
+  /** Folder of its keyring. */
+  readonly keys: string
+  readonly keyring: Keyring
   start(): void
   /** Ends it as an ordered end does. */
   stop(): Promise<void>
@@ -38,6 +45,13 @@ export function testCrosscheck(database: TestDatabase): TestCrosscheck {
   const owner = database.open('owner')
   const source = { url: database.url('backup'), database: database.open('backup') }
   const log = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+  const folder = mkdtempSync(join(tmpdir(), 'akashi-crosscheck-'))
+  const keys = join(folder, 'keys')
+  let opened: Keyring | undefined
+  const keyring = (): Keyring => {
+    if (opened === undefined) throw new Error('the keyring opens in beforeAll')
+    return opened
+  }
   let stopping = new AbortController()
   let running: Promise<void> | undefined
   let failure: unknown
@@ -48,6 +62,7 @@ export function testCrosscheck(database: TestDatabase): TestCrosscheck {
         await crosscheck({
           source,
           worker,
+          keyring: keyring(),
           actor: tester,
           signal: stopping.signal,
           log,
@@ -71,11 +86,14 @@ export function testCrosscheck(database: TestDatabase): TestCrosscheck {
     }
   }
   beforeAll(async () => {
+    opened = await openKeyring(`file:${keys}`)
     start()
     await begun()
   })
   afterAll(async () => {
     await stop()
+    await opened?.close()
+    rmSync(folder, { recursive: true, force: true })
     for (;;) {
       try {
         return await dropCrosscheckSlot(source.database)
@@ -87,6 +105,10 @@ export function testCrosscheck(database: TestDatabase): TestCrosscheck {
   })
   return {
     worker,
+    keys,
+    get keyring() {
+      return keyring()
+    },
     start,
     stop,
     found: async () => {

@@ -11,8 +11,17 @@ const VERSIONS_AT_ONCE = 1_000
 const NO_VERSION =
   ', nor was the record in the trail before to tell whether it changed anything; after akashi protect --baseline it is'
 
-/** Everything that is wrong with a transaction. `database` is of the role `worker`. */
-export async function judge(database: Database, actor: Actor, transaction: Transaction): Promise<Found[]> {
+/**
+ * Everything that is wrong with a transaction. `database` is of the role `worker`.
+ *
+ * @param latest versions up to this time are of before the transaction, in microseconds since 1970
+ */
+export async function judge(
+  database: Database,
+  actor: Actor,
+  transaction: Transaction,
+  latest: bigint,
+): Promise<Found[]> {
   const { found, unsure, unmatched } = transaction.compare()
   const open: Unrecorded[] = []
   for (const each of unsure) {
@@ -27,7 +36,7 @@ export async function judge(database: Database, actor: Actor, transaction: Trans
         const answers: Found[] = []
         for (let at = 0; at < open.length; at += VERSIONS_AT_ONCE) {
           const batch = open.slice(at, at + VERSIONS_AT_ONCE)
-          answers.push(...(await judgeByVersions(session, transaction, batch)))
+          answers.push(...(await judgeByVersions(session, transaction, batch, latest)))
         }
         const seen = unmatched.length > 0 ? await visible(session, unmatched) : new Set()
         return [
@@ -56,6 +65,7 @@ async function judgeByVersions(
   session: Session,
   transaction: Transaction,
   batch: readonly Unrecorded[],
+  latest: bigint,
 ): Promise<Found[]> {
   const { committed } = transaction
   const tables = [...new Set(batch.flatMap(({ change }) => change.relation.names))]
@@ -69,7 +79,7 @@ async function judgeByVersions(
     [
       [...new Set(batch.flatMap(({ change: { key } }) => (key === null ? [] : [key])))],
       tables,
-      committed.committedAt.toString(),
+      latest.toString(),
       committed.xid,
     ],
   )
@@ -81,17 +91,17 @@ async function judgeByVersions(
     )
     // A record may have been written under the names of the table and of its partition.
     const [first, ...others] = versions
-    const latest = others.reduce(
+    const last = others.reduce(
       (best, version) => (best !== undefined && best.seq > version.seq ? best : version),
       first,
     )
     const fits =
-      latest !== undefined &&
-      latest.operation !== 'DELETE' &&
+      last !== undefined &&
+      last.operation !== 'DELETE' &&
       added !== undefined &&
-      differing(relation, protection, added, shownValues(latest.values), { ignored: true, added: true })
+      differing(relation, protection, added, shownValues(last.values), { ignored: true, added: true })
         .length === 0
-    return fits ? [] : [transaction.unrecorded(each, latest === undefined ? NO_VERSION : '')]
+    return fits ? [] : [transaction.unrecorded(each, last === undefined ? NO_VERSION : '')]
   })
 }
 

@@ -1,4 +1,6 @@
 /** How far the write-ahead log is compared, and the ranges that nobody compared. */
+
+import type { Keyring } from '../../keys/index.ts'
 import {
   type Actor,
   type Database,
@@ -8,18 +10,12 @@ import {
   type Session,
 } from '../../postgres/index.ts'
 import { type Protection, readProtections } from './protections.ts'
+import { isSigned, type SignedState, signState } from './signed-state.ts'
+import { readTraces } from './traces.ts'
 
-export interface Progress {
-  readonly slot: string
-  readonly systemIdentifier: string
-  readonly timeline: number
-  /** Everything before it is compared. */
-  readonly compared: Lsn
-  readonly sealed: Lsn
-  readonly protections: readonly Protection[]
-  /** Since the slot was made. */
-  readonly transactions: number
-  readonly changes: number
+export interface Progress extends SignedState {
+  /** Whether it is as this process, or another with these keys, left it. */
+  readonly signed: boolean
 }
 
 export type GapCause =
@@ -30,6 +26,7 @@ export type GapCause =
   | 'moved'
   | 'too_large'
   | 'publication_altered'
+  | 'state_altered'
 
 interface Row {
   readonly slot: string
@@ -37,62 +34,110 @@ interface Row {
   readonly timeline: number
   readonly compared: string
   readonly sealed: string
+  readonly latestCommit: string
   readonly protections: readonly Protection[]
-  readonly transactions: bigint
-  readonly changes: bigint
+  readonly traces: Readonly<Record<string, string>>
+  readonly note: string
 }
 
-export async function readProgress(session: Session): Promise<Progress | null> {
+export async function readProgress(session: Session, keyring: Keyring): Promise<Progress | null> {
   const { rows } = await session.query<Row>(
     `select slot_name as slot, system_identifier::text as "systemIdentifier", timeline, compared_lsn::text as compared,
-            sealed_lsn::text as sealed, protections, transactions, changes
+            sealed_lsn::text as sealed, latest_commit::text as "latestCommit", protections, traces, note
      from akashi_audit.crosscheck_state`,
   )
   const [row] = rows
   if (row === undefined) return null
-  return {
-    ...row,
+  const { note, ...values } = row
+  const state: SignedState = {
+    ...values,
     compared: parseLsn(row.compared),
     sealed: parseLsn(row.sealed),
-    transactions: Number(row.transactions),
-    changes: Number(row.changes),
+    latestCommit: BigInt(row.latestCommit),
+    traces: new Map(Object.entries(row.traces)),
   }
+  return { ...state, signed: await isSigned(keyring, state, note) }
 }
 
-/** Begins at the position of a new slot, with the tables that are protected now. */
-export async function beginProgress(session: Session, slot: string, at: Lsn): Promise<void> {
-  await session.query(
-    `insert into akashi_audit.crosscheck_state as s (slot_name, system_identifier, timeline, compared_lsn, sealed_lsn, protections)
-     select $1, i.system_identifier, coalesce(i.timeline, 0), $2::pg_lsn, $2::pg_lsn, $3 from akashi_audit.system_identity() i
-     on conflict (one_row) do update set (slot_name, system_identifier, timeline, compared_lsn, compared_at, sealed_lsn, protections) =
-       (excluded.slot_name, excluded.system_identifier, excluded.timeline, excluded.compared_lsn, clock_timestamp(), excluded.sealed_lsn,
-        excluded.protections)`,
-    [slot, formatLsn(at), JSON.stringify(await readProtections(session))],
+/** The position up to which everything was compared, as the database has it. */
+export async function readCompared(session: Session): Promise<Lsn | null> {
+  const { rows } = await session.query<{ compared: string }>(
+    'select compared_lsn::text as compared from akashi_audit.crosscheck_state',
   )
+  return rows[0] === undefined ? null : parseLsn(rows[0].compared)
 }
 
-export interface Step {
-  readonly to: Lsn
-  readonly protections: readonly Protection[]
-  /** Since the last step. */
-  readonly transactions: number
-  readonly changes: number
+/** Begins at the position of a new slot, with the tables that are protected now and what the catalog says of them. */
+export async function beginProgress(
+  session: Session,
+  keyring: Keyring,
+  slot: string,
+  at: Lsn,
+): Promise<Progress> {
+  const { rows } = await session.query<{ system: string; timeline: number }>(
+    'select system_identifier::text as system, coalesce(timeline, 0) as timeline from akashi_audit.system_identity()',
+  )
+  const state: SignedState = {
+    slot,
+    systemIdentifier: rows[0]?.system ?? '',
+    timeline: rows[0]?.timeline ?? 0,
+    compared: at,
+    sealed: at,
+    latestCommit: 0n,
+    protections: await readProtections(session),
+    traces: await readTraces(session),
+  }
+  await session.query(
+    `insert into akashi_audit.crosscheck_state as s
+       (slot_name, system_identifier, timeline, compared_lsn, sealed_lsn, latest_commit, protections, traces, note)
+     values ($1, $2, $3, $4::pg_lsn, $4::pg_lsn, 0, $5, $6, $7)
+     on conflict (one_row) do update set
+       (slot_name, system_identifier, timeline, compared_lsn, compared_at, sealed_lsn, latest_commit, protections, traces, note) =
+       (excluded.slot_name, excluded.system_identifier, excluded.timeline, excluded.compared_lsn, clock_timestamp(), excluded.sealed_lsn,
+        excluded.latest_commit, excluded.protections, excluded.traces, excluded.note)`,
+    [
+      slot,
+      state.systemIdentifier,
+      state.timeline,
+      formatLsn(at),
+      JSON.stringify(state.protections),
+      tracesText(state),
+      await signState(keyring, state),
+    ],
+  )
+  return { ...state, signed: true }
 }
 
 /** Written before the position is reported to the server, so that a slot which is further was not left there by us. */
 export async function keepProgress(
   session: Session,
-  { to, protections, transactions, changes }: Step,
+  keyring: Keyring,
+  state: SignedState,
+  /** Since the last time. */
+  { transactions, changes }: { readonly transactions: number; readonly changes: number },
 ): Promise<void> {
   await session.query(
-    `update akashi_audit.crosscheck_state set compared_lsn = $1::pg_lsn, compared_at = clock_timestamp(), protections = $2,
-            transactions = transactions + $3, changes = changes + $4`,
-    [formatLsn(to), JSON.stringify(protections), transactions, changes],
+    `update akashi_audit.crosscheck_state set compared_lsn = $1::pg_lsn, compared_at = clock_timestamp(), sealed_lsn = $2::pg_lsn,
+            latest_commit = $3, protections = $4, traces = $5, note = $6, transactions = transactions + $7, changes = changes + $8`,
+    [
+      formatLsn(state.compared),
+      formatLsn(state.sealed),
+      state.latestCommit.toString(),
+      JSON.stringify(state.protections),
+      tracesText(state),
+      await signState(keyring, state),
+      transactions,
+      changes,
+    ],
   )
 }
 
+function tracesText({ traces }: SignedState): string {
+  return JSON.stringify(Object.fromEntries(traces))
+}
+
 /** Says in the trail, which is sealed, up to where the log was compared. */
-export async function sealProgress(
+export async function recordCompared(
   session: Session,
   compared: { readonly from: Lsn; readonly to: Lsn; readonly transactions: number; readonly changes: number },
 ): Promise<void> {
@@ -101,7 +146,6 @@ export async function sealProgress(
     `select akashi_audit.record_action('crosscheck_compared', 'compare', 'wal', detail => $1)`,
     [JSON.stringify({ from: formatLsn(from), to: formatLsn(to), transactions, changes })],
   )
-  await session.query('update akashi_audit.crosscheck_state set sealed_lsn = $1::pg_lsn', [formatLsn(to)])
 }
 
 /** Records a range that nobody compares; without `to` it lasts, until {@link endGap} or one of another cause. */

@@ -11,7 +11,7 @@ import {
 } from '../../postgres/index.ts'
 import type { DiscrepancyKind } from './discrepancy.ts'
 import { committedUpTo, type GapCause } from './progress.ts'
-import { suspectTables, unwatchedTables } from './traces.ts'
+import { passedTables } from './traces.ts'
 
 export interface Discrepancy {
   readonly id: string
@@ -182,16 +182,12 @@ export async function crosscheckFindings(
   const behind = await waitForNow(database, actor, waitMs, signal)
   const discrepancies = await listDiscrepancies(database, actor, { limit: 1_000 })
   const named = new Set(discrepancies.map(({ detail }) => detail))
-  const tables = await database.transaction(
-    actor,
-    async (session) => [...(await suspectTables(session)), ...(await unwatchedTables(session))],
-    { readOnly: true },
-  )
+  const { open, suspects } = await database.transaction(actor, passedTables, { readOnly: true })
   const gaps = await listGaps(database, actor)
   return {
     problems: [
       ...discrepancies.map(({ id, detail, login }) => ({ id, detail: `${detail} (login ${login})` })),
-      ...tables
+      ...[...suspects, ...open]
         .map(({ schema, table, what }) => ({
           id: `${schema}.${table}`,
           detail: `${schema}.${table}: ${what}`,

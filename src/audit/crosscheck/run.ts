@@ -1,60 +1,34 @@
 /** Compares the write-ahead log with the trail until it is stopped: reads the slot, judges, keeps what was found. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError, type Log } from '../../foundation/index.ts'
-import {
-  type Actor,
-  type Database,
-  formatLsn,
-  type Lsn,
-  openReplication,
-  type Session,
-} from '../../postgres/index.ts'
+import { type Actor, type Database, formatLsn, type Lsn, type Session } from '../../postgres/index.ts'
+import { Comparison, type ComparisonParts } from './comparison.ts'
 import { recordDiscrepancies } from './found.ts'
-import { judge } from './judge.ts'
-import { decodeMessage } from './pgoutput.ts'
 import {
   beginGap,
   beginProgress,
   committedUpTo,
   endGap,
   type GapCause,
-  keepProgress,
   type Progress,
+  readCompared,
   readProgress,
-  sealProgress,
 } from './progress.ts'
-import { type Ended, Reader } from './reader.ts'
-import { Relations } from './relations.ts'
 import {
   type CrosscheckSlot,
   createCrosscheckSlot,
   crosscheckObstacle,
   dropCrosscheckSlot,
-  PUBLICATION,
   readCrosscheckSlot,
 } from './slot.ts'
-import {
-  keepTraces,
-  keepTruncated,
-  type Suspect,
-  suspectTables,
-  unwatched,
-  unwatchedTables,
-} from './traces.ts'
+import { keepTraces, passedTables, type Suspect, unwatched } from './traces.ts'
 
-/** Milliseconds within which a compared position is kept when something that is protected changed. */
-const KEEP_MS = 1_000
-/** The same when nothing did; the server keeps the WAL of that time. */
-const KEEP_IDLE_MS = 10_000
-/** Milliseconds between two rows of the trail that say what was compared. */
-const SEAL_MS = 60_000
-/** Milliseconds between two reports to the server of what was compared. */
-const REPORT_MS = 200
-/** Milliseconds between two looks at the catalog and at the settings. */
+/** Milliseconds between two looks at the catalog and at the settings while the log grows. */
 const LOOK_MS = 3_000
-/** Transactions whose logins are kept, the latest ones. */
-const MAX_LOGINS = 10_000
-
+/**
+ * The same while the stream says nothing, without which no transaction has written: a server that has more to decode than
+ * it can says nothing either.
+ */
+const LOOK_QUIET_MS = 10_000
 export interface CrosscheckSource {
   /** Of a login that may replicate, directly to the server. */
   readonly url: string
@@ -62,13 +36,9 @@ export interface CrosscheckSource {
   readonly database: Pick<Database, 'direct'>
 }
 
-export interface CrosscheckOptions {
+export interface CrosscheckOptions extends ComparisonParts {
   readonly source: CrosscheckSource
-  /** Of the role `worker`. */
-  readonly worker: Database
-  readonly actor: Actor
   readonly signal: AbortSignal
-  readonly log: Log
   /** Compares the rows of a table with the trail, and keeps what differs. */
   readonly checkState: (table: Pick<Suspect, 'schema' | 'table'>, signal: AbortSignal) => Promise<unknown>
 }
@@ -99,8 +69,8 @@ export async function crosscheck(options: CrosscheckOptions): Promise<void> {
 }
 
 /** The position to go on from; null when there is nothing to read, which is then recorded as a gap. */
-async function begin({ source, worker, actor, log }: CrosscheckOptions): Promise<Progress | null> {
-  const progress = await worker.transaction(actor, readProgress)
+async function begin({ source, worker, keyring, actor, log }: CrosscheckOptions): Promise<Progress | null> {
+  const progress = await worker.transaction(actor, (session) => readProgress(session, keyring))
   const slot = await readCrosscheckSlot(source.database)
   const from = progress?.compared ?? null
   const missing = async (cause: GapCause, detail: string) => {
@@ -120,22 +90,27 @@ async function begin({ source, worker, actor, log }: CrosscheckOptions): Promise
     return rows[0]
   })
   if (here?.timeline == null) return null
-  const reason = progress === null ? undefined : lostBecause(progress, slot, here)
+  const reason = lostBecause(progress, slot, here)
   if (progress !== null && slot !== null && reason === undefined) return progress
   if (slot !== null) await dropCrosscheckSlot(source.database)
   const made = await createCrosscheckSlot(source.database)
-  await worker.transaction(actor, async (session) => {
+  return await worker.transaction(actor, async (session) => {
     const ended = await endGap(session, made.confirmed)
-    if (!ended && progress !== null && reason !== undefined) {
+    if (!ended && reason !== undefined) {
+      // A position that somebody else may have written tells nothing.
+      const known = progress?.signed === true ? progress.compared : null
       log.error(
-        { from: formatLsn(progress.compared), to: formatLsn(made.confirmed), reason: reason.detail },
+        {
+          from: known === null ? 'unknown' : formatLsn(known),
+          to: formatLsn(made.confirmed),
+          reason: reason.detail,
+        },
         'changes were not compared with the trail',
       )
-      await beginGap(session, { ...reason, from: progress.compared, to: made.confirmed })
+      await beginGap(session, { ...reason, from: known, to: made.confirmed })
     }
-    await beginProgress(session, made.name, made.confirmed)
+    return await beginProgress(session, keyring, made.name, made.confirmed)
   })
-  return await worker.transaction(actor, readProgress)
 }
 
 /** Gives the WAL up that waits to be compared, also while it is read: a gap until the cross-check begins anew. */
@@ -156,7 +131,7 @@ async function giveUp(
   detail: string,
 ): Promise<void> {
   await worker.transaction(actor, async (session) => {
-    const from = (await readProgress(session))?.compared ?? null
+    const from = await readCompared(session)
     await beginGap(session, { cause, detail, from })
   })
   await dropCrosscheckSlot(source, { force: true })
@@ -191,14 +166,25 @@ export async function repairCrosscheck(
   return [...wrong, ...lost]
 }
 
-/** Why the slot does not go on where the comparison ended; undefined if it does. */
+/** Why the slot does not go on where the comparison ended; undefined if it does, or if there never was one. */
 function lostBecause(
-  progress: Progress,
+  progress: Progress | null,
   slot: CrosscheckSlot | null,
   here: { readonly system: string; readonly timeline: number | null },
 ): { readonly cause: GapCause; readonly detail: string } | undefined {
+  if (progress === null) {
+    return slot === null
+      ? undefined
+      : { cause: 'state_altered', detail: 'what the cross-check kept of its progress is gone' }
+  }
   if (progress.systemIdentifier !== here.system || progress.timeline !== here.timeline) {
     return { cause: 'moved', detail: 'the database is in another cluster, or on another timeline of it' }
+  }
+  if (!progress.signed) {
+    return {
+      cause: 'state_altered',
+      detail: 'what the cross-check kept of its progress was changed by somebody else',
+    }
   }
   if (slot === null) return { cause: 'slot_lost', detail: 'the replication slot was dropped' }
   if (slot.lost)
@@ -236,7 +222,7 @@ async function look(options: CrosscheckOptions, comparison: Comparison, cut: Abo
   const { worker, log } = options
   while (!cut.signal.aborted) {
     try {
-      // One statement each time, while nothing happens, and not those of a transaction.
+      // Single statements, not those of a transaction.
       await worker.direct((session) => lookRepeatedly(session, options, comparison, cut), {
         signal: cut.signal,
       })
@@ -247,20 +233,32 @@ async function look(options: CrosscheckOptions, comparison: Comparison, cut: Abo
   }
 }
 
+/** The server is asked only after its log has grown, which the stream tells unasked, or now and then. */
 async function lookRepeatedly(
   session: Session,
   options: CrosscheckOptions,
   comparison: Comparison,
   cut: AbortController,
 ): Promise<void> {
+  let written: Lsn | undefined
+  let grew = false
+  let lookedAt = 0
   // While no transaction ends, the catalog stays as it was when it was looked at last.
   let seen: string | undefined
   while (!cut.signal.aborted) {
-    const { enabled, ended, logins } = await standing(session)
-    comparison.running(logins)
-    if (!enabled) cut.abort()
-    else if (ended !== seen) await lookOnce(options, comparison, cut.signal)
-    seen = ended
+    // Once more afterwards: a commit is in the log a moment before others see it.
+    const grewBefore = grew
+    grew = written !== comparison.written
+    if (grew || grewBefore || performance.now() - lookedAt >= LOOK_QUIET_MS) {
+      written = comparison.written
+      lookedAt = performance.now()
+      const { enabled, ended, logins } = await standing(session)
+      comparison.running(logins)
+      if (!enabled) cut.abort()
+      else if (ended !== seen || comparison.hasUnchecked)
+        await lookOnce(session, options, comparison, cut.signal)
+      seen = ended
+    }
     await pause(cut.signal)
   }
 }
@@ -270,22 +268,12 @@ async function pause(signal: AbortSignal): Promise<void> {
 }
 
 async function lookOnce(
+  session: Session,
   { worker, actor, checkState, log }: CrosscheckOptions,
   comparison: Comparison,
   signal: AbortSignal,
 ): Promise<void> {
-  const ask = () =>
-    worker.transaction(
-      actor,
-      async (session) => {
-        return {
-          open: await unwatchedTables(session),
-          suspects: await suspectTables(session),
-        }
-      },
-      { readOnly: true },
-    )
-  const first = await ask()
+  const first = await passedTables(session)
   if (first.open.length > 0)
     await recordDiscrepancies(
       worker,
@@ -293,8 +281,9 @@ async function lookOnce(
       first.open.map((each) => unwatched(each)),
     )
   // A TRUNCATE leaves the same traces, and is known by then.
-  if (first.suspects.length > 0) await comparison.passed(await committedUpTo(worker, actor), signal)
-  const suspects = first.suspects.length > 0 ? (await ask()).suspects : []
+  const some = comparison.suspects(first).length > 0
+  if (some) await comparison.passed(await committedUpTo(worker, actor), signal)
+  const suspects = some ? comparison.suspects(await passedTables(session)) : []
   for (const suspect of suspects) {
     log.warn(
       { table: `${suspect.schema}.${suspect.table}`, what: suspect.what },
@@ -312,161 +301,8 @@ async function lookOnce(
       const what = `${suspect.what}; compare its rows: akashi verify --state ${suspect.schema}.${suspect.table}`
       await recordDiscrepancies(worker, actor, [unwatched({ ...suspect, what }, new Date().toISOString())])
     }
-    await worker.transaction(actor, (session) => keepTraces(session, suspect))
+    comparison.kept(await keepTraces(session, suspect))
+    comparison.checked(suspect)
   }
-  await worker.transaction(actor, (session) => keepTraces(session))
-}
-
-class Comparison {
-  readonly #options: CrosscheckOptions
-  readonly #reader: Reader
-  readonly #slot: string
-  /** Compared, and kept as such in the database. */
-  #kept: Lsn
-  #keeping = false
-  #compared: Lsn
-  #keptAt = performance.now()
-  #sealed: Lsn
-  #sealedAt = performance.now()
-  readonly #logins = new Map<number, string>()
-  #since = { transactions: 0, changes: 0 }
-  #unsealed = { transactions: 0, changes: 0 }
-
-  constructor(options: CrosscheckOptions, progress: Progress) {
-    const { worker, actor } = options
-    this.#options = options
-    this.#reader = new Reader(new Relations(worker, actor), progress.protections)
-    this.#slot = progress.slot
-    this.#kept = progress.compared
-    this.#compared = progress.compared
-    this.#sealed = progress.sealed
-  }
-
-  async run(url: string, signal: AbortSignal): Promise<void> {
-    const ending = new AbortController()
-    const replication = await openReplication(url, {
-      applicationName: 'akashi crosscheck',
-      logical: true,
-      signal: AbortSignal.any([signal, ending.signal]),
-    })
-    const failed = { error: undefined as unknown }
-    const stream = replication.logicalStream({ slot: this.#slot, publication: PUBLICATION })
-    let reported: Lsn = 0n
-    const reporting = setInterval(() => {
-      this.#keep()
-        .then(() => {
-          if (ending.signal.aborted || signal.aborted || reported === this.#compared) return
-          reported = this.#compared
-          stream.report(this.#compared, this.#kept)
-        })
-        .catch((error: unknown) => {
-          failed.error ??= error
-          ending.abort()
-        })
-    }, REPORT_MS)
-    try {
-      for await (const message of stream) {
-        if (message.kind === 'wal') {
-          const ended = await this.#reader.read(decodeMessage(message.data), message.data.length)
-          if (ended !== undefined) await this.#compare(ended)
-        } else if (!this.#reader.isOpen && message.position > this.#compared) {
-          this.#compared = message.position
-        }
-      }
-      throw new AkashiError('unavailable', 'the server ended the stream of the cross-check', {
-        hint: 'it is tried again',
-      })
-    } catch (error) {
-      throw failed.error ?? error
-    } finally {
-      clearInterval(reporting)
-      await replication.close()
-    }
-  }
-
-  /** The log does not tell whose transactions it has; of one that takes a while it is known from when it ran. */
-  running(logins: Readonly<Record<string, string>>): void {
-    for (const [xid, login] of Object.entries(logins)) this.#logins.set(Number(xid), login)
-    for (const xid of this.#logins.keys()) {
-      if (this.#logins.size <= MAX_LOGINS) break
-      this.#logins.delete(xid)
-    }
-  }
-
-  /** Resolves when everything before the position is compared. */
-  async passed(position: Lsn, signal: AbortSignal): Promise<void> {
-    while (this.#compared < position && !signal.aborted) {
-      await sleep(REPORT_MS, undefined, { signal }).catch(() => undefined)
-    }
-    signal.throwIfAborted()
-  }
-
-  async #compare({ transaction, end, tooLarge }: Ended): Promise<void> {
-    const { worker, actor, log } = this.#options
-    const { committed } = transaction
-    if (tooLarge !== null) {
-      await worker.transaction(actor, (session) =>
-        beginGap(session, {
-          cause: 'too_large',
-          detail: `transaction ${committed.xid} changed too much to be kept: ${tooLarge.join(', ')}`,
-          from: committed.commit,
-          to: end,
-        }),
-      )
-    } else if (!transaction.isEmpty) {
-      const found = await judge(worker, actor, transaction)
-      if (found.length > 0) {
-        const login = this.#logins.get(committed.xid)
-        const recorded = await recordDiscrepancies(
-          worker,
-          actor,
-          login === undefined ? found : found.map((each) => ({ login, ...each })),
-        )
-        if (recorded > 0)
-          log.error(
-            { xid: committed.xid, found: recorded, first: found[0]?.detail },
-            'the trail and the write-ahead log disagree',
-          )
-      }
-      if (transaction.truncated.length > 0 && !found.some(({ operation }) => operation === 'TRUNCATE')) {
-        const oids = transaction.truncated.map(({ oid }) => oid)
-        await worker.transaction(actor, (session) => keepTruncated(session, oids))
-      }
-      if (transaction.changes.length > 0 || transaction.truncated.length > 0) {
-        for (const count of [this.#since, this.#unsealed]) {
-          count.transactions += 1
-          count.changes += transaction.changes.length + transaction.truncated.length
-        }
-      }
-    }
-    this.#compared = end
-  }
-
-  /** Keeps the position when it is time, and only then may the server forget what was before. */
-  async #keep(): Promise<void> {
-    const now = performance.now()
-    const due = this.#since.transactions > 0 ? KEEP_MS : KEEP_IDLE_MS
-    if (this.#keeping || this.#compared === this.#kept || now - this.#keptAt < due) return
-    this.#keeping = true
-    try {
-      const { worker, actor } = this.#options
-      const to = this.#compared
-      const since = this.#since
-      this.#since = { transactions: 0, changes: 0 }
-      const sealed =
-        this.#unsealed.transactions > 0 && now - this.#sealedAt >= SEAL_MS ? this.#unsealed : null
-      if (sealed !== null) this.#unsealed = { transactions: 0, changes: 0 }
-      await worker.transaction(actor, async (session) => {
-        await keepProgress(session, { to, protections: this.#reader.protections, ...since })
-        if (sealed !== null) await sealProgress(session, { from: this.#sealed, to, ...sealed })
-      })
-      this.#kept = to
-      this.#keptAt = now
-      if (sealed === null) return
-      this.#sealed = to
-      this.#sealedAt = now
-    } finally {
-      this.#keeping = false
-    }
-  }
+  comparison.kept(await keepTraces(session))
 }

@@ -69,29 +69,91 @@ const isolated = 'begin isolation level repeatable read read only'
 const ofTable = 'reset role; set local row_security = off'
 const ofTrail = 'set local role akashi_worker; set local row_security = on'
 
-/** @param owner may read the table: its owner, or a superuser */
+type Counts = Pick<StateReport, 'rows' | 'withoutVersion' | 'different' | 'missing'>
+
+/**
+ * Looks for rows that are not what the trail says and for records that have no row at the same time, on a connection each:
+ * most of either is waiting for the server. A position is one of the rows until these are done.
+ *
+ * @param owner may read the table: its owner, or a superuser
+ */
 export async function verifyState(
   owner: Database,
   table: { readonly schema: string; readonly table: string },
   options: StateOptions,
 ): Promise<StateReport> {
-  return await owner.direct((session) => new StateCheck(session, options).run(table), {
-    timeoutMs: 0,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  })
+  const start = options.from ?? STATE_START
+  const phases: readonly StatePosition['phase'][] = start.phase === 'rows' ? ['rows', 'records'] : ['records']
+  const failing = new AbortController()
+  const signal = AbortSignal.any([failing.signal, ...(options.signal === undefined ? [] : [options.signal])])
+  const reports = new Map<StatePosition['phase'], StateReport>()
+  const onBatch = (position: StatePosition, report: StateReport) => {
+    reports.set(position.phase, report)
+    if (position.phase === 'records' && !done.has('rows') && phases.includes('rows')) return
+    options.onBatch?.(position, together([...reports.values()]))
+  }
+  const done = new Set<StatePosition['phase']>()
+  const finished = await Promise.allSettled(
+    phases.map(async (phase) => {
+      const from = phase === start.phase ? start : { phase, relation: 0, after: null }
+      try {
+        const report = await owner.direct(
+          (session) => new StateCheck(session, { ...options, from, signal, onBatch }).run(table),
+          { timeoutMs: 0, signal },
+        )
+        reports.set(phase, report)
+        done.add(phase)
+        return report
+      } catch (error) {
+        failing.abort()
+        throw error
+      }
+    }),
+  )
+  const failed = finished.filter((each) => each.status === 'rejected')
+  // The first to fail has ended the other.
+  const error = failed.map(({ reason }) => reason as unknown).find((each) => !isCancelled(each))
+  if (failed.length > 0) throw error ?? failed[0]?.reason
+  return together(finished.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])))
 }
 
+function isCancelled(error: unknown): boolean {
+  return error instanceof AkashiError && error.code === 'cancelled'
+}
+
+function together(reports: readonly StateReport[]): StateReport {
+  const sum = (name: keyof Counts) => reports.reduce((all, report) => all + report[name], 0)
+  return {
+    table: reports[0]?.table ?? '',
+    rows: sum('rows'),
+    withoutVersion: sum('withoutVersion'),
+    different: sum('different'),
+    missing: sum('missing'),
+    note: reports.find(({ note }) => note !== null)?.note ?? null,
+  }
+}
+
+interface PhaseOptions extends StateOptions {
+  readonly from: StatePosition
+}
+
+/** One phase of a check. */
 class StateCheck {
   readonly #session: DirectSession
-  readonly #options: StateOptions
-  #report = { rows: 0, withoutVersion: 0, different: 0, missing: 0 }
+  readonly #options: PhaseOptions
+  #report: { -readonly [name in keyof Counts]: number } = {
+    rows: 0,
+    withoutVersion: 0,
+    different: 0,
+    missing: 0,
+  }
   #found: Found[] = []
   /** Whether a partition was truncated, so that records from before may have no row. */
   #emptied = false
   /** Keys that records had before they got another, with the number of that change; complete for transactions before `xid`. */
   readonly #moved = { keys: new Map<string, bigint>(), xid: '0' }
 
-  constructor(session: DirectSession, options: StateOptions) {
+  constructor(session: DirectSession, options: PhaseOptions) {
     this.#session = session
     this.#options = options
   }
@@ -99,14 +161,13 @@ class StateCheck {
   async run(wanted: { readonly schema: string; readonly table: string }): Promise<StateReport> {
     await this.#session.query('set jit = off')
     const table = await this.#inSnapshot(() => readTable(this.#session, wanted))
-    const start = this.#options.from ?? STATE_START
-    if (start.phase === 'rows') {
+    const { phase, relation, after } = this.#options.from
+    if (phase === 'rows') {
       for (const leaf of table.leaves) {
-        if (leaf.oid < start.relation) continue
-        await this.#rows(table, leaf, leaf.oid === start.relation ? start.after : null)
+        if (leaf.oid < relation) continue
+        await this.#rows(table, leaf, leaf.oid === relation ? after : null)
       }
-    }
-    if (!table.expires) await this.#records(table, start.phase === 'records' ? start.after : null)
+    } else if (!table.expires) await this.#records(table, after)
     await this.#flush()
     return this.#result(table)
   }
@@ -272,10 +333,15 @@ class StateCheck {
   /** The latest versions of the records after a name, with their keys. */
   async #recorded(table: Table, after: string | null): Promise<Recorded[]> {
     await this.#session.query(ofTrail)
+    // A record's name is its key where that is one column.
+    const [values, key] =
+      table.protection.key.length === 1
+        ? ['', 'array[v.id]']
+        : [', a.new_values', 'array(select v.new_values ->> k.name from unnest($3::text[]) k (name))']
     const { rows } = await this.#session.query<Recorded>(
-      `select v.id, v.operation, v.seq, array(select v.new_values ->> k.name from unnest($3::text[]) k (name)) as key
+      `select v.id, v.operation, v.seq, case when $3::text[] is not null then ${key} end as key
        from (
-         select distinct on (a.record_id) a.record_id as id, a.operation, a.seq, a.new_values
+         select distinct on (a.record_id) a.record_id as id, a.operation, a.seq${values}
          from akashi_audit.audit_logs a
          where ${after === null ? 'a.record_id is not null' : 'a.record_id > $4'} and a.event_type in ('data_change', 'data_baseline')
            and (a.schema_name, a.table_name) in (select n ->> 0, n ->> 1 from unnest($1::jsonb[]) n)
@@ -318,7 +384,7 @@ class StateCheck {
   ): Promise<Map<string, Version>> {
     await this.#session.query(ofTrail)
     const { rows } = await this.#session.query<Version & { id: string }>(
-      `select v.id, v.operation, v.seq, (v.new_values - $3::text[])::text as values
+      `select v.id, v.operation, v.seq, case when $3::text[] = '{}' then v.new_values else v.new_values - $3::text[] end::text as values
        from (
          select distinct on (a.record_id) a.record_id as id, a.operation, a.seq, a.new_values
          from akashi_audit.audit_logs a

@@ -10,6 +10,8 @@ export interface TrailRow {
   readonly id: string
   /** 64 bits, in decimal. */
   readonly xid: string
+  /** When it says that it was written, in microseconds since 1970; 0 where it does not. */
+  readonly recordedAt: bigint
   readonly table: string
   readonly operation: string
   readonly recordId: string | null
@@ -18,6 +20,8 @@ export interface TrailRow {
   readonly newValues: ReadonlyMap<string, string>
   readonly oldValues: ReadonlyMap<string, string>
   readonly login: string | null
+  /** Of a TRUNCATE: the file that the table then had. */
+  readonly file: number | null
   readonly isChange: boolean
   /** What no change has matched yet: that a record is as it says, and that one is no more as it was. */
   adds: boolean
@@ -36,6 +40,7 @@ export function trailRow(relation: Relation, tuple: Tuple): TrailRow {
   return {
     id: text('id') ?? '',
     xid: text('xid') ?? '',
+    recordedAt: microseconds(text('created_at') ?? ''),
     table: nameOf(text('schema_name') ?? '', text('table_name') ?? ''),
     operation,
     recordId,
@@ -49,8 +54,15 @@ export function trailRow(relation: Relation, tuple: Tuple): TrailRow {
       return oldValues
     },
     login: text('db_user'),
+    file: operation === 'TRUNCATE' ? Number(detail.get('file') ?? 0) || null : null,
     isChange,
     adds: isChange && (operation === 'INSERT' || operation === 'UPDATE'),
     removes: isChange && (operation === 'DELETE' || operation === 'UPDATE'),
   }
+}
+
+/** Rounded up, of a time as the stream prints it: `2026-11-30 03:18:06.123456+00`. */
+function microseconds(text: string): bigint {
+  const milliseconds = Date.parse(text.replace(' ', 'T').replace(/\+00$/, 'Z'))
+  return Number.isNaN(milliseconds) ? 0n : BigInt(milliseconds) * 1_000n + 999n
 }

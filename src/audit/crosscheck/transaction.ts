@@ -59,6 +59,22 @@ export class Transaction {
     )
   }
 
+  /** When it was committed, at the latest as any of its rows says: the time of a commit is what a replication origin says. */
+  get latest(): bigint {
+    let latest = this.committed.committedAt
+    for (const { recordedAt } of this.trail) if (recordedAt > latest) latest = recordedAt
+    return latest
+  }
+
+  /** Files that relations have since the transaction truncated them, by OID, as the trail says. */
+  get filesOfTruncated(): ReadonlyMap<number, number> {
+    const files = new Map<number, number>()
+    for (const { oid, names } of this.truncated) {
+      for (const { table, file } of this.trail) if (file !== null && names[0] === table) files.set(oid, file)
+    }
+    return files
+  }
+
   add(
     relation: Relation,
     protection: Protection,

@@ -7,8 +7,11 @@ import type { Column, Relation } from './relations.ts'
 
 /** Bytes above which the trail names a record by the digest of its key: akashi_audit.record_key(). */
 const MAX_KEY_BYTES = 2_000
-/** Bytes above which a column of a very long row is a digest in the trail: akashi_audit.long_columns(). */
+/** Bytes of JSON above which a column of a row with so many is a digest in the trail: akashi_audit.long_columns(). */
 const LONG_COLUMN_BYTES = 16_384
+const LONG_ROW_BYTES = 33_554_432
+/** Bytes of JSON that a character takes at most: \u0001. */
+const JSON_BYTES_PER_CHARACTER = 6
 const DIGEST = /^\{"sha256": "[0-9a-f]{64}"\}$/
 
 /** The record's key as the trail has it; null where the tuple does not hold it. `keyOnly`: it has the replica identity alone. */
@@ -57,17 +60,26 @@ export function differing(
     if (options.ignored === true && protection.ignored.includes(column.name)) continue
     const text = shown.get(column.name)
     if (text === undefined && options.added === true) continue
-    if (!same(column, value, text, protection.digested.includes(column.name))) found.push(column.name)
+    const digest = protection.digested.includes(column.name) || mayBeDigest(value, tuple)
+    if (!same(column, value, text, digest)) found.push(column.name)
   }
   return found
 }
 
-function same(column: Column, value: string | null, text: string | undefined, digested: boolean): boolean {
+function mayBeDigest(value: string | null, tuple: Tuple): boolean {
+  if (value === null || value.length * JSON_BYTES_PER_CHARACTER <= LONG_COLUMN_BYTES) return false
+  // Long values that did not change are not in the tuple.
+  if (tuple.includes(undefined)) return true
+  const characters = tuple.reduce((sum, each) => sum + (each?.length ?? 0), 0)
+  return characters * JSON_BYTES_PER_CHARACTER > LONG_ROW_BYTES
+}
+
+function same(column: Column, value: string | null, text: string | undefined, digest: boolean): boolean {
   if (text === undefined) return false
   if (value === null) return text === 'null'
   const printed = column.print(value)
   if (printed === undefined || printed === text) return true
-  return (digested || value.length > LONG_COLUMN_BYTES) && DIGEST.test(text)
+  return digest && DIGEST.test(text)
 }
 
 /** The columns in which two rows of a table differ, by name; what one of them does not tell is the same. */

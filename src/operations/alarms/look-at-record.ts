@@ -148,10 +148,13 @@ const witnesses: Look = {
     }),
 }
 
+/** Milliseconds after which the cross-check stands still: it keeps its position every minute, also while nothing is written. */
+const STALE_MS = 600_000
+
 const compared: Look = {
   conditions: ['crosscheck_discrepancy', 'crosscheck_gap', 'crosscheck_stopped', 'losses'],
-  look: async ({ worker, actor }) => {
-    const { state, discrepancies, gaps } = await crosscheckStatus(worker, actor)
+  look: async ({ worker, actor, now }) => {
+    const { state, comparedAt, discrepancies, gaps } = await crosscheckStatus(worker, actor)
     const found: Found[] = []
     if (discrepancies > 0) {
       found.push({
@@ -173,6 +176,15 @@ const compared: Look = {
       found.push({
         condition: 'crosscheck_stopped',
         detail: 'nothing reads the replication slot of the cross-check, and WAL waits for it',
+      })
+    } else if (
+      state === 'running' &&
+      comparedAt !== null &&
+      now.getTime() - Date.parse(comparedAt) > STALE_MS
+    ) {
+      found.push({
+        condition: 'crosscheck_stopped',
+        detail: `the cross-check gets no further than it was at ${comparedAt}`,
       })
     }
     const losses = await unsettledLosses(worker, actor)
