@@ -9711,7 +9711,10 @@ begin
       using errcode = 'invalid_parameter_value', hint = 'pass them in the order of docs/request-context.md, empty where there is none';
   end if;
   for i in 1 .. cardinality(settings) loop
-    perform set_config(settings[i], coalesce(context[i], ''), true);
+    -- Most are empty, and are so already.
+    if coalesce(current_setting(settings[i], true), '') <> coalesce(context[i], '') then
+      perform set_config(settings[i], coalesce(context[i], ''), true);
+    end if;
   end loop;
   application := akashi_auth.accept_context();
   if application is null then
