@@ -1,5 +1,5 @@
 /** Synthesis asks no account: no zone, image or network is looked up. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,13 @@ test('nothing is missing from the context, in any environment', () => {
   const app = newApp()
   for (const parameter of environments) addEnvironment(app, parameter)
   expect(app.synth().manifest.missing).toBeUndefined()
+})
+
+test('without the context of cdk.json nothing is made', () => {
+  const entry = join(import.meta.dirname, '../bin/akashi.ts')
+  const { status, stderr } = spawnSync(process.execPath, [entry], { encoding: 'utf8' })
+  expect(status).not.toBe(0)
+  expect(stderr).toMatch(/feature flags of cdk\.json are missing; hint: npx cdk synth/)
 })
 
 describe('cdk synth', () => {

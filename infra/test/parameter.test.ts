@@ -259,6 +259,19 @@ describe('a mistake fails the synthesis and says what to do', () => {
     expect(mistakes(parameter)).toMatch(message)
   })
 
+  test('a region that AWS has not', () => {
+    const region = 'ap-northeast-9'
+    const parameter = {
+      ...dev,
+      region,
+      dataResidency: [region],
+      network: { ...dev.network, availabilityZones: [`${region}a`, `${region}c`] } as NewNetwork,
+      service: { ...dev.service, certificateArn: `arn:aws:acm:${region}:${prod.account}:certificate/1` },
+    }
+    expect(mistakes(parameter)).toBe('')
+    expect(() => synthesize(parameter)).toThrow(/no certificate authority of RDS is known for ap-northeast-9/)
+  })
+
   test('all mistakes are told at once', () => {
     const parameter = withBackup({ retentionDays: 99, copyRegion: 'us-east-1' }, withDatabase({ readers: 0 }))
     expect(mistakes(parameter).split('\n')).toHaveLength(4)
