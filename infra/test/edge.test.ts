@@ -23,6 +23,12 @@ test('the web ACL counts by the address that CloudFront spoke to, not by what th
   })
 })
 
+test('a caller from outside begins no trace, and chooses no id of one', () => {
+  const traceparent = { value: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' }
+  const headers = sent({ traceparent, tracestate: { value: 'a=b' }, accept: { value: '*/*' } })
+  expect(Object.keys(headers).toSorted()).toEqual(['accept', 'true-client-ip'])
+})
+
 test('every behaviour runs it', () => {
   const { DistributionConfig } = Service?.only('AWS::CloudFront::Distribution').Properties ?? {}
   const behaviours = [DistributionConfig.DefaultCacheBehavior, ...DistributionConfig.CacheBehaviors]

@@ -6,19 +6,20 @@ import { taskImage, USER } from './task.ts'
 
 /** OTLP over HTTP; only the containers of the same task reach it. */
 const ADDRESS = '127.0.0.1:4318'
-/** Of all traces. The sampler asks nobody else: by a header, a caller could have every request of his recorded. */
+/** Of the traces that begin at the server; CloudFront lets no caller begin one. */
 const SAMPLED = '0.05'
 /** So that it never takes memory from the server; it refuses spans before it comes to that. In MiB. */
 const MEMORY_MIB = 128
 const MEMORY_LIMITER = { check_interval: '1s', limit_mib: 96, spike_limit_mib: 24 }
 const STOP_TIMEOUT = Duration.seconds(10)
 
-/** The standard variables by which a program exports its traces to the collector beside it. */
-export const EXPORT: Readonly<Record<string, string>> = {
-  OTEL_EXPORTER_OTLP_ENDPOINT: `http://${ADDRESS}`,
-  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
-  OTEL_TRACES_SAMPLER: 'traceidratio',
-  OTEL_TRACES_SAMPLER_ARG: SAMPLED,
+/** The standard variables by which a program exports its traces to the collector beside it, under a name of its own. */
+export function exporting(serviceName: string): Readonly<Record<string, string>> {
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://${ADDRESS}`,
+    OTEL_SERVICE_NAME: serviceName,
+    OTEL_TRACES_SAMPLER_ARG: SAMPLED,
+  }
 }
 
 /** What the role of such a task needs. */

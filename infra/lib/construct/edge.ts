@@ -24,10 +24,16 @@ import { CLIENT_ADDRESS_HEADER } from './web-acl.ts'
 
 /** Built files have their digest in their names. */
 const ASSETS = '/assets/*'
-/** Whom CloudFront spoke to, in the place of whatever the caller wrote there; the web ACL counts by it. */
-const CLIENT_ADDRESS = `function handler(event) {
+/**
+ * What CloudFront knows, in the place of whatever the caller wrote there: whom it spoke to, by which the web ACL counts.
+ * And no trace of theirs: by its flag they could have every request traced, and choose the id that the trail
+ * records.
+ */
+const AT_THE_EDGE = `function handler(event) {
   var request = event.request
   request.headers['${CLIENT_ADDRESS_HEADER.toLowerCase()}'] = { value: event.viewer.ip }
+  delete request.headers['traceparent']
+  delete request.headers['tracestate']
   return request
 }
 `
@@ -52,15 +58,15 @@ export class Edge extends Construct {
       protocolPolicy: OriginProtocolPolicy.HTTPS_ONLY,
       originSslProtocols: [OriginSslPolicy.TLS_V1_2],
     })
-    const clientAddress = new CloudFrontFunction(this, 'ClientAddress', {
-      functionName: `${props.name}-client-address`,
-      comment: 'Whom CloudFront spoke to',
-      code: FunctionCode.fromInline(CLIENT_ADDRESS),
+    const edge = new CloudFrontFunction(this, 'Request', {
+      functionName: `${props.name}-request`,
+      comment: 'Address of the client; no trace of its own',
+      code: FunctionCode.fromInline(AT_THE_EDGE),
       runtime: FunctionRuntime.JS_2_0,
     })
     const passed = {
       origin,
-      functionAssociations: [{ function: clientAddress, eventType: FunctionEventType.VIEWER_REQUEST }],
+      functionAssociations: [{ function: edge, eventType: FunctionEventType.VIEWER_REQUEST }],
       viewerProtocolPolicy: ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
       // With the host name, by which Akashi and the certificate of the load balancer are known.
       originRequestPolicy: OriginRequestPolicy.ALL_VIEWER,

@@ -7,7 +7,7 @@ import { logGroup } from './log-group.ts'
 const RATE_LIMIT = 2_000
 /**
  * In which CloudFront writes whom it spoke to. Of X-Forwarded-For the web ACL would take the first address, which the
- * caller writes himself.
+ * caller can write.
  */
 export const CLIENT_ADDRESS_HEADER = 'True-Client-IP'
 /**

@@ -8,7 +8,7 @@ import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import { AccessLogs } from '../construct/access-logs.ts'
 import { Cache } from '../construct/cache.ts'
-import { addCollector, EXPORT } from '../construct/collector.ts'
+import { addCollector, exporting } from '../construct/collector.ts'
 import { Edge } from '../construct/edge.ts'
 import { Initializer } from '../construct/initializer.ts'
 import { KeyringVolume } from '../construct/keyring-volume.ts'
@@ -113,7 +113,6 @@ export class ServiceStack extends Stack {
     const image = `${images.repository.repositoryUri}:${wanted.imageTag}`
     const environment = {
       ...this.common(parameter, data, keyring.path),
-      ...(images.collector === undefined ? {} : EXPORT),
       CACHE_HOST: cache.host,
       CACHE_PORT: cache.port,
     }
@@ -126,6 +125,8 @@ export class ServiceStack extends Stack {
       settings: Pick<TaskProps, 'cpu' | 'memoryMiB' | 'environment' | 'secrets' | 'taskRole'>,
     ) => {
       const command = definitionId.toLowerCase() as 'install' | 'serve' | 'work'
+      const traces =
+        images.collector === undefined || command === 'install' ? {} : exporting(`${name}-${command}`)
       return taskDefinition(this, definitionId, {
         command,
         name: `${name}-${command}`,
@@ -134,6 +135,7 @@ export class ServiceStack extends Stack {
         log,
         keyring,
         ...settings,
+        environment: { ...settings.environment, ...traces },
       })
     }
     const cluster = new Cluster(this, 'Cluster', {

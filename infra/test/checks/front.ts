@@ -2,7 +2,7 @@
 import { type ExactCheck, exactly } from './exactly.ts'
 import { subnets } from './task-settings.ts'
 
-const CLIENT_ADDRESS = [{ EventType: 'viewer-request', FunctionARN: '<Edge/ClientAddress.FunctionARN>' }]
+const AT_THE_EDGE = [{ EventType: 'viewer-request', FunctionARN: '<Edge/Request.FunctionARN>' }]
 
 export const frontChecks: readonly ExactCheck[] = [
   exactly(
@@ -354,19 +354,21 @@ export const frontChecks: readonly ExactCheck[] = [
     { when: ({ service }) => service.edgeCertificateArn !== undefined },
   ),
   exactly(
-    'edge: tells the web ACL whom it spoke to, whatever the caller writes',
+    'edge: tells the web ACL whom it spoke to, whatever the caller writes, and takes no trace from them',
     'AWS::CloudFront::Function',
-    'Edge/ClientAddress',
+    'Edge/Request',
     {
       AutoPublish: true,
       FunctionCode: `function handler(event) {
   var request = event.request
   request.headers['true-client-ip'] = { value: event.viewer.ip }
+  delete request.headers['traceparent']
+  delete request.headers['tracestate']
   return request
 }
 `,
-      FunctionConfig: { Comment: 'Whom CloudFront spoke to', Runtime: 'cloudfront-js-2.0' },
-      Name: '<name>-client-address',
+      FunctionConfig: { Comment: 'Address of the client; no trace of its own', Runtime: 'cloudfront-js-2.0' },
+      Name: '<name>-request',
     },
     { when: ({ service }) => service.edgeCertificateArn !== undefined },
   ),
@@ -381,7 +383,7 @@ export const frontChecks: readonly ExactCheck[] = [
           {
             CachePolicyId: '658327ea-f89d-4fab-a63d-7e88639e58f6',
             Compress: true,
-            FunctionAssociations: CLIENT_ADDRESS,
+            FunctionAssociations: AT_THE_EDGE,
             OriginRequestPolicyId: '216adef6-5c7f-47e4-b989-5492eafa07d3',
             PathPattern: '/assets/*',
             TargetOriginId: '<unique EdgeDistributionOrigin1>',
@@ -393,7 +395,7 @@ export const frontChecks: readonly ExactCheck[] = [
           AllowedMethods: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'POST', 'DELETE'],
           CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad',
           Compress: true,
-          FunctionAssociations: CLIENT_ADDRESS,
+          FunctionAssociations: AT_THE_EDGE,
           OriginRequestPolicyId: '216adef6-5c7f-47e4-b989-5492eafa07d3',
           TargetOriginId: '<unique EdgeDistributionOrigin1>',
           ViewerProtocolPolicy: 'redirect-to-https',

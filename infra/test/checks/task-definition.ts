@@ -40,13 +40,14 @@ export const CACHE = [
   { Name: 'CACHE_PORT', Value: '6380' },
 ]
 
-/** Standard variables; of all requests one in twenty, whatever the caller asks for. */
-const EXPORT = Object.entries({
-  OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
-  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
-  OTEL_TRACES_SAMPLER: 'traceidratio',
-  OTEL_TRACES_SAMPLER_ARG: '0.05',
-}).map(([Name, Value]) => ({ Name, Value }))
+/** Standard variables; of the traces that begin here, one in twenty. */
+function exporting(command: string): Json[] {
+  return Object.entries({
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
+    OTEL_SERVICE_NAME: `<name>-${command}`,
+    OTEL_TRACES_SAMPLER_ARG: '0.05',
+  }).map(([Name, Value]) => ({ Name, Value }))
+}
 
 function exportsTraces({ command }: ExpectedTask, parameter: EnvironmentParameter): boolean {
   return command !== 'install' && isTraced(parameter)
@@ -85,8 +86,8 @@ function container(task: ExpectedTask, parameter: EnvironmentParameter): Json {
       },
       { Name: 'OBJECT_STORE_URL', Value: storeUrl(parameter) },
       ...coldStore(parameter),
-      ...(exportsTraces(task, parameter) ? EXPORT : []),
       ...(task.environment ?? []),
+      ...(exportsTraces(task, parameter) ? exporting(task.command) : []),
     ],
     Essential: true,
     Image: `${REPOSITORY}:${parameter.service.imageTag}`,
