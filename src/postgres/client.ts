@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { codecs } from './codecs.ts'
 import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_MS } from './limits.ts'
+import { transportOf } from './tls.ts'
 
 /** Issued by the server (or a pooler), so that another connection can cancel this one's statement. */
 export interface BackendKey {
@@ -28,7 +29,7 @@ export class Client extends pg.Client {
 /** Uses no session state, so that the same settings work through a pooler in transaction mode. */
 export function clientConfig(url: string, applicationName: string): pg.ClientConfig {
   return {
-    connectionString: url,
+    ...transportOf(url),
     application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { POOL_IDLE_MS } from './limits.ts'
 import { type DatabaseRole, roleName } from './role.ts'
+import { transportOf } from './tls.ts'
 
 /** A plain pool of the driver, for a library that runs its own statements. */
 export type DriverPool = pg.Pool
@@ -16,7 +17,7 @@ const PINS = '-c search_path=pg_catalog,pg_temp'
  */
 export function openDriverPool(url: string, role: DatabaseRole, max: number): DriverPool {
   const pool = new pg.Pool({
-    connectionString: url,
+    ...transportOf(url),
     max,
     idleTimeoutMillis: POOL_IDLE_MS,
     options: PINS,

@@ -7,6 +7,9 @@ export const CONNECT_TIMEOUT_MS = 10_000
 /** Milliseconds after which an unused pooled connection is closed: longer than from one round of the jobs of every minute to the next. */
 export const POOL_IDLE_MS = 90_000
 
+/** Seconds after which a pooled connection is replaced, so that a server that took over, a new certificate and a new role are met. */
+export const CONNECTION_LIFETIME_S = 300
+
 /** Milliseconds that a transaction may be idle before the server ends it, since it holds back vacuum and sealing. */
 export const IDLE_IN_TRANSACTION_MS = 300_000
 

@@ -1,13 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { AkashiError, given, POOL_SIZE, STATEMENT_TIMEOUT_MS } from '../foundation/index.ts'
+import { AkashiError, given, POOL_SIZE, STATEMENT_TIMEOUT_MS, tracedPart } from '../foundation/index.ts'
 import { abortError } from './abort.ts'
 import type { Actor } from './actor.ts'
 import { Client, clientConfig } from './client.ts'
 import type { ContextKey } from './context.ts'
 import { ContextSigner } from './context-signer.ts'
 import { runDirect } from './direct.ts'
-import { POOL_IDLE_MS, RETRY_BACKOFF_MAX_MS, RETRY_BACKOFF_MS, TRANSACTION_RETRIES } from './limits.ts'
+import {
+  CONNECTION_LIFETIME_S,
+  POOL_IDLE_MS,
+  RETRY_BACKOFF_MAX_MS,
+  RETRY_BACKOFF_MS,
+  TRANSACTION_RETRIES,
+} from './limits.ts'
 import { requireRoles } from './membership.ts'
 import type { DatabaseRole } from './role.ts'
 import { SQLSTATE, sqlState, toAkashiError } from './sqlstate.ts'
@@ -25,11 +31,18 @@ export interface DatabaseOptions {
   readonly contextKey?: ContextKey
   /** Maximum number of connections; default POOL_SIZE. */
   readonly poolSize?: number
+  /** Milliseconds after which an unused connection is closed; default POOL_IDLE_MS. */
+  readonly idleMs?: number
+  /** Seconds that a connection is used for; default CONNECTION_LIFETIME_S. */
+  readonly lifetimeS?: number
   /** Milliseconds for one statement; default STATEMENT_TIMEOUT_MS. */
   readonly statementTimeoutMs?: number
   /** Shown in pg_stat_activity. */
   readonly applicationName?: string
 }
+
+/** As OpenTelemetry names databases. */
+const ofDatabase = { 'db.system.name': 'postgresql' } as const
 
 /** Connects on first use, so it can be called before the server runs. */
 export function openDatabase(options: DatabaseOptions): Database {
@@ -39,12 +52,14 @@ export function openDatabase(options: DatabaseOptions): Database {
     signer: new ContextSigner(options.contextKey),
     statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
   }
-  const pool = createPool(url, applicationName, options.poolSize ?? POOL_SIZE, role)
+  const pool = createPool(url, applicationName, options)
   let closed: Promise<void> | undefined
   return {
     role,
     transaction: (actor, work, transactionOptions = {}) =>
-      withRetries(pool, environment, actor, work, transactionOptions),
+      tracedPart('transaction', { kind: 'client', attributes: { ...ofDatabase, 'akashi.role': role } }, () =>
+        withRetries(pool, environment, actor, work, transactionOptions),
+      ),
     direct: (work, directOptions = {}) =>
       runDirect(directUrl, applicationName, environment, work, directOptions),
     close: () => {
@@ -54,11 +69,21 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 }
 
-function createPool(url: string, applicationName: string, max: number, role: DatabaseRole): pg.Pool {
+function createPool(
+  url: string,
+  applicationName: string,
+  {
+    role,
+    poolSize: max = POOL_SIZE,
+    idleMs = POOL_IDLE_MS,
+    lifetimeS = CONNECTION_LIFETIME_S,
+  }: DatabaseOptions,
+): pg.Pool {
   const pool = new pg.Pool({
     ...clientConfig(url, applicationName),
     max,
-    idleTimeoutMillis: POOL_IDLE_MS,
+    idleTimeoutMillis: idleMs,
+    maxLifetimeSeconds: lifetimeS,
     Client,
     verify: (client, done) => {
       requireRoles(trackedClient(client), [role]).then(

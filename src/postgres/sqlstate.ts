@@ -184,6 +184,8 @@ function fromDriver(error: unknown): AkashiError {
       cause: error,
     })
   }
+  const refused = transportProblem(error, cause)
+  if (refused !== undefined) return refused
   if (
     cause !== undefined ||
     /terminat|timeout|timed out|not queryable|closed|Connection/i.test(error.message)
@@ -195,6 +197,26 @@ function fromDriver(error: unknown): AkashiError {
     })
   }
   return new AkashiError('internal', 'the database driver failed', { cause: error })
+}
+
+/** What OpenSSL and Node.js say of a certificate that they do not accept. */
+const untrusted =
+  /^(?:ERR_TLS_CERT_ALTNAME_\w+|CERT_\w+|UNABLE_TO_\w+|(?:DEPTH_ZERO_)?SELF_SIGNED_CERT\w*|INVALID_CA|\w+_EXCEEDED)$/
+
+function transportProblem(error: Error, code: string | undefined): AkashiError | undefined {
+  if (code !== undefined && untrusted.test(code)) {
+    return new AkashiError('unavailable', `the certificate of the database is not accepted (${code})`, {
+      hint: 'it must name the host of the database URL and come from a known authority: name your own with sslrootcert=FILE in the URL',
+      cause: error,
+    })
+  }
+  if (error.message === 'The server does not support SSL connections') {
+    return new AkashiError('unavailable', 'the database offers no TLS', {
+      hint: 'give the server a certificate and set ssl = on; only in a network that nobody else can reach, add sslmode=disable to the database URL',
+      cause: error,
+    })
+  }
+  return undefined
 }
 
 function errnoOf(error: Error): string | undefined {

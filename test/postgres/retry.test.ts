@@ -26,6 +26,29 @@ async function addOne(session: Session): Promise<void> {
   await session.query('update public.counters set value = $1 where id = 1', [(rows[0]?.value ?? 0) + 1])
 }
 
+test('a connection that is as old as it may become is replaced', async () => {
+  const app = database.open('app', { poolSize: 1, lifetimeS: 1 })
+  const process = () =>
+    app.transaction(tester, async (session) => {
+      const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid')
+      return rows[0]?.pid
+    })
+  const first = await process()
+  await expect.poll(process).not.toBe(first)
+})
+
+test('connections that nobody uses are closed', async () => {
+  const app = database.open('app', { poolSize: 2, idleMs: 50, applicationName: 'idle for long' })
+  const connected = async () => {
+    const { rows } = await database.asSuperuser((session) =>
+      session.query(`select from pg_stat_activity where application_name = 'idle for long'`),
+    )
+    return rows.length
+  }
+  await app.transaction(tester, async () => expect(await connected()).toBe(1))
+  await expect.poll(connected).toBe(0)
+})
+
 test('concurrent serializable transactions all succeed, none lost', async () => {
   const app = database.open('app', { poolSize: 4 })
   const add = () => app.transaction(tester, addOne, { isolation: 'serializable', retries: 100 })

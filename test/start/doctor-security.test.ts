@@ -1,6 +1,7 @@
 /** What doctor says of the security of a database, and that nothing is counted twice. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, expect, test } from 'vitest'
+import type { SslMode } from '../../src/postgres/index.ts'
 import { judgeAlarms } from '../../src/start/doctor/alarms.ts'
 import { judgeLogins, judgePasswords, type LoginFacts } from '../../src/start/doctor/security/logins.ts'
 import { judgeRowSecurity } from '../../src/start/doctor/security/row-security.ts'
@@ -16,17 +17,26 @@ const ask = (text: string) => database.asSuperuser((session) => session.query(te
 afterAll(() => ask(`drop owned by ${application}; drop role ${application}`))
 
 test('other machines need TLS, and a server whose certificate is verified', () => {
-  const safe = { host: 'db.example', sslmode: null, serverOffers: true, rules: [] }
+  const at = (mode: SslMode, host = 'db.example') => ({
+    addresses: [{ host, mode }],
+    serverOffers: true,
+    rules: [],
+  })
+  const safe = at('verify-full')
+  const here = { ...at('disable', '127.0.0.1'), serverOffers: false }
   expect(judgeTransport(safe)).toMatchObject({ ok: true })
-  expect(judgeTransport({ ...safe, sslmode: 'verify-full' })).toMatchObject({ ok: true })
-  for (const sslmode of ['disable', 'no-verify', 'prefer', 'require']) {
-    const found = judgeTransport({ ...safe, sslmode })
-    expect(found, sslmode).toMatchObject({ ok: false, hint: expect.stringContaining('verify-full') })
+  for (const mode of ['verify-ca', 'require'] as const) {
+    const found = judgeTransport(at(mode))
+    expect(found, mode).toMatchObject({ ok: false, hint: expect.stringContaining('verify-full') })
   }
-  expect(judgeTransport({ ...safe, serverOffers: false })).toMatchObject({ ok: false })
-  expect(judgeTransport({ ...safe, host: '127.0.0.1', serverOffers: false })).toMatchObject({ ok: true })
+  expect(judgeTransport(at('disable')).hint).toContain('sslrootcert')
+  expect(judgeTransport({ ...at('disable'), serverOffers: false }).hint).toContain('ssl = on')
+  expect(judgeTransport(here)).toMatchObject({ ok: true })
+  // The pooler is here, the server is not.
+  const both = [...here.addresses, ...at('require').addresses]
+  expect(judgeTransport({ ...safe, addresses: both })).toMatchObject({ ok: false })
   const rule = { line: 7, type: 'host', address: '10.0.0.0', method: 'scram-sha-256' }
-  const open = judgeTransport({ ...safe, host: '127.0.0.1', rules: [rule] })
+  const open = judgeTransport({ ...here, rules: [rule] })
   expect(open).toMatchObject({ ok: false, hint: expect.stringContaining('hostssl') })
   expect(open.detail).toContain('line 7')
   expect(judgeTransport({ ...safe, rules: [{ ...rule, type: 'hostssl' }] })).toMatchObject({ ok: true })
@@ -125,6 +135,7 @@ test('doctor finds what is weak in a database, and says how to fix each', async 
   const security = new Map(checks.filter(({ area }) => area === 'security').map((each) => [each.name, each]))
   expect([...security.keys()]).toEqual([
     'TLS of the database',
+    'HTTPS',
     'logins',
     'passwords of logins',
     'row-level security',

@@ -1,4 +1,4 @@
-/** A certificate for localhost and 127.0.0.1 that signs itself (RFC 5280), since Node.js makes none. */
+/** A certificate for localhost and an address that signs itself (RFC 5280), since Node.js makes none. */
 import { generateKeyPairSync, sign } from 'node:crypto'
 
 function tlv(tag: number, ...parts: readonly Uint8Array[]): Buffer {
@@ -23,11 +23,18 @@ const utcTime = (at: Date) =>
 
 const DAY_MS = 86_400_000
 
-export function selfSigned(): { readonly key: string; readonly cert: string } {
+export function selfSigned({
+  address = [127, 0, 0, 1],
+  days = 1,
+}: {
+  readonly address?: readonly number[]
+  /** Until it ends; negative for one that has ended. */
+  readonly days?: number
+} = {}): { readonly key: string; readonly cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const algorithm = sequence(oid('2a8648ce3d040302'))
   const name = sequence(tlv(0x31, sequence(oid('550403'), tlv(0x0c, Buffer.from('localhost')))))
-  const names = sequence(tlv(0x82, Buffer.from('localhost')), tlv(0x87, Buffer.of(127, 0, 0, 1)))
+  const names = sequence(tlv(0x82, Buffer.from('localhost')), tlv(0x87, Buffer.from(address)))
   const extensions = sequence(
     sequence(oid('551d11'), tlv(0x04, names)),
     sequence(oid('551d13'), tlv(0x04, sequence(tlv(0x01, Buffer.of(0xff))))),
@@ -37,7 +44,7 @@ export function selfSigned(): { readonly key: string; readonly cert: string } {
     tlv(0x02, Buffer.of(1)),
     algorithm,
     name,
-    sequence(utcTime(new Date(Date.now() - DAY_MS)), utcTime(new Date(Date.now() + DAY_MS))),
+    sequence(utcTime(new Date(Date.now() - 3 * DAY_MS)), utcTime(new Date(Date.now() + days * DAY_MS))),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
     tlv(0xa3, extensions),

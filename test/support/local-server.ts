@@ -19,12 +19,18 @@ const START_PAUSE_MS = 100
 /** The server refuses to run as root; Debian's package brings this account. */
 const ACCOUNT = 'postgres'
 
+export interface LocalServer extends ThrowawayServer {
+  /** The folder of the cluster. */
+  readonly data: string
+}
+
 /**
  * A server of this machine's own binaries, in a folder that goes away with it.
  *
  * @param binaries folder with initdb and postgres
+ * @param own settings beside those of all
  */
-export async function startLocalServer(binaries: string): Promise<ThrowawayServer> {
+export async function startLocalServer(binaries: string, own: readonly string[] = []): Promise<LocalServer> {
   const folder = await mkdtemp(join(tmpdir(), 'akashi-postgres-'))
   const account = process.getuid?.() === 0 ? accountIds() : undefined
   const passwordFile = join(folder, 'password')
@@ -68,6 +74,7 @@ export async function startLocalServer(binaries: string): Promise<ThrowawayServe
     'timezone=UTC',
     'wal_level=logical',
     'max_prepared_transactions=10',
+    ...own,
   ]
   const server = spawn(
     join(binaries, 'postgres'),
@@ -94,7 +101,7 @@ export async function startLocalServer(binaries: string): Promise<ThrowawayServe
     }
     await sleep(START_PAUSE_MS)
   }
-  return { url, stop }
+  return { url, stop, data }
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -16,7 +16,7 @@ import { nodeVersion } from './node-version.ts'
 import { coldStore, destinations, objectStore, objectStoreOwner } from './object-store.ts'
 import { disk, recovery } from './recovery.ts'
 import { retention } from './retention.ts'
-import { logins, passwords, rowSecurity, serverSettings, transport } from './security/index.ts'
+import { https, logins, passwords, rowSecurity, serverSettings, transport } from './security/index.ts'
 
 const FULL_SCORE = 100
 /** Points that each check takes from the score while it is wrong: what loses data or the proof of it weighs most. */
@@ -54,6 +54,7 @@ const checks: readonly Placed[] = [
   ]),
   ...inArea('security', [
     [SERIOUS, transport],
+    [SERIOUS, https],
     [SEVERE, logins],
     [SERIOUS, passwords],
     [SEVERE, rowSecurity],

@@ -1,3 +1,4 @@
+export { https } from './https.ts'
 export { logins, passwords } from './logins.ts'
 export { rowSecurity } from './row-security.ts'
 export { serverSettings } from './server-settings.ts'

@@ -1,6 +1,10 @@
 /** Whether somebody in between could read what goes to the database, or play the database. */
-import { isLoopbackAddress, isLoopbackHost } from '../../../foundation/index.ts'
-import type { DirectSession } from '../../../postgres/index.ts'
+import {
+  type DirectSession,
+  isOnThisMachine,
+  type ServerAddress,
+  serverAddress,
+} from '../../../postgres/index.ts'
 import type { Check, Finding } from '../check.ts'
 import { onDatabase } from '../on-database.ts'
 
@@ -13,10 +17,8 @@ export interface HbaRule {
 }
 
 interface Transport {
-  /** Host of the URL; empty for a socket. */
-  readonly host: string
-  /** As the URL has it; null where it has none. */
-  readonly sslmode: string | null
+  /** Of the URLs that processes connect to. */
+  readonly addresses: readonly ServerAddress[]
   readonly serverOffers: boolean
   /** Rules of remote addresses; null where the login may not read them. */
   readonly rules: readonly HbaRule[] | null
@@ -26,20 +28,18 @@ const VERIFIED = 'verify-full'
 
 export const transport: Check = {
   name: 'TLS of the database',
-  run: onDatabase('owner', async (database, _, { adminUrl }) =>
-    judgeTransport(await database.direct((session) => readTransport(session, adminUrl))),
-  ),
+  run: onDatabase('owner', async (database, _, { adminUrl, url }) => {
+    const addresses = [...new Set([url('server'), adminUrl])].map(serverAddress)
+    return judgeTransport(await database.direct((session) => readTransport(session, addresses)))
+  }),
 }
 
-async function readTransport(session: DirectSession, databaseUrl: string): Promise<Transport> {
-  const { hostname, searchParams } = new URL(databaseUrl)
+async function readTransport(
+  session: DirectSession,
+  addresses: readonly ServerAddress[],
+): Promise<Transport> {
   const { rows } = await session.query<{ ssl: boolean }>(`select current_setting('ssl')::boolean as ssl`)
-  return {
-    host: decodeURIComponent(searchParams.get('host') ?? hostname),
-    sslmode: searchParams.get('sslmode'),
-    serverOffers: rows[0]?.ssl === true,
-    rules: await remoteRules(session),
-  }
+  return { addresses, serverOffers: rows[0]?.ssl === true, rules: await remoteRules(session) }
 }
 
 /** Rules that let others than this machine in, in order. */
@@ -65,16 +65,10 @@ export async function hbaRules(session: DirectSession): Promise<HbaRule[] | null
 
 /** Of a URL's host or of pg_hba.conf: a socket, `samehost`, or an address of this machine alone. */
 export function isLoopback(host: string): boolean {
-  return (
-    host === '' ||
-    host.startsWith('/') ||
-    host === 'samehost' ||
-    isLoopbackHost(host) ||
-    isLoopbackAddress(host)
-  )
+  return host === 'samehost' || isOnThisMachine(host)
 }
 
-export function judgeTransport({ host, sslmode, serverOffers, rules }: Transport): Finding {
+export function judgeTransport({ addresses, serverOffers, rules }: Transport): Finding {
   const open = (rules ?? []).filter(({ type, method }) => type !== 'hostssl' && method !== 'reject')
   if (open.length > 0) {
     const [first] = open
@@ -84,22 +78,30 @@ export function judgeTransport({ host, sslmode, serverOffers, rules }: Transport
       hint: `write hostssl instead of ${first?.type} there, then select pg_reload_conf(); ssl must be on`,
     }
   }
-  if (isLoopback(host)) {
+  const remote = addresses.filter(({ host }) => !isLoopback(host))
+  if (remote.length === 0) {
     return { ok: true, detail: 'the database is on this machine; no other machine connects without TLS' }
   }
-  if (!serverOffers) {
+  const clear = remote.find(({ mode }) => mode === 'disable')
+  if (clear !== undefined) {
     return {
       ok: false,
-      detail: `${host} offers no TLS: passwords and rows cross the network in the clear`,
-      hint: 'give the server a certificate (ssl_cert_file, ssl_key_file) and set ssl = on, then sslmode=verify-full in the URL',
+      detail: `the connection to ${clear.host} has sslmode=disable: passwords and rows cross the network in the clear`,
+      hint: serverOffers
+        ? 'take sslmode=disable out of the database URL, and name your own authority with sslrootcert=FILE'
+        : 'give the server a certificate (ssl_cert_file, ssl_key_file) and set ssl = on, then take sslmode=disable out of the database URL',
     }
   }
-  if (sslmode !== null && sslmode !== VERIFIED) {
+  const weak = remote.find(({ mode }) => mode !== VERIFIED)
+  if (weak !== undefined) {
     return {
       ok: false,
-      detail: `the connection to ${host} has sslmode=${sslmode}, so another server could take its place`,
-      hint: 'set sslmode=verify-full in DATABASE_URL, with sslrootcert=FILE where the authority is your own',
+      detail: `the connection to ${weak.host} has sslmode=${weak.mode}, so another server could take its place`,
+      hint: 'set sslmode=verify-full in the database URL, with sslrootcert=FILE where the authority is your own',
     }
   }
-  return { ok: true, detail: `${host}: encrypted, and its certificate is verified` }
+  return {
+    ok: true,
+    detail: `${remote.map(({ host }) => host).join(', ')}: encrypted, and the certificate is verified`,
+  }
 }
