@@ -24,7 +24,15 @@ export function addSettings(command: Command, settings: readonly SettingName[]):
 }
 
 /** The settings of a process that serves HTTP. */
-export const httpSettings = ['host', 'port', 'publicUrl', 'trustedProxies', 'breachedPasswords'] as const
+export const httpSettings = [
+  'host',
+  'port',
+  'publicUrl',
+  'tlsCertificate',
+  'tlsKey',
+  'trustedProxies',
+  'breachedPasswords',
+] as const
 
 /** Of the processes that have the worker. */
 export const takeOverOption = [

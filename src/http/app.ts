@@ -1,3 +1,4 @@
+import type { TlsOptions } from 'node:tls'
 import cookies from '@fastify/cookie'
 import Fastify, { LogController } from 'fastify'
 import { type HttpLimits, httpLimits } from './limits.ts'
@@ -14,6 +15,7 @@ import { describeActor } from './plugins/request-actor.ts'
 import { echoRequestIds, requestIdOf } from './plugins/request-id.ts'
 import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
+import { traceRequests } from './plugins/tracing.ts'
 import { accessReviewRoutes } from './routes/access-reviews.ts'
 import { alarmRoutes } from './routes/alarms.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
@@ -60,8 +62,15 @@ import type { Services } from './services.ts'
  * The HTTP application: `await app.listen({ host: '127.0.0.1', port })` serves, `await app.close()` waits for
  * running requests. The order below is the order of processing: request id and actor, response headers, guards,
  * then the route.
+ *
+ * @param tls the certificate to serve HTTPS with; without it, plain HTTP is served
  */
-export function buildApp(services: Services, limits: HttpLimits = httpLimits): App {
+export function buildApp(services: Services, limits: HttpLimits = httpLimits, tls?: TlsOptions): App {
+  const parser = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: limits.timeoutCheckMs,
+  }
   const app: App = Fastify({
     loggerInstance: services.log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -72,17 +81,16 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
     handlerTimeout: limits.handlerTimeoutMs,
     connectionTimeout: limits.connectionTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
-    http: {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: limits.timeoutCheckMs,
-    },
+    ...(tls === undefined
+      ? { http: parser }
+      : { https: { ...parser, ...tls, handshakeTimeout: limits.headersTimeoutMs } }),
     forceCloseConnections: 'idle',
     // A request on a kept-alive connection gets a response with `connection: close` rather than a 503.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors: sendProblem,
   })
+  traceRequests(app)
   echoRequestIds(app)
   describeActor(app, services.version)
   observeRequests(app, services.metrics)

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { type BackupSource, createRestorePoint, pruneBackups } from '../backup/index.ts'
 import { type Bus, type Feed, localBus, openFeed, RoomSecrets, redisBus } from '../chat/index.ts'
 import { AkashiError, appOf, given, type Logger, systemClock } from '../foundation/index.ts'
-import { type BackupServices, buildApp, type Identity } from '../http/index.ts'
+import { type BackupServices, buildApp, httpLimits, type Identity, type Services } from '../http/index.ts'
 import { createFirstAdministrator, type FirstAdministrator } from '../identity/index.ts'
 import { type Keyring, openRoomVault } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
@@ -22,6 +22,7 @@ import { listenError } from './address.ts'
 import type { Connections } from './connections.ts'
 import { examine } from './doctor/index.ts'
 import { reapplyAtStart } from './erasures.ts'
+import { openCertificate } from './https.ts'
 import { openIdentity } from './identity.ts'
 import { storeFolder } from './places.ts'
 import { requireAdministrator, restoreTable } from './restore-table.ts'
@@ -109,7 +110,8 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
   const { version, log, worker, securityAdmin, keyring, store, identity } = parts
   const { host, port, trustedProxies } = parts.settings
   const data = parts.settings.databaseUrl === undefined ? parts.settings.data : undefined
-  const http = buildApp({
+  const certificate = await openCertificate(parts.settings, log)
+  const services: Services = {
     version,
     log,
     securityAdmin,
@@ -156,15 +158,24 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
       ),
       await state('object store', () => store.head('checkpoints/ready')),
     ],
-  })
+  }
+  const http = buildApp(services, httpLimits, certificate?.options)
   try {
     await http.listen({ host, port })
   } catch (error) {
     await http.close()
     throw listenError(error, host, port)
   }
+  const watch = certificate?.follow(http.server)
   const { port: bound } = http.server.address() as AddressInfo
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => http.close() }
+  const scheme = certificate === undefined ? 'http' : 'https'
+  return {
+    url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    close: async () => {
+      watch?.stop()
+      await http.close()
+    },
+  }
 }
 
 async function administer<T>(

@@ -24,7 +24,12 @@ export type Settings = Pick<
   | 'poolSize'
   | 'statementTimeoutMs'
   | 'publicUrl'
+  | 'tlsCertificate'
+  | 'tlsKey'
   | 'trustedProxies'
   | 'breachedPasswords'
   | 'oidcIssuers'
+  | 'otlpEndpoint'
+  | 'otlpHeaders'
+  | 'tracesRatio'
 >

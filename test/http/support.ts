@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
+import type { TlsOptions } from 'node:tls'
 import type { SystemStatus } from '@akashi/contract'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
@@ -158,8 +159,8 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
   }
 }
 
-export function testApp(changes: Partial<Services> = {}, limits: Partial<HttpLimits> = {}) {
-  return buildApp(fakeServices(changes), { ...httpLimits, ...limits })
+export function testApp(changes: Partial<Services> = {}, limits: Partial<HttpLimits> = {}, tls?: TlsOptions) {
+  return buildApp(fakeServices(changes), { ...httpLimits, ...limits }, tls)
 }
 
 /** Serves on a free port of loopback; answers the port. */

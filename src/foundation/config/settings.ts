@@ -186,6 +186,23 @@ export const configSchema = z.strictObject({
     meaning:
       'Public URL of this server. If set, HTTP serves other machines, under this host name only; if unset, only this machine.',
   }),
+  tlsCertificate: setting({
+    schema: z.string().min(1).optional(),
+    env: 'AKASHI_TLS_CERTIFICATE',
+    accepts: 'the path of a file',
+    flag: '<file>',
+    meaning:
+      'Certificate and its chain (PEM). If set, HTTP is served over TLS only; a file that changes is taken over within 10 seconds, without a restart.',
+    path: true,
+  }),
+  tlsKey: setting({
+    schema: z.string().min(1).optional(),
+    env: 'AKASHI_TLS_KEY',
+    accepts: 'the path of a file',
+    flag: '<file>',
+    meaning: 'Private key of the certificate (PEM, without a passphrase).',
+    path: true,
+  }),
   trustedProxies: setting({
     schema: z
       .union([
@@ -265,6 +282,40 @@ export const configSchema = z.strictObject({
     env: 'AKASHI_LOG_FORMAT',
     flag: '<format>',
     meaning: 'One JSON document per line, or human-readable lines for a terminal.',
+  }),
+  otlpEndpoint: setting({
+    ...url('http', 'https'),
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    meaning:
+      'Collector that takes traces by OTLP over HTTP (docs/operations.md); `/v1/traces` is appended. If unset, nothing is traced.',
+  }),
+  otlpHeaders: setting({
+    schema: z
+      .string()
+      .min(1)
+      .transform((text) => new Secret(text))
+      .optional(),
+    env: 'OTEL_EXPORTER_OTLP_HEADERS',
+    accepts: 'name=value pairs separated by commas, the values percent-encoded',
+    meaning: 'Headers for the collector, such as its token.',
+    secret: true,
+  }),
+  tracesRatio: setting({
+    schema: z
+      .union([
+        z.number(),
+        z
+          .string()
+          .regex(/^[01](?:[.]\d+)?$/)
+          .transform(Number),
+      ])
+      .pipe(z.number().min(0).max(1))
+      .default(1),
+    env: 'OTEL_TRACES_SAMPLER_ARG',
+    accepts: 'a number from 0 to 1',
+    meaning:
+      'Share of the traces that begin here and are delivered. A caller that sends `traceparent` decides itself.',
+    default: '1',
   }),
   poolSize: setting({
     ...wholeNumber(1, MAX_POOL_SIZE, POOL_SIZE),

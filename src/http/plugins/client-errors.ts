@@ -6,7 +6,9 @@ import { problem } from '../problem.ts'
 
 /** Responds to errors of Node's HTTP parser, before there is a request, on the socket itself and closes it. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  const beforeHttp =
+    error.code?.startsWith('ERR_SSL_') === true || error.code?.startsWith('ERR_TLS_') === true
+  if (error.code === 'ECONNRESET' || beforeHttp || !socket.writable) {
     socket.destroy()
     return
   }

@@ -47,7 +47,7 @@ function isSameOrigin(request: FastifyRequest, publicUrl: string | undefined): b
 /** The origin of this server's own pages: its public URL, or the loopback name of the request. */
 export function ownOrigin(request: FastifyRequest, publicUrl: string | undefined): string | undefined {
   const { host } = request.headers
-  if (isLoopbackHost(host)) return `http://${host}`
+  if (isLoopbackHost(host)) return `${'encrypted' in request.socket ? 'https' : 'http'}://${host}`
   return publicUrl === undefined ? undefined : new URL(publicUrl).origin
 }
 
