@@ -77,7 +77,16 @@ ${NOTICE}
 
 Akashi starts without configuration. Each setting is read once: from a command-line flag, else from the environment, else from the file \`${DEFAULT_CONFIG_FILE}\` in the current folder (or the one named by \`--config FILE\` or \`AKASHI_CONFIG\`), else the default applies. The table names the commands that accept a flag; if it names none, all commands do. No flag accepts a password, because other users of the machine can read command lines.
 
-A variable \`NAME_FILE\` names a file that holds the value, for every setting that can hold a secret: the URLs of the database, object store, keys, Redis and clamd, \`KEYS_PASSPHRASE_FILE\`, \`AZURE_STORAGE_CONNECTION_STRING_FILE\` and \`OIDC_ISSUERS_FILE\`. It is read once at start, and one line end is removed. Setting both is an error. Certificates are named in the URL (\`?sslmode=verify-full&sslrootcert=/path/ca.pem&sslcert=…&sslkey=…\`), those of other services in \`NODE_EXTRA_CA_CERTS\`.
+A variable \`NAME_FILE\` names a file that holds the value, for every setting that can hold a secret: the URLs of the database, object store, keys, Redis and clamd, \`KEYS_PASSPHRASE_FILE\`, \`AZURE_STORAGE_CONNECTION_STRING_FILE\` and \`OIDC_ISSUERS_FILE\`. It is read once at start, and one line end is removed. \`NAME_COMMAND\` is a program that prints the value instead: words separated by spaces, or a JSON array where one of them contains a space. It runs without a shell at every start, has 10 seconds, gets no input and none of the other secrets, and nothing that it prints is logged. That reads every secret store that has a program:
+
+\`\`\`sh
+DATABASE_URL_COMMAND='aws secretsmanager get-secret-value --secret-id akashi/database-url --query SecretString --output text'
+KEYS_PASSPHRASE_COMMAND='vault kv get -field=passphrase secret/akashi'
+\`\`\`
+
+Setting two of the three is an error.
+
+A database that is not on this machine must show a certificate for its host name from an authority that Node.js knows; \`?sslrootcert=/path/ca.pem\` in the URL names your own, \`sslcert\` and \`sslkey\` a certificate for the client. \`sslmode\` lowers that, as PostgreSQL defines it: \`verify-ca\` accepts any name, \`require\` any certificate, \`disable\` no TLS at all; \`akashi doctor\` points it out. Authorities of other services are named in \`NODE_EXTRA_CA_CERTS\`.
 
 If there are errors, all of them are reported and nothing starts. An unknown name in the file or an unknown variable \`AKASHI_…\` is an error that names the nearest setting; an empty variable counts as not set. Relative paths are resolved against the folder of the configuration file that contains them, otherwise against the current folder. Passwords, passphrases and URLs are never printed.
 

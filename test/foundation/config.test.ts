@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { printedBy } from '../../src/foundation/config/secret-command.ts'
 import { AkashiError, type Config, loadConfig, readVersion } from '../../src/foundation/index.ts'
 
 let directory: string
@@ -64,6 +65,59 @@ describe('a secret in a file', () => {
     expect(await mistakes({ environment: { AKASHI_PORT_FILE: 'wrong' } })).toEqual([
       expect.stringContaining('AKASHI_PORT_FILE is not a setting'),
     ])
+  })
+})
+
+describe('a secret that a program prints', () => {
+  const program = (script: string) => JSON.stringify([process.execPath, '-e', script])
+
+  test('is taken without the line end, without a shell, and without the other secrets', async () => {
+    await writeFile(join(directory, 'echo.mjs'), 'process.stdout.write(process.argv.slice(2).join("|"))')
+    const config = await load({
+      environment: {
+        DATABASE_URL_COMMAND: program('console.log("postgresql://akashi_server:p%20w@localhost/shop")'),
+        KEYS_PASSPHRASE_COMMAND: `${process.execPath} echo.mjs  $HOME "a;id" \`id\``,
+        AZURE_STORAGE_CONNECTION_STRING_COMMAND: program(
+          'process.stdout.write(process.env.REDIS_URL ?? "not told, " + process.env.FOR_ALL)',
+        ),
+        REDIS_URL: 'redis://localhost',
+        FOR_ALL: 'but this',
+      },
+    })
+    expect(config.databaseUrl).toBe('postgresql://akashi_server:p%20w@localhost/shop')
+    expect(config.keysPassphrase?.reveal()).toBe('$HOME|"a;id"|`id`')
+    expect(config.azureConnectionString?.reveal()).toBe('not told, but this')
+  })
+
+  test('gets no input, and every failure is told without what was printed', async () => {
+    const found = await mistakes({
+      environment: {
+        DATABASE_URL_COMMAND: program(
+          'process.stdin.resume().on("end", () => { console.log("hunter2"); console.error("hunter3"); process.exitCode = 3 })',
+        ),
+        DATABASE_DIRECT_URL_COMMAND: program('console.log("hunter2")'),
+        OBJECT_STORE_URL_COMMAND: program('console.log()'),
+        COLD_STORE_URL_COMMAND: program('console.log("hunter2".repeat(100_000))'),
+        KEYS_URL_COMMAND: '/nonexistent/program --give hunter2',
+        REDIS_URL_COMMAND: '["vault", 1]',
+        OIDC_ISSUERS: '[]',
+        OIDC_ISSUERS_COMMAND: 'vault',
+      },
+    })
+    expect(found).toEqual([
+      `DATABASE_URL_COMMAND: ${process.execPath} ended with status 3; run it by hand to see why`,
+      `OBJECT_STORE_URL_COMMAND: ${process.execPath} printed nothing`,
+      `COLD_STORE_URL_COMMAND: ${process.execPath} printed more than 65536 bytes`,
+      'KEYS_URL_COMMAND: there is no program /nonexistent/program',
+      'REDIS_URL_COMMAND: is neither words nor a JSON array of texts',
+      'OIDC_ISSUERS_COMMAND and OIDC_ISSUERS are both set; unset one of them',
+      'DATABASE_DIRECT_URL_COMMAND must be a URL that begins with postgresql: or postgres:',
+    ])
+  })
+
+  test('is given up when the program does not end', async () => {
+    const printed = await printedBy(program('setInterval(() => {}, 1000)'), process.env, directory, 300)
+    expect(printed).toEqual({ mistake: `${process.execPath} took longer than 0.3 s` })
   })
 })
 

@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { errno } from '../files.ts'
 import { nearest } from '../nearest.ts'
+import { type Printed, printedBy } from './secret-command.ts'
 import { isSettingName, type SettingName, settingNames, settingOf } from './settings.ts'
 
 /** A raw value with its origin, before validation. */
@@ -64,13 +65,36 @@ function holdsPassword(value: unknown): boolean {
   return url !== null && (url.password !== '' || url.searchParams.has('password'))
 }
 
-/** A variable `NAME_FILE` names the file that holds the value, for every secret setting `NAME`. */
-const FILE_SUFFIX = '_FILE'
-const settingOfFileVariable = new Map(
-  settingNames
-    .filter((name) => settingOf(name).secret === true)
-    .map((name) => [`${settingOf(name).env}${FILE_SUFFIX}`, name]),
+const secretSettings = settingNames.filter((name) => settingOf(name).secret === true)
+
+type ReadSecret = (value: string, environment: Environment, directory: string) => Promise<Printed>
+
+/** For every secret setting `NAME`: where a variable with this suffix says that the value is, and how it is read. */
+const secretSources: Readonly<Record<string, ReadSecret>> = {
+  _FILE: (path, _, directory) => readSecretFile(resolve(directory, path)),
+  _COMMAND: (command, environment, directory) => printedBy(command, withoutSecrets(environment), directory),
+}
+
+const sourceOfVariable = new Map(
+  secretSettings.flatMap((name) =>
+    Object.entries(secretSources).map(
+      ([suffix, read]) => [`${settingOf(name).env}${suffix}`, { name, read }] as const,
+    ),
+  ),
 )
+
+/** A program that prints one secret is not told the others. */
+function withoutSecrets(environment: Environment): Environment {
+  const hidden = new Set(secretSettings.map((name) => settingOf(name).env))
+  return Object.fromEntries(Object.entries(environment).filter(([variable]) => !hidden.has(variable)))
+}
+
+/** Another variable that gives the same setting. */
+function rivalOf(variable: string, name: SettingName, environment: Environment): string | undefined {
+  const { env } = settingOf(name)
+  const all = [env, ...Object.keys(secretSources).map((suffix) => `${env}${suffix}`)]
+  return all.find((other) => other !== variable && Boolean(environment[other]))
+}
 
 /** An empty variable counts as unset. */
 export async function readEnvironment(environment: Environment, directory: string): Promise<Source> {
@@ -79,18 +103,19 @@ export async function readEnvironment(environment: Environment, directory: strin
   for (const [variable, value] of Object.entries(environment)) {
     if (value === undefined || value === '') continue
     const name = settingOfVariable.get(variable)
-    const nameOfFile = settingOfFileVariable.get(variable)
-    if (name !== undefined) {
-      given[name] = { value: resolved(name, value, directory), origin: variable }
-    } else if (nameOfFile !== undefined) {
+    const elsewhere = sourceOfVariable.get(variable)
+    if (elsewhere !== undefined) {
       // Two places for one value: which one counts would be a guess.
-      if (environment[settingOf(nameOfFile).env]) {
-        mistakes.push(`${variable} and ${settingOf(nameOfFile).env} are both set; unset one of them`)
+      const rival = rivalOf(variable, elsewhere.name, environment)
+      if (rival !== undefined) {
+        mistakes.push(`${variable} and ${rival} are both set; unset one of them`)
         continue
       }
-      const text = await readSecretFile(resolve(directory, value))
-      if (typeof text === 'string') given[nameOfFile] = { value: text, origin: variable }
-      else mistakes.push(`${variable}: ${text.mistake}`)
+      const found = await elsewhere.read(value, environment, directory)
+      if (typeof found === 'string') given[elsewhere.name] = { value: found, origin: variable }
+      else mistakes.push(`${variable}: ${found.mistake}`)
+    } else if (name !== undefined) {
+      given[name] = { value: resolved(name, value, directory), origin: variable }
     } else if (OURS.test(variable) && variable !== CONFIG_FILE_VARIABLE) {
       mistakes.push(notASetting(variable, nearest(variable, settingOfVariable.keys(), withoutPrefix)))
     }
@@ -99,7 +124,7 @@ export async function readEnvironment(environment: Environment, directory: strin
 }
 
 /** The content without the line end that editors and `echo` add. */
-async function readSecretFile(path: string): Promise<string | { readonly mistake: string }> {
+async function readSecretFile(path: string): Promise<Printed> {
   try {
     const text = (await readFile(path, 'utf8')).replace(/\r?\n$/, '')
     return text === '' ? { mistake: `${path} is empty` } : text
