@@ -1,7 +1,7 @@
 select akashi_audit.unprotect('akashi_lifecycle.saved_queries');
 drop table akashi_lifecycle.saved_queries;
 drop function akashi_lifecycle.retention_evidence(timestamptz, timestamptz);
-delete from akashi_lifecycle.jobs where name in ('archive-export', 'archive-expire', 'archive-retire');
+delete from akashi_lifecycle.jobs where name in ('archive-export', 'archive-expire', 'archive-retire', 'archive-review');
 delete from akashi_audit.exempt_tables where schema_name = 'akashi_lifecycle' and table_name in ('exports', 'export_groups', 'copies');
 delete from akashi_audit.protected_tables where (schema_name, table_name) = ('akashi_lifecycle', 'copy_policies');
 drop view akashi_lifecycle.data_lineage, akashi_lifecycle.partition_restores;

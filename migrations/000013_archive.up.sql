@@ -969,7 +969,8 @@ grant execute on function akashi_archive.get_archive_status(), akashi_archive.pr
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('archive-export', '0 2 * * *', 'archive.export', '12 hours', 'export partitions that closed to the object store, and compare what it gives back'),
   ('archive-expire', '0 3 * * *', 'archive.expire', '12 hours', 'verify, detach and drop partitions whose time in PostgreSQL is over'),
-  ('archive-retire', '0 4 * * *', 'archive.retire', '12 hours', 'delete data past its total retention, after a signed retention record');
+  ('archive-retire', '0 4 * * *', 'archive.retire', '12 hours', 'delete data past its total retention, after a signed retention record'),
+  ('archive-review', '0 11 2 1,4,7,10 *', 'archive.review', '12 hours', 'read a sample of every table of the archive back, and compare it with its manifests');
 
 -- Queries that somebody keeps: their own, and those that others share. A shared one may be run, and changed by its owner alone.
 create table akashi_lifecycle.saved_queries (

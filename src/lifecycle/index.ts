@@ -2,6 +2,7 @@
 export { archivedRows } from './archive/archived-rows.ts'
 export { type ArchiveRow, type PlanOptions, planArchive } from './archive/plan.ts'
 export type { ExportRecord } from './archive/records.ts'
+export { requireIntact, reviewArchive } from './archive/review.ts'
 export { type ArchiveOptions, type RetireOptions, retireExpired, runArchive } from './archive/run.ts'
 export {
   type ArchiveCheck,

@@ -1,6 +1,13 @@
 import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
-import { type ArchiveOptions, type ArchiveRow, retireExpired, runArchive } from '../lifecycle/index.ts'
+import {
+  type ArchiveOptions,
+  type ArchiveRow,
+  requireIntact,
+  retireExpired,
+  reviewArchive,
+  runArchive,
+} from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Task } from './schedule/index.ts'
 
@@ -19,6 +26,12 @@ export function archiveTasks(store: ObjectStore, keyring: Keyring): Readonly<Rec
   return {
     'archive.export': run({ only: 'export' }),
     'archive.expire': run({ only: 'expire', settleMs: SETTLE_MS }),
+    'archive.review': async ({ worker, actor, signal }) => {
+      const review = await reviewArchive(worker, actor, store, { signal })
+      requireIntact(review)
+      const { problems, ...found } = review
+      return found
+    },
     'archive.retire': async ({ worker, actor, signal }) => {
       const rows = await retireExpired(worker, actor, store, keyring, { signal })
       assertNoneFailed(rows)

@@ -87,6 +87,7 @@ test('the timetable of the migrations is there', async () => {
     'archive-expire': ['0 3 * * *', 'archive.expire'],
     'archive-export': ['0 2 * * *', 'archive.export'],
     'archive-retire': ['0 4 * * *', 'archive.retire'],
+    'archive-review': ['0 11 2 1,4,7,10 *', 'archive.review'],
     'backup-audit-copy': ['0 6 * * 0', 'backup.audit_copy'],
     'backup-recovery-test': ['0 10 15 1,7 *', 'backup.recovery_test'],
     'backup-drill': ['0 8 1 * *', 'backup.drill'],

@@ -50,42 +50,57 @@ export async function verifyArchive(
   const records = (await archiveStatus(database, actor, filter)).filter(
     ({ state }) => state !== 'exporting' && state !== 'superseded' && state !== 'retired',
   )
-  return await withStoreContext(store, filter.signal, async (context) => {
-    const checks: ArchiveCheck[] = []
+  return (await checkExports(store, records, filter)).map(({ frozen, ...check }) => check)
+}
+
+/** The same of certain exports; `frozen` are those in cold storage, which is a problem only to who wants to read them. */
+export async function checkExports(
+  store: ObjectStore,
+  records: readonly ExportRecord[],
+  { signal, onCheck }: { readonly signal?: AbortSignal; readonly onCheck?: (check: ArchiveCheck) => void },
+): Promise<(ArchiveCheck & { readonly frozen: boolean })[]> {
+  return await withStoreContext(store, signal, async (context) => {
+    const checks: (ArchiveCheck & { readonly frozen: boolean })[] = []
     for (const record of records) {
-      filter.signal?.throwIfAborted()
-      const message = await problemOf(context, record)
+      signal?.throwIfAborted()
+      const problem = await problemOf(context, record)
       const check: ArchiveCheck = {
         table: `${record.schema}.${record.table}`,
         partition: record.partition,
         generation: record.generation,
         object: record.manifest,
         rows: record.rows ?? 0,
-        ok: message === null,
-        message,
+        ok: problem === null,
+        message: problem?.message ?? null,
       }
-      checks.push(check)
-      filter.onCheck?.(check)
+      checks.push({ ...check, frozen: problem?.frozen === true })
+      onCheck?.(check)
     }
     return checks
   })
 }
 
-async function problemOf(context: StoreContext, record: ExportRecord): Promise<string | null> {
+interface Problem {
+  readonly message: string
+  readonly frozen: boolean
+}
+
+async function problemOf(context: StoreContext, record: ExportRecord): Promise<Problem | null> {
   const { store, signal } = context
+  const wrong = (message: string) => ({ message, frozen: false })
   try {
     const stored = await readManifest(store, record.manifest, record.manifestSha256, signal)
     if (stored === undefined)
-      return record.state === 'retiring' ? null : 'the manifest is missing from the store'
+      return record.state === 'retiring' ? null : wrong('the manifest is missing from the store')
     if (stored.manifest.fingerprint !== record.fingerprint)
-      return 'the manifest has another fingerprint than the record'
+      return wrong('the manifest has another fingerprint than the record')
     if (record.state === 'retiring') await checkRemaining(context, stored.manifest)
     else await checkExport(context, stored.manifest)
     return null
   } catch (error) {
     const frozen = error instanceof AkashiError && error.detail['frozen'] === true
     if (error instanceof AkashiError && (frozen || error.code === 'integrity' || error.code === 'not_found'))
-      return error.message
+      return { message: error.message, frozen }
     throw error
   }
 }
