@@ -6,6 +6,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   audit: async () => (await import('./audit/index.ts')).audit,
   'audit-bulk': async () => (await import('./audit-bulk.ts')).auditBulk,
   crosscheck: async () => (await import('./crosscheck.ts')).crosscheck,
+  maintenance: async () => (await import('./maintenance.ts')).maintenance,
   seal: async () => (await import('./seal.ts')).seal,
   verify: async () => (await import('./verify.ts')).verify,
   chat: async () => (await import('./chat.ts')).chat,
