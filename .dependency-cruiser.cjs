@@ -49,6 +49,8 @@ const packages = {
   'd3-scale': '^src/report/charts[.]ts$',
   'd3-shape': '^src/report/charts[.]ts$',
   pdfmake: '^src/report/pdf[.]ts$',
+  '@opentelemetry/sdk-trace': '^src/start/traces/',
+  '@opentelemetry/exporter-trace-otlp-http': '^src/start/traces/',
   fastify: '^src/http/',
   commander: '^src/cli/',
 }

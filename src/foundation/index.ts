@@ -27,4 +27,13 @@ export {
   type TableName,
   tableText,
 } from './table-name.ts'
+export {
+  type Span,
+  type SpanOptions,
+  startSpan,
+  type Tracer,
+  traced,
+  tracedPart,
+  traceWith,
+} from './tracing.ts'
 export { readVersion } from './version.ts'

@@ -1,7 +1,7 @@
 /** Sealing, again and again: each log by itself, so that one that cannot be sealed keeps no other waiting. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogSealer, logs, lookForRows } from '../audit/index.ts'
-import type { Log } from '../foundation/index.ts'
+import { type Log, startSpan } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { Database } from '../postgres/index.ts'
 import { type Loop, type LoopContext, runLoop } from './loops.ts'
@@ -95,8 +95,13 @@ async function sealRound(
     for (const queue of waiting) {
       context.signal.throwIfAborted()
       try {
+        const startedAt = Date.now()
         const batch = await queue.sealer.next(context.worker, context.actor, context.signal)
         queue.failures = 0
+        if (batch.rows > 0) {
+          const attributes = { 'akashi.log': queue.sealer.log.log, 'akashi.rows': batch.rows }
+          startSpan('seal', { startedAt, attributes })?.end()
+        }
         if (batch.more) more.push(queue)
       } catch (error) {
         context.signal.throwIfAborted()

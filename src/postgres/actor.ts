@@ -100,8 +100,8 @@ export function operator({
  * Akashi itself.
  * @param job the name of a job in `akashi_lifecycle.jobs`, of a background loop, or of a startup step
  */
-export function system(job: string): Actor {
-  return new Actor({ subject: `system:${required(job, 'job')}` }, {})
+export function system(job: string, origin: Pick<Origin, 'traceId'> = {}): Actor {
+  return new Actor({ subject: `system:${required(job, 'job')}` }, origin)
 }
 
 /** A caller who is not authenticated. @param reason why not, in a few words; recorded in the audit trail */

@@ -10,6 +10,7 @@ import { scratchPlace } from './restore-table.ts'
 import { openDataFolder } from './run-record.ts'
 import type { Settings } from './settings.ts'
 import { settleOwnership } from './store-notice.ts'
+import { startTraces } from './traces/index.ts'
 import { runWorker } from './worker.ts'
 
 export interface ProcessOptions {
@@ -31,6 +32,8 @@ export async function serve(
   await openDataFolder(settings.data)
   const cleanup = new AsyncDisposableStack()
   try {
+    const traces = await startTraces(settings, log)
+    cleanup.defer(() => traces.stop())
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
     const connections = await connectAsServer(settings, keyring)
@@ -60,6 +63,8 @@ export async function work(
   await openDataFolder(settings.data)
   const cleanup = new AsyncDisposableStack()
   try {
+    const traces = await startTraces(settings, log)
+    cleanup.defer(() => traces.stop())
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
     const connections = await connectAsServer(settings, keyring)

@@ -9,6 +9,7 @@ import { scratchPlace } from './restore-table.ts'
 import { openDataFolder, removeRunRecord, writeRunRecord } from './run-record.ts'
 import type { Settings } from './settings.ts'
 import { settleOwnership } from './store-notice.ts'
+import { startTraces } from './traces/index.ts'
 import { runWorker } from './worker.ts'
 
 export interface UpOptions {
@@ -36,6 +37,8 @@ export async function up(options: UpOptions): Promise<void> {
   await openDataFolder(settings.data)
   const cleanup = new AsyncDisposableStack()
   try {
+    const traces = await startTraces(settings, log)
+    cleanup.defer(() => traces.stop())
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
     const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })

@@ -1,4 +1,4 @@
-import { AkashiError, given } from '../../foundation/index.ts'
+import { AkashiError, given, traced } from '../../foundation/index.ts'
 import { openReplication } from '../../postgres/index.ts'
 import { chainOf, readCatalog } from '../catalog/catalog.ts'
 import type { BackupStore } from '../store/backup-store.ts'
@@ -32,9 +32,11 @@ export async function runBackup(
   kind: BackupKind,
   options: Pick<TakeOptions, 'signal' | 'onProgress'> = {},
 ): Promise<BackupManifest> {
-  if (kind === 'full') return takeBackup(backupStore, source, { ...options, kind })
-  const parent = await parentFor(backupStore, source, options.signal)
-  return takeBackup(backupStore, source, { ...options, kind, parent })
+  return await traced(`backup ${kind}`, {}, async () => {
+    if (kind === 'full') return await takeBackup(backupStore, source, { ...options, kind })
+    const parent = await parentFor(backupStore, source, options.signal)
+    return await takeBackup(backupStore, source, { ...options, kind, parent })
+  })
 }
 
 async function parentFor(

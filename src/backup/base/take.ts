@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { AkashiError, given } from '../../foundation/index.ts'
+import { AkashiError, given, tracedPart } from '../../foundation/index.ts'
 import {
   type BaseBackup,
   type Database,
@@ -85,7 +85,7 @@ async function store(
   const { id, kind, parent, before, signal } = options
   const { systemId } = backupStore
   const key = await backupStore.keys.create(signal)
-  const received = await receive(backupStore, backup, key, options)
+  const received = await tracedPart('backup receive', {}, () => receive(backupStore, backup, key, options))
   const after = await readServerFacts(source.database, signal)
   const index: BackupIndex = {
     version: 1,
@@ -103,11 +103,13 @@ async function store(
           ),
     relations: await readRelations(source.database, signal),
   }
-  const stored = await putSealed(
-    backupStore.store,
-    key,
-    { kind: 'index', name: indexName(systemId, id), data: encodeIndex(index) },
-    signal,
+  const stored = await tracedPart('backup index', {}, () =>
+    putSealed(
+      backupStore.store,
+      key,
+      { kind: 'index', name: indexName(systemId, id), data: encodeIndex(index) },
+      signal,
+    ),
   )
   const objects = [...received.packs, { name: stored.key, size: stored.size, sha256: stored.sha256 }].map(
     ({ name, size, sha256 }) => ({ name, size, sha256 }),
@@ -138,11 +140,13 @@ async function store(
     key: key.id,
     objects,
   })
-  await putWithRetries(
-    backupStore.store,
-    manifestName(systemId, id),
-    Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`),
-    signal,
+  await tracedPart('backup manifest', {}, () =>
+    putWithRetries(
+      backupStore.store,
+      manifestName(systemId, id),
+      Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`),
+      signal,
+    ),
   )
   return manifest
 }

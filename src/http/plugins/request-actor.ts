@@ -4,6 +4,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import { type Actor, anonymous } from '../../postgres/index.ts'
 import type { App } from '../schema.ts'
 import { correlationIdOf } from './request-id.ts'
+import { traceIdOfRequest } from './tracing.ts'
 
 const actors = new WeakMap<FastifyRequest, Actor>()
 
@@ -32,7 +33,8 @@ export function describeActor(app: App, applicationVersion: string): void {
       userAgent,
       requestId: request.id,
       correlationId: correlationIdOf(request.headers),
-      traceId: traceIdOf(typeof traceparent === 'string' ? traceparent : undefined),
+      traceId:
+        traceIdOfRequest(request) ?? traceIdOf(typeof traceparent === 'string' ? traceparent : undefined),
       apiEndpoint: `${request.method} ${request.routeOptions.url ?? '(no route)'}`,
       applicationVersion,
     }

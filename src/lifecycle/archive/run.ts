@@ -1,6 +1,6 @@
 /** Runs of the archive: one partition after the other, each under its lock; one's failure stops no other. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError, counted } from '../../foundation/index.ts'
+import { AkashiError, counted, traced } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -133,7 +133,9 @@ async function processPartition(
   let exported: number | undefined
   if (planned.attached && options.only !== 'expire') {
     await waitForSealer(context, planned, options.sealWaitMs ?? SEAL_WAIT_MS)
-    exported = await exportPartition(context, planned, { csv: planned.csv, anew: options.again === true })
+    exported = await traced('archive export', attributesOf(planned), () =>
+      exportPartition(context, planned, { csv: planned.csv, anew: options.again === true }),
+    )
   }
   if (step === 'reattach') {
     await reattachPartition(context, planned)
@@ -141,13 +143,19 @@ async function processPartition(
   }
   if (step === 'drop') {
     // The export before may have taken rows that came late; what came since is for the next run.
-    const rows = await expirePartition(context, planned, asOf)
+    const rows = await traced('archive drop', attributesOf(planned), () =>
+      expirePartition(context, planned, asOf),
+    )
     return await outcome(context, planned, 'dropped', `Exported and dropped (${counted(rows, 'row')})`, rows)
   }
   if (step === 'held')
     return await outcome(context, planned, 'held', `Kept: ${heldBy} (${counted(planned.rows, 'row')})`)
   if (exported === undefined) return null
   return await outcome(context, planned, 'exported', `Exported (${counted(exported, 'row')})`, exported)
+}
+
+function attributesOf({ partition }: PlannedPartition | PlannedRetirement) {
+  return { 'akashi.partition': partition }
 }
 
 async function outcome(
@@ -208,7 +216,9 @@ export async function retireExpired(
   async function retire(planned: PlannedRetirement): Promise<ArchiveRow | null> {
     if (planned.step === 'held') return rowOf(planned, 'held', `Kept: ${planned.heldBy}`)
     try {
-      const removed = await retirePeriod({ database, actor, store, keyring, ...options }, planned)
+      const removed = await traced('archive retire', attributesOf(planned), () =>
+        retirePeriod({ database, actor, store, keyring, ...options }, planned),
+      )
       if (removed === null) return null
       return rowOf(planned, 'retired', `Deleted (${counted(removed, 'row')})`, { rows: removed })
     } catch (error) {

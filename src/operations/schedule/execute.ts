@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError, type Log } from '../../foundation/index.ts'
+import { AkashiError, type Log, type Span, startSpan } from '../../foundation/index.ts'
 import { type Actor, type Database, system } from '../../postgres/index.ts'
 import type { RunState } from './jobs.ts'
 import { MESSAGE_LENGTH, RECORD_ATTEMPTS, RECORD_PAUSE_MS } from './limits.ts'
@@ -30,14 +30,24 @@ interface Outcome {
  * this throws only when the record could not be written.
  */
 export async function execute(execution: Execution): Promise<void> {
-  const { worker, runner, job, due, log } = execution
-  const actor = system(job)
+  const { job, due, log } = execution
+  const span = startSpan(`job ${job}`, { attributes: { 'akashi.job': job } })
+  const actor = system(job, span === undefined ? {} : { traceId: span.traceId })
   const run = await begin(execution, actor)
   if (run === null) {
     log.debug({ job, due }, 'the job is running, has run, or is paused')
     return
   }
+  if (span === undefined) return await carryOut(execution, actor, run)
+  span.set({ 'akashi.run': run })
+  await span.run(() => carryOut(execution, actor, run, span))
+}
+
+async function carryOut(execution: Execution, actor: Actor, run: string, span?: Span): Promise<void> {
+  const { worker, runner, job, log } = execution
   const outcome = await attempt(execution, actor, run)
+  span?.set({ 'akashi.outcome': outcome.state })
+  span?.end(outcome.state === 'failed' ? new AkashiError('internal', 'the job failed') : undefined)
   if (outcome.state === 'failed') {
     log.error({ job, run, message: outcome.message }, 'the job failed')
   } else {
