@@ -79,6 +79,8 @@ async function openInstance(folder: string, memory: string): Promise<Opened> {
     temp_directory: folder,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
+    // Files are written again under the same name, and the cache goes by name, size and second.
+    enable_external_file_cache: 'false',
   })
   const connection = await instance.connect()
   await connection.run("set timezone = 'UTC'")
