@@ -129,6 +129,7 @@ test('crosscheck_stopped: nothing reads the slot of the cross-check, until somet
     const ended = crosscheck({
       source,
       worker,
+      keyring: cluster.keyring,
       actor: tester,
       signal: stopping.signal,
       log,
