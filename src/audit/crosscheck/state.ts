@@ -68,6 +68,13 @@ const isolated = 'begin isolation level repeatable read read only'
 /** Policies of a table may hide rows and run code of its owner; those of the trail show the worker everything. */
 const ofTable = 'reset role; set local row_security = off'
 const ofTrail = 'set local role akashi_worker; set local row_security = on'
+/**
+ * A batch of records comes in the order of their index; the planner expects few, and would read and sort the whole trail
+ * each time.
+ */
+const settings = ['enable_seqscan', 'enable_bitmapscan', 'enable_sort']
+const byIndex = settings.map((name) => `set local ${name} = off`).join('; ')
+const byAnything = settings.map((name) => `set local ${name} = on`).join('; ')
 
 type Counts = Pick<StateReport, 'rows' | 'withoutVersion' | 'different' | 'missing'>
 
@@ -332,24 +339,24 @@ class StateCheck {
 
   /** The latest versions of the records after a name, with their keys. */
   async #recorded(table: Table, after: string | null): Promise<Recorded[]> {
-    await this.#session.query(ofTrail)
+    await this.#session.query(`${ofTrail}; ${byIndex}`)
     // A record's name is its key where that is one column.
     const [values, key] =
       table.protection.key.length === 1
         ? ['', 'array[v.id]']
-        : [', a.new_values', 'array(select v.new_values ->> k.name from unnest($3::text[]) k (name))']
+        : [', a.new_values', 'array(select v.new_values ->> k.name from unnest($2::text[]) k (name))']
     const { rows } = await this.#session.query<Recorded>(
-      `select v.id, v.operation, v.seq, case when $3::text[] is not null then ${key} end as key
+      `select v.id, v.operation, v.seq, case when $2::text[] is not null then ${key} end as key
        from (
          select distinct on (a.record_id) a.record_id as id, a.operation, a.seq${values}
          from akashi_audit.audit_logs a
          where ${after === null ? 'a.record_id is not null' : 'a.record_id > $4'} and a.event_type in ('data_change', 'data_baseline')
-           and (a.schema_name, a.table_name) in (select n ->> 0, n ->> 1 from unnest($1::jsonb[]) n)
-         order by a.record_id, a.seq desc limit $2
+           and ${ofNames(table, '$3')}
+         order by a.record_id, a.seq desc limit $1
        ) v`,
-      [table.names, BATCH, table.protection.key, ...(after === null ? [] : [after])],
+      [BATCH, table.protection.key, namesOf(table), ...(after === null ? [] : [after])],
     )
-    await this.#session.query(ofTable)
+    await this.#session.query(`${ofTable}; ${byAnything}`)
     return rows
   }
 
@@ -386,13 +393,14 @@ class StateCheck {
     const { rows } = await this.#session.query<Version & { id: string }>(
       `select v.id, v.operation, v.seq, case when $3::text[] = '{}' then v.new_values else v.new_values - $3::text[] end::text as values
        from (
-         select distinct on (a.record_id) a.record_id as id, a.operation, a.seq, a.new_values
+         select distinct on (a.record_id collate "C") a.record_id as id, a.operation, a.seq, a.new_values
          from akashi_audit.audit_logs a
-         where a.record_id = any ($1::text[]) and a.event_type in ('data_change', 'data_baseline')
-           and (a.schema_name, a.table_name) in (select n ->> 0, n ->> 1 from unnest($2::jsonb[]) n)
-         order by a.record_id, a.seq desc
+         -- From a subquery, so that the planner does not look at each of the names in each partition.
+         where a.record_id = any ((select $1::text[])::text[]) and a.event_type in ('data_change', 'data_baseline')
+           and ${ofNames(table, '$2')}
+         order by a.record_id collate "C", a.seq desc
        ) v`,
-      [records, table.names, hidden],
+      [records, namesOf(table), hidden],
     )
     await this.#session.query(ofTable)
     return new Map(rows.map((row) => [row.id, row]))
@@ -494,6 +502,18 @@ class StateCheck {
   }
 }
 
+/** Rows a of the trail that are of a table or its partitions. A join would not keep the order of an index. */
+function ofNames({ names }: Table, parameter: string): string {
+  return names.length === 1
+    ? `a.schema_name = (${parameter}::text[])[1] and a.table_name = (${parameter}::text[])[2]`
+    : `jsonb_build_array(a.schema_name, a.table_name) = any (${parameter}::jsonb[])`
+}
+
+function namesOf({ names }: Table): readonly string[] {
+  const [only] = names
+  return names.length === 1 && only !== undefined ? JSON.parse(only) : names
+}
+
 interface Version {
   readonly operation: string
   readonly seq: bigint
@@ -519,11 +539,15 @@ function hiddenColumns({ ignored, digested, omitted }: Protection): string[] {
   return [...ignored, ...digested, ...omitted]
 }
 
+/** Types whose text is what to_jsonb() shows of them: bigint, smallint, integer, text, varchar and uuid. */
+const SHOWN_AS_TEXT = [20, 21, 23, 25, 1043, 2950]
+
 /** The expressions of a leaf; null where a column's JSON is not that of its text or of a type of the server. */
 function expressions(
   columns: readonly { readonly name: string; readonly type: number }[],
   protection: Protection,
   types: Types,
+  hasVirtual: boolean,
 ): Pick<Leaf, 'shown' | 'record'> {
   const read = new Map<string, string>()
   for (const { name, type } of columns) {
@@ -534,10 +558,22 @@ function expressions(
   const compared = columns.filter(({ name }) => !hidden.includes(name))
   const known = compared.every(({ name }) => read.has(name)) && protection.key.every((name) => read.has(name))
   if (!known) return { shown: null, record: null }
-  const key = protection.key.map((name) => read.get(name) ?? '')
+  // A whole row costs half of one that is put together.
+  const whole =
+    hidden.length === 0 && !hasVirtual && columns.every(({ type }) => types.readAs(type) === 'value')
+  const [first = '', ...more] = protection.key
+  const key = read.get(first) ?? ''
+  const plain = columns.some(({ name, type }) => name === first && SHOWN_AS_TEXT.includes(type))
   return {
-    shown: `(select to_jsonb(k.*) from (select ${compared.map(({ name }) => `${read.get(name)} as ${quoteName(name)}`).join(', ')}) k)::text`,
-    record: key.length === 1 ? `to_jsonb(${key[0]}) #>> '{}'` : `jsonb_build_array(${key.join(', ')})::text`,
+    shown: whole
+      ? 'to_jsonb(r.*)::text'
+      : `(select to_jsonb(k.*) from (select ${compared.map(({ name }) => `${read.get(name)} as ${quoteName(name)}`).join(', ')}) k)::text`,
+    record:
+      more.length > 0
+        ? `jsonb_build_array(${protection.key.map((name) => read.get(name) ?? '').join(', ')})::text`
+        : plain
+          ? `${key}::text`
+          : `to_jsonb(${key}) #>> '{}'`,
   }
 }
 
@@ -557,6 +593,7 @@ async function readTable(
       schema: string
       table: string
       columns: { name: string; type: number }[]
+      hasVirtual: boolean
     }[]
     names: [string, string][]
   }>(
@@ -569,7 +606,8 @@ async function readTable(
      cross join lateral (
        select coalesce(jsonb_agg(jsonb_build_object('oid', k.oid::bigint, 'schema', kn.nspname, 'table', k.relname, 'columns',
                 (select jsonb_agg(jsonb_build_object('name', a.attname, 'type', a.atttypid::bigint) order by a.attnum)
-                 from pg_attribute a where a.attrelid = k.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated <> 'v'))
+                 from pg_attribute a where a.attrelid = k.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated <> 'v'),
+                'hasVirtual', exists (select from pg_attribute a where a.attrelid = k.oid and a.attgenerated = 'v' and not a.attisdropped))
                 order by k.oid) filter (where k.relkind = 'r'), '[]') as leaves,
               jsonb_agg(jsonb_build_array(kn.nspname, k.relname)) as names
        from (select relid::oid as oid from pg_partition_tree(c.oid::regclass) union select c.oid) t
@@ -599,14 +637,14 @@ async function readTable(
     baseline: row.baseline,
     expires: row.expires,
     names,
-    leaves: row.leaves.map(({ oid, schema: of, table: name, columns }) => ({
+    leaves: row.leaves.map(({ oid, schema: of, table: name, columns, hasVirtual }) => ({
       oid,
       schema: of,
       table: name,
       names,
       columns: columns.map((column) => ({ name: column.name, key: false, print: types.print(column.type) })),
       places: new Map(columns.map((column, place) => [column.name, place])),
-      ...expressions(columns, protection, types),
+      ...expressions(columns, protection, types, hasVirtual),
     })),
   }
 }
