@@ -52,7 +52,9 @@ export async function withSignedConnections<T>(
       },
     )
     if (!usable)
-      cli.note('the keyring of this database is not here: the record names the login of the database')
+      cli.note(
+        'the keyring of this database is not available here; the trail records the database login instead of the account',
+      )
     return await withConnections(cli, work, usable ? keyring : null)
   } finally {
     await keyring.close()

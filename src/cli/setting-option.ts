@@ -37,5 +37,5 @@ export const httpSettings = [
 /** Of the processes that have the worker. */
 export const takeOverOption = [
   '--take-over',
-  'own the object store from now on, although another installation does; that one must be stopped for good',
+  'take over the object store from its current owner, which must be stopped for good',
 ] as const

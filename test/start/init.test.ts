@@ -165,7 +165,7 @@ describe.each(servers.filter(({ here }) => here))('on $name', { timeout: START_T
 
     expect(await run(url, 'remove', '--yes')).toMatchObject({
       status: 0,
-      stdout: 'nothing of Akashi is in this database\n',
+      stdout: 'Akashi is not in this database\n',
     })
     expect(await run(url, 'init')).toMatchObject({ status: 0, stderr: '' })
     expect(await run(url, 'remove', '--yes', '--destroy')).toMatchObject({ status: 0, stderr: '' })

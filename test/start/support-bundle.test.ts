@@ -80,7 +80,7 @@ test('what was planted in rows, notes, messages, settings and URLs is in no file
   const again = await akashi(['support-bundle', '--output', file], {
     world: { directory: folder, environment },
   })
-  expect(again).toMatchObject({ status: 2, stderr: expect.stringContaining('exists already') })
+  expect(again).toMatchObject({ status: 2, stderr: expect.stringContaining('already exists') })
 })
 
 test('without a database there is still a bundle, which says what it lacks', async () => {

@@ -28,7 +28,7 @@ const headings = ['tier', 'holder', 'kind', 'right', 'since', 'last used', 'give
 function rights(group: Command, perform: Perform): void {
   group
     .command('rights', { isDefault: true })
-    .description('list every role and key that is held now; the reading is recorded')
+    .description('list every role and key currently held; this read access is recorded')
     .action(() =>
       perform(async (cli) => {
         const { listAccessRights } = await import('../../identity/index.ts')
@@ -59,7 +59,7 @@ function reviews(group: Command, perform: Perform): void {
         cli.print(
           { reviews: found },
           found.length === 0
-            ? 'no review yet; a job opens one each quarter, akashi access-review open does it now'
+            ? 'no review yet; a job opens one each quarter, akashi access-review open opens one now'
             : table(
                 ['review', 'opened', 'due', 'rights', 'open', 'kept', 'revoked', 'completed'],
                 found.map((each) => [
@@ -82,10 +82,8 @@ function reviews(group: Command, perform: Perform): void {
 function show(group: Command, perform: Perform): void {
   group
     .command('show')
-    .argument('<review>', 'as akashi access-review list prints it')
-    .description(
-      'list the rights of a review with what was decided; people sign them off signed in, over HTTP',
-    )
+    .argument('<review>', 'as listed by akashi access-review list')
+    .description('list the rights of a review with the decisions; people sign them off over HTTP, signed in')
     .action((id: string) =>
       perform(async (cli) => {
         const { readAccessReview } = await import('../../identity/index.ts')
@@ -115,7 +113,7 @@ function show(group: Command, perform: Perform): void {
 function open(group: Command, perform: Perform): void {
   group
     .command('open')
-    .description('open a review now, of every role and key that is held')
+    .description('open a review now, of every role and key currently held')
     .action(() =>
       perform(async (cli) => {
         const { openAccessReview } = await import('../../identity/index.ts')
@@ -123,7 +121,7 @@ function open(group: Command, perform: Perform): void {
         const id = await withSignedConnections(cli, ({ pool, actor }) =>
           openAccessReview(pool('owner'), actor),
         )
-        cli.print({ id }, `opened ${id}; people sign it off signed in: akashi access-review show ${id}`)
+        cli.print({ id }, `opened ${id}; people sign it off over HTTP: akashi access-review show ${id}`)
         return 0
       }),
     )

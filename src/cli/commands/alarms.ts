@@ -32,8 +32,8 @@ function open(group: Command, perform: Perform): void {
         )
         const ending =
           lookedAt === null
-            ? 'no worker has looked yet: start akashi up or akashi work'
-            : `last looked at ${lookedAt}`
+            ? 'no worker has checked yet: start akashi up or akashi work'
+            : `last checked at ${lookedAt}`
         cli.print(
           { alarms: found, lookedAt },
           [...(lines.length === 0 ? ['no alarm is open'] : lines), ending].join('\n'),
@@ -66,7 +66,7 @@ function history(group: Command, perform: Perform): void {
   group
     .command('history')
     .argument('[condition]')
-    .option('--limit <n>', 'alarms at most', '50')
+    .option('--limit <n>', 'maximum number of alarms', '50')
     .description('list alarms that are or were open, newest first')
     .action((condition: string | undefined) =>
       perform(async (cli) => {
@@ -81,7 +81,7 @@ function history(group: Command, perform: Perform): void {
         cli.print(
           { rows, next },
           rows.length === 0
-            ? 'no alarm was ever open'
+            ? 'no alarm has been raised yet'
             : table(
                 ['opened', 'cleared', 'severity', 'alarm', 'detail'],
                 rows.map((row) => [
@@ -121,7 +121,7 @@ function conditions(group: Command, perform: Perform): void {
 function acknowledge(group: Command, perform: Perform): void {
   group
     .command('acknowledge')
-    .argument('<id>', 'as akashi alarms prints it')
+    .argument('<id>', 'as listed by akashi alarms')
     .option('--note <text>', 'what is being done; recorded')
     .description('acknowledge an open alarm: record that you are working on it')
     .action((id: string) =>
@@ -132,7 +132,7 @@ function acknowledge(group: Command, perform: Perform): void {
         await withSignedConnections(cli, ({ pool, actor }) =>
           acknowledgeAlarm(pool('worker'), actor, id, typeof note === 'string' ? note : undefined),
         )
-        cli.print({ acknowledged: id }, 'acknowledged; it stays open until the condition has ended')
+        cli.print({ acknowledged: id }, 'acknowledged; it stays open until its condition no longer holds')
         return 0
       }),
     )
@@ -141,11 +141,11 @@ function acknowledge(group: Command, perform: Perform): void {
 function silence(group: Command, perform: Perform): void {
   group
     .command('silence')
-    .argument('<condition>', 'as akashi alarms conditions lists it')
+    .argument('<condition>', 'as listed by akashi alarms conditions')
     .requiredOption('--hours <n>', 'duration in hours, at most 2160')
     .requiredOption('--reason <text>', 'recorded in the audit trail')
-    .option('--subject <text>', 'this subject alone')
-    .description('silence alarms of a condition for a time: they open and clear without an event')
+    .option('--subject <text>', 'only for this subject')
+    .description('silence alarms of a condition for a time: they open and clear without a security event')
     .action((condition: string) =>
       perform(async (cli) => {
         const { silenceAlarms } = await import('../../operations/index.ts')
@@ -206,7 +206,7 @@ function silence(group: Command, perform: Perform): void {
         const { endSilence } = await import('../../operations/index.ts')
         const { withSignedConnections } = await import('../databases.ts')
         await withSignedConnections(cli, ({ pool, actor }) => endSilence(pool('worker'), actor, id))
-        cli.print({ ended: id }, 'ended; what still holds is announced within a minute')
+        cli.print({ ended: id }, 'ended; alarms that are still open are announced within a minute')
         return 0
       }),
     )

@@ -6,11 +6,11 @@ export const app: Register = (program, perform) => {
   addSettings(
     group
       .command('create')
-      .argument('<name>', 'name of the application, which the trail keeps')
+      .argument('<name>', 'name of the application, as recorded in the audit trail')
       .description(
         'create a login for an application and the key with which it signs who acts; both are shown once',
       )
-      .option('--login <role>', 'name of the login (default: the name with _app behind)')
+      .option('--login <role>', 'name of the login (default: the name followed by _app)')
       .option(
         '--secrets <folder>',
         'write both to files in this folder that only you can read, instead of printing them',

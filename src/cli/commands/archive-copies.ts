@@ -57,7 +57,7 @@ export function copyPolicy(policies: Command, perform: Perform): void {
         cli.print(
           changed,
           end
-            ? `${part} of ${name} is no longer copied to ${destination}; its copies stay as long as promised`
+            ? `${part} of ${name} is no longer copied to ${destination}; existing copies are kept as long as promised`
             : `${part} of ${name} is copied to ${destination} and kept there for ${changed.total}`,
         )
         return 0
@@ -79,7 +79,7 @@ export function copies(group: Command, perform: Perform): void {
     .command('copies')
     .description('list copies at other destinations')
     .option('--table <schema.table>', 'only this table')
-    .option('--verify', 'read each one back and compare it; exits 1 if one differs')
+    .option('--verify', 'read each copy back and compare it; exits 1 if one differs')
     .action(() =>
       perform(async (cli) => {
         const { copyStatus, verifyCopies } = await import('../../lifecycle/index.ts')
@@ -121,7 +121,7 @@ const BYTES_A_MB = 1e6
 export function tenants(group: Command, perform: Perform): void {
   group
     .command('tenants')
-    .description('rows, bytes, age and monthly cost of what is stored of each tenant')
+    .description('rows, bytes, age and monthly cost of the data of each tenant')
     .option('--tenant <name>', 'only this tenant')
     .action(() =>
       perform(async (cli) => {
@@ -156,7 +156,7 @@ export function tenants(group: Command, perform: Perform): void {
           'MB in PostgreSQL',
           'MB in stores',
           'oldest',
-          'a month',
+          'per month',
         ]
         cli.print({ tenants: found }, rows.length === 0 ? 'nothing is stored' : table(columns, rows))
         return 0

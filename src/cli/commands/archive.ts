@@ -57,7 +57,7 @@ function run(group: Command, perform: Perform): void {
     .command('run')
     .description('export closed partitions and drop expired ones, each after comparing it')
     .option('--dry-run', 'show what would be done; changes nothing')
-    .option('--as-of <time>', 'as if it were then')
+    .option('--as-of <time>', 'act as if it were this time')
     .option('--table <schema.table>', 'only this table')
     .option('--again', 'with --table: export what is still in PostgreSQL again, in place of its exports')
     .action(() =>
@@ -248,10 +248,10 @@ function policy(group: Command, perform: Perform): void {
     .argument('<table>', 'schema.table')
     .description('change the given options; a new policy needs --interval, --hot, --then and --total')
     .option('--hot <time>', 'how long rows stay in PostgreSQL, such as "90 days"')
-    .option('--total <time>', 'how long rows are kept in all before they are deleted, such as "2555 days"')
+    .option('--total <time>', 'how long rows are kept in total before they are deleted, such as "2555 days"')
     .option(
       '--then <action>',
-      'what happens after the hot time: archive, retire (delete with a signed record) or keep',
+      'what happens after the hot retention: archive, retire (delete with a signed record) or keep',
     )
     .option('--ahead <n>', 'partitions created ahead: at least 8 for days, 2 for months')
     .option('--lateness <time>', 'wait after the end of a partition before its export, such as "7 days"')
@@ -325,7 +325,7 @@ function retire(group: Command, perform: Perform): void {
     .command('retire')
     .description('delete data past its total retention, each partition after a signed retention record')
     .option('--dry-run', 'show what would be deleted; changes nothing')
-    .option('--as-of <time>', 'with --dry-run, as if it were then')
+    .option('--as-of <time>', 'with --dry-run, act as if it were this time')
     .option('--table <schema.table>', 'only this table')
     .action(() =>
       perform(async (cli) => {

@@ -18,7 +18,7 @@ type List = (
 const lists: readonly (readonly [verb: string, meaning: string, columns: readonly string[], list: List])[] = [
   [
     'epochs',
-    'list the epochs of a log after the first',
+    'list the epochs of a log, except the first',
     ['epoch', 'openedAt', 'cause', 'size', 'commonSize', 'reason'],
     async (database, actor, query) =>
       (await import('../../audit/index.ts')).listEpochs(database, actor, query),

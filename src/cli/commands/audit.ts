@@ -193,8 +193,8 @@ function check(group: Command, perform: Parameters<Register>[1]): void {
         const keys = ((cli.flags['key'] ?? []) as readonly string[]).map((key) => parseVerifierKey(key))
         const policy = keys.length > 0 ? undefined : (await cli.config()).policy
         if (keys.length === 0 && policy === undefined) {
-          throw new AkashiError('invalid_input', 'nothing says whose signature counts', {
-            hint: 'give --key, as akashi audit key printed it, or --policy',
+          throw new AkashiError('invalid_input', 'no trusted keys were given', {
+            hint: 'give --key, as printed by akashi audit key, or --policy',
           })
         }
         const bundle = await readBundle(file)
@@ -207,10 +207,10 @@ function check(group: Command, perform: Parameters<Register>[1]): void {
           cli.print(
             { ok: true, ...found },
             [
-              `proven: finding ${found.id} of ${found.rule}, ${found.events} events${found.complete ? '' : ', which are not all'}, seen by ${found.runs} runs`,
+              `proven: finding ${found.id} of ${found.rule}, ${found.events} events${found.complete ? '' : ', which are not all'}, evaluated by ${found.runs} runs`,
               found.foundAgain
                 ? 'the rule finds the same in these events'
-                : 'the rule takes each of these events; to find the same it needs others, too',
+                : 'the rule matches each of these events, but needs further events to find the same',
             ].join('\n'),
           )
           return 0
@@ -328,9 +328,9 @@ function epoch(group: Command, perform: Parameters<Register>[1]): void {
 function recordCatalog(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('record-catalog')
-    .requiredOption('--reason <text>', 'why, one line; it stays in the trail')
+    .requiredOption('--reason <text>', 'the reason, one line; recorded in the audit trail')
     .description(
-      'record the code of the record as it is, after an administrator changed or restored it; raises a critical event',
+      'record the current catalog after an administrator changed or restored the code of the record; raises a critical event',
     )
     .action(() =>
       perform(async (cli) => {
@@ -339,7 +339,7 @@ function recordCatalog(group: Command, perform: Parameters<Register>[1]): void {
         await withConnections(cli, ({ pool, actor }) =>
           record(pool('owner'), actor, String(cli.flags['reason'])),
         )
-        cli.print({ recorded: true }, 'recorded; verify accepts what was changed until now')
+        cli.print({ recorded: true }, 'recorded; verify accepts the changes made so far')
         return 0
       }),
     )

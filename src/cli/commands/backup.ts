@@ -86,10 +86,10 @@ export const backup: Register = (program, perform) => {
     )
   group
     .command('stop')
-    .description('give up the WAL that the server keeps for backups, for when they are to end')
+    .description('stop keeping WAL for backups on the server, when backups are no longer wanted')
     .requiredOption(
       '--drop-slot',
-      'drop the replication slot; the next stream begins with a gap and a full backup',
+      'drop the replication slot; the next stream starts with a gap and a full backup',
     )
     .action(() =>
       perform(async (cli) => {

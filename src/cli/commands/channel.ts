@@ -73,15 +73,15 @@ export const channel: Register = (program, perform) => {
 
   group
     .command('add')
-    .argument('<name>', 'what the channel is called')
+    .argument('<name>', 'name of the channel')
     .argument('<kind>', 'webhook, slack, teams, email, syslog, security_hub, stream or objects')
     .argument('<destination>', 'a URL without a password; docs/delivery.md shows each')
-    .description('add a channel; it starts with what is recorded from now on')
+    .description('add a channel; it sends what is recorded from now on')
     .option('--log <log>', 'security_events or audit_logs', 'security_events')
     .option('--format <format>', 'akashi or ocsf', 'akashi')
-    .option('--severity <severity>', 'this one or higher: info, low, medium, high or critical', 'info')
+    .option('--severity <severity>', 'this severity or higher: info, low, medium, high or critical', 'info')
     .option('--types <types>', 'comma-separated types of events, or tables of the trail (default: all)')
-    .option('--per-minute <n>', 'messages a minute at most', '600')
+    .option('--per-minute <n>', 'maximum number of messages per minute', '600')
     .option('--secret-file <file>', 'file that holds the secret; - for standard input')
     .action((name: string, kind: string, destination: string) =>
       perform(async (cli) => {
@@ -137,8 +137,8 @@ export const channel: Register = (program, perform) => {
     )
 
   for (const [name, state, description] of [
-    ['pause', 'paused', 'stop sending; what is recorded meanwhile waits'],
-    ['resume', 'active', 'go on where the channel was paused'],
+    ['pause', 'paused', 'stop sending; what is recorded meanwhile is sent after resuming'],
+    ['resume', 'active', 'continue where the channel was paused'],
   ] as const) {
     group
       .command(name)
@@ -180,7 +180,7 @@ export const channel: Register = (program, perform) => {
   group
     .command('dead-letters')
     .argument('<channel>', 'name or id')
-    .description('list what could not be delivered')
+    .description('list the messages that could not be delivered')
     .action((wanted: string) =>
       perform(async (cli) => {
         const { channelNamed, listDeadLetters } = await import('../../delivery/index.ts')

@@ -16,7 +16,7 @@ export const contextKey: Register = (program, perform) => {
         const rows = keys.map(({ id, application, login, createdAt, expiresAt }) => [
           id,
           application,
-          login ?? 'every login of akashi',
+          login ?? 'all logins of Akashi',
           String(createdAt),
           expiresAt === null ? 'in use' : `replaced ${String(expiresAt)}`,
         ])
@@ -26,8 +26,11 @@ export const contextKey: Register = (program, perform) => {
     )
   group
     .command('create')
-    .requiredOption('--application <name>', 'whose users the key speaks for; the trail keeps the name')
-    .requiredOption('--login <role>', 'the login of the application; the key signs for no other')
+    .requiredOption(
+      '--application <name>',
+      'application whose users the key signs for; its name is recorded in the trail',
+    )
+    .requiredOption('--login <role>', 'login of the application; the key is valid for this login only')
     .description('create a key; it is printed only once')
     .action(() =>
       perform(async (cli) => {
@@ -44,8 +47,8 @@ export const contextKey: Register = (program, perform) => {
     )
   group
     .command('revoke')
-    .argument('<id>', 'as context-key list prints it')
-    .description('end a key at once')
+    .argument('<id>', 'as listed by akashi context-key list')
+    .description('revoke a key immediately')
     .action((id: string) =>
       perform(async (cli) => {
         const { revokeContextKey } = await import('../../identity/index.ts')

@@ -96,7 +96,7 @@ function shown(
 export const cost: Register = (program, perform) => {
   const command = program
     .command('cost')
-    .description('forecast the cost of keeping events: all in the database, or archived')
+    .description('forecast the cost of keeping events, all in the database compared with archived')
     .option('--preset <name>', 's4 (the plan of the requirements) or akashi (the default policies)', 's4')
   for (const [option, , meaning] of numbers) command.option(`--${option}`, meaning)
   command

@@ -32,7 +32,7 @@ function status(group: Command, perform: Perform): void {
   group
     .command('status')
     .description(
-      'show how far the write-ahead log has been compared with the trail; exits 1 if the comparison is not running or something is open',
+      'show how far the write-ahead log has been compared with the trail; exits 1 if the comparison is not running or anything is unsettled',
     )
     .action(() =>
       perform(async (cli) => {
@@ -59,8 +59,8 @@ function discrepancies(group: Command, perform: Perform): void {
     .description(
       'list differences between the trail, the tables and the write-ahead log, newest first; exits 1 if there are any',
     )
-    .option('--all', 'settled ones too')
-    .option('--limit <n>', 'at most so many')
+    .option('--all', 'include settled ones')
+    .option('--limit <n>', 'maximum number of rows')
     .action(() =>
       perform(async (cli) => {
         const { listDiscrepancies } = await import('../../audit/index.ts')
@@ -81,8 +81,8 @@ function gaps(group: Command, perform: Perform): void {
   group
     .command('gaps')
     .description('list ranges of the write-ahead log that were not compared, newest first')
-    .option('--all', 'settled ones too')
-    .option('--limit <n>', 'at most so many')
+    .option('--all', 'include settled ones')
+    .option('--limit <n>', 'maximum number of rows')
     .action(() =>
       perform(async (cli) => {
         const { listGaps } = await import('../../audit/index.ts')
@@ -99,9 +99,9 @@ function gaps(group: Command, perform: Perform): void {
 function settle(group: Command, perform: Perform): void {
   group
     .command('settle')
-    .argument('[ids...]', 'of discrepancies and gaps; without any, everything that is open')
+    .argument('[ids...]', 'ids of discrepancies and gaps (default: all unsettled ones)')
     .description('settle discrepancies and ended gaps with an explanation; they stay on record')
-    .requiredOption('--explanation <text>', 'what happened, one line')
+    .requiredOption('--explanation <text>', 'what happened, in one line')
     .action((ids: string[]) =>
       perform(async (cli) => {
         const { settleDiscrepancies } = await import('../../audit/index.ts')
@@ -120,7 +120,7 @@ function repair(group: Command, perform: Perform): void {
   group
     .command('repair')
     .description(
-      'repair the publication and the replication slot after they were dropped or altered; what was not compared becomes a gap',
+      'repair the publication and the replication slot after they were dropped or altered; changes that were not compared become a gap',
     )
     .action(() =>
       perform(async (cli) => {
@@ -135,7 +135,7 @@ function repair(group: Command, perform: Perform): void {
             ? 'nothing to repair'
             : [
                 ...repaired.map((what) => `repaired: ${what}`),
-                'what was changed meanwhile was not compared: see akashi crosscheck gaps, and run akashi verify --state',
+                'changes made meanwhile were not compared: see akashi crosscheck gaps, and run akashi verify --state',
               ].join('\n'),
         )
         return 0

@@ -56,7 +56,7 @@ export const detect: Register = (program, perform) => {
   const group = program
     .command('detect')
     .description('find attacks with Sigma rules, in recent and archived events')
-  const withRules = ['--rules <folders...>', 'folders of further Sigma rules'] as const
+  const withRules = ['--rules <folders...>', 'folders with additional Sigma rules'] as const
 
   group
     .command('rules')
@@ -226,10 +226,10 @@ export const detect: Register = (program, perform) => {
   group
     .command('findings')
     .description('list open findings')
-    .option('--all', 'closed findings too')
-    .option('--rule <rule>', 'of one rule: name or id')
-    .option('--entity <name>', 'about one address, user or record')
-    .option('--severity <severity>', 'this one or higher: info, low, medium, high or critical')
+    .option('--all', 'include closed findings')
+    .option('--rule <rule>', 'only of this rule: name or id')
+    .option('--entity <name>', 'only about this address, user or record')
+    .option('--severity <severity>', 'this severity or higher: info, low, medium, high or critical')
     .action(() =>
       perform(async (cli) => {
         const { severities } = await import('@akashi/contract')
@@ -268,7 +268,7 @@ export const detect: Register = (program, perform) => {
           { findings, more: next !== null },
           [
             table(['id', 'first', 'severity', 'state', 'title', 'subject', 'events'], rows),
-            ...(next === null ? [] : ['and more: narrow the list with --rule, --entity or --severity']),
+            ...(next === null ? [] : ['and more; narrow the list with --rule, --entity or --severity']),
           ].join('\n'),
         )
         return 0
@@ -352,8 +352,8 @@ export const detect: Register = (program, perform) => {
     .argument('<finding>', 'id of a finding')
     .description('change the status, assignee or notes of a finding')
     .option('--status <state>', 'open, in_progress, resolved, suppressed or false_positive')
-    .option('--assignee <user>', 'id of the user who deals with it; - for nobody')
-    .option('--notes <text>', 'what was found out')
+    .option('--assignee <user>', 'id of the user who handles it; - for nobody')
+    .option('--notes <text>', 'result of the investigation')
     .action((id: string) =>
       perform(async (cli) => {
         const { findingStates } = await import('@akashi/contract')
@@ -402,17 +402,17 @@ export const detect: Register = (program, perform) => {
           [
             ...coverage.map(({ log, sealed, gaps: own }) => {
               const behind = new Set(own.flatMap((gap) => (gap.waiting ? [] : [gap.rule]))).size
-              return `${log}: ${sealed} sealed rows; ${behind === 0 ? 'every rule has seen them' : `${behind} rules have not seen all`}`
+              return `${log}: ${sealed} sealed rows; ${behind === 0 ? 'every rule has evaluated them' : `${behind} rules have not evaluated all of them`}`
             }),
             ...new Set(waiting),
             ...gaps
               .slice(0, SHOWN)
               .map(
                 ({ rule, log, first, end }) =>
-                  `  ${rule} has not seen positions ${first} to ${end - 1} of ${log}`,
+                  `  ${rule} has not evaluated positions ${first} to ${end - 1} of ${log}`,
               ),
             ...(gaps.length > SHOWN ? [`  and ${gaps.length - SHOWN} more; --json lists them`] : []),
-            ...(gaps.length > 0 ? ['akashi detect run looks at everything with all rules'] : []),
+            ...(gaps.length > 0 ? ['akashi detect run evaluates everything with all rules'] : []),
           ].join('\n'),
         )
         return gaps.length === 0 ? 0 : 1

@@ -4,7 +4,7 @@ export const drill: Register = (program, perform) => {
   program
     .command('drill')
     .description(
-      'restore to a random moment on a temporary server, compare and measure; exits 1 if something is wrong',
+      'test recovery: restore to a random moment on a temporary server, compare and measure; exits 1 if anything is wrong',
     )
     .option('--latest', 'restore to the latest moment instead: the half-yearly recovery test')
     .option(

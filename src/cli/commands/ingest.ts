@@ -20,7 +20,7 @@ function describe(
     ...(quarantined === 0
       ? []
       : [`${quarantined} rejected lines are kept: akashi quarantine replay reads them again`]),
-    ...(shape === null ? [] : [`nothing was taken in; the input is ${shape}`]),
+    ...(shape === null ? [] : [`nothing was accepted; the input is ${shape}`]),
   ].join('\n')
 }
 

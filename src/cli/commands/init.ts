@@ -6,8 +6,8 @@ export const init: Register = (program, perform) => {
     program
       .command('init')
       .description('install Akashi in your own PostgreSQL, as its administrator (docs/deploy.md)')
-      .option('--dry-run', 'say what would be done and what is in the way, and change nothing')
-      .option('--new-password', "give the server's login a new password, although it has one")
+      .option('--dry-run', 'show what would be done and what prevents it; changes nothing')
+      .option('--new-password', "give the server's login a new password even if it has one")
       .option(
         '--secrets <folder>',
         'write the URLs, with their password, to files in this folder that only you can read, instead of printing them',
@@ -72,7 +72,7 @@ async function initialise(cli: Invocation): Promise<0> {
 /** Where `akashi serve` and `akashi work` find the database. */
 function told(values: Readonly<Record<string, string>>, folder: string | undefined): string[] {
   const names = Object.keys(values)
-  if (names.length === 0) return ['akashi_server keeps its password; --new-password gives it another']
+  if (names.length === 0) return ['akashi_server keeps its password; --new-password gives it a new one']
   const variable = (name: string) => name.toUpperCase().replaceAll('-', '_')
   return folder === undefined
     ? [

@@ -6,7 +6,7 @@ import type { Invocation, Perform, Register } from '../invocation.ts'
 import type { ExitStatus } from '../world.ts'
 
 export const keys: Register = (program, perform) => {
-  const group = program.command('keys').description('keyring: status, rotation, and erasure of persons')
+  const group = program.command('keys').description('keyring: status, rotation, and erasure of people')
   status(group, perform)
   rotate(group, perform)
   adopt(group, perform)
@@ -38,7 +38,7 @@ function status(group: Command, perform: Perform): void {
                 ['key', 'state', 'created'],
                 listed.map(({ id, state, createdAt }) => [id, state, createdAt.toISOString()]),
               ),
-              `${counted.keys} persons have a key, ${counted.destroyed} were erased`,
+              `${counted.keys} people have a key, ${counted.destroyed} were erased`,
               `${counted.rooms} encrypted rooms have a key`,
               ...(counted.rotating
                 ? [
@@ -58,9 +58,9 @@ function rotate(group: Command, perform: Perform): void {
   group
     .command('rotate')
     .requiredOption('--purpose <purpose>', 'checkpoint, context, wrapping, blind-index, report or backup')
-    .option('--reason <text>', 'why, one line; recorded', 'rotation')
+    .option('--reason <text>', 'the reason, one line; recorded', 'rotation')
     .description(
-      'replace a key of the service; completes a rotation that was interrupted; exits 1 on users who share an address',
+      'replace a service key, or complete an interrupted rotation; exits 1 if users share an address',
     )
     .action(() =>
       perform((cli) =>
@@ -109,13 +109,13 @@ async function purposeOf(cli: Invocation) {
 function describeRotation(rotation: KeyRotation): string {
   const { purpose, keyId, resumed, epochs = [], rewrapped, reindexed, conflicts = [] } = rotation
   return [
-    `${keyId} is the ${purpose} key now${resumed ? '; a rotation that was interrupted is complete' : ''}`,
+    `${keyId} is now the ${purpose} key${resumed ? '; an interrupted rotation was completed' : ''}`,
     ...epochs.map(({ log, epoch, size }) => `  ${log}: epoch ${epoch} from size ${size} on`),
     ...(purpose === 'checkpoint' ? ['give its public key to auditors and witnesses: akashi audit key'] : []),
     ...(purpose === 'report'
-      ? ['keep the former public key: certificates check with the one that signed them']
+      ? ['keep the former public key: it verifies the certificates that it signed']
       : []),
-    ...(rewrapped === undefined ? [] : [`  ${rewrapped} keys of persons were wrapped with it`]),
+    ...(rewrapped === undefined ? [] : [`  ${rewrapped} person keys were wrapped with it`]),
     ...(reindexed === undefined ? [] : [`  ${reindexed} users were indexed with it`]),
     ...conflicts.map((userId) => `  ${userId} has the address of another user`),
   ].join('\n')
@@ -124,12 +124,12 @@ function describeRotation(rotation: KeyRotation): string {
 function adopt(group: Command, perform: Perform): void {
   group
     .command('adopt')
-    .requiredOption('--reason <text>', 'why, one line; recorded and signed')
+    .requiredOption('--reason <text>', 'the reason, one line; recorded and signed')
     .requiredOption(
       '--confirm <database>',
-      'the name of the database: what the lost keyring encrypted stays unreadable',
+      'name of the database; what the lost keyring encrypted stays unreadable',
     )
-    .description('when the keyring is lost and there is no copy: go on with this one')
+    .description('continue with this keyring after the previous one was lost without a copy')
     .action(() =>
       perform((cli) =>
         withKeyring(cli, async (keyring) => {
@@ -157,11 +157,11 @@ function adopt(group: Command, perform: Perform): void {
 function forget(group: Command, perform: Perform): void {
   group
     .command('forget')
-    .argument('<person>', 'as the column of protect --subject names them')
+    .argument('<person>', 'as in the column given with protect --subject')
     .requiredOption('--confirm <person>', 'repeat it: this cannot be undone')
     .requiredOption('--reason <text>', 'recorded in the audit trail')
     .description(
-      'destroy the salt of an application’s user, so that digests in the audit trail reveal nothing',
+      'destroy the salt of an application’s user, so that digests in the audit trail can no longer be matched',
     )
     .action((person: string) =>
       perform(async (cli) => {
@@ -173,7 +173,7 @@ function forget(group: Command, perform: Perform): void {
         )
         cli.print(
           { person, salts },
-          salts === 0 ? `the trail has no digests of ${person}` : `${person} is forgotten`,
+          salts === 0 ? `the audit trail has no digests of ${person}` : `${person} is forgotten`,
         )
         return 0
       }),
@@ -247,7 +247,7 @@ function check(group: Command, perform: Perform): void {
 function reconcile(group: Command, perform: Perform): void {
   group
     .command('reconcile')
-    .description('after restoring the database or the keyring: repeat earlier erasures; exits 1 if it cannot')
+    .description('repeat earlier erasures after restoring the database or the keyring; exits 1 if that fails')
     .action(() =>
       perform((cli) =>
         withKeyring(cli, async (keyring) => {

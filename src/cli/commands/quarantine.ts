@@ -23,7 +23,7 @@ export const quarantine: Register = (program, perform) => {
 
   group
     .command('replay')
-    .description('ingest rejected lines again: after an upgrade, or when a clock was wrong')
+    .description('ingest rejected lines again, after an upgrade or when a clock was wrong')
     .action(() =>
       perform(async (cli) => {
         const { replayQuarantine } = await import('../../security/index.ts')

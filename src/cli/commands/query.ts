@@ -48,12 +48,12 @@ export const query: Register = (program, perform) => {
     .command('query')
     .argument('<sql>', 'one SELECT; tables are named as in PostgreSQL')
     .description('query current and archived rows with SQL')
-    .option('--format <format>', 'table, json, csv or parquet; with --output its ending says it')
+    .option('--format <format>', 'table, json, csv or parquet (default with --output: by its extension)')
     .option('--output <file>', 'write the result there: .csv, .parquet or .json')
-    .option('--rows <n>', 'rows of the result at most (default: 10000, with --output 10000000)')
-    .option('--timeout <seconds>', 'for all of it (default: 600)', '600')
-    .option('--memory <size>', 'for the engine, such as 4GB (default: 1GB)')
-    .option('--reason <text>', 'why it is run: kept in the trail')
+    .option('--rows <n>', 'maximum number of rows (default: 10000, with --output 10000000)')
+    .option('--timeout <seconds>', 'time limit (default: 600)', '600')
+    .option('--memory <size>', 'memory limit, such as 4GB (default: 1GB)')
+    .option('--reason <text>', 'recorded in the audit trail')
     .option('--thaw', 'request the frozen objects that the query needs from the store')
     .action((sql: string) =>
       perform(async (cli) => {

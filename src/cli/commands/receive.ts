@@ -15,10 +15,10 @@ export const receive: Register = (program, perform) => {
   program
     .command('receive')
     .argument('<address>', 'tls://HOST[:6514] or tcp://HOST[:601]')
-    .description('receive syslog of hosts over TLS or TCP until it is stopped')
+    .description('receive syslog from hosts over TLS or TCP until it is stopped')
     .option('--certificate <file>', 'certificate and its chain, PEM')
     .option('--key <file>', 'private key of the certificate, PEM')
-    .option('--client-ca <file>', 'take only senders with a certificate of this authority')
+    .option('--client-ca <file>', 'accept only senders with a certificate from this authority')
     .option('--timezone <zone>', 'time zone of times without an offset, such as Asia/Tokyo (default: UTC)')
     .option('--source <name>', 'distinguishes systems that could write identical lines')
     .action((written: string) =>
@@ -46,14 +46,14 @@ export const receive: Register = (program, perform) => {
             const { code = '' } = cause as { code?: string }
             throw new AkashiError('unavailable', `cannot listen at ${written}: ${code}`, {
               cause,
-              hint: 'check that nothing else uses the port, and that the certificate and key are a pair',
+              hint: 'check that nothing else uses the port, and that the certificate and key belong together',
             })
           })
           cli.note(`receiving at ${isTls ? 'tls' : 'tcp'}://${host}:${receiver.port}`)
           const { messages, stored, rejected } = await receiver.ended
           cli.print(
             { messages, stored, rejected },
-            `${messages} messages received, ${rejected} of them no events; ${stored} events stored`,
+            `${messages} messages received, ${rejected} of them not events; ${stored} events stored`,
           )
         })
         return 0
@@ -65,7 +65,7 @@ function addressOf(written: string): Address {
   const url = URL.parse(written)
   const known = url === null ? undefined : PORTS[url.protocol]
   if (url === null || known === undefined || url.hostname === '') {
-    throw new AkashiError('invalid_input', `${written} is not an address to listen at`, {
+    throw new AkashiError('invalid_input', `${written} is not a valid address`, {
       hint: 'write tls://0.0.0.0:6514 or tcp://127.0.0.1:601',
     })
   }

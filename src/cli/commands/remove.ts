@@ -7,10 +7,12 @@ export const remove: Register = (program, perform) => {
   addSettings(
     program
       .command('remove')
-      .description('take Akashi out of your own PostgreSQL; your tables and the record stay (docs/deploy.md)')
-      .option('--dry-run', 'say what would be removed and what is in the way, and change nothing')
-      .option('--destroy', 'drop the record too: trail, ledger, events, users, chat')
-      .option('--yes', 'do not ask'),
+      .description(
+        'uninstall Akashi from your own PostgreSQL; your tables and the record stay (docs/deploy.md)',
+      )
+      .option('--dry-run', 'show what would be removed and what prevents it; changes nothing')
+      .option('--destroy', 'also drop the record: trail, ledger, events, users, chat')
+      .option('--yes', 'do not ask for confirmation'),
     ['databaseUrl'],
   ).action(() => perform(removeFromDatabase))
 }
@@ -21,7 +23,7 @@ async function removeFromDatabase(cli: Invocation): Promise<0> {
   const destroy = cli.flags['destroy'] === true
   const plan = await start.planRemove(settings, cli.signal)
   if (plan === null) {
-    cli.print({ removed: false }, 'nothing of Akashi is in this database')
+    cli.print({ removed: false }, 'Akashi is not in this database')
     return 0
   }
   const { remarks } = plan
@@ -52,10 +54,10 @@ async function removeFromDatabase(cli: Invocation): Promise<0> {
 async function confirm(cli: Invocation, { database }: RemovalPlan, destroy: boolean): Promise<void> {
   if (cli.flags['yes'] === true) return
   const what = destroy ? 'Akashi and its whole record' : 'Akashi'
-  const answer = await cli.ask(`this removes ${what} from database ${database}; type its name to go on: `)
+  const answer = await cli.ask(`this removes ${what} from database ${database}; type its name to continue: `)
   if (answer?.trim() === database) return
   throw new AkashiError('invalid_input', 'the removal was not confirmed, and nothing was changed', {
-    hint: 'look at it with --dry-run, then give --yes or type the name of the database',
+    hint: 'run it with --dry-run first, then give --yes or type the name of the database',
   })
 }
 

@@ -14,14 +14,14 @@ export const report: Register = (program, perform) => {
     .description(
       'create, sign and store the report of a month; exits 1 unless every requirement is fulfilled',
     )
-    .option('--month <YYYY-MM>', 'default the month that ended last')
+    .option('--month <YYYY-MM>', 'default: the previous month')
     .addOption(
       new Option('--lang <language>', 'of --format html and pdf').choices([...reportLanguages]).default('ja'),
     )
     .addOption(
       new Option(
         '--format <format>',
-        'prints the report instead of a summary; pdf: into a file in this folder, whose name it prints',
+        'print the report instead of a summary; pdf writes a file in this folder and prints its name',
       ).choices([...reportFormats]),
     )
     .action(() => perform(make))
@@ -52,7 +52,7 @@ export const report: Register = (program, perform) => {
     .command('verify')
     .argument('<file>', 'a report in any format')
     .description('verify that a file is a signed report and unchanged; exits 1 if not')
-    .option('--note <file>', 'the signed note of the report (default: the database knows it)')
+    .option('--note <file>', 'signed note of the report (default: the one in the database)')
     .option('--key <key>', 'verifier key of the signer (default: the keys of the keyring)')
     .action((file: string) => perform((cli) => verify(cli, file)))
 }
@@ -138,8 +138,8 @@ async function verify(cli: Invocation, file: string): Promise<ExitStatus> {
       noteOf(pool('security_admin'), actor, bytes),
     )
     if (found !== null) return found
-    throw new AkashiError('integrity', `${file} is not a report that was made here`, {
-      hint: 'it was changed, or belongs to another installation: give its --note and --key',
+    throw new AkashiError('integrity', `${file} is not a report of this installation`, {
+      hint: 'it was changed, or it belongs to another installation: give its --note and --key',
     })
   }
 

@@ -121,7 +121,7 @@ function remarks({ prepared, subscriptions, leftOut }: RestoreReport): string[] 
   const told = [
     [prepared, 'prepared transactions hold their locks; commit or roll back'],
     [subscriptions, 'subscriptions are disabled, so that the original keeps its changes'],
-    [leftOut, 'settings of the source with which the server does not start here are left out'],
+    [leftOut, 'settings of the source that prevent the server from starting here were left out'],
   ] as const
   return told.flatMap(([names, what]) => (names.length === 0 ? [] : [`${what}: ${names.join(', ')}`]))
 }

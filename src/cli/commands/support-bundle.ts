@@ -3,9 +3,7 @@ import type { Register } from '../invocation.ts'
 export const supportBundle: Register = (program, perform) => {
   program
     .command('support-bundle')
-    .description(
-      'collect what somebody who helps needs to know into one file, without secrets and without rows',
-    )
+    .description('collect diagnostics for support in one file, without secrets or row data')
     .option('--output <file>', 'default akashi-support-TIME.tar.gz in this folder; never overwrites')
     .action(() =>
       perform(async (cli) => {
@@ -25,13 +23,13 @@ export const supportBundle: Register = (program, perform) => {
         })
         await writeFile(file, bytes, { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
           const reason =
-            errno(error) === 'EEXIST' ? 'exists already' : `cannot be written (${errno(error) ?? 'unknown'})`
+            errno(error) === 'EEXIST' ? 'already exists' : `cannot be written (${errno(error) ?? 'unknown'})`
           throw new AkashiError('invalid_input', `${file} ${reason}`, { hint: 'give another --output' })
         })
-        for (const [name, reason] of Object.entries(missing)) cli.note(`${name} is not in it: ${reason}`)
+        for (const [name, reason] of Object.entries(missing)) cli.note(`${name} was left out: ${reason}`)
         cli.print(
           { file, bytes: bytes.length, files, missing },
-          `${file} (${bytes.length} bytes): ${files.join(', ')}\nlook through it before you send it: tar -xzf ${file}`,
+          `${file} (${bytes.length} bytes): ${files.join(', ')}\nreview it before you send it: tar -xzf ${file}`,
         )
         return 0
       }),

@@ -33,7 +33,7 @@ function describe({ logs, notes = [] }: VerifyReport): string {
 function modeOf(flags: Invocation['flags']): VerifyMode {
   const modes = (['incremental', 'scrub'] as const).filter((mode) => flags[mode] === true)
   if (modes.length > 1) {
-    throw new AkashiError('invalid_input', '--incremental and --scrub exclude each other', {
+    throw new AkashiError('invalid_input', '--incremental and --scrub cannot be combined', {
       hint: 'give one of them, or neither to verify everything',
     })
   }
@@ -82,7 +82,7 @@ async function verifyStates(cli: Invocation, name: string | undefined): Promise<
     } catch (error) {
       if (reached !== undefined) {
         const target = name === undefined ? '' : ` ${name}`
-        cli.note(`to go on: akashi verify --state${target} --from ${audit.formatStatePosition(reached)}`)
+        cli.note(`to continue: akashi verify --state${target} --from ${audit.formatStatePosition(reached)}`)
       }
       throw error
     }
@@ -131,7 +131,7 @@ function isOf(position: TablePosition, { schema, table }: TableName): boolean {
 }
 
 function describeState({ table, rows, withoutVersion, different, missing, note }: StateReport): string {
-  const open = withoutVersion === 0 ? '' : `, ${withoutVersion} of before the protection and not compared`
+  const open = withoutVersion === 0 ? '' : `, ${withoutVersion} from before the protection were not compared`
   const wrong = different + missing === 0 ? 'no problems' : `${different} differ, ${missing} are missing`
   return `${table}: ${rows} rows${open}, ${wrong}${note === null ? '' : ` (${note})`}`
 }
@@ -143,11 +143,11 @@ export const verify: Register = (program, perform) => {
       'verify every row, entry, signature and trigger of the audit trail, and its code; exits 1 if anything was altered',
     )
     .option('--incremental', 'only what was sealed since the last successful verification')
-    .option('--scrub', 'only the part that was verified longest ago')
-    .option('--second-opinion', 'hash every row in this program as well as in the server, which takes longer')
+    .option('--scrub', 'only the parts whose last verification is the oldest')
+    .option('--second-opinion', 'hash every row in this program as well as in the server; takes longer')
     .option(
       '--state',
-      'instead, that the rows of a table, or of every protected table, are what the trail says',
+      'instead, compare the current rows of a table, or of every protected table, with the trail',
     )
     .option('--from <position>', 'with --state: go on from here, as a run that was stopped printed it')
     .argument('[table]', 'schema.table, with --state')

@@ -64,9 +64,9 @@ function policy(group: Command, perform: Parameters<Register>[1]): void {
   group
     .command('policy')
     .description(
-      'print today’s logs, keys and witnesses as a policy, to be kept elsewhere and given to --policy',
+      'print the current logs, keys and witnesses as a trust policy; keep it elsewhere and pass it to --policy',
     )
-    .option('--log <log>', 'this log alone, for other tools: they refuse several logs with the same key')
+    .option('--log <log>', 'only this log; other tools refuse several logs with the same key')
     .action(() =>
       perform(async (cli) => {
         const { currentPolicy, logNamed, verifierKeys } = await import('../../audit/index.ts')
@@ -97,9 +97,9 @@ function serve(group: Command, perform: Parameters<Register>[1]): void {
     .requiredOption('--name <name>', 'name to sign as, such as witness.example.org/akashi')
     .requiredOption(
       '--log <key...>',
-      'verifier key of each log to witness, as printed there by akashi audit key',
+      'verifier key of each log to witness, as printed by akashi audit key of its installation',
     )
-    .option('--algorithm <name>', 'what it signs with: ed25519 or ml-dsa-44', 'ed25519')
+    .option('--algorithm <name>', 'signature algorithm: ed25519 or ml-dsa-44', 'ed25519')
     .addOption(new SettingOption('port', '4181'))
     .addOption(new SettingOption('host', '127.0.0.1'))
     .action(() =>
