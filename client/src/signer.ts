@@ -18,7 +18,7 @@ export class ServerClock {
   constructor(text: string) {
     const [, time, audience] = /^(\d+) (.+)$/su.exec(text) ?? []
     if (time === undefined || audience === undefined) {
-      throw new ContextError('the database says nothing about itself', 'run `akashi doctor`')
+      throw new ContextError('the database did not return its audience', 'run `akashi doctor`')
     }
     this.#audience = audience
     this.#aheadMs = Number(time) - Date.now()

@@ -26,14 +26,14 @@ export function explained(error: unknown, code: unknown): unknown {
   if (NOT_INSTALLED.includes(String(code))) {
     return new ContextError(
       'the login may not use request contexts',
-      'is Akashi installed in this database, and does the login have the rights: grant akashi_client to it',
+      'check that Akashi is installed in this database, and grant akashi_client to the login',
       error,
     )
   }
   if (code === NOT_ACCEPTED) {
     return new ContextError(
       'the database does not accept the request context',
-      'is the context key revoked, or made for another login? see: akashi context-key list',
+      'the context key may be revoked, or was created for another login: akashi context-key list',
       error,
     )
   }

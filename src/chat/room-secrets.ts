@@ -52,8 +52,8 @@ export class RoomSecrets {
   async createRoom(actor: Actor, room: NewRoom): Promise<Room> {
     const { isEncrypted, type } = newRoom.parse(room)
     if (!isEncrypted) return await createRoom(this.#app, actor, room)
-    if (type !== 'private') throw new AkashiError('invalid_input', 'an encrypted room is private')
-    if (!isPerson(actor)) throw new AkashiError('forbidden', 'only people create rooms')
+    if (type !== 'private') throw new AkashiError('invalid_input', 'an encrypted room must be private')
+    if (!isPerson(actor)) throw new AkashiError('forbidden', 'only people can create rooms')
     const roomId = randomUUID()
     const copy = await this.#vault.create(roomId, actor.userId)
     try {
@@ -96,7 +96,7 @@ export class RoomSecrets {
     if (!(await this.#isEncrypted(actor, roomId))) return await postMessage(this.#app, actor, roomId, message)
     const { content, fileId, clientId } = newMessage.parse(message)
     if (fileId !== undefined) throw refusedFile()
-    if (content === '') throw new AkashiError('invalid_input', 'a message has at least one character')
+    if (content === '') throw new AkashiError('invalid_input', 'a message needs at least one character')
     const row = clientId?.toLowerCase() ?? randomUUID()
     const sealed = (await this.#writingKey(actor, roomId)).seal(row, content)
     const posted = await postMessage(this.#app, actor, roomId, { ...message, clientId: row }, sealed)
@@ -287,7 +287,7 @@ function shortened(text: string, characters = MESSAGE_PREVIEW_CHARACTERS): strin
 }
 
 function refusedFile(): AkashiError {
-  return new AkashiError('conflict', 'an encrypted room takes no files', {
+  return new AkashiError('conflict', 'files cannot be sent in an encrypted room', {
     hint: 'send it in another room',
   })
 }

@@ -107,7 +107,7 @@ export async function addChannel(
       ],
     )
     const [row] = rows
-    if (row === undefined) throw new AkashiError('conflict', `there is a channel ${name}`)
+    if (row === undefined) throw new AkashiError('conflict', `there is already a channel ${name}`)
     return await read(session, row.id)
   })
 }
@@ -129,7 +129,7 @@ export async function changeChannel(
     secret === undefined &&
     hostOf(destination) !== hostOf(before.destination)
   ) {
-    throw new AkashiError('invalid_input', 'a channel that goes elsewhere needs its secret again', {
+    throw new AkashiError('invalid_input', 'a channel with a new destination needs its secret again', {
       hint: 'give the secret, or null for none',
     })
   }
@@ -200,7 +200,7 @@ function check(
     )
   if (url.password !== '') throw wrong('the destination holds a password', 'give it as the secret')
   if (log === 'audit_logs' && !['webhook', 'syslog', 'stream', 'objects'].includes(kind))
-    throw wrong(`a ${kind} channel takes security events alone`, 'choose webhook, syslog, stream or objects')
+    throw wrong(`a ${kind} channel accepts only security events`, 'choose webhook, syslog, stream or objects')
   if (kind === 'email' && (url.searchParams.get('from') === null || url.searchParams.get('to') === null))
     throw wrong('sender or recipient is missing', 'write smtps://host?from=a@example.com&to=b@example.com')
   if (kind === 'security_hub') said(() => placeOf(destination))

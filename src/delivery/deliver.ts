@@ -104,7 +104,7 @@ export class Deliverer {
       if (this.#running.has(channel.id)) continue
       const work = this.#work(channel)
         .catch((error: unknown) => {
-          this.#parts.log.error({ err: error, channel: channel.name }, 'a channel could not be worked on')
+          this.#parts.log.error({ err: error, channel: channel.name }, 'a channel could not be processed')
         })
         .finally(() => this.#running.delete(channel.id))
       this.#running.set(channel.id, work)
@@ -316,7 +316,7 @@ export async function send(
       signal: AbortSignal.any([signal, timeout]),
     })
   } catch (error) {
-    if (timeout.aborted) throw new DeliveryFailure(`no answer within ${ATTEMPT_TIMEOUT_MS / MS_PER_S} s`)
+    if (timeout.aborted) throw new DeliveryFailure(`no response within ${ATTEMPT_TIMEOUT_MS / MS_PER_S} s`)
     throw error
   }
 }

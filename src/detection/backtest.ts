@@ -81,7 +81,7 @@ function tried(text: string) {
   const [first] = parsed.refused
   throw new AkashiError(
     'invalid_input',
-    first === undefined ? 'the text holds no rule' : `line ${first.line}: ${first.reason}`,
+    first === undefined ? 'the text contains no rule' : `line ${first.line}: ${first.reason}`,
     { hint: 'write it as docs/detection.md shows' },
   )
 }

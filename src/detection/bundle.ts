@@ -73,7 +73,7 @@ export async function bundleFinding(
   const found = await readFinding(database, actor, id)
   const rule = ruleNamed(configured.rules, found.ruleId)
   if (rule?.hash !== found.ruleHash) {
-    throw new AkashiError('conflict', `the rule ${found.rule} is no longer as it was when it found this`, {
+    throw new AkashiError('conflict', `the rule ${found.rule} has changed since it made this finding`, {
       hint: 'prove its events one by one with akashi audit prove',
     })
   }
@@ -161,10 +161,10 @@ export function checkFindingBundle(text: unknown, check: (bundle: unknown) => Pr
   if (runs.length === 0) throw wrong('it has no run')
   const proven = events.map((event) => check(event))
   if (new Set(proven.map(({ id }) => id)).size !== proven.length) throw wrong('it has an event twice')
-  if (proven.some(({ log }) => log !== finding.log)) throw wrong(`an event is not of ${finding.log}`)
+  if (proven.some(({ log }) => log !== finding.log)) throw wrong(`an event does not belong to ${finding.log}`)
   const seen = Math.max(...runs.map((run) => endOf(run, finding, check)))
   const unseen = proven.find(({ position }) => Number(position) >= seen)
-  if (unseen !== undefined) throw wrong(`no run has seen its event ${unseen.id}`)
+  if (unseen !== undefined) throw wrong(`no run has evaluated its event ${unseen.id}`)
   return {
     id: finding.id,
     rule: finding.rule,
@@ -181,7 +181,7 @@ function ruleOf({ rule: { texts, override }, finding: { rule: name, ruleHash } }
     override === null ? {} : { [name]: given(override) },
   )
   const rule = rules.find(({ hash }) => hash === ruleHash)
-  if (rule === undefined) throw wrong('its rule has not the hash that the finding names')
+  if (rule === undefined) throw wrong('its rule does not have the hash in the finding')
   return rule
 }
 
@@ -203,9 +203,9 @@ function endOf(
     })
     .safeParse(run)
   if (schema !== 'akashi_security' || table !== 'detection_runs' || operation !== 'INSERT' || !read.success)
-    throw wrong('what it gives as a run is none')
+    throw wrong('one of its runs is not a run')
   if (read.data.log !== finding.log || !read.data.findings.includes(finding.id))
-    throw wrong('a run does not name the finding')
+    throw wrong('a run does not contain the finding')
   const list = rules.map(({ id, name, hash }) => ({ id, name, hash }))
   const digest = createHash('sha256').update(JSON.stringify(list)).digest('hex')
   if (read.data.ruleset !== `\\x${digest}`) throw wrong('the rules of a run are not those that it recorded')
@@ -225,7 +225,7 @@ function findAgain({ finding, events, rule: { timeZone, holidays } }: FindingBun
   for (const { row } of events) {
     const event = eventOf(row)
     if (!parts.some(({ expression }) => evaluate(expression, event, calendar)))
-      throw wrong(`the rule does not take event ${String(row['id'])}`)
+      throw wrong(`the rule does not match event ${String(row['id'])}`)
     matcher.event(String(row['id']), event)
   }
   return matcher.take().some(({ id }) => id === finding.id)
@@ -247,6 +247,6 @@ function eventOf(row: ProofBundle['row']): PlainEvent {
 
 function wrong(what: string): AkashiError {
   return new AkashiError('integrity', `the bundle of the finding is not valid: ${what}`, {
-    hint: 'get it and the keys again from their sources; if it stays, the finding is not proven',
+    hint: 'get it and the keys again from their sources; if it still fails, the finding is not proven',
   })
 }

@@ -37,7 +37,7 @@ export function problem(code: ProblemCode, instance: string, facts: ProblemFacts
 const frameworkErrors: Readonly<Record<string, { code: ProblemCode; detail?: string; hint?: string }>> = {
   [BODY_ENCODED]: {
     code: 'unsupported_media_type',
-    detail: 'an encoded request body is not taken',
+    detail: 'an encoded request body is not accepted',
     hint: 'send it uncompressed, without content-encoding',
   },
   FST_ERR_CTP_BODY_TOO_LARGE: { code: 'too_large', detail: 'the request body is too large' },

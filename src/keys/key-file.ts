@@ -70,7 +70,7 @@ export function damagedKey(keyId: string): AkashiError {
 /** `destroyed` distinguishes an erased person from a wrong or lost keyring. */
 export function noSuchKey(keyId: string, destroyed: boolean): AkashiError {
   return new AkashiError('not_found', destroyed ? 'the key was destroyed' : 'the keyring has no such key', {
-    ...(destroyed ? {} : { hint: 'check that KEYS_URL names the keyring used with this database' }),
+    ...(destroyed ? {} : { hint: 'check that KEYS_URL names the keyring of this database' }),
     detail: { keyId, destroyed },
   })
 }

@@ -76,7 +76,7 @@ async function unlock(kept: Protection, passphrase: string | undefined): Promise
   }
   if (kept.kind === 'aws-kms') {
     throw new AkashiError('invalid_config', 'the keys in this folder are wrapped by AWS KMS', {
-      hint: 'open the keyring as awskms:KEY?folder=…, as when it was created',
+      hint: 'open the keyring as awskms:KEY?folder=…, as it was created',
     })
   }
   if (passphrase === undefined) {

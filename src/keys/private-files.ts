@@ -133,7 +133,7 @@ function assertPrivate(stats: Stats, path: string, mode: number): void {
   if (process.platform === 'win32' || (stats.mode & OTHERS) === 0) return
   const had = (stats.mode & 0o777).toString(8).padStart(4, '0')
   throw new AkashiError('invalid_config', `the keyring's ${path} is accessible to others (mode ${had})`, {
-    hint: `check who may have read it, then: chmod ${mode.toString(8)} '${path}'`,
+    hint: `find out who may have read it, then: chmod ${mode.toString(8)} '${path}'`,
   })
 }
 

@@ -258,7 +258,7 @@ class MissingBucket extends Error {}
 /** The client gave up on the upload after its own retries: retrying a part cannot help. */
 class UploadBroken extends Error {
   constructor(cause: Error) {
-    super('the upload broke', { cause })
+    super('the upload was interrupted', { cause })
   }
 }
 

@@ -161,11 +161,11 @@ export async function readOwner(store: ObjectStore, signal?: AbortSignal): Promi
   const text = (await buffer(await store.get(last, given({ signal })))).toString()
   try {
     const owner = recordSchema.parse(JSON.parse(text))
-    if (keyOf(owner.token) !== last) throw new Error('its token is not that of its key')
+    if (keyOf(owner.token) !== last) throw new Error('its token does not match its key')
     return owner
   } catch (cause) {
     throw new AkashiError('integrity', `${last} does not say who owns the object store`, {
-      hint: 'restore this object from a replica or a backup of the store, and see who may write to it',
+      hint: 'restore this object from a replica or a backup of the store, and check who may write to it',
       cause,
     })
   }
@@ -260,7 +260,7 @@ function tokenOf(key: string): number {
 function olderStore(store: ObjectStore, token: number): AkashiError {
   return new AkashiError(
     'conflict',
-    `the object store ${store.location} lacks the record ${keyOf(token)} by which this installation owns it`,
+    `the object store ${store.location} lacks this installation’s ownership record ${keyOf(token)}`,
     {
       hint: 'mount it, or correct OBJECT_STORE_URL; if this is a new store, or an older copy of it, on purpose, start once with --take-over',
       detail: { token },

@@ -26,9 +26,9 @@ export async function probeObjectStore(store: ObjectStore, signal: AbortSignal):
     if (again === 'stored') {
       throw new AkashiError(
         'unsupported',
-        'the object store overwrites existing objects in spite of If-None-Match',
+        'the object store overwrites existing objects despite If-None-Match',
         {
-          hint: 'use a store that honours If-None-Match: racing archivers and checkpoints rely on it',
+          hint: 'use a store that honours If-None-Match: concurrent archive runs and checkpoints rely on it',
         },
       )
     }

@@ -72,7 +72,7 @@ export async function backupObstacle(source: Pick<BackupSource, 'url'>): Promise
     return `use the backups of the provider: ${PROVIDER_BACKUPS[provider]}; to restore one table, copy it from such a restore`
   }
   if (!replication) {
-    return `the login ${login} may not replicate: on your own server, run alter role ${login} replication; on managed PostgreSQL, use the backups of the provider`
+    return `the login ${login} lacks the replication privilege: on your own server, run alter role ${login} replication; on managed PostgreSQL, use the backups of the provider`
   }
   return walLevel === 'minimal' ? 'wal_level is minimal: set it to replica and restart the server' : undefined
 }

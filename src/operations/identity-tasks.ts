@@ -19,7 +19,7 @@ export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Rea
     'identity.purge': ({ worker, actor, signal }) => purgeIdentity(worker, actor, { signal }),
     'identity.open_access_review': async ({ worker, actor }) => {
       const review = await openAccessReview(worker, actor)
-      return review === null ? { skipped: 'a review is open already' } : { review }
+      return review === null ? { skipped: 'a review is already open' } : { review }
     },
     'keys.reconcile': async ({ worker, actor, signal }) => {
       const again = await reapplyErasures({ database: worker, keyring }, actor, { signal })
@@ -27,7 +27,7 @@ export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Rea
       const left = [...again.refused, ...refused]
       if (left.length > 0) {
         const reasons = left.map(({ userId, reason }) => `${userId}: ${reason}`)
-        throw new AkashiError('conflict', `persons could not be erased: ${reasons.join('; ')}`, {
+        throw new AkashiError('conflict', `people could not be erased: ${reasons.join('; ')}`, {
           hint: 'fix the cause, then run akashi keys reconcile',
         })
       }
@@ -69,7 +69,7 @@ export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Rea
             `${keyId} is ${Math.floor(ageDays)} days old, the limit is ${limitDays}`,
         )
         throw new AkashiError('conflict', `keys were not rotated: ${reasons.join('; ')}`, {
-          hint: 'see why the job rotate-keys did not: akashi jobs history rotate-keys',
+          hint: 'akashi jobs history rotate-keys shows why the job failed',
         })
       }
       return { days: Object.fromEntries(ages.map(({ purpose, ageDays }) => [purpose, Math.floor(ageDays)])) }

@@ -83,7 +83,7 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   )
   gauge(
     'witness_conflicts',
-    'trusted witnesses that cosigned another history than a log has, by log',
+    'trusted witnesses that cosigned a different history, by log',
     [],
     (own, { witnessConflicts }) => own.set(witnessConflicts),
   )
@@ -107,13 +107,13 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   )
   gauge(
     'backup_slot_state',
-    '1 for the state of the replication slot; unreserved and lost: moments are about to be lost, or are',
+    '1 for the state of the replication slot; unreserved: moments are about to be lost; lost: they are lost',
     ['state'],
     (own, { backups }) => own.set({ state: backups.slotState }, 1),
   )
   gauge(
     'backup_lag_seconds',
-    'seconds since the latest moment that can be restored, as of the last look at the object store',
+    'seconds since the latest moment that can be restored, as of the last check of the object store',
     [],
     (own, { backups }) => {
       if (backups.lagSeconds !== null) own.set(backups.lagSeconds)
@@ -139,7 +139,7 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   )
   gauge(
     'crosscheck_lag_bytes',
-    'WAL that is written and not compared with the trail',
+    'WAL that is written but not yet compared with the trail',
     [],
     (own, { crosscheck }) => {
       if (crosscheck.lagBytes !== null) own.set(crosscheck.lagBytes)
@@ -147,35 +147,35 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   )
   gauge(
     'crosscheck_discrepancies',
-    'disagreements of trail, tables and write-ahead log that are not settled',
+    'unsettled discrepancies between the trail, the tables and the write-ahead log',
     [],
     (own, { crosscheck }) => own.set(crosscheck.discrepancies),
   )
   gauge(
     'crosscheck_gaps',
-    'ranges of the write-ahead log that were not compared and are not settled',
+    'unsettled ranges of the write-ahead log that were not compared',
     [],
     (own, { crosscheck }) => own.set(crosscheck.gaps),
   )
   gauge('detection_findings', 'findings that are open or in progress', ['severity'], (own, { detection }) => {
     for (const { severity, findings } of detection.open) own.set({ severity }, findings)
   })
-  gauge(
-    'detection_findings_overdue',
-    'open findings after the day on which they were due',
-    [],
-    (own, { detection }) => own.set(detection.overdue),
+  gauge('detection_findings_overdue', 'open findings past their due date', [], (own, { detection }) =>
+    own.set(detection.overdue),
   )
   gauge(
     'detection_unseen_rows',
-    'sealed rows behind the last that the worker has recorded as seen, which it does each minute',
+    'sealed rows after the last one that the worker has recorded as evaluated, which it does each minute',
     ['log'],
     (own, { detection }) => {
       for (const { log, rows } of detection.unseen) own.set({ log }, rows)
     },
   )
-  gauge('audit_losses', 'statements whose changes were not recorded and not settled', [], (own, { losses }) =>
-    own.set(losses),
+  gauge(
+    'audit_losses',
+    'statements whose changes were not recorded and are not settled',
+    [],
+    (own, { losses }) => own.set(losses),
   )
   gauge('drill_passed_seconds', 'seconds since a recovery drill passed', [], (own, { drills }) =>
     own.set(drills.passedSeconds),
@@ -212,7 +212,7 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
   })
   gauge(
     'alarms_looked_at_seconds',
-    'Unix time at which a worker last looked at what alarms are raised for',
+    'Unix time at which a worker last checked the conditions of alarms',
     [],
     (own, { alarmsLookedAt }) => {
       if (alarmsLookedAt !== null) own.set(Date.parse(alarmsLookedAt) / 1000)

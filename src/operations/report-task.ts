@@ -23,7 +23,7 @@ export function reportTasks(parts: ReportParts): Readonly<Record<string, Task>> 
       const made = (await listReports(worker, actor, { month })).find(
         ({ createdAt }) => monthOf(new Date(createdAt), timeZone) > month,
       )
-      if (made !== undefined) return { skipped: `the report ${made.id} was made before` }
+      if (made !== undefined) return { skipped: `the report ${made.id} was created before` }
       const { document } = await makeReport({ ...parts, worker, clock, actor, signal }, month)
       return { report: document.id, month, verdict: document.verdict }
     },

@@ -23,7 +23,7 @@ export function structureTasks(adminUrl: string): Readonly<Record<string, Task>>
         if (!superuser) {
           return {
             skipped:
-              'the login is no superuser, and only one may read every table; drills check the restored database instead',
+              'the login is not a superuser, which this check requires; drills check the restored database instead',
           }
         }
         const { problems, ...checked } = await checkStructure(database, signal)
@@ -37,7 +37,7 @@ export function structureTasks(adminUrl: string): Readonly<Record<string, Task>>
           event_details: { ...checked, problems: problems.slice(0, NAMED) },
         })
         throw new AkashiError('integrity', what, {
-          hint: 'an index is repaired by reindex; rows are restored from a backup: docs/runbooks/recovery.md',
+          hint: 'repair indexes with reindex, and restore rows from a backup: docs/runbooks/recovery.md',
         })
       } finally {
         await database.close()

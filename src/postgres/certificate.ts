@@ -63,7 +63,7 @@ function exchange(
       work()
     }
     const fail = (error: Error) => end(() => reject(error))
-    socket.setTimeout(TIMEOUT_MS, () => fail(new Error('the server shows no certificate in time')))
+    socket.setTimeout(TIMEOUT_MS, () => fail(new Error('the server did not show a certificate in time')))
     socket.on('error', fail)
     ask(socket, (found) => end(() => resolve(found)), fail)
   })

@@ -26,7 +26,7 @@ export async function requireServerLogin(url: string, roles: readonly DatabaseRo
       throw new AkashiError(
         'invalid_config',
         `the login ${rows[0]?.login} bypasses row-level security, which a server must not do`,
-        { hint: 'log in as akashi_server, or as another login that is merely a member of the roles' },
+        { hint: 'log in as akashi_server, or as another login that is only a member of the roles' },
       )
     }
     await requireRoles(client, roles)

@@ -175,7 +175,7 @@ async function acquire(pool: pg.Pool, signal: AbortSignal | undefined): Promise<
 
 function trackedClient(client: pg.ClientBase): Client {
   if (!(client instanceof Client)) {
-    throw new AkashiError('internal', 'the pool made a connection of another kind')
+    throw new AkashiError('internal', 'the pool created a connection of another kind')
   }
   return client
 }

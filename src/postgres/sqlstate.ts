@@ -41,7 +41,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
 
   '08': { code: 'unavailable', message: 'the connection to the database failed', hint: tryAgain },
   '0A': { code: 'unsupported', message: 'the database does not support this' },
-  '21': { code: 'invalid_input', message: 'more values were given than the statement takes' },
+  '21': { code: 'invalid_input', message: 'the statement has too many values' },
   '22': { code: 'invalid_input', message: 'a value is not valid for its type' },
   '23': { code: 'invalid_input', message: 'a value violates a constraint of its table' },
   '23001': { code: 'conflict', message: 'other rows still refer to this one' },
@@ -71,7 +71,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '40': { code: 'conflict', message: 'the transaction was rolled back', hint: tryAgain },
   '40001': { code: 'conflict', message: 'a concurrent transaction changed the same data', hint: tryAgain },
   '40P01': { code: 'conflict', message: 'two transactions waited for each other', hint: tryAgain },
-  '42': { code: 'internal', message: 'the database does not understand the statement' },
+  '42': { code: 'internal', message: 'the statement is not valid' },
   '42501': { code: 'forbidden', message: 'the database role may not do this' },
   '42P01': {
     code: 'internal',
@@ -180,7 +180,7 @@ function fromDriver(error: unknown): AkashiError {
   const cause = errnoOf(error)
   if (error.message === 'timeout exceeded when trying to connect') {
     return new AkashiError('unavailable', 'no connection to the database became free in time', {
-      hint: 'increase the pool size, or find the transactions that take long',
+      hint: 'increase the pool size, or find the transactions that take too long',
       cause: error,
     })
   }
@@ -191,7 +191,7 @@ function fromDriver(error: unknown): AkashiError {
     /terminat|timeout|timed out|not queryable|closed|Connection/i.test(error.message)
   ) {
     return new AkashiError('unavailable', 'the database cannot be reached', {
-      hint: 'check that it runs and that the database URL is right',
+      hint: 'check that it is running and that the database URL is correct',
       detail: given({ errno: cause }),
       cause: error,
     })

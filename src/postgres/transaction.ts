@@ -124,7 +124,7 @@ async function sendCommit(client: Client, timeoutMs: number): Promise<pg.QueryRe
       throw toAkashiError(error)
     }
     throw new AkashiError('unavailable', 'the connection was lost while committing', {
-      hint: 'it may or may not have committed: check before repeating it',
+      hint: 'it may or may not have been committed: check before repeating it',
       detail: { committed: 'unknown' },
       cause: toAkashiError(error),
     })

@@ -136,7 +136,7 @@ function classified(event: AkashiEvent | ApplicationEvent): {
   // Callers in plain JavaScript are not type-checked.
   if (!isAkashiEventType(event.event_type)) {
     throw new AkashiError('invalid_input', `${String(event.event_type)} is not an event type of Akashi`, {
-      hint: 'for a type of your own set event_category, severity and source_service',
+      hint: 'for your own event types set event_category, severity and source_service',
     })
   }
   const facts = akashiEventTypes[event.event_type]

@@ -38,7 +38,7 @@ export async function createApplication(
 ): Promise<ApplicationAccess> {
   const { application, actor, signal } = options
   if (!APPLICATION.test(application) || application === 'akashi') {
-    throw new AkashiError('invalid_input', `${JSON.stringify(application)} is no name of an application`, {
+    throw new AkashiError('invalid_input', `${JSON.stringify(application)} is not a valid application name`, {
       hint: 'use lowercase letters, digits, - and _, at most 59 characters, and not akashi',
     })
   }

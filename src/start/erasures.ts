@@ -20,7 +20,7 @@ export async function reapplyAtStart(parts: {
   if (destroyedAgain.length + erasedAgain.length > 0) {
     log.warn(
       { destroyedAgain, erasedAgain },
-      'persons erased earlier were restored from a copy and are erased again',
+      'people who were erased earlier were restored from a copy and are erased again',
     )
   }
   // Their keys are destroyed anyway, so encrypted data cannot be read.

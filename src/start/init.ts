@@ -40,7 +40,7 @@ export function ownServer(settings: Pick<Settings, 'databaseUrl' | 'databaseDire
 } {
   const { databaseUrl: url } = settings
   if (url === undefined) {
-    throw new AkashiError('invalid_config', 'no database is named', {
+    throw new AkashiError('invalid_config', 'no database was given', {
       hint: 'set DATABASE_URL to your own PostgreSQL, as its administrator; akashi up needs none of this',
     })
   }

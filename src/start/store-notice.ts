@@ -36,7 +36,7 @@ export async function settleOwnership(
 ): Promise<void> {
   if (takeOver !== undefined) {
     const { token } = await ownership.takeOver(signal)
-    log.warn({ token }, 'took the object store over')
+    log.warn({ token }, 'took over the object store')
     return
   }
   try {

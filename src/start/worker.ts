@@ -152,7 +152,7 @@ async function sweepLogins(adminUrl: string, log: Logger): Promise<void> {
   try {
     await dropAbandonedLogins(administrator)
   } catch (error) {
-    log.warn({ err: error }, 'the login of a restore that was killed could not be dropped')
+    log.warn({ err: error }, 'the login of a killed restore could not be dropped')
   } finally {
     await administrator.close()
   }

@@ -159,7 +159,7 @@ const changed: readonly (readonly [kind: string, statement: string, object: RegE
     /^rule akashi_audit.audit_logs r$/,
   ],
   [
-    'column that no entry covers',
+    'column that is not part of entries',
     'alter table akashi_audit.audit_logs add column approved_by text',
     /audit_logs approved_by$/,
   ],

@@ -72,7 +72,7 @@ describe('a policy', () => {
   const twice = rawKey()
   it.each<[string, string[], string]>([
     ['no quorum', keys, 'no quorum line'],
-    ['two quorums', ['quorum none', 'quorum none'], 'line 2: there is a quorum already'],
+    ['two quorums', ['quorum none', 'quorum none'], 'line 2: a quorum is already defined'],
     [
       'a group before its members',
       ['group g any X1', ...keys, 'quorum g'],
@@ -82,17 +82,17 @@ describe('a policy', () => {
     [
       'a member of two groups',
       [...keys, 'group a any X1', 'group b any X1 X2', 'quorum a'],
-      '“X1” is a member already',
+      '“X1” is already a member',
     ],
-    ['a member twice', [...keys, 'group a 2 X1 X1', 'quorum a'], '“X1” is a member already'],
+    ['a member twice', [...keys, 'group a 2 X1 X1', 'quorum a'], '“X1” is already a member'],
     ['a threshold of zero', [...keys, 'group a 0 X1', 'quorum a'], '“0” is not a valid number'],
     ['a threshold above the members', [...keys, 'group a 2 X1', 'quorum a'], '“2” is not a valid number'],
     ['a threshold in words', [...keys, 'group a most X1', 'quorum a'], '“most” is not a valid number'],
-    ['a group without members', [...keys, 'group a any', 'quorum none'], 'a group has a name'],
+    ['a group without members', [...keys, 'group a any', 'quorum none'], 'a group line has a name'],
     [
       'a name twice',
       [...keys, `witness X1 ${witnessKey('w.example/new')}`, 'quorum X1'],
-      '“X1” is defined already',
+      '“X1” is already defined',
     ],
     [
       'none as a name',

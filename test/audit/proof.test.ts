@@ -141,7 +141,7 @@ describe('a proof', () => {
   it('is refused for a date that does not exist, which would parse as another', async () => {
     const bundle = await bundleOf(ids[0] ?? '')
     const moved = { ...bundle, row: { ...bundle.row, created_at: '2026-02-30T00:00:00.000000Z' } }
-    expect(() => checkProof(moved, keys)).toThrow(/created_at of its row is not written/)
+    expect(() => checkProof(moved, keys)).toThrow(/created_at of its row is not in the format/)
   })
 
   it('is refused with keys of another log or name', async () => {

@@ -198,7 +198,7 @@ describe('the replication slot', () => {
       try {
         const { sql, source } = cluster
         await sql(`select pg_create_logical_replication_slot('akashi_backup', 'pgoutput')`)
-        const taken = { code: 'conflict', message: expect.stringContaining('somebody else made') }
+        const taken = { code: 'conflict', message: expect.stringContaining('somebody else created') }
         const stream = cluster.stream()
         await expect(stream.ended).rejects.toMatchObject(taken)
         await expect(dropSlot(source.database, { force: true })).rejects.toMatchObject(taken)

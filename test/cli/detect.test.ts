@@ -18,7 +18,7 @@ describe('akashi detect', () => {
     await writeFile(join(folder, 'mine.yml'), 'title: x\nid: "1"\nlogsource:\n  product: windows\n')
     const refused = await akashi(['detect', 'check', '--rules', folder])
     expect(refused.status).toBe(1)
-    expect(refused.stdout).toContain('mine.yml:4: there are no events of windows here')
+    expect(refused.stdout).toContain('mine.yml:4: Akashi has no events of windows')
   })
 
   it('explains a rule, and knows which there are', async () => {

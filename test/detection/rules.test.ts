@@ -272,7 +272,7 @@ describe('a correlation', () => {
 })
 
 test.each([
-  ['title: x\nid: 1a\nlogsource:\n  product: windows\n', 4, 'there are no events of windows here'],
+  ['title: x\nid: 1a\nlogsource:\n  product: windows\n', 4, 'Akashi has no events of windows'],
   [
     'title: x\nid: 1a\nlogsource: {product: akashi}\ndetection:\n  a:\n    nothing_like_it|contains: x\n  condition: b\n',
     7,

@@ -65,7 +65,7 @@ describe('a review', () => {
     }
     const opened = await task?.(context)
     review = String(opened?.['review'])
-    expect(await task?.(context)).toEqual({ skipped: 'a review is open already' })
+    expect(await task?.(context)).toEqual({ skipped: 'a review is already open' })
     const found = await items()
     expect(
       found.map(({ userId, title }) => `${userId === people.hana.id ? 'hana' : 'jun'} ${title}`).sort(),

@@ -197,7 +197,7 @@ test('a value that was renamed is exported again, and one that is archived is no
   await shop.asOwner("alter type shop.size rename value 'little' to 'tiny'")
   await expect(restore('sized')).rejects.toMatchObject({
     code: 'conflict',
-    message: expect.stringMatching(/does not fit into shop.sized as it is now/),
+    message: expect.stringMatching(/does not fit into the current shop.sized/),
   })
   expect((await queries.run(tester, { sql: 'select size from shop.sized order by id' })).rows).toEqual([
     ['little'],

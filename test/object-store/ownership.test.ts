@@ -149,7 +149,7 @@ describe.each(['file', 's3'])('%s', (kind) => {
       const again = openOwnership(store, place)
       await expect(ownedStore(store, again).put(anyKey(), Buffer.from('x'))).rejects.toMatchObject({
         code: 'conflict',
-        message: expect.stringContaining('lacks the record ownership/000000000003'),
+        message: expect.stringContaining('lacks this installation’s ownership record ownership/000000000003'),
       })
       // Once the right one is mounted, it goes on as the owner.
       expect(place.own.token).toBe(3)

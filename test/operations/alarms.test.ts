@@ -318,7 +318,7 @@ test(
     )
     expect(told.map(({ type }) => type)).toEqual(['alarm_cleared', 'alarm_opened'])
     expect(told[0]?.count).toBeGreaterThanOrEqual(cases.length)
-    expect(log.lines.filter((line) => JSON.stringify(line).includes('could not be looked at'))).toEqual([])
+    expect(log.lines.filter((line) => JSON.stringify(line).includes('could not be checked'))).toEqual([])
   },
   TIMEOUT_MS,
 )

@@ -88,7 +88,7 @@ test(
     away.catch(() => undefined)
     await sql(`select pg_logical_emit_message(true, 'load', repeat('x', 4000000)) is null`)
     const reason = await watchKeptWal(parts, tester)
-    expect(reason).toContain('above backup.wal_limit_mb')
+    expect(reason).toContain('more than backup.wal_limit_mb')
     // Also the stream that holds on to it.
     expect(await readSlot(source.database)).toBeNull()
     expect(await eventsOf('wal_given_up')).toBe(1)
@@ -178,7 +178,7 @@ test(
       `do $$ begin set local session_replication_role = replica; delete from public."親 ""表" where b = 'b'; end $$`,
     )
     expect((await checkStructure(source.database)).problems).toEqual([
-      expect.stringMatching(/^public\.child .*: 1 row refer to none of public\."親 ""表"$/),
+      expect.stringMatching(/^public\.child .*: 1 row without a referenced row in public\."親 ""表"$/),
     ])
   },
   MINUTES_MS,

@@ -101,7 +101,7 @@ describe('a verification', () => {
   it('says that trust came from what it verifies, when nothing is pinned', async () => {
     const { ok, notes } = await verifyWith(undefined)
     expect(ok).toBe(true)
-    expect(notes).toContain('come from the database and keyring that are verified')
+    expect(notes).toContain('come from the database and keyring being verified')
   })
 
   it('is good under the policy that was printed, with a witness of ML-DSA-44', async () => {
@@ -207,7 +207,7 @@ describe('a proof', () => {
       COSIGNATURE_TYPE,
     )}\nquorum w2\n`
     expect(() => checkProofByPolicy(bundle, parsePolicy(Buffer.from(stricter)))).toThrow(
-      expect.objectContaining({ message: expect.stringContaining('not the quorum') as unknown }),
+      expect.objectContaining({ message: expect.stringContaining('does not meet the quorum') as unknown }),
     )
     const unpinned = pinned.replaceAll(/^log .*$/gm, '')
     expect(() => checkProofByPolicy(bundle, parsePolicy(Buffer.from(unpinned)))).toThrow(
@@ -262,7 +262,7 @@ describe('whoever holds database, keys and object store', () => {
     // Triggers that were switched off show; that nobody is left to compare with, only the note says.
     const without = await verifyWith(undefined)
     expect(without.problems).not.toContain('witness')
-    expect(without.notes).toContain('come from the database and keyring that are verified')
+    expect(without.notes).toContain('come from the database and keyring being verified')
     const { ok, problems } = await verifyWith(pinned)
     expect(ok).toBe(false)
     expect(problems).toContain(

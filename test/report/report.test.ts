@@ -250,7 +250,7 @@ describe('the monthly job', () => {
     const first = await task?.(context)
     expect(first).toMatchObject({ month: monthBefore(month) })
     expect(await task?.(context)).toEqual({
-      skipped: `the report ${String(first?.['report'])} was made before`,
+      skipped: `the report ${String(first?.['report'])} was created before`,
     })
   })
 })

@@ -61,7 +61,7 @@ test('logins with more rights than they need are named with the statement that t
   })
   expect(judgeLogins([strong])).toMatchObject({ ok: false, hint: 'alter role shop nosuperuser nobypassrls' })
   expect(judgeLogins([{ ...strong, name: 'akashi_app', ofApplication: false }])).toMatchObject({ ok: false })
-  expect(judgeLogins([{ ...strong, administrator: true }]).hint).toContain('login of its own')
+  expect(judgeLogins([{ ...strong, administrator: true }]).hint).toContain('its own login')
   expect(judgeLogins([{ ...plain, ownsAkashi: true }]).hint).toBe(
     'revoke akashi_owner, akashi_policy from shop',
   )
@@ -73,7 +73,7 @@ test('logins with more rights than they need are named with the statement that t
 test('passwords that are kept or asked for weakly', () => {
   const good = { encryption: 'scram-sha-256', md5: [], rules: [] }
   expect(judgePasswords(good).ok).toBe(true)
-  expect(judgePasswords({ ...good, md5: null, rules: null }).detail).toContain('may not look')
+  expect(judgePasswords({ ...good, md5: null, rules: null }).detail).toContain('may not read')
   expect(judgePasswords({ ...good, encryption: 'md5' }).hint).toContain('scram-sha-256')
   expect(judgePasswords({ ...good, md5: ['shop'] }).detail).toContain('shop')
   const trust = { line: 3, type: 'local', address: '', method: 'trust' }
@@ -107,7 +107,7 @@ test('an alarm of what another check found wrong is not counted again', () => {
   const alarm = { condition: 'disk', subject: '', severity: 'high', detail: '90 %', silenced: false } as const
   expect(judgeAlarms([alarm], new Set(['disk']))).toEqual({
     ok: true,
-    detail: 'open, and counted above already: disk',
+    detail: 'open, and already counted above: disk',
   })
   expect(judgeAlarms([alarm], new Set())).toMatchObject({ ok: false })
   expect(judgeAlarms([alarm, { ...alarm, condition: 'key_age' }], new Set(['disk'])).detail).not.toContain(
@@ -146,7 +146,7 @@ test('doctor finds what is weak in a database, and says how to fix each', async 
     hint: expect.stringContaining(`alter role ${application} nocreaterole nobypassrls`),
   })
   expect(security.get('row-level security')?.detail).toBe(
-    'row-level security does not bind everybody on akashi_lifecycle.alarms, public.bills',
+    'row-level security does not apply to everybody on akashi_lifecycle.alarms, public.bills',
   )
   expect(security.get('settings of the server')?.hint).toContain(
     `alter role ${application} reset session_replication_role`,

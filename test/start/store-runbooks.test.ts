@@ -80,11 +80,11 @@ it('a copy only reads; WAL that waits is shown; a restored system takes the stor
   const lacking = await follow('store-owner.md', "The store lacks the owner's record", {
     statuses: { doctor: 1 },
   })
-  expect(lacking).toMatch(/lacks the record ownership\/0+1 by which this installation owns it/)
+  expect(lacking).toMatch(/lacks this installation’s ownership record ownership\/0+1/)
   await rm(objects, { recursive: true })
   await rename(unmounted, objects)
   process.kill(running.pid, 'SIGCONT')
-  expect(await follow('wal.md', 'The store is away')).toContain('MB of WAL wait for the object store')
+  expect(await follow('wal.md', 'The store is away')).toContain('MB of WAL are waiting for the object store')
   expect(await follow('wal.md', 'The slot was lost')).toContain('restorable')
   // Nothing serves over HTTP after a restore, which `status` says with 3.
   const taken = await follow('store-owner.md', 'Taking the store over', {

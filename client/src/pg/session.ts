@@ -46,7 +46,7 @@ export class ConnectionState {
     if (this.#owner !== undefined && (actor === undefined || !sameActor(actor, this.#owner))) {
       throw new ContextError(
         actor === undefined
-          ? 'a statement outside of withActor() in a transaction that began inside of it'
+          ? 'a statement outside of withActor() in a transaction that began inside it'
           : 'a statement of one actor in a transaction of another',
         'begin a transaction for each actor, inside of its withActor()',
       )

@@ -38,10 +38,10 @@ export function parseBundle(text: string): Bundle {
   if (members.join() !== MEMBERS.join()) throw new NoBundle(`its members are ${members.join(', ')}`)
   const { version, log, row, position, proof, checkpoint } = value
   if (version !== VERSION) throw new NoBundle('not of version 1')
-  if (!isLog(log)) throw new NoBundle('of a log that is not known')
-  if (typeof position !== 'string' || !DECIMAL.test(position)) throw new NoBundle('position is no decimal')
-  if (!isPath(proof)) throw new NoBundle('proof is no list of hashes')
-  if (typeof checkpoint !== 'string') throw new NoBundle('checkpoint is no text')
+  if (!isLog(log)) throw new NoBundle('of an unknown log')
+  if (typeof position !== 'string' || !DECIMAL.test(position)) throw new NoBundle('position is not a decimal')
+  if (!isPath(proof)) throw new NoBundle('proof is not a list of hashes')
+  if (typeof checkpoint !== 'string') throw new NoBundle('checkpoint is not a text')
   return { log, row: parseRow(log, row), position, proof, checkpoint }
 }
 
@@ -70,13 +70,13 @@ function isPath(value: unknown): value is readonly string[] {
 }
 
 function parseRow(log: LogName, row: unknown): Bundle['row'] {
-  if (!isObject(row)) throw new NoBundle('row is no object')
+  if (!isObject(row)) throw new NoBundle('row is not an object')
   const columns: Readonly<Record<string, ColumnForm>> = logColumns[log]
   const checked: Record<string, string | readonly string[]> = {}
   for (const [name, value] of Object.entries(row)) {
     const form = Object.hasOwn(columns, name) ? columns[name] : undefined
-    if (form === undefined) throw new NoBundle(`column ${name} is covered by no entry`)
-    if (!isExact(form, value)) throw new NoBundle(`column ${name} is not written as a bundle writes it`)
+    if (form === undefined) throw new NoBundle(`column ${name} is not part of entries`)
+    if (!isExact(form, value)) throw new NoBundle(`column ${name} is not in the format of a bundle`)
     checked[name] = value
   }
   return checked

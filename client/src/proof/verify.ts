@@ -117,11 +117,12 @@ async function signedCheckpoint(
   keys: readonly VerifierKey[],
 ): Promise<readonly [Signed, string]> {
   const note = parseNote(text)
-  if (note === null) throw new StepFailed('the checkpoint is no signed note')
+  if (note === null) throw new StepFailed('the checkpoint is not a signed note')
   const checkpoint = checkpointIn(note.text)
   if (checkpoint === null) throw new StepFailed('the note holds no checkpoint')
   const { origin } = checkpoint
-  if (!origin.endsWith(`/${log}`)) throw new StepFailed(`the checkpoint is of ${origin}, the row of ${log}`)
+  if (!origin.endsWith(`/${log}`))
+    throw new StepFailed(`the checkpoint belongs to ${origin}, the row to ${log}`)
   const signer = await signerOf(
     note,
     keys.filter(({ name }) => name === origin),
@@ -177,6 +178,6 @@ function provenBy(
   cosignatures: readonly Cosignature[],
 ): Proven {
   const { id, created_at: at } = row
-  if (typeof id !== 'string' || typeof at !== 'string') throw new StepFailed('the row has no id and no time')
+  if (typeof id !== 'string' || typeof at !== 'string') throw new StepFailed('the row has no id or no time')
   return { log, id, at, position, size: size.toString(), origin, cosignatures }
 }

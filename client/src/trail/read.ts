@@ -104,7 +104,10 @@ function tableOf(name: string): [schema: string, table: string] {
 
 function place(text: string): string {
   if (!/^-?\d{1,19}$/.test(text)) {
-    throw new ContextError('the place of a page is not valid', 'pass `next` of the page before, or nothing')
+    throw new ContextError(
+      'the cursor of a page is not valid',
+      'pass `next` of the previous page, or nothing',
+    )
   }
   return text
 }

@@ -9,7 +9,7 @@ import { differing, shownValues } from './values.ts'
 const VERSIONS_AT_ONCE = 1_000
 
 const NO_VERSION =
-  ', nor was the record in the trail before to tell whether it changed anything; after akashi protect --baseline it is'
+  ', and the trail has no earlier version of the record to compare with; akashi protect --baseline records one'
 
 /**
  * Everything that is wrong with a transaction. `database` is of the role `worker`.

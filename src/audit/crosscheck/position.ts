@@ -36,8 +36,8 @@ export function parseStatePosition(text: string): TablePosition {
   try {
     return written.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
   } catch (error) {
-    throw new AkashiError('invalid_input', 'this is no position of akashi verify --state', {
-      hint: 'a run that is stopped prints one',
+    throw new AkashiError('invalid_input', 'this is not a position of akashi verify --state', {
+      hint: 'a run that is stopped prints its position',
       cause: error,
     })
   }

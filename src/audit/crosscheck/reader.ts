@@ -89,7 +89,7 @@ export class Reader {
   #relation(oid: number): Relation {
     const relation = this.#relations.get(oid)
     if (relation !== undefined) return relation
-    throw new AkashiError('internal', `the server sent a change of relation ${oid} and did not describe it`)
+    throw new AkashiError('internal', `the server sent a change of relation ${oid} without describing it`)
   }
 
   #truncated(relation: Relation): void {

@@ -226,11 +226,11 @@ async function waitForNow(
     const [row] = rows
     if (row === undefined || row.active === null) return undefined
     if (!row.active)
-      return 'it is not running, and what was changed since is not compared: start akashi up or work'
+      return 'it is not running, so changes since then are not compared: start akashi up or work'
     target ??= await committedUpTo(database, actor)
     if (row.received !== null && parseLsn(row.received) >= target) return undefined
     if (performance.now() > until)
-      return `it has compared up to ${row.received}, and not yet up to ${formatLsn(target)}`
+      return `it has compared up to ${row.received}, but not yet up to ${formatLsn(target)}`
     await sleep(POLL_MS)
   }
 }

@@ -178,7 +178,7 @@ function lostBecause(
       : { cause: 'state_altered', detail: 'what the cross-check kept of its progress is gone' }
   }
   if (progress.systemIdentifier !== here.system || progress.timeline !== here.timeline) {
-    return { cause: 'moved', detail: 'the database is in another cluster, or on another timeline of it' }
+    return { cause: 'moved', detail: 'the database is in another cluster, or on another timeline' }
   }
   if (!progress.signed) {
     return {
@@ -190,10 +190,10 @@ function lostBecause(
   if (slot.lost)
     return {
       cause: 'slot_lost',
-      detail: 'the server gave up the WAL of the replication slot, or another is in its place',
+      detail: 'the server gave up the WAL of the replication slot, or the slot was replaced',
     }
   if (slot.confirmed > progress.compared) {
-    return { cause: 'slot_lost', detail: 'the replication slot was made anew or advanced by somebody else' }
+    return { cause: 'slot_lost', detail: 'the replication slot was recreated or advanced by somebody else' }
   }
   return undefined
 }
@@ -227,7 +227,7 @@ async function look(options: CrosscheckOptions, comparison: Comparison, cut: Abo
         signal: cut.signal,
       })
     } catch (error) {
-      if (!cut.signal.aborted) log.warn({ err: error }, 'the cross-check could not look at the catalog')
+      if (!cut.signal.aborted) log.warn({ err: error }, 'the cross-check could not read the catalog')
     }
     await pause(cut.signal)
   }
@@ -287,7 +287,7 @@ async function lookOnce(
   for (const suspect of suspects) {
     log.warn(
       { table: `${suspect.schema}.${suspect.table}`, what: suspect.what },
-      'a protected table was changed past the write-ahead log',
+      'a protected table was changed without a trace in the write-ahead log',
     )
     try {
       await checkState(suspect, signal)

@@ -41,7 +41,7 @@ export async function createCrosscheckSlot(database: Pick<Database, 'direct'>): 
   )
   const slot = await readCrosscheckSlot(database)
   if (slot === null)
-    throw new AkashiError('conflict', 'the replication slot of the cross-check is gone again')
+    throw new AkashiError('conflict', 'the replication slot of the cross-check was dropped again')
   return slot
 }
 
@@ -63,7 +63,7 @@ export async function crosscheckObstacle(url: string): Promise<string | undefine
       : `wal_level is ${walLevel}: run alter system set wal_level = logical and restart the server`
   }
   if (!replication && provider === null) {
-    return `the login ${login} may not replicate: run alter role ${login} replication`
+    return `the login ${login} lacks the replication privilege: run alter role ${login} replication`
   }
   return undefined
 }

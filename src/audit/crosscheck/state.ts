@@ -184,9 +184,9 @@ class StateCheck {
       table: `${table.schema}.${table.table}`,
       ...this.#report,
       note: table.expires
-        ? 'partitions of the table expire: records without a row were not looked for'
+        ? 'partitions of the table expire, so records without a row were not searched for'
         : this.#emptied
-          ? 'a partition was truncated: records from before that were not looked for'
+          ? 'a partition was truncated, so earlier records without a row were not searched for'
           : null,
     }
   }
@@ -281,20 +281,33 @@ class StateCheck {
     const named = `${leaf.schema}.${leaf.table} ${record}`
     if (version === undefined) {
       if (!table.baseline) this.#report.withoutVersion += 1
-      else this.#add(table, leaf, record, values, `${named} is in the table, and the trail has nothing of it`)
+      else
+        this.#add(table, leaf, record, values, `${named} is in the table, but the trail has no record of it`)
       return
     }
     if (version.operation === 'DELETE') {
-      this.#add(table, leaf, record, values, `${named} is in the table, and by the trail it was deleted`)
+      this.#add(
+        table,
+        leaf,
+        record,
+        values,
+        `${named} is in the table, but according to the trail it was deleted`,
+      )
     } else if (version.seq < truncated) {
-      this.#add(table, leaf, record, values, `${named} is in the table, and by the trail it was truncated`)
+      this.#add(
+        table,
+        leaf,
+        record,
+        values,
+        `${named} is in the table, but according to the trail it was truncated`,
+      )
     } else {
       const columns = differing(leaf, table.protection, values, shownValues(version.values), {
         ignored: true,
         added: true,
       })
       if (columns.length > 0)
-        this.#add(table, leaf, record, values, `${named} is not what the trail says: ${columns.join(', ')}`)
+        this.#add(table, leaf, record, values, `${named} differs from the trail: ${columns.join(', ')}`)
     }
   }
 
@@ -325,7 +338,7 @@ class StateCheck {
             table,
             id,
             [],
-            `${table.schema}.${table.table} ${id} is not in the table, and by the trail it is`,
+            `${table.schema}.${table.table} ${id} is not in the table, but according to the trail it should be`,
           )
         }
         return records.length < BATCH ? null : (records.at(-1)?.id ?? null)

@@ -132,7 +132,7 @@ export class Transaction {
       ...this.#of(change),
       kind: 'unrecorded',
       place: `${formatLsn(this.committed.commit)}/change/${place}`,
-      detail: `${this.#named(change)} in transaction ${this.committed.xid}${origin} has no row of the trail${why}`,
+      detail: `${this.#named(change)} in transaction ${this.committed.xid}${origin} has no row in the trail${why}`,
     }
   }
 
@@ -145,7 +145,7 @@ export class Transaction {
       ...this.#of(change),
       kind: 'different',
       place: `${formatLsn(this.committed.commit)}/change/${place}`,
-      detail: `${this.#named(change)} in transaction ${this.committed.xid} is another in the trail${columns.length > 0 ? `: ${columns.join(', ')}` : ''}`,
+      detail: `${this.#named(change)} in transaction ${this.committed.xid} differs from its row in the trail${columns.length > 0 ? `: ${columns.join(', ')}` : ''}`,
     }
   }
 
@@ -160,7 +160,7 @@ export class Transaction {
       operation: row.operation,
       ...(row.recordId === null ? {} : { record_id: row.recordId }),
       ...(row.login === null ? {} : { login: row.login }),
-      detail: `the trail tells an ${row.operation} of ${schema}.${table} ${row.recordId ?? ''} in transaction ${this.committed.xid} that was not made`,
+      detail: `the trail has an ${row.operation} of ${schema}.${table} ${row.recordId ?? ''} in transaction ${this.committed.xid} that was never made`,
     }
   }
 
@@ -172,7 +172,7 @@ export class Transaction {
       {
         ...last,
         place: `${last.place}/more`,
-        detail: `${last.detail}; with it ${found.length - MAX_NAMED} more`,
+        detail: `${last.detail}; and ${found.length - MAX_NAMED} more`,
       },
     ]
   }
@@ -229,7 +229,8 @@ export class Transaction {
       // Between two partitions of the trail: it was compared when it was written.
       if (moved.has(row.id)) continue
       if (BigInt.asUintN(32, BigInt(row.xid || 0)) === BigInt(this.committed.xid)) own.push(row)
-      else found.push(wrong(row.id, `put a row into the trail that names another transaction: ${row.id}`))
+      else
+        found.push(wrong(row.id, `inserted a row into the trail that names another transaction: ${row.id}`))
     }
     this.trail.splice(0, this.trail.length, ...own)
     return found
@@ -247,7 +248,7 @@ export class Transaction {
         schema_name: relation.schema,
         table_name: relation.table,
         operation: 'TRUNCATE',
-        detail: `a TRUNCATE of ${relation.schema}.${relation.table} in transaction ${this.committed.xid} has no row of the trail`,
+        detail: `a TRUNCATE of ${relation.schema}.${relation.table} in transaction ${this.committed.xid} has no row in the trail`,
       })
     }
     for (const row of rows) {

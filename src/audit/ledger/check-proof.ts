@@ -32,9 +32,9 @@ export interface Proven {
 export function checkProof(bundle: unknown, keys: readonly VerifierKey[]): Proven {
   const { log: name, row, position, proof, checkpoint } = parseBundle(bundle)
   const log = logs.find((each) => each.log === name)
-  if (log === undefined) throw wrong(`it is of a log ${name} that is not known`)
+  if (log === undefined) throw wrong(`it belongs to an unknown log ${name}`)
   const { origin, size, root } = signedCheckpoint(checkpoint, keys)
-  if (!origin.endsWith(`/${name}`)) throw wrong(`its checkpoint is of ${origin}, its row of log ${name}`)
+  if (!origin.endsWith(`/${name}`)) throw wrong(`its checkpoint belongs to ${origin}, its row to log ${name}`)
   checkForms(log, row)
   const path = proof.map((hash) => Buffer.from(hash, 'base64'))
   const computed = rootFromInclusion(leafHash(entryHash(log, row)), BigInt(position), size, path)
@@ -43,7 +43,7 @@ export function checkProof(bundle: unknown, keys: readonly VerifierKey[]): Prove
   if (!computed.equals(root))
     throw wrong('row, position and path do not lead to the root of the signed checkpoint')
   const { id, created_at: at } = row
-  if (typeof id !== 'string' || typeof at !== 'string') throw wrong('its row has no id and no time')
+  if (typeof id !== 'string' || typeof at !== 'string') throw wrong('its row has no id or no time')
   return { log: name, position, size: size.toString(), origin, id, at }
 }
 
@@ -80,7 +80,7 @@ export function checkProofByPolicy(bundle: unknown, policy: Policy): ProvenByPol
       notChecked.length === 0
         ? ''
         : `; not checked, because this Node.js has no ML-DSA-44: ${notChecked.join(', ')}`
-    throw wrong(`its checkpoint is cosigned by ${by}, which is not the quorum${without}`)
+    throw wrong(`its checkpoint is cosigned by ${by}, which does not meet the quorum${without}`)
   }
   return { ...proven, cosignedBy, notChecked }
 }
@@ -111,20 +111,20 @@ function signedCheckpoint(note: string, keys: readonly VerifierKey[]): Checkpoin
     if (!(cause instanceof AkashiError)) throw cause
     throw wrong(`its checkpoint does not verify: ${cause.message}`, cause)
   }
-  throw wrong('its checkpoint is not signed by the log that it is of')
+  throw wrong('its checkpoint is not signed by its log')
 }
 
 function checkForms(log: LogDefinition, row: ProofBundle['row']): void {
   for (const [name, value] of Object.entries(row)) {
     const form = Object.hasOwn(log.columns, name) ? log.columns[name] : undefined
-    if (form === undefined) throw wrong(`its row has a column ${name} that no entry covers`)
-    if (!isExact(form, value)) throw wrong(`column ${name} of its row is not written as a bundle writes it`)
+    if (form === undefined) throw wrong(`its row has a column ${name} that is not part of entries`)
+    if (!isExact(form, value)) throw wrong(`column ${name} of its row is not in the format of a bundle`)
   }
 }
 
 function wrong(what: string, cause?: unknown): AkashiError {
   return new AkashiError('integrity', `the proof is not valid: ${what}`, {
-    hint: 'get the bundle and the keys again from their sources; if it stays, the row is not proven',
+    hint: 'get the bundle and the keys again from their sources; if it still fails, the row is not proven',
     ...given({ cause }),
   })
 }

@@ -66,13 +66,16 @@ async function publishHead(
 ): Promise<boolean> {
   for (const link of epochs.filter((each) => each.log === log)) {
     if (!(await putNote(store, epochKey(log, link.epoch, link.origin), link.note)))
-      throw new AkashiError('integrity', `another link was published for epoch ${link.epoch} of log ${log}`)
+      throw new AkashiError(
+        'integrity',
+        `a different link was already published for epoch ${link.epoch} of log ${log}`,
+      )
   }
   if (note === null) return false
   if (!(await putNote(store, checkpointKey(log, origin, size), note))) {
     throw new AkashiError(
       'integrity',
-      `another checkpoint of size ${size} of log ${log} was published before`,
+      `a different checkpoint of size ${size} of log ${log} was already published`,
       { hint: 'run akashi verify: the database does not continue the published history' },
     )
   }

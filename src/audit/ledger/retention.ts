@@ -64,7 +64,7 @@ export async function recordRetention(
     throw new AkashiError('invalid_input', 'the range of a retention record ends before it begins')
   }
   if (/[\p{Cc}]/u.test(`${partition}${policy}`) || policy === '' || partition === '') {
-    throw new AkashiError('invalid_input', 'partition and policy of a retention record are one line each')
+    throw new AkashiError('invalid_input', 'partition and policy of a retention record must be one line each')
   }
   const range = await database.transaction(
     actor,
@@ -199,8 +199,8 @@ export async function checkRecord(
   const { from, to, firstPosition: first, lastPosition: last } = record
   const found = await digestEntries(session, record.log, { from, to, first, last }, onPosition)
   if (found?.rows !== record.rows)
-    return `the ledger has ${found?.rows ?? 0n} such entries, it says ${record.rows}`
-  if (!found.digest.equals(record.digest)) return 'its digest is not that of the entries'
+    return `the ledger has ${found?.rows ?? 0n} such entries, but the record says ${record.rows}`
+  if (!found.digest.equals(record.digest)) return 'its digest does not match the entries'
   return null
 }
 

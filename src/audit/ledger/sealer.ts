@@ -120,7 +120,7 @@ async function unsealable(
     'too_large',
     `row ${row?.id} of ${log.schema}.${log.table}, of ${row?.createdAt}, cannot be sealed, and all later rows wait: ${cause.message}`,
     {
-      hint: 'it is larger than any row that Akashi records: find out who wrote it and follow docs/runbooks/ledger.md',
+      hint: 'it is larger than any row that Akashi writes: find out who wrote it and follow docs/runbooks/ledger.md',
       detail: { log: log.log, id: row?.id },
       cause,
     },

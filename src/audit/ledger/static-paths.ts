@@ -48,7 +48,7 @@ export async function staticResource(
   })
   if (bytes === undefined) {
     throw new AkashiError('not_found', `log ${log.log} has no ${path}`, {
-      hint: 'read checkpoint first: its size says which tiles there are',
+      hint: 'read checkpoint first: its size determines which tiles exist',
     })
   }
   if (path === 'checkpoint') return { bytes, contentType: 'text/plain; charset=utf-8', cacheControl: HEAD }
@@ -105,5 +105,5 @@ async function entryBundle(session: Session, log: string, from: bigint, width: n
 }
 
 function broken(what: string): AkashiError {
-  return new AkashiError('integrity', `${what} is not whole`, { hint: 'run akashi verify' })
+  return new AkashiError('integrity', `${what} is incomplete`, { hint: 'run akashi verify' })
 }

@@ -60,7 +60,7 @@ export async function recordAsOf(
       if (version === undefined) {
         throw new AkashiError(
           'not_found',
-          `the trail has nothing about record ${recordId} of ${schema}.${table}`,
+          `the trail has no rows about record ${recordId} of ${schema}.${table}`,
           {
             hint: 'it was not changed since the table was put under audit, or that part of the trail is archived',
           },

@@ -51,7 +51,7 @@ async function parentFor(
   throw new AkashiError(
     'conflict',
     newest === undefined
-      ? 'there is no backup for an incremental to be based on'
+      ? 'there is no backup that an incremental could be based on'
       : `the newest backup is on timeline ${newest.timeline}, the server on ${timeline}`,
     { hint: 'take a full backup first: akashi backup full' },
   )

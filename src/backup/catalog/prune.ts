@@ -197,9 +197,9 @@ function assertReadable({ problems }: Pick<Catalog, 'problems'>): void {
   if (first === undefined) return
   throw new AkashiError(
     'integrity',
-    `nothing was removed, since ${first.object} cannot be read: ${first.detail}`,
+    `nothing was removed, because ${first.object} cannot be read: ${first.detail}`,
     {
-      hint: 'akashi backup verify tells what is damaged; restore it from a replica of the store, or delete that backup by hand',
+      hint: 'akashi backup verify shows what is damaged; restore it from a replica of the store, or delete that backup manually',
     },
   )
 }

@@ -70,7 +70,8 @@ export async function checkStructure(database: Database, signal?: AbortSignal): 
            where ${present} and not exists (select from ${parent} p where ${equal})`,
         )
         const count = orphans.rows[0]?.count ?? 0
-        if (count > 0) problems.push(`${name}: ${counted(count, 'row')} refer to none of ${parent}`)
+        if (count > 0)
+          problems.push(`${name}: ${counted(count, 'row')} without a referenced row in ${parent}`)
       }
       return {
         foreignKeys: keys.length,

@@ -13,9 +13,9 @@ export async function assertRoom(folder: string, bytes: number): Promise<void> {
   const text = (size: number) => `${(size / GIBIBYTE).toFixed(1)} GiB`
   throw new AkashiError(
     'conflict',
-    `there are ${text(free)} free for a restore that needs ${text(bytes + SPARE_BYTES)}`,
+    `only ${text(free)} are free for a restore that needs ${text(bytes + SPARE_BYTES)}`,
     {
-      hint: `make room on the file system of ${folder}, or restore elsewhere with --to`,
+      hint: `free space on the file system of ${folder}, or restore elsewhere with --to`,
       detail: { free, bytes },
     },
   )

@@ -99,7 +99,7 @@ export function assertStopped({ stopsAt }: Pick<Prepared, 'stopsAt'>, reached: s
   if (stopsAt === undefined || parseLsn(reached) === stopsAt) return
   throw new AkashiError(
     'integrity',
-    `recovery ended at ${reached} and not at the target, ${formatLsn(stopsAt)}`,
+    `recovery ended at ${reached} instead of the target, ${formatLsn(stopsAt)}`,
     { hint: 'run akashi backup verify, and do not use the restored cluster' },
   )
 }

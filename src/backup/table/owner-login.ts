@@ -77,7 +77,7 @@ async function lockName(guard: Session): Promise<string> {
   const { key, others } = await tryLock(guard, lockOf(role), 'owner')
   if (key === null) {
     throw new AkashiError('conflict', `the lock of a restore is held by ${others ?? 'another process'}`, {
-      hint: 'end the sessions of that login, and restore again',
+      hint: 'end the sessions of that login, and run the restore again',
     })
   }
   return role
@@ -126,7 +126,7 @@ async function makeRole(session: Session, role: string, password: string, rights
   } catch (error) {
     await session.query('rollback')
     if (sqlState(error) !== SQLSTATE.insufficientPrivilege) throw error
-    throw new AkashiError('forbidden', 'no login with the rights of the table’s owner could be made', {
+    throw new AkashiError('forbidden', 'no login with the rights of the table’s owner could be created', {
       hint: 'use an administrator who may create roles and is a member of the owner',
       cause: error,
     })

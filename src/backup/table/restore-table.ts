@@ -116,7 +116,7 @@ async function assertPossible(
   { table, into, diff, apply }: TableRestoreOptions,
 ): Promise<void> {
   if ([table, into].some((name) => name !== undefined && OWN_SCHEMA.test(name.schema))) {
-    throw new AkashiError('unsupported', 'tables of Akashi itself are not restored one by one', {
+    throw new AkashiError('unsupported', 'Akashi’s own tables cannot be restored individually', {
       hint: 'restore the whole cluster to that moment',
     })
   }

@@ -45,9 +45,9 @@ export async function putHistory(
   }
   throw new AkashiError(
     'conflict',
-    `another cluster is on timeline ${timeline} already, in the same object store`,
+    `another cluster in the same object store is already on timeline ${timeline}`,
     {
-      hint: 'restore again, which begins a timeline of its own',
+      hint: 'restore again, which starts a new timeline',
       detail: { timeline },
     },
   )
@@ -68,8 +68,8 @@ export async function reserveTimeline(
   } catch (error) {
     if (!(error instanceof AkashiError) || error.code !== 'already_exists') throw error
     if ((await readHistory(backupStore, timeline, signal)) === content) return
-    throw new AkashiError('conflict', `another restore took timeline ${timeline} meanwhile`, {
-      hint: 'restore again, which begins a timeline of its own',
+    throw new AkashiError('conflict', `another restore has used timeline ${timeline} meanwhile`, {
+      hint: 'restore again, which starts a new timeline',
       detail: { timeline },
     })
   }

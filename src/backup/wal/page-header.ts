@@ -36,7 +36,7 @@ export function readPageHeader(
   const bytes = headerBytes(at, segmentBytes)
   const flags = page.readUInt16LE(offset + 2)
   if (page[offset + 1] !== MAGIC_PREFIX || (flags & ~KNOWN_FLAGS) !== 0) return 'there is no page header'
-  if (page.readBigUInt64LE(offset + 8) !== at) return 'the page is of another position'
+  if (page.readBigUInt64LE(offset + 8) !== at) return 'the page belongs to another position'
   if (((flags & LONG_HEADER) !== 0) !== (bytes === LONG_HEADER_BYTES)) {
     return 'the page header has the wrong length'
   }

@@ -90,5 +90,5 @@ async function ensureBase(
   if (usable) return
   const { id, bytes, damaged } = await runBackup(backupStore, source, 'full', { signal })
   if (damaged !== undefined) tell({ kind: 'damaged', backup: id, pages: damaged })
-  log.info({ backup: id, bytes }, 'took a full backup, since none connected to the streamed WAL')
+  log.info({ backup: id, bytes }, 'took a full backup, because none connected to the streamed WAL')
 }

@@ -34,9 +34,9 @@ export async function dropSlot(
 export function foreignSlot(name: string): AkashiError {
   return new AkashiError(
     'conflict',
-    `the replication slot ${name} is a logical one, which somebody else made`,
+    `the replication slot ${name} is a logical slot that somebody else created`,
     {
-      hint: `see who uses it, and drop it or make it again under another name: select pg_drop_replication_slot('${name}')`,
+      hint: `find out who uses it, and drop it or recreate it under another name: select pg_drop_replication_slot('${name}')`,
     },
   )
 }

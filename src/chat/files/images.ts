@@ -54,7 +54,7 @@ export async function cleanImage(
   try {
     const image = await new Promise<CleanImage | null>((resolve, reject) => {
       child.once('error', (cause) =>
-        reject(new AkashiError('unavailable', 'pictures cannot be decoded now', { cause })),
+        reject(new AkashiError('unavailable', 'pictures cannot be decoded at the moment', { cause })),
       )
       child.once('exit', () => resolve(null))
       child.once('message', (answer: CleanImage | null) => resolve(answer))

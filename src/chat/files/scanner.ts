@@ -46,7 +46,7 @@ const PING_MS = 5_000
 /** @throws unavailable when no ClamAV daemon responds at the address */
 export async function pingScanner(address: URL): Promise<void> {
   const socket = dial(address)
-  socket.setTimeout(PING_MS, () => socket.destroy(new Error('the daemon is silent')))
+  socket.setTimeout(PING_MS, () => socket.destroy(new Error('the daemon does not respond')))
   try {
     const answer = readAnswer(socket)
     answer.catch(() => undefined)
@@ -73,7 +73,7 @@ function dial({ hostname, port, pathname }: URL): Socket {
 }
 
 async function converse(socket: Socket, bytes: AsyncIterable<Uint8Array>): Promise<Verdict> {
-  socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error('the daemon is silent')))
+  socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error('the daemon does not respond')))
   const answer = readAnswer(socket)
   // Awaited below; if sending fails before, that error is reported instead.
   answer.catch(() => undefined)

@@ -43,7 +43,7 @@ export interface SamplePerson {
 /** @throws conflict when it exists already */
 export async function addSample(parts: SampleParts): Promise<readonly SamplePerson[]> {
   if ((await samplePeople(parts)).length > 0) {
-    throw new AkashiError('conflict', 'the sample workspace exists already', {
+    throw new AkashiError('conflict', 'the sample workspace already exists', {
       hint: 'remove it first: akashi sample remove',
     })
   }

@@ -11,7 +11,7 @@ const MAX_DEPTH = 50
  */
 export function parseCondition(written: string, selections: ReadonlyMap<string, Expression>): Expression {
   if (written.includes('|')) {
-    throw new RuleFault('aggregations behind | are no longer part of Sigma; write a correlation', [
+    throw new RuleFault('aggregations after | are no longer part of Sigma; write a correlation', [
       'detection',
       'condition',
     ])
@@ -43,7 +43,7 @@ export function parseCondition(written: string, selections: ReadonlyMap<string, 
   }
   const one = (depth: number): Expression => {
     const token = tokens[at]
-    if (token === undefined) throw fault('the condition ends too early')
+    if (token === undefined) throw fault('the condition is incomplete')
     at += 1
     if (token.toLowerCase() === 'not') return { op: 'not', of: one(depth + 1) }
     if (token === '(') {
@@ -63,7 +63,7 @@ export function parseCondition(written: string, selections: ReadonlyMap<string, 
       pattern.toLowerCase() === 'them'
         ? [...selections.keys()].filter((name) => !name.startsWith('_'))
         : [...selections.keys()].filter((name) => matches(name, pattern))
-    if (names.length === 0) throw fault(`no selection is called ${pattern}`)
+    if (names.length === 0) throw fault(`there is no selection ${pattern}`)
     return { op: quantity === 'all' ? 'and' : 'or', of: names.map(named) }
   }
   const named = (name: string): Expression => {

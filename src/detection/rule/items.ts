@@ -51,7 +51,7 @@ function parseItem(key: string, value: unknown, fields: Fields, path: Path): Exp
   const unknown = modifiers.find((modifier) => !KNOWN.has(modifier))
   if (unknown !== undefined) throw new RuleFault(`the modifier ${unknown} is not known`, path)
   if (modifiers.includes('expand')) {
-    throw new RuleFault('placeholders are not filled in; write the values', path)
+    throw new RuleFault('placeholders are not supported; write the values', path)
   }
   const values: unknown[] = Array.isArray(value) ? value : [value]
   if (values.length === 0) throw new RuleFault('the list is empty', path)
@@ -82,7 +82,7 @@ function testOf(
   const test = (each: Test): Expression => ({ op: 'test', field, test: each })
   const cased = modifiers.includes('cased')
   if (part !== undefined) {
-    if (field.type !== 'time') throw new RuleFault(`${part} is a part of created_at`, path)
+    if (field.type !== 'time') throw new RuleFault(`${part} applies only to created_at`, path)
     return (value) =>
       test({ kind: 'clock', part, comparison: comparison ?? 'eq', value: numberOf(value, path) })
   }

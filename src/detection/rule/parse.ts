@@ -215,7 +215,7 @@ function parseCorrelation(
     return found
   })
   if (new Set(rules.map(({ table }) => table)).size > 1) {
-    throw new RuleFault('the rules of a correlation read one table', ['correlation', 'rules'])
+    throw new RuleFault('the rules of a correlation must read the same table', ['correlation', 'rules'])
   }
   const groupNames =
     correlation['group-by'] === undefined ? [] : strings(correlation['group-by'], ['correlation', 'group-by'])
@@ -359,6 +359,6 @@ function strings(value: unknown, path: readonly string[]): string[] {
 /** `5m` in microseconds. */
 function duration(value: unknown, path: readonly string[]): number {
   const match = typeof value === 'string' ? /^([1-9]\d{0,5})([smhdw])$/.exec(value) : null
-  if (match === null) throw new RuleFault('a time is written as 30s, 5m, 1h or 7d', path)
+  if (match === null) throw new RuleFault('write a timespan as 30s, 5m, 1h or 7d', path)
   return Number(match[1]) * (MICROSECONDS[match[2] ?? ''] ?? 0)
 }

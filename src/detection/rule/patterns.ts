@@ -79,7 +79,7 @@ function wrong(cidr: string): RuleFault {
 }
 
 function unsupported(cidr: string): RuleFault {
-  return new RuleFault(`the network ${cidr} cannot be told from the text of its addresses; use whole groups`)
+  return new RuleFault(`the network ${cidr} cannot be matched by the text of its addresses; use whole groups`)
 }
 
 const REFUSED_SYNTAX = /\(\?[=!<>P]|\\[1-9kpPXRQEAzZG]|\[\[:|[*+?}]\+/

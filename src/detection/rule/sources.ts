@@ -136,7 +136,7 @@ export function sourceOf(logsource: Readonly<Record<string, unknown>>): Source {
     return ofHost(service)
   }
   const names = [product, category, service].filter((name) => name !== null)
-  throw new RuleFault(`there are no events of ${names.join(' ') || 'an unnamed source'} here`, ['logsource'])
+  throw new RuleFault(`Akashi has no events of ${names.join(' ') || 'an unnamed source'}`, ['logsource'])
 }
 
 function ofTable(name: string): Source {

@@ -146,8 +146,8 @@ async function bearerCredential(
   const { id: userId, tenantId, hasFactor, needsFactor } = user
   const factor = !claimed.isService && (hasFactor || needsFactor)
   if (factor && !claimed.multiFactor) {
-    throw new AkashiError('forbidden', 'the token does not say that a second factor was shown', {
-      hint: 'sign in with POST /v1/session, or let the provider put amr into the token',
+    throw new AkashiError('forbidden', 'the token does not state that a second factor was used', {
+      hint: 'sign in with POST /v1/session, or configure the provider to add amr to the token',
       detail: { reason: 'second_factor' },
     })
   }

@@ -36,7 +36,7 @@ export function spending({ requests, seconds }: Budget): (request: FastifyReques
     if (callers.size > MAX_CALLERS && oldest !== undefined) callers.delete(oldest)
     if (spent.requests <= requests) return
     const retryAfterSeconds = Math.ceil((spent.until - now) / MS_PER_S)
-    throw new AkashiError('rate_limited', 'this was requested too often', {
+    throw new AkashiError('rate_limited', 'too many requests for this operation', {
       hint: `wait ${retryAfterSeconds} s`,
       detail: { retryAfterSeconds },
     })

@@ -23,7 +23,7 @@ export function limitInFlight(app: App, { inFlightPerCaller }: HttpLimits): void
       const others = callers.get(caller) ?? 0
       if (others >= inFlightPerCaller) {
         throw new AkashiError('rate_limited', 'too many requests of this caller are being handled', {
-          hint: `send ${inFlightPerCaller} at once at most`,
+          hint: `send at most ${inFlightPerCaller} at once`,
           detail: { retryAfterSeconds: RETRY_AFTER_S },
         })
       }

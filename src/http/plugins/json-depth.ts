@@ -9,7 +9,7 @@ export function refuseDeep(document: unknown): void {
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > MAX_DEPTH) {
       throw new AkashiError('invalid_input', 'the request body is nested too deeply', {
-        hint: `use ${MAX_DEPTH} levels at most`,
+        hint: `use at most ${MAX_DEPTH} levels`,
       })
     }
     level = level.flatMap((value) =>

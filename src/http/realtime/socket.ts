@@ -71,7 +71,7 @@ export function chatSocket(v1: App, services: Services): void {
           connection.close(closeCodes.sessionEnded, 'the session has ended')
       }
     },
-    (error) => log.warn({ error }, 'sessions of sockets could not be checked'),
+    (error) => log.warn({ error }, 'the sessions of sockets could not be checked'),
   )
 
   v1.register(websocket, { options: { maxPayload: MAX_FRAME_BYTES } })

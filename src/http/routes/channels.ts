@@ -18,7 +18,7 @@ import type { Services } from '../services.ts'
 /** Folders of this machine are for whoever administers it, with the command line. */
 function refuseFolders(destination: string | undefined): void {
   if (destination?.trim().toLowerCase().startsWith('file:') !== true) return
-  throw new AkashiError('invalid_input', 'a folder of the server is no destination here', {
+  throw new AkashiError('invalid_input', 'a folder of the server cannot be a destination over HTTP', {
     hint: 'add the channel with akashi channel add',
   })
 }

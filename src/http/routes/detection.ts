@@ -119,7 +119,7 @@ function backtestRoute(app: App, database: Services['securityAdmin'], store: Ser
     handle: async ({ actor, body }, reply) => {
       if (isRunning) {
         reply.header('retry-after', RETRY_AFTER_S)
-        throw new AkashiError('rate_limited', 'another trial of rules is running', {
+        throw new AkashiError('rate_limited', 'another backtest is running', {
           hint: `send the request again after ${RETRY_AFTER_S} s`,
         })
       }

@@ -51,7 +51,7 @@ export type ErasureCertificate = z.infer<typeof certificateSchema>
 /** The text of `copies`, the same for every erasure. */
 export const COPIES =
   'Backups and archives made before the erasure hold what is listed under removed, and the salts of digests, ' +
-  'until they age out by their retention. What is listed under unreadable is unreadable in them too. A database ' +
+  'until their retention ends. What is listed under unreadable is unreadable in them too. A database ' +
   'that is restored from such a copy erases the person again when it starts, before it serves.'
 
 export async function signCertificate(keyring: Keyring, certificate: ErasureCertificate): Promise<string> {

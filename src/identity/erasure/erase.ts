@@ -132,7 +132,7 @@ async function requireConfirmation(session: Session, userId: string, confirm: st
     [userId],
   )
   if (confirm === userId || confirm === rows[0]?.username) return
-  throw new AkashiError('invalid_input', 'the confirmation does not name the person', {
+  throw new AkashiError('invalid_input', 'the confirmation does not match the person', {
     hint: 'an erasure cannot be undone: repeat the username or the id',
   })
 }

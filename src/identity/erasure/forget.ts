@@ -17,8 +17,8 @@ export async function forgetPerson(
   { confirm, reason }: { readonly confirm: string; readonly reason: string },
 ): Promise<number> {
   if (confirm !== person) {
-    throw new AkashiError('invalid_input', 'the confirmation does not name the person', {
-      hint: 'this cannot be undone: repeat the person',
+    throw new AkashiError('invalid_input', 'the confirmation does not match the person', {
+      hint: 'this cannot be undone: repeat the id of the person',
     })
   }
   const { rows } = await database.transaction(actor, (session) =>

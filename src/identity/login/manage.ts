@@ -47,7 +47,7 @@ export async function resetPassword(
     if (rows[0]?.replaced !== true) {
       throw new AkashiError(
         'invalid_input',
-        'the user signs in at an identity provider and has no password here',
+        'the user signs in at an identity provider and has no password in Akashi',
       )
     }
     if (options.revokeApiKeys === true) await revokeApiKeysOf(session, userId, 'password reset')

@@ -15,7 +15,7 @@ const PRODUCT_WORDS = ['akashi']
 const faultTexts: Readonly<Record<PasswordFault, string>> = {
   too_short: 'it is too short',
   too_long: 'it is too long',
-  needs_letters_digits_and_signs: 'it needs letters of both cases, digits and signs',
+  needs_letters_digits_and_signs: 'it needs uppercase and lowercase letters, digits and symbols',
   contains_name: 'it contains your name',
   breached: 'it is a common or leaked password',
   used_before: 'it was used before',

@@ -134,7 +134,7 @@ export async function signInWithPasskey(
     ))
   if (!right) {
     await settleAttempt(parts, actor, attempt, 'failure', { reason: 'wrong_credentials' })
-    throw new AkashiError('unauthenticated', 'this passkey does not sign in here', {
+    throw new AkashiError('unauthenticated', 'this passkey cannot be used to sign in', {
       hint: 'start again, or sign in with a name and a password',
     })
   }

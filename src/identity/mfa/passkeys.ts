@@ -142,7 +142,7 @@ export async function addPasskey(
   const [row] = rows
   if (row === undefined) {
     throw new AkashiError('conflict', 'the passkey was not added', {
-      hint: `it was added already, or there are ${MAX_PASSKEYS} of them`,
+      hint: `it was already added, or the account has ${MAX_PASSKEYS} passkeys`,
     })
   }
   return row.id
@@ -216,7 +216,7 @@ function seal(sealer: Sealer, purpose: string, value: string, userId: string | n
 }
 
 function unanswered(cause?: unknown): AkashiError {
-  return new AkashiError('invalid_input', 'the passkey did not answer the challenge', {
+  return new AkashiError('invalid_input', 'the passkey’s response does not match the challenge', {
     hint: 'start again',
     ...(cause === undefined ? {} : { cause }),
   })

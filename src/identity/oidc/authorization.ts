@@ -148,8 +148,8 @@ function refuseOld({ reauthenticateAfter }: Flow, { authenticatedAt }: OidcIdent
   if (reauthenticateAfter === null) return
   const earliest = reauthenticateAfter - CLOCK_TOLERANCE_S * MS_PER_S
   if (authenticatedAt === null || authenticatedAt.getTime() < earliest) {
-    throw new AkashiError('unauthenticated', 'the identity provider did not ask for credentials', {
-      hint: 'begin again, and sign in there',
+    throw new AkashiError('unauthenticated', 'the identity provider did not authenticate the user again', {
+      hint: 'start again, and sign in there',
     })
   }
 }

@@ -113,7 +113,7 @@ function discoverAt(issuer: string, { clientId, clientSecret }: OidcIssuer): Pro
 
 export function notUsable({ name }: OidcIssuer, why: string, cause?: unknown): AkashiError {
   return new AkashiError('unavailable', `the identity provider ${name} cannot be used: ${why}`, {
-    hint: 'see the setting oidcIssuers, and whether the provider answers',
+    hint: 'check the setting oidcIssuers, and whether the provider responds',
     ...given({ cause }),
   })
 }

@@ -37,7 +37,7 @@ async function inCorpus(path: string, password: string): Promise<boolean> {
   } catch (cause) {
     // Fails closed: a configured check must not be skipped.
     throw new AkashiError('unavailable', 'the list of breached passwords cannot be read', {
-      hint: 'see the setting breachedPasswords',
+      hint: 'check the setting breachedPasswords',
       cause,
     })
   }

@@ -32,7 +32,7 @@ export function openGate(concurrent: number = CONCURRENT_HASHES, waiting: number
     }
     if (queue.size >= most) {
       throw new AkashiError('unavailable', 'too many passwords are being checked', {
-        hint: 'try again in some seconds',
+        hint: 'try again in a few seconds',
       })
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()

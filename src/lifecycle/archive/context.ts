@@ -134,7 +134,7 @@ export async function underLock<T>(
   if (key === null) {
     if (taken || others === undefined) return undefined
     throw new AkashiError('conflict', `other logins hold the locks of the archive: ${others}`, {
-      hint: 'end their sessions: they have no reason to',
+      hint: 'end their sessions: they have no reason to hold these locks',
     })
   }
   try {

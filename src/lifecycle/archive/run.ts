@@ -48,8 +48,8 @@ export async function runArchive(
   options: ArchiveOptions = {},
 ): Promise<ArchiveRow[]> {
   if (options.again === true && options.table === undefined) {
-    throw new AkashiError('invalid_input', 'partitions are exported again of one table', {
-      hint: 'name it with --table',
+    throw new AkashiError('invalid_input', '--again exports the partitions of a single table', {
+      hint: 'give it with --table',
     })
   }
   const rows: ArchiveRow[] = []

@@ -83,7 +83,7 @@ export async function reopenSource(session: Session, source: Source): Promise<vo
   const again = await openSource(session, source, source.detached)
   if (JSON.stringify(again) === JSON.stringify({ ...again, ...source })) return
   throw new AkashiError('conflict', `${source.schema}.${source.table} was altered while it was archived`, {
-    hint: 'the next run archives it as it is then',
+    hint: 'the next run archives it in its new form',
   })
 }
 
@@ -98,7 +98,7 @@ async function keyColumns(session: Session, relation: string): Promise<string[]>
   )
   if (rows.length === 0) {
     throw new AkashiError('unsupported', `${relation} has no primary key`, {
-      hint: 'add one: without it its rows have no order to compare them in',
+      hint: 'add one: without it, its rows have no order in which to compare them',
     })
   }
   return rows.map(({ name }) => name)

@@ -93,7 +93,7 @@ async function problemOf(context: StoreContext, record: ExportRecord): Promise<P
     if (stored === undefined)
       return record.state === 'retiring' ? null : wrong('the manifest is missing from the store')
     if (stored.manifest.fingerprint !== record.fingerprint)
-      return wrong('the manifest has another fingerprint than the record')
+      return wrong('the fingerprint of the manifest differs from the recorded one')
     if (record.state === 'retiring') await checkRemaining(context, stored.manifest)
     else await checkExport(context, stored.manifest)
     return null

@@ -58,7 +58,7 @@ async function thawOne(
 ): Promise<'readable' | 'thawing'> {
   if (store.thaw === undefined) {
     throw new AkashiError('unsupported', `${store.location} cannot thaw ${key}`, {
-      hint: 'restore it with the tools of its provider, then try again',
+      hint: 'thaw it with the tools of its provider, then try again',
     })
   }
   return await store.thaw(key, signal === undefined ? {} : { signal })

@@ -138,7 +138,7 @@ function isFrozen(error: unknown): boolean {
 
 function frozenError(objects: readonly string[]): AkashiError {
   return new AkashiError('conflict', `${objects.length} objects of the query are frozen`, {
-    hint: 'thaw them with --thaw, which takes hours, and run it again: what was fetched is kept',
+    hint: 'thaw them with --thaw, which takes hours, and run it again: objects that were already fetched are kept',
     detail: { frozen: objects },
   })
 }

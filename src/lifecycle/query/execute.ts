@@ -216,7 +216,7 @@ async function readSources(
     })
     if (sources !== undefined) return sources
   }
-  throw new AkashiError('conflict', 'partitions come and go too fast for the query', { hint: 'try again' })
+  throw new AkashiError('conflict', 'partitions change too fast for the query', { hint: 'try again' })
 }
 
 /** Hot rows are sent with the columns that a query names; the time is one of them, since year, month and day need it. */

@@ -96,6 +96,6 @@ function checkTableFunction(called: unknown): void {
 
 function refused(what: string): AkashiError {
   return new AkashiError('forbidden', `a query cannot use ${what}`, {
-    hint: `it reads tables by their names; of the table functions it has ${[...tableFunctions].join(', ')}`,
+    hint: `name tables directly; the allowed table functions are ${[...tableFunctions].join(', ')}`,
   })
 }

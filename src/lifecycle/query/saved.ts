@@ -37,8 +37,8 @@ export async function saveQuery(
   )
   const [row] = rows
   if (row === undefined) {
-    throw new AkashiError('conflict', `one person saves at most ${MAX_SAVED} queries`, {
-      hint: 'delete one that is not needed any more',
+    throw new AkashiError('conflict', `a person can save at most ${MAX_SAVED} queries`, {
+      hint: 'delete one that is no longer needed',
     })
   }
   return row.id
@@ -67,5 +67,5 @@ export async function deleteSavedQuery(database: Database, actor: Actor, id: str
 }
 
 function unknown(id: string): AkashiError {
-  return new AkashiError('not_found', `no saved query ${id} of one’s own`)
+  return new AkashiError('not_found', `you have no saved query ${id}`)
 }

@@ -54,14 +54,14 @@ const backups: Look = {
     if (kept > settings.walKeptMb * MEBIBYTE || /^(?:unreserved|lost)$/.test(state.slotState)) {
       found.push({
         condition: 'wal_kept',
-        detail: `${Math.floor(kept / MEBIBYTE)} MB of WAL wait for the object store; the slot is ${state.slotState}${state.streaming ? '' : ', and nothing streams'}`,
+        detail: `${Math.floor(kept / MEBIBYTE)} MB of WAL are waiting for the object store; the slot is ${state.slotState}${state.streaming ? '' : ', and no process streams it'}`,
         value: kept,
       })
     }
     if (state.lagSeconds !== null && state.lagSeconds > (maxLagMinutes + WATCHED_EVERY_MINUTES) * MINUTE_S) {
       found.push({
         condition: 'restorable_stands_still',
-        detail: `nothing of the last ${Math.floor(state.lagSeconds / MINUTE_S)} minutes can be restored`,
+        detail: `the last ${Math.floor(state.lagSeconds / MINUTE_S)} minutes cannot be restored`,
         value: state.lagSeconds,
       })
     }

@@ -88,7 +88,7 @@ const published: Look = {
       if (minutes > settings.publishMinutes) {
         found.push({
           condition: 'checkpoint_not_published',
-          detail: `no checkpoint was published since ${row.publishedAt}`,
+          detail: `no checkpoint has been published since ${row.publishedAt}`,
           value: minutes,
         })
       }
@@ -97,7 +97,7 @@ const published: Look = {
     if (verified?.ok === false) {
       found.push({
         condition: 'verification_failed',
-        detail: `${verified.problems} problems were found, last looked at ${verified.at}`,
+        detail: `${verified.problems} problems were found, last verified ${verified.at}`,
         value: verified.problems,
       })
     }
@@ -109,7 +109,7 @@ const published: Look = {
           condition: 'verification_overdue',
           detail:
             verified === null
-              ? `no verification was ever completed, for ${Math.floor(hours)} hours`
+              ? `no verification has been completed in ${Math.floor(hours)} hours`
               : `the last verification was completed ${verified.at}`,
           value: hours,
         })
@@ -119,7 +119,7 @@ const published: Look = {
     if (unchecked > settings.uncheckedDays * DAY_S) {
       found.push({
         condition: 'oldest_unchecked',
-        detail: `some part of the ledger was last read ${Math.floor(unchecked / DAY_S)} days ago`,
+        detail: `part of the ledger was last checked ${Math.floor(unchecked / DAY_S)} days ago`,
         value: unchecked,
       })
     }
@@ -175,7 +175,7 @@ const compared: Look = {
     if (state === 'stopped') {
       found.push({
         condition: 'crosscheck_stopped',
-        detail: 'nothing reads the replication slot of the cross-check, and WAL waits for it',
+        detail: 'no process reads the replication slot of the cross-check, and WAL is waiting for it',
       })
     } else if (
       state === 'running' &&

@@ -82,7 +82,7 @@ const server: Look = {
       found.push({
         condition: 'slow_statement',
         subject: `process ${pid}`,
-        detail: `process ${pid} of ${login}${application === '' ? '' : `, application ${application},`} has run one statement for ${Math.floor(seconds)} s`,
+        detail: `process ${pid} of ${login}${application === '' ? '' : `, application ${application},`} has been running one statement for ${Math.floor(seconds)} s`,
         value: seconds,
       })
     }
@@ -91,7 +91,7 @@ const server: Look = {
       if (ago <= settings.deadlockMinutes) {
         found.push({
           condition: 'deadlock',
-          detail: `the server ended a deadlock, last before ${deadlockAt}; ${reading.deadlocks} since its statistics began`,
+          detail: `the server resolved a deadlock, most recently before ${deadlockAt}; ${reading.deadlocks} since its statistics were reset`,
           value: reading.deadlocks,
         })
       }

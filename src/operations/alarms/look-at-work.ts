@@ -33,7 +33,7 @@ const jobs: Look = {
               {
                 condition: 'job_missed' as const,
                 subject: name,
-                detail: `${name} has been due, and no worker has begun it`,
+                detail: `${name} is due, but no worker has started it`,
               },
             ]
           : []),
@@ -92,7 +92,7 @@ const accessReview: Look = {
     return [
       {
         condition: 'access_review_overdue',
-        detail: `no review was completed that was opened within the last ${Math.floor(days)} days`,
+        detail: `no review that was opened within the last ${Math.floor(days)} days has been completed`,
         value: days,
       },
     ]

@@ -140,7 +140,7 @@ export async function silenceAlarms(
     )
     .catch((cause: unknown) => {
       if (!(cause instanceof AkashiError) || cause.code !== 'invalid_input') throw cause
-      throw new AkashiError('invalid_input', 'a silence ends between now and 90 days from now', { cause })
+      throw new AkashiError('invalid_input', 'a silence must end within 90 days from now', { cause })
     })
   return rows[0]?.id ?? ''
 }
@@ -155,7 +155,7 @@ export async function endSilence(database: Database, actor: Actor, id: string): 
 function requireCondition(name: string): void {
   if (isCondition(name)) return
   const meant = nearest(name, conditionNames)
-  throw new AkashiError('invalid_input', `${name} is no condition of an alarm`, {
+  throw new AkashiError('invalid_input', `${name} is not an alarm condition`, {
     hint: meant === undefined ? 'list them with akashi alarms conditions' : `did you mean ${meant}?`,
   })
 }

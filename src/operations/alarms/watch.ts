@@ -36,7 +36,7 @@ export async function watchAlarms(
       lookedAt.push(...conditions)
     } catch (error) {
       signal.throwIfAborted()
-      parts.log.warn({ conditions, err: error }, 'alarms could not be looked at')
+      parts.log.warn({ conditions, err: error }, 'the conditions of alarms could not be checked')
     }
   }
   const { rows } = await parts.worker.transaction(actor, (session) =>

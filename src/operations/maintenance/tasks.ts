@@ -41,7 +41,7 @@ export function maintenanceTasks(adminUrl: string): Readonly<Record<string, Task
         if (done.skipped.length > 0) {
           throw new AkashiError(
             'conflict',
-            `indexes were in use and are not rebuilt: ${shown(done.skipped)}`,
+            `indexes were in use and were not rebuilt: ${shown(done.skipped)}`,
             {
               hint: 'end old transactions (pg_stat_activity), then akashi jobs run reindex',
             },

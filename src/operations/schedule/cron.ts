@@ -138,7 +138,7 @@ function range(text: string | undefined, low: number, high: number): number[] {
     const last = every === undefined ? Number(to ?? from) : high === 7 ? 6 : high
     const by = Number(step ?? 1)
     if (!(first >= low && last <= high && first <= last && by >= 1)) {
-      throw new Error(`${part} is no range from ${low} to ${high}`)
+      throw new Error(`${part} is not a range within ${low} to ${high}`)
     }
     for (let value = first; value <= last; value += by) wanted.add(value)
   }

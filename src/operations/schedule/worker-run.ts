@@ -301,7 +301,7 @@ async function queueLock(session: DirectSession): Promise<bigint> {
     if (key !== null) return key
     if (!taken && others !== undefined) {
       throw new AkashiError('conflict', `other logins hold the locks of the job queue: ${others}`, {
-        hint: 'end their sessions: they have no reason to',
+        hint: 'end their sessions: they have no reason to hold these locks',
       })
     }
     await sleep(QUEUE_LOCK_MS)

@@ -40,7 +40,7 @@ export async function findHome(dataDir: string): Promise<string | undefined> {
   if (entry === undefined) return undefined
   const real = await realpath(place).catch(undefinedIfMissing)
   if (real !== undefined) return real
-  throw new AkashiError('conflict', `${place} links to a folder that is gone`, {
+  throw new AkashiError('conflict', `${place} links to a folder that does not exist`, {
     hint: 'restore that folder, or remove the link to start with an empty database',
   })
 }
@@ -97,7 +97,7 @@ export async function makeStateDir(): Promise<void> {
   await mkdir(STATE_DIR, { recursive: true })
   const found = await lstat(STATE_DIR)
   if (!found.isDirectory() || found.uid !== 0) {
-    throw new AkashiError('conflict', `${STATE_DIR} is not a folder of root`, { hint: 'move it away' })
+    throw new AkashiError('conflict', `${STATE_DIR} is not a folder owned by root`, { hint: 'move it away' })
   }
   await chmod(STATE_DIR, 0o755)
 }
@@ -120,7 +120,7 @@ async function checkOrigin(dir: string, dataDir: string): Promise<void> {
   const linked = await realpath(join(origin, PLACE)).catch(() => undefined)
   if (linked === dir) {
     throw new AkashiError('conflict', `${dataDir} is a copy of ${origin} and links to the same cluster`, {
-      hint: `remove ${join(dataDir, PLACE)} to give the copy a database of its own`,
+      hint: `remove ${join(dataDir, PLACE)} to give the copy its own database`,
     })
   }
   await replaceFile(file, `${dataDir}\n`, { mode: 0o644 })

@@ -28,7 +28,7 @@ export async function createLogin(
   const [found] = rows
   if (found?.exists === true) {
     throw new AkashiError('already_exists', `there is already a role ${found.name}`, {
-      hint: 'name another login, or give this one a key: akashi context-key create',
+      hint: 'choose another login, or create a key for this one: akashi context-key create',
     })
   }
   const create = await formatted(

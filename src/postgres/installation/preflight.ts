@@ -167,7 +167,7 @@ function ofRights(facts: Facts, missingRoles: readonly string[]): Obstacle[] {
     const names = foreign.map(({ name }) => name).join(', ')
     found.push({
       what: `the roles ${names} were created by another administrator of the server`,
-      hint: `as that one or a superuser: grant ${names} to ${loginName} with admin option`,
+      hint: `as that administrator or a superuser: grant ${names} to ${loginName} with admin option`,
     })
   }
   return found
@@ -178,7 +178,7 @@ function ofNames(facts: Facts, missingRoles: readonly string[]): Obstacle[] {
   const found: Obstacle[] = []
   if (!history && schemas.length > 0 && schemas.some((name) => name !== 'akashi_lifecycle')) {
     found.push({
-      what: `schemas with the names of Akashi's are there, and not by Akashi: ${schemas.join(', ')}`,
+      what: `schemas with the names of Akashi's schemas exist but are not Akashi's: ${schemas.join(', ')}`,
       hint: `rename them: alter schema ${schemas[0]} rename to …`,
     })
   }
@@ -211,6 +211,6 @@ function remarksOn({ walLevel, serverMayReplicate, version }: Facts): string[] {
     )
   }
   if (Number.parseInt(version, 10) < 17)
-    remarks.push(`PostgreSQL ${version} takes no incremental backups (17 does)`)
+    remarks.push(`PostgreSQL ${version} has no incremental backups (17 and newer have)`)
   return remarks
 }

@@ -137,12 +137,12 @@ function obstaclesOf(found: Found): Obstacle[] {
   if (connections.length > 0) {
     obstacles.push({
       what: `Akashi is connected: ${connections.join(', ')}`,
-      hint: 'stop akashi serve, akashi work and whatever else uses its logins',
+      hint: 'stop akashi serve, akashi work and everything else that uses its logins',
     })
   }
   if (dependents.length > 0) {
     obstacles.push({
-      what: `the application uses what would be removed: ${dependents.join(', ')}`,
+      what: `your objects depend on what would be removed: ${dependents.join(', ')}`,
       hint: 'drop or change it first',
     })
   }

@@ -51,7 +51,7 @@ export async function lockMigrations(session: Session): Promise<void> {
     await sleep(MIGRATION_POLL_MS)
   }
   throw new AkashiError('timeout', 'another process has been migrating for too long', {
-    hint: `look in pg_stat_activity for the application name "akashi migrate"${held === undefined ? '' : `; these logins hold locks of migrations, and have no reason to: ${held}`}`,
+    hint: `look in pg_stat_activity for the application name "akashi migrate"${held === undefined ? '' : `; these logins hold the locks of migrations without a reason: ${held}`}`,
   })
 }
 

@@ -110,7 +110,7 @@ export function pendingMigrations(
         ? new AkashiError('conflict', `the database has migration ${id}, which this program does not know`, {
             hint: 'run the version of akashi that applied it, or a newer one',
           })
-        : new AkashiError('integrity', `the applied migration ${id} has no file any more`, {
+        : new AkashiError('integrity', `the file of the applied migration ${id} is missing`, {
             hint: restoreHint,
           })
     }

@@ -103,7 +103,7 @@ export function reasonToGiveUp(
 ): string | undefined {
   const { limitBytes, freeBytes } = limits
   if (keptBytes > limitBytes) {
-    return `${keptBytes} bytes of WAL wait for ${reader}, above backup.wal_limit_mb`
+    return `${keptBytes} bytes of WAL are waiting for ${reader}, more than backup.wal_limit_mb`
   }
   if (freeBytes !== null && freeBytes < MIN_FREE_BYTES && keptBytes > WORTH_BYTES) {
     return `${freeBytes} bytes are free on the disk of the database, and ${keptBytes} bytes of WAL wait for ${reader}`

@@ -40,7 +40,7 @@ export const parseCognitoEvent: LineParser = (text) => {
   const type = either(event, 'eventType')
   if (type === null) return 'not an event of Amazon Cognito: eventType is missing'
   const time = timeOf(record, event)
-  if (time === null) return 'eventTimestamp: not milliseconds since 1970, and creationDate is no time'
+  if (time === null) return 'eventTimestamp: not milliseconds since 1970, and creationDate is not a time'
   const result = resultOf(either(event, 'eventResponse'))
   const context = valueAt(event, 'EventContextData')
   const risk = valueAt(event, 'EventRisk')

@@ -35,11 +35,11 @@ const LINES: readonly (readonly [RegExp, string])[] = [
   [/^\S+ \S+ \S+ \[\d\d\/[A-Z][a-z]{2}\/\d{4}:/, 'an access log of a web server'],
   [
     /^(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d /,
-    'syslog, with no line of a program that is read; see --format sshd',
+    'syslog, but without lines of the supported programs; see --format sshd',
   ],
   [
     /^(?:<\d{1,3}>1 )?\d{4}-\d\d-\d\dT\S+ \S+ \S+/,
-    'syslog, with no line of a program that is read; see --format sshd',
+    'syslog, but without lines of the supported programs; see --format sshd',
   ],
   [/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [A-Z]{2,5},/, 'a csvlog of PostgreSQL; use --format postgresql'],
   [/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/, 'lines with a time and no offset'],
@@ -61,7 +61,7 @@ export function describeShape(head: Uint8Array): string {
   if (trimmed === '') return 'only white space'
   if (/^[{[]/.test(trimmed)) return describeJson(trimmed)
   const first = trimmed.split('\n', 1)[0]?.trimEnd() ?? ''
-  return LINES.find(([pattern]) => pattern.test(first))?.[1] ?? 'text of an unknown form'
+  return LINES.find(([pattern]) => pattern.test(first))?.[1] ?? 'text in an unknown format'
 }
 
 function describeJson(text: string): string {
@@ -71,8 +71,8 @@ function describeJson(text: string): string {
   try {
     const value: unknown = JSON.parse(first)
     if (isJsonObject(value)) return `JSON lines with the fields ${Object.keys(value).slice(0, 8).join(', ')}`
-    return 'JSON of an unknown form'
+    return 'JSON in an unknown format'
   } catch {
-    return 'JSON of an unknown form'
+    return 'JSON in an unknown format'
   }
 }

@@ -31,7 +31,7 @@ export function createSyslogClock(zone: Zone, asOf: Date, firstYear: number | nu
   const compute = (time: YearlessTime): ReturnType<SyslogClock['resolve']> => {
     if (time.year !== undefined) return dated(time, time.year)
     year ??= inferred(zone, asOf, time)
-    if (year === null) return none(`no year puts this before ${formatTime(asOf.getTime())}`)
+    if (year === null) return none(`no year places this before ${formatTime(asOf.getTime())}`)
     const day = dayOfYear(time)
     const step = previousDay === null ? 0 : yearStep(previousDay, day)
     const local = localTime(year + step, time)

@@ -47,7 +47,7 @@ export function judgeAlarms(
     const counted = heard.map(({ condition }) => condition).join(', ')
     return {
       ok: true,
-      detail: counted === '' ? 'no alarm is open' : `open, and counted above already: ${counted}`,
+      detail: counted === '' ? 'no alarm is open' : `open, and already counted above: ${counted}`,
     }
   }
   const [first] = open
@@ -61,6 +61,6 @@ export function judgeAlarms(
           `${severity} ${condition}${subject === '' ? '' : ` ${subject}`}: ${detail}`,
       )
       .join('; '),
-    hint: `akashi alarms says what to do about each${action === undefined ? '' : `; the first: ${action}`}`,
+    hint: `akashi alarms shows what to do about each${action === undefined ? '' : `; the first: ${action}`}`,
   }
 }

@@ -14,13 +14,13 @@ export const crosscheck: Check = {
       return {
         ok: false,
         detail: `${discrepancies} discrepancies between the trail and the write-ahead log are not settled`,
-        hint: 'akashi crosscheck discrepancies names them',
+        hint: 'akashi crosscheck discrepancies lists them',
       }
     }
     if (state === 'stopped') {
       return {
         ok: false,
-        detail: 'nothing reads the replication slot of the cross-check, and WAL waits for it',
+        detail: 'no process reads the replication slot of the cross-check, and WAL is waiting for it',
         hint: 'start akashi up or akashi work; if they run, akashi crosscheck repair',
       }
     }
@@ -29,15 +29,15 @@ export const crosscheck: Check = {
       const obstacle = await crosscheckObstacle(connections.directUrl('backup'))
       return {
         ok: true,
-        detail: `changes are not compared with the write-ahead log: ${obstacle ?? gap?.detail ?? 'it has not begun'}`,
-        hint: 'it needs wal_level = logical and a login that may replicate; akashi up and akashi work begin it',
+        detail: `changes are not compared with the write-ahead log: ${obstacle ?? gap?.detail ?? 'it has not started'}`,
+        hint: 'it needs wal_level = logical and a login with the replication privilege; akashi up and akashi work start it',
       }
     }
     if ((lagBytes ?? 0) > BEHIND_BYTES) {
       return {
         ok: false,
         detail: `the cross-check is ${lagBytes} bytes of WAL behind`,
-        hint: 'see whether the worker has enough of a processor',
+        hint: 'check whether the worker has enough CPU time',
       }
     }
     return {

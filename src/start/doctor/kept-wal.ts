@@ -17,11 +17,11 @@ function judge(slot: Slot | null): Finding {
   if (slot.kind === 'logical') {
     return {
       ok: false,
-      detail: `nothing streams WAL: the name of the replication slot ${SLOT} is taken by a logical one`,
-      hint: `see who uses it, and drop it or make it again under another name: select pg_drop_replication_slot('${SLOT}')`,
+      detail: `WAL is not streamed: a logical replication slot has the name ${SLOT}`,
+      hint: `find out who uses it, and drop it or recreate it under another name: select pg_drop_replication_slot('${SLOT}')`,
     }
   }
-  const kept = `${Math.round(slot.keptBytes / MEBIBYTE)} MB of WAL wait for the object store`
+  const kept = `${Math.round(slot.keptBytes / MEBIBYTE)} MB of WAL are waiting for the object store`
   const bound =
     slot.serverLimitBytes === null
       ? 'the server keeps it until its disk is full (max_slot_wal_keep_size is -1)'
@@ -29,22 +29,23 @@ function judge(slot: Slot | null): Finding {
   if (slot.walStatus === 'lost') {
     return {
       ok: false,
-      detail: 'the server gave the replication slot akashi_backup up: moments since then cannot be restored',
-      hint: 'akashi up and akashi work make it anew and take a full backup; see that one of them runs',
+      detail:
+        'the server invalidated the replication slot akashi_backup: moments since then cannot be restored',
+      hint: 'akashi up and akashi work recreate it and take a full backup; check that one of them is running',
     }
   }
   if (!slot.active && slot.keptBytes > IDLE_BYTES) {
     return {
       ok: false,
-      detail: `nothing streams WAL: ${kept}; ${bound}`,
-      hint: 'start akashi up or akashi work, or give it up: akashi backup stop --drop-slot',
+      detail: `WAL is not streamed: ${kept}; ${bound}`,
+      hint: 'start akashi up or akashi work, or stop keeping WAL: akashi backup stop --drop-slot',
     }
   }
   if (slot.walStatus === 'unreserved') {
     return {
       ok: false,
       detail: `${kept}, and the server is about to remove it`,
-      hint: 'see whether the object store is slow or away',
+      hint: 'check whether the object store is slow or cannot be reached',
     }
   }
   return {

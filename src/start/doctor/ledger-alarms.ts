@@ -12,11 +12,11 @@ export const ledgerAlarms: Check = {
       'ledger_not_sealed',
       'witness_conflict',
     ])
-    if (alarms.length === 0) return { ok: true, detail: 'no alarm of the ledger stands' }
+    if (alarms.length === 0) return { ok: true, detail: 'no alarm of the ledger is open' }
     return {
       ok: false,
       detail: alarms.map(({ subject, detail }) => `${subject}: ${detail}`).join('; '),
-      hint: 'run akashi verify; docs/runbooks/ledger.md says what each alarm means',
+      hint: 'run akashi verify; docs/runbooks/ledger.md explains each alarm',
     }
   }),
 }

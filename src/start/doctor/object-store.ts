@@ -30,12 +30,13 @@ export const coldStore: Check = {
   name: 'cold object store',
   run: async ({ config, signal }) => {
     const store = await openColdObjects(config)
-    if (store === undefined) return { ok: true, detail: 'none: long-term copies are in the object store' }
+    if (store === undefined)
+      return { ok: true, detail: 'none: long-term copies are in the main object store' }
     if (store.location === (await openObjects(config)).location) {
       return {
         ok: false,
-        detail: 'it is the object store',
-        hint: 'COLD_STORE_URL names another store, or nothing',
+        detail: 'it is the main object store',
+        hint: 'set COLD_STORE_URL to another store, or unset it',
       }
     }
     await probeObjectStore(store, signal)
@@ -83,7 +84,7 @@ export const objectStoreOwner: Check = {
       return {
         ok: false,
         detail: READ_ONLY_NOTICE,
-        hint: 'docs/runbooks/store-owner.md says when to take it over',
+        hint: 'docs/runbooks/store-owner.md explains when to take it over',
       }
     }
     try {

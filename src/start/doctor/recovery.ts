@@ -28,7 +28,7 @@ export const recovery: Check = {
       return {
         ok: false,
         detail,
-        hint: 'find out why WAL does not arrive: akashi jobs history backup-watch, docs/runbooks/wal.md',
+        hint: 'find out why WAL does not reach the store: akashi jobs history backup-watch, docs/runbooks/wal.md',
       }
     }
     if (!drills.lastOk || drills.missed) {
@@ -57,7 +57,7 @@ export const disk: Check = {
     return {
       ok: false,
       detail,
-      hint: `free space before PostgreSQL stops: at 1 GiB free the WAL that waits for the object store is given up; the limit is disk.max_used_percent (${maxDiskPercent})`,
+      hint: `free space before PostgreSQL stops: below 1 GiB of free space, WAL that waits for the object store is given up; the limit is disk.max_used_percent (${maxDiskPercent})`,
     }
   }),
 }

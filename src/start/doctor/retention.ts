@@ -7,11 +7,11 @@ export const retention: Check = {
   name: 'retention of the record',
   run: onDatabase('worker', async (database, { actor }) => {
     const found = (await pendingShortenings(database, actor)).map(describeShortening)
-    if (found.length === 0) return { ok: true, detail: 'no shorter retention of a log is waiting' }
+    if (found.length === 0) return { ok: true, detail: 'no shorter retention of a log is pending' }
     return {
       ok: false,
       detail: found.join('; '),
-      hint: 'unless it is meant, set the former policy again: akashi archive policy set',
+      hint: 'unless this is intended, restore the former policy: akashi archive policy set',
     }
   }),
 }

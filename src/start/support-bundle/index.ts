@@ -19,7 +19,7 @@ const README = `This is what akashi support-bundle collected about an installati
 
 It holds: what akashi doctor found, versions, settings, jobs with their last run, alarms, and the sizes of tables.
 It holds no rows of any table, no notes that people wrote, and no passwords, keys or tokens; URLs are cut to host and path.
-It does name tables, hosts and logins. Look through it before you send it.
+It does name tables, hosts and logins. Review it before you send it.
 `
 
 interface SupportBundle {

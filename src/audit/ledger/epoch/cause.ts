@@ -41,7 +41,7 @@ export async function findCause(
   }
   const published = await readNote(store, checkpointKey(log, origin, size))
   if (published !== undefined && note !== null && body(published) !== body(note)) {
-    return { cause: 'conflict', reason: `another checkpoint of size ${size} was published` }
+    return { cause: 'conflict', reason: `a different checkpoint of size ${size} was published` }
   }
   const { rows } = await database.transaction(actor, (session) =>
     session.query<{ cluster: string; timeline: number | null }>(

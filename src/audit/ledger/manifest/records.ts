@@ -112,7 +112,7 @@ function describe(changed: readonly CatalogObject[]): Difference[] {
     return [
       {
         object: whole ? `relation ${first.relation}` : `${first.kind} ${first.name}`,
-        detail: `transaction ${first.xmin} changed ${whole ? `${names.slice(0, SHOWN_NAMES).join(', ')}${more}` : 'it'}, which is not recorded: it may have been something else for a while`,
+        detail: `transaction ${first.xmin} changed ${whole ? `${names.slice(0, SHOWN_NAMES).join(', ')}${more}` : 'it'}, which is not recorded: it may have been different in between`,
       },
     ]
   })

@@ -75,12 +75,12 @@ class PolicyParser {
 
   finish(): Policy {
     if (this.#quorum === undefined)
-      throw refused('it has no quorum line; quorum none asks for no cosignature')
+      throw refused('it has no quorum line; quorum none requires no cosignatures')
     return { logs: this.#logs, witnesses: this.#witnesses, quorum: this.#quorum }
   }
 
   #log([key, _url, ...more]: string[]): void {
-    if (key === undefined || more.length > 0) throw refused('a log has a key and perhaps an address')
+    if (key === undefined || more.length > 0) throw refused('a log line has a key and optionally an address')
     const log = parseVerifierKey(utf8(key))
     if (this.#logs.some((known) => formatVerifierKey(known) === formatVerifierKey(log)))
       throw refused('this key of this log is given twice')
@@ -90,7 +90,7 @@ class PolicyParser {
 
   #witness([name, key, url, ...more]: string[]): void {
     if (name === undefined || key === undefined || more.length > 0)
-      throw refused('a witness has a name, a key and perhaps an address')
+      throw refused('a witness line has a name, a key and optionally an address')
     const witness = {
       name: utf8(name),
       key: parseCosignerKey(utf8(key)),
@@ -106,9 +106,9 @@ class PolicyParser {
 
   #group([name, count, ...names]: string[]): void {
     if (name === undefined || count === undefined || names.length === 0)
-      throw refused('a group has a name, all, any or a number, and members')
+      throw refused('a group line has a name, all, any or a number, and members')
     const members = names.map((member) => {
-      if (this.#members.has(member)) throw refused(`${shown(member)} is a member already`)
+      if (this.#members.has(member)) throw refused(`${shown(member)} is already a member`)
       this.#members.add(member)
       return this.#get(member)
     })
@@ -119,14 +119,14 @@ class PolicyParser {
   }
 
   #setQuorum([name, ...more]: string[]): void {
-    if (name === undefined || more.length > 0) throw refused('a quorum is one name')
-    if (this.#quorum !== undefined) throw refused('there is a quorum already')
+    if (name === undefined || more.length > 0) throw refused('a quorum line has exactly one name')
+    if (this.#quorum !== undefined) throw refused('a quorum is already defined')
     this.#quorum = name === 'none' ? { kind: 'none' } : this.#get(name)
   }
 
   #define(name: string, quorum: Quorum): void {
     if (name === 'none') throw refused('none cannot be the name of a witness or group')
-    if (this.#named.has(name)) throw refused(`${shown(name)} is defined already`)
+    if (this.#named.has(name)) throw refused(`${shown(name)} is already defined`)
     this.#named.set(name, quorum)
     limited(this.#named.size)
   }

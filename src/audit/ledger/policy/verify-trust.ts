@@ -56,7 +56,7 @@ export async function gatherTrust(
   const responses = await askWitnesses(database, actor, [...addresses.values()], pinned, options)
   notes.add(
     policy === null
-      ? 'trust: origin, keys and witnesses come from the database and keyring that are verified; pin them with --policy FILE'
+      ? 'trust: origin, keys and witnesses come from the database and keyring being verified; pin them with --policy FILE'
       : `trust: origin, keys and witnesses come from the policy (${policy.logs.length} logs, ${policy.witnesses.length} witnesses)`,
   )
   return { policy, trusted, responses, notes }

@@ -40,7 +40,7 @@ export async function verifyFrontier(
     problems.add('checkpoint', head.size, head.origin, `the frontier of the head is ${detail}`)
   const claimed = `(${head.lastXid}, ${head.lastSeq})`
   const here = head.systemIdentifier === null || head.systemIdentifier === found.cluster
-  if (here && !found.past) wrong(`${claimed}: there is no such transaction yet`)
+  if (here && !found.past) wrong(`${claimed}: no such transaction exists yet`)
   else if (head.size === epochStartSize) {
     if (head.lastSeq !== '0' || (epochStartSize === 0n && head.lastXid !== '0'))
       wrong(`${claimed}: nothing was sealed there`)

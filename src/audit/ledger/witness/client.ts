@@ -21,7 +21,7 @@ export async function request(
 ): Promise<{ status: number; text: string }> {
   const url = URL.parse(path, prefix.endsWith('/') ? prefix : `${prefix}/`)
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new AkashiError('invalid_config', 'the address of a witness is no http(s) URL')
+    throw new AkashiError('invalid_config', 'the address of a witness is not an http(s) URL')
   }
   const deadline = AbortSignal.timeout(timeoutMs)
   try {
@@ -48,7 +48,8 @@ async function readResponse(response: Response): Promise<string> {
   let length = 0
   for await (const chunk of response.body ?? []) {
     length += chunk.length
-    if (length > MAX_RESPONSE_BYTES) throw new AkashiError('unavailable', 'the witness sent too much')
+    if (length > MAX_RESPONSE_BYTES)
+      throw new AkashiError('unavailable', 'the response of the witness is too large')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')

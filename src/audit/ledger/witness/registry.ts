@@ -24,8 +24,8 @@ export async function trustWitness(
 ): Promise<TrustedWitness> {
   const { name } = parseCosignerKey(key)
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
-    throw new AkashiError('invalid_input', 'the address of a witness is no http(s) URL', {
-      hint: 'give the address that akashi witness printed where it runs',
+    throw new AkashiError('invalid_input', 'the address of a witness is not an http(s) URL', {
+      hint: 'give the address that akashi witness serve printed',
     })
   }
   const { rowCount } = await owner.transaction(actor, (session) =>
@@ -37,7 +37,7 @@ export async function trustWitness(
   )
   if (rowCount === 0) {
     throw new AkashiError('conflict', `the witness ${name} is trusted with another key`, {
-      hint: 'a witness that has a new key signs under a new name; see whether it is still the same one',
+      hint: 'a witness with a new key signs under a new name; check that it is still the same witness',
     })
   }
   return { name, url, key }
@@ -48,7 +48,7 @@ export async function forgetWitness(owner: Database, actor: Actor, name: string)
   const { rowCount } = await owner.transaction(actor, (session) =>
     session.query('delete from akashi_audit.witnesses where name = $1', [name]),
   )
-  if (rowCount === 0) throw new AkashiError('not_found', `no witness ${name} is trusted`)
+  if (rowCount === 0) throw new AkashiError('not_found', `there is no trusted witness ${name}`)
 }
 
 export async function trustedWitnesses(database: Database, actor: Actor): Promise<TrustedWitness[]> {

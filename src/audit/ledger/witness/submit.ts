@@ -66,7 +66,7 @@ export async function submitToWitness(
   }
   throw new AkashiError(
     'conflict',
-    `the witness ${witness.key.name} reports another size with every request`,
+    `the witness ${witness.key.name} reports a different size with every request`,
     {
       hint: 'submit from only one process at a time',
     },
@@ -247,7 +247,7 @@ function readCosignature({ key }: WitnessAddress, note: string, lines: string): 
       cause,
     })
   }
-  throw new AkashiError('integrity', `the witness ${key.name} returned a cosignature of another key`, {
+  throw new AkashiError('integrity', `the witness ${key.name} returned a cosignature by another key`, {
     hint: 'check the verifier key that is configured for it',
   })
 }

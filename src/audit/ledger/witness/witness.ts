@@ -62,13 +62,13 @@ export class Witness {
   /** `conflict` while another witness uses the folder. */
   static async open(options: WitnessOptions): Promise<Witness> {
     if (new Set(options.logs.map((log) => formatVerifierKey(log))).size < options.logs.length) {
-      throw new AkashiError('invalid_config', 'a key of a log is given twice')
+      throw new AkashiError('invalid_config', 'the key of a log is given twice')
     }
     await mkdir(options.folder, { recursive: true, mode: FOLDER_MODE })
     const lock = tryLock(join(options.folder, 'lock'))
     if (lock !== undefined) return new Witness(options, lock)
     throw new AkashiError('conflict', `another witness uses ${options.folder}`, {
-      hint: 'give each witness a folder of its own',
+      hint: 'give each witness its own folder',
     })
   }
 
@@ -95,7 +95,7 @@ export class Witness {
     const claimed = request === null ? null : attempt(() => parseCheckpoint(parseNote(request.note).text))
     if (request === null || claimed === null) return refusal(400, 'malformed add-checkpoint request')
     const keys = this.#options.logs.filter((log) => log.name === claimed.origin)
-    if (keys.length === 0) return refusal(404, 'this log is not known here')
+    if (keys.length === 0) return refusal(404, 'this witness does not know this log')
     const signed = attempt(() => verifyNote(request.note, keys))
     if (signed === null) return refusal(403, 'the checkpoint is not signed by the log')
     const { text, signers } = signed
@@ -148,11 +148,14 @@ function judge(
 ): WitnessResponse | null {
   if (oldSize > size) return refusal(400, 'the old size is above that of the checkpoint')
   if (oldSize !== latest.size) return conflict(latest)
-  if (size === 0n && !root.equals(emptyRoot)) return refusal(422, 'an empty log has another root')
+  if (size === 0n && !root.equals(emptyRoot)) return refusal(422, 'the root of an empty log is wrong')
   // Two sizes that are equal have an empty proof, which says nothing of the roots.
   if (size === latest.size && proof.length === 0 && !root.equals(latest.root)) return conflict(latest)
   if (verifyConsistency(oldSize, size, latest.root, root, proof)) return null
-  return refusal(422, `the checkpoint does not continue the one of size ${oldSize} that was seen here`)
+  return refusal(
+    422,
+    `the checkpoint does not continue the one of size ${oldSize} that this witness has seen`,
+  )
 }
 
 /** Says which size the log must continue. */

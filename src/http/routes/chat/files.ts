@@ -40,8 +40,8 @@ export function fileRoutes(app: App, { app: database, store, freeBytes }: Servic
         if (free !== null && free - declared < MIN_FREE_BYTES) {
           reply.header('connection', 'close')
           request.log.error({ freeBytes: free }, 'files are refused: the disk is nearly full')
-          throw new AkashiError('unavailable', 'the server has no room for files at the moment', {
-            hint: 'try again later; whoever runs the server has to free space',
+          throw new AkashiError('unavailable', 'the server has no space for files at the moment', {
+            hint: 'try again later; the operator of the server has to free space',
           })
         }
         return await chat.uploadFile(database, store, request.actor, request.params.roomId, {

@@ -245,7 +245,7 @@ async function publishCopy(
   await context.onStep('published', manifest)
   if (!published.won) {
     throw new AkashiError('conflict', `another run copies ${counted(rows, 'row')} of ${manifest.partition}`, {
-      hint: 'the next run checks what it made',
+      hint: 'the next run checks the result',
     })
   }
   await session.transaction(actor, (inner) => recordCopied(inner, copy.id, published))

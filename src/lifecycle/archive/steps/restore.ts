@@ -216,7 +216,7 @@ function doesNotFit({ schema, table, partition }: Manifest, cause: unknown): Aka
   const why = cause instanceof AkashiError && cause.cause instanceof Error ? `: ${cause.cause.message}` : ''
   return new AkashiError(
     'conflict',
-    `a row of ${partition} does not fit into ${schema}.${table} as it is now${why}`,
+    `a row of ${partition} does not fit into the current ${schema}.${table}${why}`,
     {
       hint: 'nothing was restored; change the column, its type or the constraint back, or read the rows with akashi query',
       cause,
@@ -240,7 +240,7 @@ async function compare(
       `the restored rows of ${manifest?.partition} differ from the exported ones`,
       {
         hint: comparison.altered
-          ? 'nothing was restored; a column was given a type that changes its values: akashi query reads them as they were'
+          ? 'nothing was restored; a column now has a type that changes its values: akashi query reads the original ones'
           : 'nothing was restored; run akashi archive verify to check the store',
       },
     )

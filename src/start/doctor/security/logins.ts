@@ -58,7 +58,7 @@ export function judgeLogins(found: readonly LoginFacts[]): Finding {
       return [
         {
           what: `the application connects as the administrator ${name} (${rights.join(', ')})`,
-          fix: 'give it a login of its own: create role app login; grant it the tables it needs',
+          fix: 'give it its own login: create role app login; grant it the tables it needs',
         },
       ]
     }
@@ -121,24 +121,24 @@ export function judgePasswords({ encryption, md5, rules }: PasswordFacts): Findi
   if (weak.length > 0) {
     return {
       ok: false,
-      detail: `pg_hba.conf lets logins in without a password that is proved: ${weak.map(({ line, type, address, method }) => `line ${line} (${[type, address, method].filter((part) => part !== '').join(' ')})`).join(', ')}`,
+      detail: `pg_hba.conf admits logins without a proven password: ${weak.map(({ line, type, address, method }) => `line ${line} (${[type, address, method].filter((part) => part !== '').join(' ')})`).join(', ')}`,
       hint: 'write scram-sha-256 there, then select pg_reload_conf()',
     }
   }
   if (encryption !== 'scram-sha-256') {
     return {
       ok: false,
-      detail: `new passwords are kept as ${encryption}`,
+      detail: `new passwords are stored as ${encryption}`,
       hint: "alter system set password_encryption = 'scram-sha-256'; select pg_reload_conf(); then set each password again",
     }
   }
   if ((md5 ?? []).length > 0) {
     return {
       ok: false,
-      detail: `the passwords of ${md5?.join(', ')} are kept as MD5 hashes, which are as good as the password`,
+      detail: `the passwords of ${md5?.join(', ')} are stored as MD5 hashes, which are as good as the password itself`,
       hint: 'set each of them again (\\password in psql): it is then kept as scram-sha-256',
     }
   }
-  const unseen = md5 === null || rules === null ? '; this login may not look at all of it' : ''
-  return { ok: true, detail: `kept as scram-sha-256, and asked for by every rule${unseen}` }
+  const unseen = md5 === null || rules === null ? '; this login may not read all of it' : ''
+  return { ok: true, detail: `stored as scram-sha-256, and required by every rule${unseen}` }
 }

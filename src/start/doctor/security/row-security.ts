@@ -40,7 +40,7 @@ export function judgeRowSecurity(tables: readonly TableFacts[]): Finding {
   }
   return {
     ok: false,
-    detail: `row-level security does not bind everybody on ${off.map(({ name }) => name).join(', ')}`,
+    detail: `row-level security does not apply to everybody on ${off.map(({ name }) => name).join(', ')}`,
     hint: off
       .map(
         ({ name, own }) =>

@@ -12,18 +12,18 @@ interface Rule {
 }
 
 const rules: readonly Rule[] = [
-  { name: 'fsync', is: ['on'], because: 'a crash of the machine loses the database', fix: 'on' },
+  { name: 'fsync', is: ['on'], because: 'a crash of the machine can destroy the database', fix: 'on' },
   { name: 'full_page_writes', is: ['on'], because: 'a crash of the machine can damage pages', fix: 'on' },
   {
     name: 'synchronous_commit',
     is: ['on', 'local', 'remote_write', 'remote_apply'],
-    because: 'a crash loses changes that were reported as done',
+    because: 'a crash loses changes that were reported as committed',
     fix: 'on',
   },
   {
     name: 'log_statement',
     is: ['none', 'ddl'],
-    because: 'the log of the server then holds values of rows, in the clear',
+    because: 'the server log then contains values of rows in plain text',
     fix: 'ddl',
   },
   {
@@ -38,17 +38,17 @@ const rules: readonly Rule[] = [
     because: 'ordinary triggers and foreign keys do not fire',
     fix: 'origin',
   },
-  { name: 'zero_damaged_pages', is: ['off'], because: 'damaged rows vanish without an error', fix: 'off' },
+  { name: 'zero_damaged_pages', is: ['off'], because: 'damaged rows disappear without an error', fix: 'off' },
   {
     name: 'ignore_checksum_failure',
     is: ['off'],
-    because: 'damaged pages are read as if they were whole',
+    because: 'damaged pages are read as if they were intact',
     fix: 'off',
   },
   {
     name: 'allow_system_table_mods',
     is: ['off'],
-    because: 'the catalog can be rewritten by statements',
+    because: 'statements can rewrite the catalog',
     fix: 'off',
   },
 ]
@@ -105,7 +105,7 @@ export function judgeSettings({ values, defaults }: SettingFacts): Finding {
         : [{ what: `${of} sets ${name} = ${value}: ${rule.because}`, fix: `alter ${of} reset ${name}` }]
     }),
   ]
-  if (problems.length === 0) return { ok: true, detail: 'none of them weakens the database' }
+  if (problems.length === 0) return { ok: true, detail: 'no setting weakens the database' }
   return {
     ok: false,
     detail: problems.map(({ what }) => what).join('; '),
