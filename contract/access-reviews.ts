@@ -15,7 +15,7 @@ const held = {
   tier,
   grantedAt: time,
   expiresAt: time.nullable(),
-  lastUsedAt: time.nullable().describe('of a role: when its holder last was here'),
+  lastUsedAt: time.nullable().describe('of a role: when its holder was last active'),
   givenBy: z.string().nullable().describe('id of a user, or a login of the database'),
 }
 const right = z.object(held)
@@ -29,7 +29,7 @@ const item = z.object({
   reason: z.string().nullable(),
   decidedAt: time.nullable(),
   decidedBy: z.string().nullable().describe('id of a user'),
-  gaveIt: z.boolean().nullable().describe('whether whoever decided had given it'),
+  gaveIt: z.boolean().nullable().describe('whether the person who decided had granted it'),
 })
 export type AccessReviewItem = z.output<typeof item>
 
@@ -41,7 +41,7 @@ const review = z.object({
   items: z.int(),
   kept: z.int(),
   revoked: z.int(),
-  ended: z.int().describe('ended otherwise before anybody decided'),
+  ended: z.int().describe('ended before anybody decided'),
   open: z.int(),
   completedAt: time.nullable(),
 })
@@ -49,7 +49,7 @@ export type AccessReview = z.output<typeof review>
 
 export const accessReviewOperations = {
   'GET /v1/access-rights': {
-    summary: 'Who holds which role and key, since when, last used when, given by whom',
+    summary: 'Who holds which role and key, since when, when last used, granted by whom',
     response: z.object({ rights: list(right) }),
   },
   'GET /v1/access-reviews': {
@@ -57,7 +57,7 @@ export const accessReviewOperations = {
     response: z.object({ reviews: list(review) }),
   },
   'POST /v1/access-reviews': {
-    summary: 'Open a review of every role and key that is held now',
+    summary: 'Open a review of every role and key currently held',
     response: created,
     status: 201,
   },
@@ -67,7 +67,7 @@ export const accessReviewOperations = {
     response: z.object({ items: list(item) }),
   },
   'POST /v1/access-reviews/{id}/items/{itemId}': {
-    summary: 'Sign a right off: keep it, or take it away now; never one’s own',
+    summary: 'Sign off a right: keep it or revoke it now; never your own',
     params: z.strictObject({ id, itemId: id }),
     body: z.strictObject({
       decision: z.enum(accessDecisions),

@@ -12,13 +12,15 @@ const alarm = z.object({
   condition,
   subject: z
     .string()
-    .describe('what it is about where it can be several: a job, a table, a process; else empty'),
+    .describe(
+      'what it is about, where a condition can have several: a job, a table, a process; otherwise empty',
+    ),
   severity: z.enum(alarmSeverities),
-  detail: z.string().describe('what is seen, one line'),
+  detail: z.string().describe('what was observed, one line'),
   value: z.number().nullable(),
   beganAt: time.describe('since when the condition holds'),
   openedAt: time,
-  seenAt: time.describe('when it was last seen to hold'),
+  seenAt: time.describe('when it was last observed'),
   acknowledgedAt: time.nullable(),
   acknowledgedBy: z.string().nullable().describe('id of a user, or a login'),
   note: z.string().nullable(),
@@ -35,7 +37,7 @@ const definition = z.object({
   runbook: z.string().describe('page and section of the documentation'),
   setting: z.string().nullable().describe('the setting that holds its limit'),
   seconds: z.number().describe('how long it must hold before the alarm opens'),
-  open: z.int().describe('alarms of it that are open'),
+  open: z.int().describe('open alarms of the condition'),
 })
 export type AlarmDefinition = z.output<typeof definition>
 
@@ -47,7 +49,7 @@ const silence = z.object({
   createdAt: time,
   createdBy: z.string(),
   until: time,
-  endedAt: time.nullable().describe('when somebody ended it before its time'),
+  endedAt: time.nullable().describe('when somebody ended it early'),
   endedBy: z.string().nullable(),
 })
 export type AlarmSilence = z.output<typeof silence>
@@ -55,13 +57,13 @@ export type AlarmSilence = z.output<typeof silence>
 export const newSilence = z.strictObject({
   condition,
   subject: text(255).optional().describe('without it, every alarm of the condition'),
-  until: moment.describe('90 days from now at most'),
+  until: moment.describe('at most 90 days from now'),
   reason: text(1_000).describe('recorded'),
 })
 
 export const alarmOperations = {
   'GET /v1/alarms': {
-    summary: 'Alarms that are open, the most severe first',
+    summary: 'Open alarms, the most severe first',
     response: z.object({ alarms: list(alarm) }),
   },
   'GET /v1/alarms/history': {
@@ -70,23 +72,23 @@ export const alarmOperations = {
     response: z.object({ rows: list(alarm), next }),
   },
   'GET /v1/alarms/conditions': {
-    summary: 'What an alarm is raised for, and what to do then',
+    summary: 'The conditions that raise alarms, with their remedies',
     response: z.object({ conditions: list(definition) }),
   },
   'POST /v1/alarms/{id}/acknowledge': {
-    summary: 'Say that one sees to an open alarm',
+    summary: 'Acknowledge an open alarm',
     params: byId,
     body: z.strictObject({ note: text(1_000).optional().describe('recorded') }).nullish(),
   },
   'GET /v1/alarms/silences': {
-    summary: 'Silences, those that last first',
+    summary: 'Silences, current ones first',
     response: z.object({ silences: list(silence) }),
   },
   'POST /v1/alarms/silences': {
-    summary: 'Keep alarms of a condition from being announced until a time',
+    summary: 'Silence alarms of a condition until a given time',
     body: newSilence,
     response: created,
     status: 201,
   },
-  'DELETE /v1/alarms/silences/{id}': { summary: 'End a silence before its time', params: byId },
+  'DELETE /v1/alarms/silences/{id}': { summary: 'End a silence early', params: byId },
 } as const satisfies OperationTable

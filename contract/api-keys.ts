@@ -12,7 +12,7 @@ const apiKey = z.object({
   scopes: list(z.string()),
   userId: z.string().nullable(),
   serviceAccountId: z.string().nullable(),
-  replaces: z.string().nullable().describe('the key that this one succeeded'),
+  replaces: z.string().nullable().describe('the key that this one replaced'),
   expiresAt: time.nullable(),
   lastUsedAt: time.nullable().describe('up to a minute late'),
   isActive: z.boolean(),
@@ -29,19 +29,19 @@ export type IssuedKey = z.output<typeof issuedKey>
 
 export const apiKeyOperations = {
   'GET /v1/api-keys': {
-    summary: 'One’s own keys; with api_keys:read everybody’s',
+    summary: 'Your own keys; with api_keys:read everybody’s',
     response: z.object({ keys: list(apiKey) }),
   },
   'POST /v1/api-keys': {
-    summary: 'Create a key for oneself or for a service account',
+    summary: 'Create a key for yourself or for a service account',
     body: z.strictObject({
       name,
       scopes: z
         .array(permissionName)
         .max(200)
         .optional()
-        .describe('within what the owner and the caller may do'),
-      serviceAccount: accountName.optional().describe('the owner; without it, the caller'),
+        .describe('within the permissions of the owner and the caller'),
+      serviceAccount: accountName.optional().describe('the owner; by default the caller'),
       tier: tier.optional(),
       serviceName: name.optional(),
       expiresAt: moment.optional(),

@@ -15,7 +15,7 @@ const approval = z.object({
   expiresAt: time,
   state: z.enum(['waiting', 'approved', 'used', 'withdrawn', 'expired']),
   people: z.int().describe('how many have to approve'),
-  approving: z.int().describe('how many approve whose approval counts now'),
+  approving: z.int().describe('how many approvals count at present'),
   approvedBy: list(z.string()).describe('ids of users'),
 })
 export type Approval = z.output<typeof approval>
@@ -44,11 +44,11 @@ export const approvalOperations = {
     response: z.object({ approvals: list(approval) }),
   },
   'POST /v1/approvals': {
-    summary: 'Request the approval of others; in a session, the request is one’s own approval',
+    summary: 'Request the approval of others; in a session, the request also counts as the caller’s approval',
     body: newApproval,
     response: created,
     status: 201,
   },
-  'POST /v1/approvals/{id}/confirm': { summary: 'Approve a request of somebody else', params: byId },
+  'POST /v1/approvals/{id}/confirm': { summary: 'Approve somebody else’s request', params: byId },
   'DELETE /v1/approvals/{id}': { summary: 'Withdraw or refuse a request', params: byId },
 } as const satisfies OperationTable

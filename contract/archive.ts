@@ -9,7 +9,9 @@ const archiveExport = z.object({
   partition: z.string(),
   from: time,
   to: time,
-  generation: z.number().describe('0 when the partition closed, later ones for rows that came afterwards'),
+  generation: z
+    .number()
+    .describe('0 when the partition closed, then counting exports of rows that arrived later'),
   state: z.enum(['exporting', 'verified', 'superseded', 'detached', 'dropped', 'retiring', 'retired']),
   manifest: z.string().describe('key in the object store'),
   fingerprint: z.string().nullable(),
@@ -50,8 +52,10 @@ const policy = z.object({
   interval,
   ahead: z.int().describe('partitions that exist ahead of the current one'),
   hot: z.string().describe('how long rows stay in PostgreSQL, ISO 8601'),
-  atExpiry: atExpiry.describe('then: export and drop; drop with a signed retention record; nothing'),
-  total: z.string().describe('how long rows are kept in all, ISO 8601; unless atExpiry is keep'),
+  atExpiry: atExpiry.describe(
+    'what happens then: export and drop; drop with a signed retention record; nothing',
+  ),
+  total: z.string().describe('how long rows are kept in total, ISO 8601; unless atExpiry is keep'),
   lateness: z.string().describe('how long after its end a partition is exported'),
   format,
   appendOnly: z.boolean(),
@@ -92,12 +96,12 @@ const partition = z.object({
   rows: z
     .number()
     .nullable()
-    .describe('the server’s estimate; of archived ones the exact number; null: not known yet'),
-  bytes: z.number().describe('in PostgreSQL with indexes; of archived ones in the object store'),
+    .describe('an estimate by the server; the exact number if archived; null: not known yet'),
+  bytes: z.number().describe('in PostgreSQL including indexes; in the object store if archived'),
   state: z
     .enum(['future', 'open', 'closed', 'exported', 'archived', 'retired'])
     .describe(
-      'open takes rows; closed waits for its export; exported is in both places; archived only in the store',
+      'open: accepts rows; closed: waits for its export; exported: in both places; archived: only in the store',
     ),
 })
 export type PartitionState = z.output<typeof partition>
@@ -119,13 +123,13 @@ export type TableHold = z.output<typeof hold>
 const copyPolicy = z.object({
   id: z.string(),
   table: z.string(),
-  tenant: z.string().nullable().describe('rows of this tenant; null for rows of all'),
-  class: z.string().nullable().describe('rows of this class; null for rows of all'),
+  tenant: z.string().nullable().describe('rows of this tenant; null for all tenants'),
+  class: z.string().nullable().describe('rows of this class; null for all classes'),
   destination: z.string().describe('main, cold, or a name of ARCHIVE_DESTINATIONS'),
   total: z.string().describe('how long a copy is kept from the end of its period, ISO 8601'),
   endedAt: time
     .nullable()
-    .describe('since then nothing is copied; what was copied stays as long as promised'),
+    .describe('since then nothing is copied; existing copies are kept as long as promised'),
   changedAt: time,
   changedBy: z.string().nullable(),
 })
@@ -136,7 +140,7 @@ const copyPolicyChange = z.strictObject({
   tenant: groupName.default(null).describe('null for rows of all tenants'),
   class: groupName.default(null).describe('null for rows of all classes'),
   destination: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/),
-  total: duration.nullable().describe('such as 3 years; null ends the copying'),
+  total: duration.nullable().describe('such as 3 years; null stops copying'),
   reason: reason.describe('recorded in the audit trail'),
 })
 
@@ -148,7 +152,7 @@ const archiveCopy = z.object({
   class: z.string().nullable(),
   destination: z.string(),
   state: z.enum(['copying', 'verified', 'deleting', 'deleted']),
-  manifest: z.string().describe('key at the destination; there is none for a copy without rows'),
+  manifest: z.string().describe('key at the destination; null for a copy without rows'),
   rows: z.number().nullable(),
   bytes: z.number().nullable(),
   keepUntil: time,
@@ -182,17 +186,17 @@ export const archiveOperations = {
     response: z.object({ exports: list(archiveExport) }),
   },
   'GET /v1/archive/plan': {
-    summary: 'What a run of the archive would do',
+    summary: 'What an archive run would do',
     query: asOf,
     response: z.object({ tables: list(planRow) }),
   },
   'POST /v1/archive/runs': {
-    summary: 'Request a run of the archive: export and drop what is due',
+    summary: 'Request an archive run: export and drop what is due',
     response: z.object({ requestedAt: time }),
     status: 202,
   },
   'GET /v1/archive/partitions': {
-    summary: 'Partitions of one table or of all, with rows, bytes and state; oldest first',
+    summary: 'Partitions of one table or all tables, with rows, bytes and state; oldest first',
     query: z.strictObject({ table: tableName.optional() }),
     response: z.object({
       tables: list(
@@ -207,7 +211,7 @@ export const archiveOperations = {
     }),
   },
   'GET /v1/archive/holds': {
-    summary: 'Tables that are or were under legal hold, with what happened',
+    summary: 'Tables that are or were under legal hold, with their history',
     response: z.object({ holds: list(hold) }),
   },
   'PUT /v1/archive/holds/{table}': {
@@ -221,7 +225,7 @@ export const archiveOperations = {
     response: z.object({ policies: list(policy) }),
   },
   'PATCH /v1/archive/policies/{table}': {
-    summary: 'Change the given parts of a policy, or give a partitioned table one',
+    summary: 'Change the given parts of a policy, or create the policy of a partitioned table',
     params: byTable,
     body: policyChange,
     response: policy,
@@ -241,12 +245,12 @@ export const archiveOperations = {
     response: z.object({ copies: list(archiveCopy) }),
   },
   'GET /v1/archive/tenants': {
-    summary: 'Rows, bytes, age and cost of what is stored of each tenant',
+    summary: 'Rows, bytes, age and cost of the data of each tenant',
     query: z.strictObject({ tenant: z.string().min(1).max(255).optional() }),
     response: z.object({ tenants: list(usage) }),
   },
   'GET /v1/archive/retirement': {
-    summary: 'What is past its total retention and would be deleted',
+    summary: 'Data past its total retention, which would be deleted',
     query: asOf,
     response: z.object({ tables: list(planRow) }),
   },

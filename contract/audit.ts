@@ -16,7 +16,7 @@ const byTable = z.strictObject({ table: tableName })
 const identifier = words(63)
 
 const coverage = z.object({
-  table: z.string().describe('schema.table, quoted as in SQL where it needs to be'),
+  table: z.string().describe('schema.table, quoted as in SQL where necessary'),
   state: z.enum(['protected', 'exempt', 'gap']),
   classification: classification.nullable(),
   reason: z.string().nullable().describe('why it is exempt'),
@@ -26,7 +26,7 @@ const loss = z.object({
   table: z.string(),
   operation: z.string(),
   statements: z.int(),
-  rows: z.number().describe('as far as it is known'),
+  rows: z.number().describe('as far as known'),
   firstAt: time,
   lastAt: time,
   sqlstate: z.string(),
@@ -77,7 +77,7 @@ export const auditOperations = {
     summary: 'Rows of the audit trail, newest first',
     query: z.strictObject({
       ...conditions,
-      text: text.describe('searched for in values; needs table or from as well'),
+      text: text.describe('searched for in values; requires table or from'),
       cursor: text.describe('next of the previous page'),
       limit,
     }),
@@ -109,7 +109,7 @@ export const auditOperations = {
     response: z.object({ tables: list(coverage) }),
   },
   'PUT /v1/audit/protections/{table}': {
-    summary: 'Put a table under audit, or change how it is',
+    summary: 'Put a table under audit, or change how it is audited',
     params: byTable,
     body: z.strictObject({
       classification: classification.default('internal'),
@@ -120,12 +120,12 @@ export const auditOperations = {
       onFailure: z
         .enum(['fail', 'record_loss'])
         .default('fail')
-        .describe('when a change cannot be recorded: it is not made, or it is made and counted'),
+        .describe('when a change cannot be recorded: fail, or make it and count the loss'),
       reason,
     }),
   },
   'PUT /v1/audit/exemptions/{table}': {
-    summary: 'Say why a table needs no audit',
+    summary: 'Exempt a table from audit, with a reason',
     params: byTable,
     body: z.strictObject({ reason: words(1_000) }),
   },
@@ -139,7 +139,7 @@ export const auditOperations = {
     response: z.object({ losses: list(loss) }),
   },
   'POST /v1/audit/losses/settle': {
-    summary: 'Say what became of the present losses; they stay on record',
+    summary: 'Settle the current losses with an explanation; they stay on record',
     body: z.strictObject({ explanation: words(1_000) }),
     response: z.object({ settled: z.int() }),
   },

@@ -111,7 +111,7 @@ const restoreRun = z.object({
   finishedAt: time.nullable(),
   state: z.enum(['running', 'done', 'failed', 'cancelled']),
   cancelRequested: z.boolean(),
-  phase: z.string().describe('what it is doing: fetch, recover, copy …'),
+  phase: z.string().describe('current phase: fetch, recover, copy …'),
   message: z.string().nullable().describe('why it failed'),
 })
 
@@ -207,12 +207,12 @@ export const backupOperations = {
     response: z.object({ rows: list(restoreRun), next }),
   },
   'GET /v1/restores/{id}': {
-    summary: 'One restore: how far it is, and what it brought',
+    summary: 'One restore, with its progress and result',
     params: byId,
     response: restoreRun.extend({ result: restored.nullable() }),
   },
   'DELETE /v1/restores/{id}': {
-    summary: 'Cancel a restore that is running; what it has brought is rolled back',
+    summary: 'Cancel a running restore; what it has done is rolled back',
     params: byId,
     status: 202,
     response: z.object({ id: z.string() }),

@@ -14,14 +14,16 @@ const settled = {
 const status = z.object({
   state: z
     .enum(['running', 'stopped', 'off'])
-    .describe('stopped: nothing reads the slot, and WAL waits; off: nothing is compared, see the gaps'),
+    .describe(
+      'stopped: no process reads the slot, and WAL is waiting; off: nothing is compared, see the gaps',
+    ),
   comparedLsn: lsn,
   comparedAt: time.nullable(),
   lagBytes: count.nullable().describe('WAL that is written and not compared'),
-  transactions: count.describe('compared since the cross-check began'),
+  transactions: count.describe('compared since the cross-check started'),
   changes: count,
-  discrepancies: count.describe('that are not settled'),
-  gaps: count.describe('that are not settled'),
+  discrepancies: count.describe('unsettled'),
+  gaps: count.describe('unsettled'),
 })
 
 const discrepancy = z.object({
@@ -34,7 +36,7 @@ const discrepancy = z.object({
   table: z.string().nullable().describe('schema.table'),
   operation: z.string().nullable(),
   recordId: z.string().nullable(),
-  login: z.string().describe('unknown where nothing tells it'),
+  login: z.string().describe('unknown if it cannot be determined'),
   detail: z.string(),
   ...settled,
 })
@@ -60,7 +62,7 @@ const gap = z.object({
 })
 
 const listed = z.object({
-  all: z.stringbool().default(false).describe('settled ones too'),
+  all: z.stringbool().default(false).describe('include settled ones'),
   limit: pageSize,
 })
 
@@ -75,12 +77,12 @@ export const crosscheckOperations = {
     response: z.object({ rows: list(discrepancy) }),
   },
   'GET /v1/crosscheck/gaps': {
-    summary: 'Ranges of the write-ahead log that nobody compared, newest first',
+    summary: 'Ranges of the write-ahead log that were not compared, newest first',
     query: listed,
     response: z.object({ rows: list(gap) }),
   },
   'POST /v1/crosscheck/settle': {
-    summary: 'Say what became of discrepancies and of gaps that have ended; they stay on record',
+    summary: 'Settle discrepancies and ended gaps with an explanation; they stay on record',
     body: z.strictObject({
       ids: z.array(id).min(1).max(1_000),
       explanation: z.string().min(1).max(1_000),

@@ -22,12 +22,12 @@ const channel = z.object({
   perMinute: z.int(),
   state: z.enum(['active', 'paused']),
   position: z.number().describe('the first position of the log that is not delivered'),
-  waiting: z.number().describe('rows of the log behind it, whether the channel takes them or not'),
+  waiting: z.number().describe('rows of the log after it, whether the channel sends them or not'),
   failures: z.int().describe('attempts since the last success'),
   lastError: z.string().nullable(),
   nextAttemptAt: time,
   lastDeliveredAt: time.nullable(),
-  deadLetters: z.int().describe('that were not replayed'),
+  deadLetters: z.int().describe('not replayed yet'),
 })
 export type Channel = z.output<typeof channel>
 
@@ -47,11 +47,11 @@ const secret = text(MAX_SECRET_CHARACTERS)
 
 export const deliveryOperations = {
   'GET /v1/channels': {
-    summary: 'Channels, and how far each is; never their secrets',
+    summary: 'Channels with their position; never their secrets',
     response: z.object({ channels: list(channel) }),
   },
   'POST /v1/channels': {
-    summary: 'Add a channel; it begins with what is recorded from now on',
+    summary: 'Add a channel; it sends what is recorded from now on',
     body: z.strictObject({
       name: z
         .string()
@@ -77,17 +77,17 @@ export const deliveryOperations = {
         state: z.enum(['active', 'paused']).optional(),
         ...changeable,
       })
-      .refine((change) => Object.keys(change).length > 0, 'says nothing'),
+      .refine((change) => Object.keys(change).length > 0, 'changes nothing'),
     response: channel,
   },
   'DELETE /v1/channels/{id}': { summary: 'Remove a channel with its dead letters', params: byId },
   'POST /v1/channels/{id}/test': {
-    summary: 'Send a message that says that it is a test',
+    summary: 'Send a test message',
     params: byId,
     response: z.object({ delivered: z.boolean(), error: z.string().nullable(), milliseconds: z.int() }),
   },
   'GET /v1/channels/{id}/dead-letters': {
-    summary: 'What could not be delivered, oldest first',
+    summary: 'Messages that could not be delivered, oldest first',
     params: byId,
     query: z.strictObject({ cursor, limit: pageSize }),
     response: z.object({

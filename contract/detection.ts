@@ -34,7 +34,7 @@ const rule = z.object({
   findings: count,
   open: count,
   falsePositives: count,
-  falsePositiveRate: z.number().nullable().describe('of the findings that were decided, 0 to 1'),
+  falsePositiveRate: z.number().nullable().describe('share of the decided findings, 0 to 1'),
   lastAt: time.nullable(),
   days: list(z.object({ day: z.string(), findings: count })).describe(
     'of the last 30, those with findings, in UTC',
@@ -56,10 +56,10 @@ const explained = rule.extend({
   file: z.string(),
   groupBy: list(z.string()),
   timespanSeconds: z.number().nullable().describe('null for a rule for single events'),
-  suppressionSeconds: z.number().describe('within which one subject makes one finding'),
+  suppressionSeconds: z.number().describe('time within which one subject has one finding'),
   condition: list(z.object({ comparison: z.string(), value: z.number() })),
   testResults: list(z.object({ name: z.string(), finds: z.boolean(), passed: z.boolean() })),
-  sql: z.string().describe('which events it takes, in the SQL of DuckDB'),
+  sql: z.string().describe('the events it matches, in DuckDB’s SQL'),
 })
 
 const finding = z.object({
@@ -117,7 +117,7 @@ const times = {
 
 export const detectionOperations = {
   'GET /v1/detection/rules': {
-    summary: 'The rules that are used, with what each has found',
+    summary: 'The active rules, with what each has found',
     response: z.object({ rules: list(rule), refused }),
   },
   'GET /v1/detection/rules/{rule}': {
@@ -126,12 +126,12 @@ export const detectionOperations = {
     response: explained,
   },
   'POST /v1/detection/backtest': {
-    summary: 'What a rule would have found in recent and archived events; nothing is kept',
+    summary: 'What a rule would have found in recent and archived events; nothing is stored',
     description: `At most ${MAX_BACKTEST_FINDINGS} findings are returned; days counts all.`,
     body: z
       .strictObject({
         rule: z.string().min(1).max(255).optional().describe('name or id'),
-        text: text(MAX_RULE_CHARACTERS).optional().describe('rules in YAML that are not in use'),
+        text: text(MAX_RULE_CHARACTERS).optional().describe('rules in YAML that are not active'),
         ...times,
         seconds: z
           .number()
@@ -143,15 +143,15 @@ export const detectionOperations = {
       })
       .refine(
         ({ rule: name, text: yaml }) => (name === undefined) !== (yaml === undefined),
-        'needs either rule or text',
+        'requires either rule or text',
       )
       .refine(({ from, to }) => from === undefined || to === undefined || from < to, 'ends before it begins'),
     response: z.object({
       findings: list(found),
       total: count,
       days: list(z.object({ day: z.string(), findings: count })),
-      matched: count.describe('events that a rule for events matched'),
-      truncated: z.boolean().describe('more events matched than one run takes'),
+      matched: count.describe('events matched by a rule for single events'),
+      truncated: z.boolean().describe('more events matched than one run can handle'),
       refused,
     }),
   },
@@ -165,7 +165,7 @@ export const detectionOperations = {
       rule: z.string().max(255).optional().describe('name or id'),
       entity: z.string().max(1_000).optional(),
       assignee: z.guid().optional(),
-      overdue: z.stringbool().optional().describe('open or in progress after the day on which it was due'),
+      overdue: z.stringbool().optional().describe('open or in progress past the due date'),
       from: moment.optional().describe('that end at or after this time, ISO 8601 with an offset'),
       to: moment.optional().describe('that begin before this time'),
       ...page,
@@ -178,25 +178,25 @@ export const detectionOperations = {
     response: findingWithEvents,
   },
   'GET /v1/detection/findings/{id}/bundle': {
-    summary: 'A finding with its rule, the proof of each event, and of the runs that saw them',
+    summary: 'A finding with its rule and proofs of its events and of the runs that evaluated them',
     description: 'Checked by akashi audit check with the public key alone.',
     params: byId,
     response: json,
   },
   'PATCH /v1/detection/findings/{id}': {
-    summary: 'Say what becomes of a finding; only the given fields change',
+    summary: 'Change the status, assignee or notes of a finding; only the given fields change',
     params: byId,
     body: z
       .strictObject({
-        status: status.optional().describe('resolved: it was an attack; false_positive: it was none'),
+        status: status.optional().describe('resolved: it was an attack; false_positive: it was not'),
         assignee: z.guid().nullable().optional().describe('id of a user'),
         notes: text(MAX_NOTES_CHARACTERS, 0).nullable().optional(),
       })
-      .refine((change) => Object.keys(change).length > 0, 'says nothing: give status, assignee or notes'),
+      .refine((change) => Object.keys(change).length > 0, 'changes nothing: give status, assignee or notes'),
     response: finding,
   },
   'GET /v1/detection/cases': {
-    summary: 'Findings by whom or what they are about, the case with the newest finding first',
+    summary: 'Findings grouped by whom or what they are about, the case with the newest finding first',
     query: z.strictObject({
       active: z.stringbool().default(true).describe('only with findings that are open or in progress'),
       ...page,
@@ -211,7 +211,7 @@ export const detectionOperations = {
           rules: list(z.string()),
           tactics: list(z.string()),
           assignees: list(z.string()),
-          dueAt: time.nullable().describe('of the open one that is due first'),
+          dueAt: time.nullable().describe('of the open finding that is due first'),
           firstAt: time,
           lastAt: time,
         }),
@@ -220,20 +220,20 @@ export const detectionOperations = {
     }),
   },
   'GET /v1/detection/coverage': {
-    summary: 'What of each log the rules, as they are now, have not seen',
+    summary: 'What the current rules have not evaluated in each log',
     response: z.object({
       logs: list(
         z.object({
           log,
           sealed: count.describe('rows'),
-          covered: count.describe('rules that have seen all'),
+          covered: count.describe('rules that have evaluated everything'),
           rules: count,
           gaps: list(
             z.object({
               rule: z.string(),
               first: count.describe('position'),
-              end: count.describe('the first position behind the gap'),
-              waiting: z.boolean().describe('the worker goes on there'),
+              end: count.describe('the first position after the gap'),
+              waiting: z.boolean().describe('the worker continues there'),
             }),
           ),
         }),

@@ -8,8 +8,8 @@ const check = z.object({
   area: z.enum(['installation', 'record', 'recovery', 'security', 'alarms']),
   ok: z.boolean(),
   detail: z.string().describe('what was found, one line'),
-  hint: z.string().nullable().describe('how to fix it, or advice although it is ok'),
-  deduction: z.int().nonnegative().describe('points that it takes from the score'),
+  hint: z.string().nullable().describe('how to fix it, or advice even if it is ok'),
+  deduction: z.int().nonnegative().describe('points deducted from the score'),
 })
 
 export const diagnosis = z.object({
@@ -22,7 +22,7 @@ export type DiagnosisCheck = z.output<typeof check>
 
 export const doctorOperations = {
   'GET /v1/doctor': {
-    summary: 'Check this installation, and say how to fix what is wrong',
+    summary: 'Check this installation and explain how to fix problems',
     response: diagnosis,
   },
 } as const satisfies OperationTable

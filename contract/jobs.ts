@@ -16,7 +16,7 @@ export const jobRun = z.object({
     .record(z.string(), z.unknown())
     .readonly()
     .nullable()
-    .describe('what a run last said of how far it is, such as phase'),
+    .describe('the latest progress of a run, such as its phase'),
 })
 
 const job = z.object({
@@ -27,8 +27,8 @@ const job = z.object({
   paused: z.boolean(),
   timeoutSeconds: z.number(),
   requestedAt: time.nullable().describe('when an immediate run was last requested'),
-  nextAt: time.nullable().describe('null while it is paused, or when it has no next time within a year'),
-  owed: z.boolean().describe('a scheduled run was missed and is not made up for yet'),
+  nextAt: time.nullable().describe('null while it is paused, or if it is not due within a year'),
+  owed: z.boolean().describe('a scheduled run was missed and has not been made up for yet'),
   lastRun: jobRun.nullable(),
 })
 
@@ -39,11 +39,11 @@ export const runsListed = z.strictObject({
 
 export const jobOperations = {
   'GET /v1/jobs': {
-    summary: 'Every job of the workers with its latest run and its next',
+    summary: 'Every job of the workers with its latest and next run',
     response: z.object({ jobs: list(job) }),
   },
   'PATCH /v1/jobs/{job}': {
-    summary: 'Pause a job, or resume it',
+    summary: 'Pause or resume a job',
     params: byJob,
     body: z.strictObject({ paused: z.boolean(), reason }),
   },

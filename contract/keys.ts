@@ -11,20 +11,20 @@ const key = z.object({
   createdAt: time,
   state: z.enum(['active', 'retired']).describe('retired keys verify and decrypt'),
   ageDays: z.number(),
-  limitDays: z.number().nullable().describe('age at which a job rotates it; null: never by itself'),
+  limitDays: z.number().nullable().describe('age at which a job rotates it; null: never automatically'),
 })
 
 export const keyOperations = {
   'GET /v1/keys': {
-    summary: 'The keys of the service, and how many persons have one',
+    summary: 'The service keys, and the number of people with a key',
     response: z.object({
       keys: list(key),
-      rotating: list(z.string()).describe('purposes whose rotation was begun and not completed'),
-      persons: z.object({ keys: z.int(), destroyed: z.int().describe('of persons who were erased') }),
+      rotating: list(z.string()).describe('purposes whose rotation was started but not completed'),
+      persons: z.object({ keys: z.int(), destroyed: z.int().describe('of people who were erased') }),
     }),
   },
   'POST /v1/keys/rotations': {
-    summary: 'Replace a key of the service, or complete a rotation that was interrupted',
+    summary: 'Replace a service key, or complete an interrupted rotation',
     body: z.strictObject({
       purpose: z.enum(rotatablePurposes),
       reason: text(1_000).describe('recorded; one line'),
@@ -32,12 +32,10 @@ export const keyOperations = {
     response: z.object({
       purpose: z.enum(rotatablePurposes),
       keyId: z.string().describe('the key that is used from now on'),
-      resumed: z.boolean().describe('it completed a rotation that was interrupted'),
+      resumed: z.boolean().describe('it completed an interrupted rotation'),
       rewrapped: z.int().nullable(),
       reindexed: z.int().nullable(),
-      conflicts: list(z.string()).describe(
-        'users who share an address; the rotation completes when it is changed',
-      ),
+      conflicts: list(z.string()).describe('users who share an address; change it to complete the rotation'),
     }),
   },
 } as const satisfies OperationTable

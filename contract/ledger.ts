@@ -78,7 +78,7 @@ const witness = z.object({
       size: decimal.describe('of the head'),
     }),
   ),
-  conflict: z.string().nullable().describe('it cosigned another history than a log has'),
+  conflict: z.string().nullable().describe('it cosigned a history that differs from the log'),
 })
 export type WitnessState = z.output<typeof witness>
 
@@ -121,7 +121,7 @@ export const ledgerOperations = {
     response: z.object({ logs: list(head) }),
   },
   'GET /v1/witnesses': {
-    summary: 'Trusted witnesses, and what they cosigned last',
+    summary: 'Trusted witnesses, and what each cosigned last',
     response: z.object({ witnesses: list(witness) }),
   },
   'POST /v1/witnesses': {
@@ -135,8 +135,8 @@ export const ledgerOperations = {
     status: 201,
   },
   'POST /v1/witnesses/forget': {
-    summary: 'Trust a witness no more',
-    description: 'By name in the body, since names of witnesses contain slashes.',
+    summary: 'Stop trusting a witness',
+    description: 'The name is in the body because names of witnesses contain slashes.',
     body: z.strictObject({ name: text(255), reason }),
     response: z.object({ name: z.string() }),
   },
@@ -146,9 +146,9 @@ export const ledgerOperations = {
       keys: list(
         z.object({
           purpose: z.enum(['log', 'report', 'erasure']),
-          name: z.string().describe('the name that it signs as: of a log its origin'),
+          name: z.string().describe('the name that it signs as; for a log, its origin'),
           key: z.string().describe('verifier key (C2SP signed-note)'),
-          active: z.boolean().describe('false: of earlier signatures'),
+          active: z.boolean().describe('false: only for earlier signatures'),
           createdAt: time,
         }),
       ),
@@ -166,7 +166,7 @@ export const ledgerOperations = {
     status: 202,
   },
   'GET /v1/ledger/{log}/proofs/{row}': {
-    summary: 'A proof of one row, to be verified with the public key alone',
+    summary: 'A proof of one row, verifiable with the public key alone',
     params: byLog.extend({ row: z.string() }),
     response: json,
   },

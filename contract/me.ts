@@ -71,7 +71,7 @@ const enrolment = z.object({
 })
 
 const recoveryCodes = z.object({
-  recoveryCodes: list(z.string()).describe('shown once; each is good for one sign-in'),
+  recoveryCodes: list(z.string()).describe('shown once; each can be used for one sign-in'),
 })
 
 const consentDecision = z.strictObject({
@@ -91,21 +91,21 @@ const consent = z.object({
 export type Consent = z.output<typeof consent>
 
 export const meOperations = {
-  'GET /v1/me': { summary: 'One’s own account', response: profile },
+  'GET /v1/me': { summary: 'Your own account', response: profile },
   'PATCH /v1/me': {
-    summary: 'Change one’s name or picture',
+    summary: 'Change your name or picture',
     body: profileChange,
   },
   'PUT /v1/me/password': {
-    summary: 'Change the password; every other session ends, and API keys on request',
+    summary: 'Change the password; ends every other session and, on request, revokes the API keys',
     body: z.strictObject({
       current: password,
       next: password,
-      revokeApiKeys: z.boolean().default(false).describe('also end every API key of one’s own'),
+      revokeApiKeys: z.boolean().default(false).describe('also revoke all of your own API keys'),
     }),
   },
   'GET /v1/me/consents': {
-    summary: 'One’s consents',
+    summary: 'Your consents',
     response: z.object({
       current: list(consent).describe('the latest decision for each purpose'),
       history: list(consent).describe('every decision, newest first'),
@@ -116,7 +116,7 @@ export const meOperations = {
     body: consentDecision,
   },
   'GET /v1/me/audit': {
-    summary: 'Audit rows of one’s own actions, newest first',
+    summary: 'Audit rows of your own actions, newest first',
     query: z.strictObject({
       from: z.string().optional(),
       to: z.string().optional(),
@@ -126,43 +126,43 @@ export const meOperations = {
     response: rowPage,
   },
   'GET /v1/me/sessions': {
-    summary: 'One’s active sessions, the one used last first',
+    summary: 'Your active sessions, most recently used first',
     response: z.object({ sessions: list(ownSession) }),
   },
   'DELETE /v1/me/sessions': {
-    summary: 'End every session but this one',
+    summary: 'End every session except this one',
     response: z.object({ ended: z.int() }),
   },
   'DELETE /v1/me/sessions/{id}': { summary: 'End one session', params: byId },
   'GET /v1/me/mfa': {
-    summary: 'One’s second factors',
+    summary: 'Your second factors',
     response: z.object({ factors: list(factor), recoveryCodesLeft: z.int() }),
   },
   'POST /v1/me/mfa': {
-    summary: 'Start to enrol an authenticator app, which takes effect when its first code is confirmed',
+    summary: 'Start to enrol an authenticator app; it takes effect when its first code is confirmed',
     body: z.strictObject({ label: z.string().min(1).max(100).nullable().default(null) }),
     response: enrolment,
   },
   'POST /v1/me/mfa/{id}/confirm': {
-    summary: 'Confirm an authenticator by its first code; returns new recovery codes',
+    summary: 'Confirm an authenticator with its first code; returns new recovery codes',
     params: byId,
     body: z.strictObject({ code: totp }),
     response: recoveryCodes,
   },
   'DELETE /v1/me/mfa/{id}': { summary: 'Remove an authenticator', params: byId },
   'GET /v1/me/passkeys': {
-    summary: 'One’s passkeys',
+    summary: 'Your passkeys',
     response: z.object({ passkeys: list(passkey) }),
   },
   'POST /v1/me/passkeys/options': {
     summary: 'Start to add a passkey',
     response: z.object({
-      challenge: z.string().describe('to be sent back with the answer, within five minutes'),
+      challenge: z.string().describe('to be sent back with the response, within five minutes'),
       options: json.describe('of navigator.credentials.create, as JSON'),
     }),
   },
   'POST /v1/me/passkeys': {
-    summary: 'Add a passkey; with the first second factor, returns recovery codes',
+    summary: 'Add a passkey; returns recovery codes if it is the first second factor',
     body: z.strictObject({
       challenge: z.string().max(4_096),
       response: credential,
@@ -170,13 +170,13 @@ export const meOperations = {
     }),
     response: z.object({
       id: z.string(),
-      recoveryCodes: list(z.string()).nullable().describe('shown once; null where there are some'),
+      recoveryCodes: list(z.string()).nullable().describe('shown once; null if the account already has some'),
     }),
     status: 201,
   },
   'DELETE /v1/me/passkeys/{id}': { summary: 'Remove a passkey', params: byId },
   'POST /v1/me/mfa/recovery-codes': {
-    summary: 'Replace all recovery codes by new ones',
+    summary: 'Replace all recovery codes with new ones',
     response: recoveryCodes,
   },
 } as const satisfies OperationTable

@@ -12,13 +12,13 @@ export type Mistake = z.infer<typeof mistake>
 
 export const problemDetails = z.looseObject({
   type: z.string().describe('urn:akashi:error:<code>'),
-  code: z.enum(problemCodes).describe('for programs to decide by'),
+  code: z.enum(problemCodes).describe('for programs'),
   title: z.string().describe('one line, the same for every problem of this code'),
   status: z.int(),
   detail: z.string().describe('what happened'),
   hint: z.string().optional().describe('how to fix it'),
-  reason: z.string().optional().describe('for programs, where one code has several reasons'),
-  errors: z.array(mistake).readonly().optional().describe('every mistake of the request'),
+  reason: z.string().optional().describe('for programs, if one code has several reasons'),
+  errors: z.array(mistake).readonly().optional().describe('every mistake in the request'),
   instance: z.string().describe('the id of the request'),
 })
 export type ProblemDetails = z.infer<typeof problemDetails>

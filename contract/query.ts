@@ -19,7 +19,7 @@ const savedQuery = z.object({
   description: z.string().nullable(),
   sql: z.string(),
   shared: z.boolean(),
-  own: z.boolean().describe('false: somebody else shares it'),
+  own: z.boolean().describe('false: shared by somebody else'),
   updatedAt: time,
 })
 export type SavedQuery = z.output<typeof savedQuery>
@@ -28,22 +28,22 @@ const kept = z.strictObject({
   name: text(100),
   description: text(1_000).nullable().default(null),
   sql: text(MAX_SQL_CHARACTERS),
-  shared: z.boolean().default(false).describe('everybody who may query sees it'),
+  shared: z.boolean().default(false).describe('visible to everybody who may run queries'),
 })
 export type NewSavedQuery = z.output<typeof kept>
 
 export const queryOperations = {
   'GET /v1/query/saved': {
-    summary: 'One’s saved queries, and those that others share',
+    summary: 'Your own saved queries, and those shared by others',
     response: z.object({ queries: list(savedQuery) }),
   },
   'POST /v1/query/saved': { summary: 'Save a query', body: kept, response: created, status: 201 },
-  'PUT /v1/query/saved/{id}': { summary: 'Change a saved query of one’s own', params: byId, body: kept },
-  'DELETE /v1/query/saved/{id}': { summary: 'Delete a saved query of one’s own', params: byId },
+  'PUT /v1/query/saved/{id}': { summary: 'Change one of your own saved queries', params: byId, body: kept },
+  'DELETE /v1/query/saved/{id}': { summary: 'Delete one of your own saved queries', params: byId },
   'POST /v1/query': {
     summary: 'Run an SQL query over rows in PostgreSQL and in the archive',
     description:
-      'Ends when the caller leaves. With 409 and frozen objects, POST /v1/query/thaw asks for them; the same query works later.',
+      'The query is cancelled when the caller disconnects. After a 409 with frozen objects, POST /v1/query/thaw requests them; repeat the query later.',
     body: z.strictObject({
       sql: z
         .string()
@@ -56,7 +56,7 @@ export const queryOperations = {
         .positive()
         .max(MAX_QUERY_SECONDS)
         .default(DEFAULT_QUERY_SECONDS)
-        .describe('for all of it'),
+        .describe('time limit'),
       reason: reason.optional().describe('recorded in the audit trail'),
       format: z.enum(['json', 'csv', 'parquet']).default('json'),
     }),

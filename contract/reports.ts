@@ -29,8 +29,8 @@ export const reportOperations = {
     response: z.object({ reports: list(report) }),
   },
   'POST /v1/reports': {
-    summary: 'Make a compliance report now',
-    description: 'Without a month, of the month that ended last.',
+    summary: 'Create a compliance report now',
+    description: 'By default for the previous month.',
     body: z.strictObject({ month: month.optional() }),
     response: report,
     status: 201,

@@ -60,7 +60,7 @@ export const roleOperations = {
     params: byRoleAndPermission,
   },
   'GET /v1/users/{userId}/roles': {
-    summary: 'The roles of a user: one’s own, or with roles:read anybody’s',
+    summary: 'The roles of a user: your own, or with roles:read anybody’s',
     params: byUser,
     response: z.object({ roles: list(grant) }),
   },

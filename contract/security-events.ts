@@ -15,13 +15,13 @@ export const remediationChange = z
       .max(MAX_NOTES_LENGTH, `is over ${MAX_NOTES_LENGTH} characters`)
       .refine(
         (notes) => notes.isWellFormed() && !notes.includes('\0'),
-        'holds a character that no text holds',
+        'contains a character that is not allowed',
       )
       .nullable()
       .optional(),
-    assignee: z.guid('is no uuid').nullable().optional().describe('id of a user'),
+    assignee: z.guid('is not a UUID').nullable().optional().describe('id of a user'),
   })
-  .refine((change) => Object.keys(change).length > 0, 'says nothing: give status, notes or assignee')
+  .refine((change) => Object.keys(change).length > 0, 'changes nothing: give status, notes or assignee')
 export type RemediationChange = z.input<typeof remediationChange>
 
 const remediation = z.object({
@@ -69,8 +69,8 @@ const timeline = z.object({
 
 const submission = z.object({
   read: z.int().describe('lines, or records of a document'),
-  accepted: z.int().describe('lines that became at least one event, also when it was there already'),
-  stored: z.int().describe('events that were not there before'),
+  accepted: z.int().describe('lines that gave at least one event, even if it was already stored'),
+  stored: z.int().describe('events that were not stored before'),
   known: z.int(),
   rejected: list(z.object({ line: z.int(), reason: z.string() })),
 })
@@ -80,16 +80,16 @@ export const securityEventOperations = {
   'POST /v1/events': {
     summary: 'Send security events: one, an array, or JSON lines',
     description:
-      'Each event happened from 7 days ago to 5 minutes ahead. Sending the same again adds nothing. Events are checked one by one; when none is accepted the status is 400.',
+      'The time of an event must be between 7 days ago and 5 minutes ahead. Sending the same events again adds nothing. Events are checked one by one; if none is accepted, the status is 400.',
     query: z.strictObject({ format: z.enum(submitFormats).default('json') }),
-    body: z.unknown().describe('an event, an array of them, or one a line'),
+    body: z.unknown().describe('an event, an array of events, or one per line'),
     response: submission,
   },
   'GET /v1/events': {
     summary: 'Security events, newest first',
     query: z.strictObject({
       ...conditions,
-      text: text.describe('searched for in descriptions and details; needs from as well'),
+      text: text.describe('searched for in descriptions and details; requires from'),
       cursor: text.describe('next of the previous page'),
       limit: z.coerce.number<number>().optional(),
     }),
@@ -107,7 +107,7 @@ export const securityEventOperations = {
   },
   'GET /v1/events/{id}': { summary: 'One security event', params: byId, response: json },
   'GET /v1/events/{id}/remediation': {
-    summary: 'The remediation of an event: how it is, and every change of it, oldest first',
+    summary: 'The remediation of an event and its history, oldest first',
     params: byId,
     response: z.object({
       status: z.enum(remediationStates),

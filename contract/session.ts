@@ -17,7 +17,7 @@ const sessionState = z.object({
   sessionId: z.string(),
   secondFactor: z.boolean().describe('a second factor was used in this session'),
   authenticatedAt: time.describe('when credentials were last given'),
-  stepUpUntil: time.describe('until when dangerous actions need no new step-up'),
+  stepUpUntil: time.describe('until when dangerous operations need no new step-up'),
   expiresAt: time,
   pending: pending.nullable(),
   permissions: list(z.string()).describe('resource:action'),
@@ -34,7 +34,7 @@ const signInRequest = z.union([
   z.strictObject({ challenge, code: totp }),
   z.strictObject({ challenge, recoveryCode }),
   z.strictObject({
-    challenge: z.string().max(4_096).describe('empty: that of the redirect of a provider'),
+    challenge: z.string().max(4_096).describe('by default the one from a provider’s redirect'),
     passkey,
   }),
   z.strictObject({ passkey }),
@@ -73,9 +73,9 @@ export const sessionOperations = {
     response: signInResponse,
   },
   'POST /v1/session/passkey': {
-    summary: 'A challenge for a passkey: to sign in with it alone, as a second factor, or to confirm',
+    summary: 'A challenge for a passkey: to sign in with it alone, as a second factor, or for step-up',
     response: z.object({
-      challenge: z.string().describe('to be sent back with the answer, within five minutes'),
+      challenge: z.string().describe('to be sent back with the response, within five minutes'),
       options: json.describe('of navigator.credentials.get, as JSON'),
     }),
   },
@@ -94,7 +94,7 @@ export const sessionOperations = {
       reauthenticate: z
         .enum(['true', 'false'])
         .default('false')
-        .describe('whether the provider asks for credentials even if it knows the browser'),
+        .describe('whether the provider must authenticate the user again'),
     }),
     response: z.unknown(),
     status: 302,

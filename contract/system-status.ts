@@ -38,7 +38,7 @@ export const systemStatus = z.object({
         .number()
         .nonnegative()
         .nullable()
-        .describe('WAL that the server keeps for the stream; null: nothing keeps any'),
+        .describe('WAL that the server keeps for the stream; null: none is kept'),
       slotState: z.enum(['reserved', 'extended', 'unreserved', 'lost', 'none']),
       streaming: z.boolean(),
       ageSeconds: z.number().nonnegative().nullable().describe('since the newest backup'),
@@ -46,7 +46,7 @@ export const systemStatus = z.object({
         .number()
         .nonnegative()
         .nullable()
-        .describe('since the latest moment that can be restored, as of the last look at the object store'),
+        .describe('since the latest moment that can be restored, as of the last check of the object store'),
     })
     .describe('whether WAL reaches the object store'),
   disk: z
@@ -58,7 +58,7 @@ export const systemStatus = z.object({
     .nonnegative()
     .describe('seconds for which an open transaction has kept rows from being sealed'),
   leaderLocksHeld: count.describe('sessions of other logins that hold a leader lock'),
-  witnessConflicts: count.describe('trusted witnesses that cosigned another history than a log has, by log'),
+  witnessConflicts: count.describe('trusted witnesses that cosigned a different history, by log'),
   retentionShortenings: count.describe('shorter retentions of logs that are not in effect yet'),
   crosscheck: z
     .object({
@@ -67,31 +67,31 @@ export const systemStatus = z.object({
         .number()
         .nonnegative()
         .nullable()
-        .describe('WAL that is written and not compared with the trail'),
-      discrepancies: count.describe('that are not settled'),
-      gaps: count.describe('ranges that were not compared and are not settled'),
+        .describe('WAL that is written but not yet compared with the trail'),
+      discrepancies: count.describe('unsettled'),
+      gaps: count.describe('unsettled ranges that were not compared'),
     })
     .describe('the comparison of the trail with the write-ahead log'),
   detection: z
     .object({
       open: list(z.object({ severity: z.enum(severities), findings: count })),
-      overdue: count.describe('open findings after the day on which they were due'),
+      overdue: count.describe('open findings past their due date'),
       unseen: list(z.object({ log: z.string(), rows: count })).describe(
-        'sealed rows behind the last that the worker has recorded as seen',
+        'sealed rows after the last one that the worker has recorded as evaluated',
       ),
     })
-    .describe('findings and what was looked at'),
-  losses: count.describe('statements whose changes were not recorded and not settled'),
+    .describe('findings and what was evaluated'),
+  losses: count.describe('statements whose changes were not recorded and are not settled'),
   partitions: list(
     z.object({
       table: z.string(),
       coveredUntil: time.nullable().describe('end of the last partition; null when it has no end'),
-      alarm: z.boolean().describe('fewer partitions ahead than the policy asks for'),
+      alarm: z.boolean().describe('fewer partitions ahead than the policy requires'),
     }),
   ),
   drills: z.object({
     passedSeconds: z.number().nonnegative().describe('seconds since a recovery drill passed'),
-    alarm: z.boolean().describe('that is too long, or the last drill failed'),
+    alarm: z.boolean().describe('no drill for too long, or the last one failed'),
   }),
   alarms: list(
     z.object({
@@ -101,7 +101,7 @@ export const systemStatus = z.object({
       silenced: z.boolean(),
     }),
   ).describe('that are open'),
-  alarmsLookedAt: time.nullable().describe('when a worker last looked at what alarms are raised for'),
+  alarmsLookedAt: time.nullable().describe('when a worker last checked the conditions of alarms'),
   checkedAt: time.describe('when this was read'),
 })
 export type SystemStatus = z.output<typeof systemStatus>

@@ -114,7 +114,7 @@ export const userOperations = {
   },
   'POST /v1/users/{id}/password': {
     summary:
-      'Replace a password by a one-time one, shown once; the user’s sessions end, and API keys on request',
+      'Replace a password with a one-time password, shown once; ends the user’s sessions and, on request, revokes the API keys',
     params: byId,
     body: z.strictObject({ reason, revokeApiKeys: z.boolean().default(false) }),
     response: z.object({ oneTimePassword: z.string() }),
@@ -124,7 +124,7 @@ export const userOperations = {
     params: byId,
   },
   'GET /v1/users/{id}/sessions': {
-    summary: 'The active sessions of a user, the one used last first',
+    summary: 'The active sessions of a user, most recently used first',
     params: byId,
     response: z.object({ sessions: list(userSession) }),
   },
@@ -138,10 +138,10 @@ export const userOperations = {
     params: byId.extend({ sessionId: id }),
   },
   'POST /v1/users/{id}/erasure': {
-    summary: 'Erase a person for good',
+    summary: 'Erase a person permanently',
     params: byId,
     body: z.strictObject({
-      confirm: z.string().describe('the username or id once more'),
+      confirm: z.string().describe('the username or id again, as confirmation'),
       reason: z.string().min(1).max(1_000),
     }),
     response: erasure,

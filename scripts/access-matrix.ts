@@ -9,7 +9,7 @@ type When = true | { readonly with: string }
 /** Sections of the page in order, by the tags of their routes. */
 const areas: readonly (readonly [title: string, ...tags: string[]])[] = [
   ['Signing in', 'session', 'oidc'],
-  ['Oneself', 'me'],
+  ['Your own account', 'me'],
   ['Users', 'users'],
   [
     'Roles, keys and policies',
@@ -106,7 +106,7 @@ function who(access: Access): string {
   }
   if ('signedIn' in access) return access.signedIn === 'person' ? 'a signed-in person' : 'anyone signed in'
   if (!('others' in access)) {
-    return `oneself${access.whilePending === true ? ', also while a password or second factor is due' : ''}`
+    return `the user${access.whilePending === true ? ', also while a password or second factor is due' : ''}`
   }
   return access.self === 'caller'
     ? `the owner, else \`${access.others}\``

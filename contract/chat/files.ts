@@ -19,9 +19,7 @@ export const chatFile = z.object({
   height: z.int().nullable(),
   keepsMetadata: z
     .boolean()
-    .describe(
-      'a picture or video that is given out as it was sent, with the position and device that it may hold',
-    ),
+    .describe('a picture or video that is delivered as it was sent, possibly with location and camera data'),
 })
 export type ChatFile = z.output<typeof chatFile>
 
@@ -46,7 +44,8 @@ export const fileOperations = {
   },
   'GET /v1/chat/files/{fileId}': { summary: 'Metadata of a file', params: byFile, response: chatFile },
   'PUT /v1/chat/files/{fileId}/classification': {
-    summary: 'Classify a file: its uploader may raise it, an owner or admin of the room sets any',
+    summary:
+      'Classify a file: its uploader may raise the classification, an owner or admin of the room may set any',
     params: byFile,
     body: newClassification,
   },

@@ -59,17 +59,17 @@ const roomEvent = z.object({
   sequence: z.int(),
   type: z.enum(eventTypes),
   messageId: id.nullable(),
-  userId: id.nullable().describe('whom it is about'),
+  userId: id.nullable().describe('the person it is about'),
   detail: z.record(z.string(), z.unknown()),
   createdAt: time,
-  message: message.nullable().describe('the message as it is now, for events about one'),
+  message: message.nullable().describe('the current message, for events about a message'),
 })
 export type RoomEvent = z.output<typeof roomEvent>
 
 const missedEvents = z.object({
   events: list(roomEvent).describe('in order of sequence, without a gap'),
   lastSequence: z.int().describe('of the room, now'),
-  gap: z.boolean().describe('some of what was missed is no longer kept: reload the history instead'),
+  gap: z.boolean().describe('some missed events are no longer available: reload the history instead'),
 })
 export type MissedEvents = z.output<typeof missedEvents>
 
@@ -80,7 +80,7 @@ export const newMessage = z.strictObject({
   mentions: z.array(id).max(MAX_ROOM_MEMBERS).default([]),
   clientId: id
     .optional()
-    .describe('idempotency key: sent again with the same one, it returns the same message'),
+    .describe('idempotency key: sending again with the same key returns the same message'),
 })
 export type NewMessage = z.input<typeof newMessage>
 
@@ -103,12 +103,12 @@ const historyQuery = z
   .strictObject({
     before: id.optional().describe('messages older than this one'),
     after: id.optional().describe('messages newer than this one'),
-    around: id.optional().describe('this message with its neighbours'),
+    around: id.optional().describe('this message and those around it'),
     limit: pageSize,
   })
   .refine(
     ({ before, after, around }) => [before, after, around].filter((edge) => edge !== undefined).length <= 1,
-    { error: 'takes one of before, after and around' },
+    { error: 'accepts only one of before, after and around' },
   )
 
 const searchQuery = z.strictObject({
@@ -125,7 +125,7 @@ export type MessageSearch = z.output<typeof searchQuery>
 
 const searchPage = z.object({
   messages: list(message),
-  encryptedRooms: z.int().describe('rooms of the caller that were not searched, since they are encrypted'),
+  encryptedRooms: z.int().describe('rooms of the caller that were not searched because they are encrypted'),
   next: id.nullable().describe('before of the next page; null when this is the last'),
 })
 export type SearchPage = z.output<typeof searchPage>
@@ -142,7 +142,7 @@ export const messageOperations = {
     response: history,
   },
   'POST /v1/chat/rooms/{roomId}/messages': {
-    summary: 'Send a message; sent again with the same clientId, it is the same message',
+    summary: 'Send a message; sending it again with the same clientId returns the same message',
     params: byRoom,
     body: newMessage,
     response: message,
@@ -156,7 +156,7 @@ export const messageOperations = {
   },
   'GET /v1/chat/messages/{messageId}': { summary: 'One message', params: byMessage, response: message },
   'PATCH /v1/chat/messages/{messageId}': {
-    summary: 'Edit one’s message',
+    summary: 'Edit your own message',
     params: byMessage,
     body: messageChange,
     response: message,
@@ -168,7 +168,8 @@ export const messageOperations = {
     response: z.object({ edits: list(z.object({ previousContent: z.string(), editedAt: time })) }),
   },
   'PUT /v1/chat/messages/{messageId}/classification': {
-    summary: 'Classify a message: its author may raise it, an owner or admin of the room sets any',
+    summary:
+      'Classify a message: its author may raise the classification, an owner or admin of the room may set any',
     params: byMessage,
     body: newClassification,
   },
@@ -177,7 +178,7 @@ export const messageOperations = {
     params: byReaction,
   },
   'DELETE /v1/chat/messages/{messageId}/reactions/{emoji}': {
-    summary: 'Remove one’s reaction',
+    summary: 'Remove your own reaction',
     params: byReaction,
   },
   'POST /v1/chat/messages/{messageId}/read': {
@@ -201,7 +202,7 @@ export const messageOperations = {
   'PUT /v1/chat/messages/{messageId}/pin': { summary: 'Pin a message to its room', params: byMessage },
   'DELETE /v1/chat/messages/{messageId}/pin': { summary: 'Unpin a message', params: byMessage },
   'GET /v1/chat/saved': {
-    summary: 'Messages that the caller saved, the last saved first',
+    summary: 'Messages that the caller saved, most recently saved first',
     query: z.strictObject({ cursor, limit: pageSize }),
     response: messages.extend({ next }),
   },
@@ -211,7 +212,7 @@ export const messageOperations = {
     params: byMessage,
   },
   'GET /v1/chat/search': {
-    summary: 'Messages of one’s rooms that contain every word, newest first',
+    summary: 'Messages of your rooms that contain every word, newest first',
     query: searchQuery,
     response: searchPage,
   },

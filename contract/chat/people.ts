@@ -71,11 +71,11 @@ export const peopleOperations = {
     }),
   },
   'POST /v1/chat/presence': {
-    summary: 'Set one’s presence in this session',
+    summary: 'Set your presence in this session',
     body: z.strictObject({ status: z.enum(presenceStatuses) }),
   },
   'GET /v1/chat/notifications': {
-    summary: 'One’s notifications, newest first',
+    summary: 'Your notifications, newest first',
     query: z.strictObject({ cursor: z.iso.datetime().optional(), limit: pageSize }),
     response: notificationPage,
   },
@@ -84,9 +84,9 @@ export const peopleOperations = {
     body: z.strictObject({ ids: z.array(id).max(MAX_PAGE_SIZE).optional() }),
     response: z.object({ read: z.int() }),
   },
-  'GET /v1/chat/preferences': { summary: 'One’s preferences', response: preferences },
+  'GET /v1/chat/preferences': { summary: 'Your preferences', response: preferences },
   'PATCH /v1/chat/preferences': {
-    summary: 'Change one’s preferences',
+    summary: 'Change your preferences',
     body: preferenceChanges,
     response: preferences,
   },

@@ -5,15 +5,13 @@ import { MIN_REVIEW_REASON_LENGTH } from '../limits.ts'
 import type { OperationTable } from '../operation.ts'
 import { person } from './people.ts'
 
-const reason = text(1_000, MIN_REVIEW_REASON_LENGTH).describe('kept in the audit trail')
+const reason = text(1_000, MIN_REVIEW_REASON_LENGTH).describe('recorded in the audit trail')
 
 const reviewedMessage = z.object({
   id,
   author: person.nullable().describe('null: erased'),
   type: z.string(),
-  content: z
-    .string()
-    .describe('empty once deleted, and in an encrypted room, whose members alone can read it'),
+  content: z.string().describe('empty if deleted, and in an encrypted room, which only its members can read'),
   isEdited: z.boolean(),
   isDeleted: z.boolean(),
   isEncrypted: z.boolean(),
@@ -30,7 +28,7 @@ export type EarlierText = z.output<typeof earlierText>
 
 export const reviewOperations = {
   'POST /v1/chat/rooms/{roomId}/review': {
-    summary: 'Read any room, newest message first; the reading and its reason are recorded',
+    summary: 'Read any room, newest message first; the access and its reason are recorded',
     params: z.strictObject({ roomId: id }),
     body: z.strictObject({
       reason,
@@ -44,7 +42,7 @@ export const reviewOperations = {
   },
   'POST /v1/chat/messages/{messageId}/review': {
     summary:
-      'Read the earlier texts of a message, also of a deleted one; the reading and its reason are recorded',
+      'Read the earlier texts of a message, even if it was deleted; the access and its reason are recorded',
     params: z.strictObject({ messageId: id }),
     body: z.strictObject({ reason }),
     response: z.object({ texts: list(earlierText) }),

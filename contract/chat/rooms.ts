@@ -1,4 +1,4 @@
-/** Rooms: one’s own, the directory of public ones, their members and invitations. */
+/** Rooms: the caller's own, the directory of public ones, their members and invitations. */
 import { z } from 'zod'
 import {
   classification,
@@ -98,7 +98,7 @@ export const newRoom = z.strictObject({
   isEncrypted: z
     .boolean()
     .default(false)
-    .describe('private rooms only, for good: its messages are stored under a key of the room'),
+    .describe('private rooms only, cannot be changed later: messages are encrypted with the room’s key'),
 })
 export type NewRoom = z.input<typeof newRoom>
 
@@ -108,7 +108,9 @@ export const roomChanges = z.strictObject({
   type: visibility.optional(),
   maxMembers: maxMembers.optional(),
   isActive: z.boolean().optional().describe('false archives the room: readable, closed for writing'),
-  classification: classification.optional().describe('of the room and of what is sent from now on'),
+  classification: classification
+    .optional()
+    .describe('of the room and of messages and files sent from now on'),
   complianceTags: complianceTags.optional().describe('replaces all of them'),
 })
 export type RoomChanges = z.input<typeof roomChanges>
@@ -122,7 +124,7 @@ const joined = z.object({ roomId: id })
 
 export const roomOperations = {
   'GET /v1/chat/rooms': {
-    summary: 'One’s rooms, the one with the newest message first',
+    summary: 'Your rooms, most recent message first',
     response: z.object({ rooms: list(room) }),
   },
   'POST /v1/chat/rooms': { summary: 'Create a room', body: newRoom, response: room, status: 201 },
@@ -144,13 +146,13 @@ export const roomOperations = {
     response: room,
   },
   'DELETE /v1/chat/rooms/{roomId}': {
-    summary: 'Delete a room; that of an encrypted one destroys its key, and with it all its messages',
+    summary: 'Delete a room; for an encrypted room this destroys its key and thereby all its messages',
     params: byRoom,
   },
   'POST /v1/chat/rooms/{roomId}/join': { summary: 'Join a public room', params: byRoom },
   'POST /v1/chat/rooms/{roomId}/leave': { summary: 'Leave a room', params: byRoom },
   'POST /v1/chat/rooms/{roomId}/typing': {
-    summary: 'Announce that one is typing in a room',
+    summary: 'Announce that the caller is typing in a room',
     params: byRoom,
   },
   'PUT /v1/chat/rooms/{roomId}/notification-level': {
@@ -159,11 +161,11 @@ export const roomOperations = {
     body: z.strictObject({ level: notificationLevel }),
   },
   'PUT /v1/chat/rooms/{roomId}/favourite': {
-    summary: 'Keep a room at the top of one’s list',
+    summary: 'Add a room to your favourites',
     params: byRoom,
   },
   'DELETE /v1/chat/rooms/{roomId}/favourite': {
-    summary: 'No longer keep a room at the top of one’s list',
+    summary: 'Remove a room from your favourites',
     params: byRoom,
   },
   'GET /v1/chat/rooms/{roomId}/members': {
@@ -178,7 +180,7 @@ export const roomOperations = {
   },
   'DELETE /v1/chat/rooms/{roomId}/members/{userId}': { summary: 'Remove a member', params: byMember },
   'PUT /v1/chat/rooms/{roomId}/bans/{userId}': {
-    summary: 'Ban a person, member or not: they come back by no invitation either',
+    summary: 'Ban a person, member or not, who then cannot be invited again',
     params: byMember,
   },
   'DELETE /v1/chat/rooms/{roomId}/bans/{userId}': { summary: 'Lift a ban', params: byMember },
