@@ -1,4 +1,4 @@
-/** Rules that find attacks, what they found, and what they have looked at: `/v1/detection`. */
+/** Detection rules, their findings and what they have evaluated: `/v1/detection`. */
 import { z } from 'zod'
 import { byId, cursor, json, list, moment, next, pageSize, reason, text, time } from './fields.ts'
 import {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { json, list, name, password, recoveryCode, time, totp } from './fields.ts'
 import type { OperationTable } from './operation.ts'
 
-/** What stands between a session and everything else. */
+/** What a session has to complete before anything else is allowed. */
 const pending = z
   .enum(['password_change', 'second_factor'])
   .describe('password_change: PUT /v1/me/password; second_factor: POST /v1/me/mfa')

@@ -104,11 +104,11 @@ export interface RecordState {
   readonly state: 'present' | 'absent' | 'unknown'
   /** The row as the trail keeps it; null unless present. */
   readonly values: Values | null
-  /** The row of the trail that tells so. */
+  /** The row of the trail that shows this. */
   readonly version: TrailRow | null
 }
 
-/** Conditions of a search, all of which a row fits. */
+/** Conditions of a search; a row must match all of them. */
 export interface TrailSearch {
   readonly table?: string
   readonly recordId?: string

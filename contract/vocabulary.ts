@@ -1,6 +1,6 @@
 /** Words that the shapes and the code behind them share. */
 
-/** System above business above service; nobody grants what is above their own. */
+/** System above business above service; nobody can grant a higher tier than their own. */
 export const tiers = ['system', 'business', 'service'] as const
 export type Tier = (typeof tiers)[number]
 
@@ -17,7 +17,9 @@ export const LOCAL_ISSUER = 'local'
 
 export { type Classification, classifications } from './classification.ts'
 
-/** Formats that a service can send; syslog is read from files, whose year and zone somebody knows. */
+/**
+ * Formats that a service can send; syslog is read from files, because its year and time zone must be given.
+ */
 export const submitFormats = ['json', 'ocsf', 'cloudtrail'] as const
 export type SubmitFormat = (typeof submitFormats)[number]
 
@@ -35,7 +37,7 @@ export const intervalMinutes = {
 /** Maximum intervals of one timeline. */
 export const MAX_BUCKETS = 1_500
 
-/** An event that nobody has touched is open. */
+/** An event without a remediation is open. */
 export const remediationStates = ['open', 'in_progress', 'resolved', 'suppressed'] as const
 export type RemediationState = (typeof remediationStates)[number]
 
@@ -52,7 +54,7 @@ export const backupTasks = [
 ] as const
 export type BackupTask = (typeof backupTasks)[number]
 
-/** What the policy approval.people lets nobody do alone. */
+/** Operations that nobody can do alone under the policy approval.people. */
 export const approvalActions = [
   'release_hold',
   'shorten_retention',

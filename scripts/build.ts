@@ -34,7 +34,7 @@ const SETTINGS = [
   'scripts/line-map.ts',
 ]
 const STAMP = 'built-from.txt'
-/** Below the repository, whatever the folder is called that it lies in. */
+/** Relative to the repository, regardless of the name of its folder. */
 const NO_SOURCES = /(^|[/\\])node_modules[/\\]|^client[/\\]dist[/\\]/
 const Exports = z.looseObject({ exports: z.union([z.string(), z.record(z.string(), z.string())]) })
 const COMPILER = 'node_modules/typescript/bin/tsc'
@@ -84,7 +84,7 @@ function run(program: string, ...args: string[]): void {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** Imports of packages that are within become relative, since nobody can install those packages. */
+/** Imports of bundled packages become relative, because those packages cannot be installed. */
 async function linkWithin(): Promise<void> {
   const compiled = await compiledModules()
   for (const file of await filesOf(DIST)) {

@@ -118,7 +118,7 @@ function contextOf(path: string): string | null | undefined {
   return migration === undefined ? null : migrations[migration]
 }
 
-/** The lines of a migration, with whatever stands outside of checked statements and in comments left out. */
+/** The lines of a migration, without comments and statements that are not checked. */
 function statements(text: string): string[] {
   const withoutComments = (sql: string) => sql.replaceAll(/--[^\n]*/g, '')
   const blank = (sql: string) => sql.replaceAll(/[^\n]/g, '')

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 
 const Manifest = z.looseObject({ exports: z.record(z.string(), z.string()) })
-/** Entry points that nobody installs: what only the server imports. */
+/** Entry points that are not published: only the server imports them. */
 const HIDDEN = ['./trail']
 /** Packages of this repository in which types come from, with their folder. */
 const CONTRACT = '@akashi/contract/'
@@ -12,7 +12,7 @@ const CONTRACT = '@akashi/contract/'
 interface Exported {
   readonly name: string
   readonly doc: string
-  /** What somebody can write or read, without the code behind it. */
+  /** The public declaration, without its implementation. */
   readonly declaration: string
 }
 

@@ -96,7 +96,7 @@ async function take(workspace: Workspace, picture: Picture, folder: string): Pro
     page,
     `[...document.querySelectorAll('img')].every((one) => one.complete && one.naturalWidth > 0)`,
   )
-  // Who comes for the first time stands at the first message; the picture is of the newest.
+  // On the first visit the room opens at the first message; the picture shows the newest.
   await page.locator('section[tabindex="0"]').press('End')
   await until(page, `document.querySelector('section[tabindex="0"]').scrollTop > -2`)
   // Neither the ring of the focus nor what a pointer brings up.

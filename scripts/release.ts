@@ -31,7 +31,7 @@ export function cutChangelog(text: string, version: string, date: string): strin
   return `${text.slice(0, start)}${UNRELEASED}\n\n## ${version} (${date})${rest}`
 }
 
-/** A manifest with the version, its dependencies on packages of ours included. */
+/** A manifest with the new version, also in its dependencies on our own packages. */
 export function withVersion(text: string, version: string): string {
   const manifest = JSON.parse(text) as Record<string, unknown>
   const changed: Record<string, unknown> = { ...manifest, version }
@@ -48,7 +48,7 @@ export function withVersion(text: string, version: string): string {
   return `${JSON.stringify(changed, null, 2)}\n`
 }
 
-/** @throws for what is no version, or is not newer than the current one */
+/** @throws if it is not a version, or not newer than the current one */
 export function requireNewer(version: string, current: string): void {
   const parts = (text: string) => VERSION.exec(text)?.slice(1, 4).map(Number)
   const [next, before] = [parts(version), parts(current)]

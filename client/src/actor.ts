@@ -29,7 +29,10 @@ export function signedActor(): CurrentActor | undefined {
   return storage.getStore()
 }
 
-/** Runs `fn` for nobody: what it leaves behind (a socket, a timer) must not act for whoever came first. */
+/**
+ * Runs `fn` without an actor: what it leaves behind (a socket, a timer) must not act for the caller that
+ * happened to come first.
+ */
 export function withoutActor<T>(fn: () => T): T {
   return storage.exit(fn)
 }

@@ -3,7 +3,7 @@ import type { RequestOptions } from './request.ts'
 
 export interface FetchOptions<R> extends RequestOptions<R> {
   /**
-   * How many proxies of yours stand in front, each of which appends to X-Forwarded-For; 0 by default. What stands
+   * How many of your proxies append to X-Forwarded-For; 0 by default. What stands
    * further to the left was written by the caller. Without a proxy the address is unknown here.
    */
   readonly trustedProxies?: number

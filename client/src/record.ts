@@ -49,7 +49,7 @@ export async function recordEvent(executor: Executor, event: EventToRecord): Pro
 
 type Argument = readonly [name: string, type: string, value: string | undefined]
 
-/** Only what is given is passed, so that the defaults of the function stand in one place. */
+/** Only given values are passed, so that the defaults are defined in one place, the function. */
 async function call(executor: Executor, name: string, all: readonly Argument[]): Promise<string> {
   const given = all.filter(([, , value]) => value !== undefined)
   // By way of text, since some drivers encode values by the type of the parameter.

@@ -39,7 +39,7 @@ async function tamper(stage: Stage, session: DirectSession, tampering: Tampering
   if (found === undefined) throw new Unexpected(`${kind} ${names}`)
   await terminal.bad(text.found(kind, names))
   await runShown(stage, session, undoes)
-  // That guards were switched off and on again stays named until an administrator answers for it, and so does what
+  // That guards were switched off and on again is reported until an administrator accepts it, and so is what
   // the write-ahead log told of it.
   await run(['audit', 'record-catalog', '--reason', text.undoneReason])
   await run(['crosscheck', 'settle', '--explanation', text.undoneReason])

@@ -3,7 +3,7 @@ import { styleText } from 'node:util'
 
 /** Maximum width of a line in terminal cells. */
 export const WIDTH_CELLS = 100
-/** Milliseconds to read a remark, and to look at the output of a command. */
+/** Milliseconds for reading a remark and the output of a command. */
 const READ_MS = 1_800
 const LOOK_MS = 700
 

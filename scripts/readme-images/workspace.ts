@@ -28,7 +28,7 @@ export interface Workspace {
   verify(): Promise<void>
   /** A browser in which the first administrator is signed in, at `path`. */
   visitAsAdmin(path: string, look: Look): Promise<Page>
-  /** A browser of nobody. */
+  /** A browser without a session. */
   page(look: Look): Promise<Page>
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** What people keep at hand: pins of a room, messages saved for later, favourite rooms. */
+/** Pinned messages of a room, saved messages and favourite rooms. */
 import type { Message, ResponseOf } from '@akashi/contract'
 import { decodeCursor, encodeCursor } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'

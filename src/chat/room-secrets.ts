@@ -1,7 +1,7 @@
 /**
  * Encrypted rooms. The database holds only ciphertext of what is said in them; here it is encrypted on its way in and
- * read on its way out, with the copy of the room's key of whoever acts. Without this, rows of such rooms stay ciphertext
- * and the database refuses text.
+ * read on its way out, with the acting person's copy of the room's key. Without this, rows of such rooms stay
+ * ciphertext and the database refuses text.
  */
 import { randomUUID } from 'node:crypto'
 import {
@@ -26,10 +26,10 @@ import { editMessage, listEdits, type MessageEdit, postMessage, readMessage } fr
 import { NOTIFICATION_PREVIEW_CHARACTERS } from './people.ts'
 import { createRoom, deleteRoom } from './rooms.ts'
 
-/** Rooms of which it is remembered whether they are encrypted, which never changes. */
+/** Number of rooms whose encryption, which never changes, is cached. */
 const MAX_ROOMS_REMEMBERED = 10_000
 
-/** By room; of none whose key was destroyed or of which the caller has no copy. */
+/** By room; without rooms whose key was destroyed or that the caller has no copy for. */
 type Keys = ReadonlyMap<string, RoomKey | 'damaged'>
 
 interface Opened {
@@ -79,7 +79,7 @@ export class RoomSecrets {
 
   async invite(actor: Actor, roomId: string, userId: string): Promise<string> {
     if (!(await this.#isEncrypted(actor, roomId))) return await invite(this.#app, actor, roomId, userId)
-    // A key is made for whoever gets a copy, so not for any id that somebody sends.
+    // A person key is created for everybody who gets a copy, so the id must belong to an existing user.
     const { rows } = await this.#app.transaction(
       actor,
       (session) =>

@@ -1,6 +1,6 @@
 import type { Actor, Database } from '../postgres/index.ts'
 
-/** Removes what has outlived its time, a piece at a time (S1 4.3); answers how many of each. */
+/** Removes expired data in batches; returns how many rows of each kind. */
 export async function purgeExpired(
   worker: Database,
   actor: Actor,

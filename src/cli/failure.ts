@@ -22,7 +22,7 @@ export function report(
   return error.exit
 }
 
-/** Converts whatever a command throws. */
+/** Converts anything that a command throws. */
 export function toAkashiError(thrown: unknown, signal: AbortSignal): AkashiError {
   const aborted = thrown instanceof Error && thrown.name === 'AbortError'
   const cancelled = thrown instanceof AkashiError && thrown.code === 'cancelled'

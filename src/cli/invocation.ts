@@ -17,7 +17,7 @@ export interface Invocation {
   readonly flags: Readonly<Record<string, unknown>>
   /** Flags, environment and file combined, read once. @throws invalid_config with every mistake */
   config(): Promise<Config>
-  /** Whoever runs the command, as the actor of its transactions. */
+  /** The account that runs the command, as the actor of its transactions. */
   actor(): Promise<Actor>
   /** The log of the configuration, on standard error. */
   log(): Promise<Logger>

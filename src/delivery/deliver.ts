@@ -19,7 +19,7 @@ import { sendSyslog } from './send/syslog.ts'
 import { sendStream, sendToChat, sendWebhook } from './send/webhook.ts'
 import type { Channel, SendParts } from './types.ts'
 
-/** Rows of a log that are looked at together. */
+/** Rows of a log that are read together. */
 const SCANNED_ROWS = 2_000
 /** Seconds between attempts: they double up to the longest. */
 const FIRST_PAUSE_S = 1
@@ -206,7 +206,7 @@ export class Deliverer {
     )
   }
 
-  /** @returns whether the channel goes on */
+  /** @returns whether the channel continues */
   async #deliver(
     channel: Due,
     messages: readonly Message[],

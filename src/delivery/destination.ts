@@ -6,7 +6,7 @@ import { lookup } from 'node:dns/promises'
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { AkashiError } from '../foundation/index.ts'
 
-/** This machine, its link, metadata services of clouds, and what is no single host. */
+/** Loopback, link-local, cloud metadata services, and addresses that are not a single host. */
 const refused = new BlockList()
 for (const [network, bits] of [
   ['0.0.0.0', 8],

@@ -1,6 +1,6 @@
 /**
- * A finding that somebody else can check with the public key alone: the text of its rule, a proof of each of its events,
- * and a proof of the rows of the trail that record which runs have seen them.
+ * A finding that anyone can check with the public key alone: the text of its rule, a proof of each of its
+ * events, and a proof of the rows of the trail that record which runs have seen them.
  */
 import { createHash } from 'node:crypto'
 import { detectionLogs } from '@akashi/contract'
@@ -48,7 +48,7 @@ const findingBundle = z.strictObject({
   }),
   /** In the order of time. */
   events: z.array(proof).readonly(),
-  /** Rows of the trail: what was looked at, and which rules ran together. */
+  /** Rows of the trail: what was evaluated, and which rules ran together. */
   runs: z
     .array(
       z.strictObject({

@@ -29,7 +29,7 @@ export interface HistoryResult {
   readonly findings: readonly Finding[]
   /** Events that a rule for events matched. */
   readonly matched: number
-  /** More events matched than a pass takes; those behind them were not looked at. */
+  /** More events matched than one pass can handle; later events were not evaluated. */
   readonly truncated: boolean
 }
 

@@ -1,4 +1,7 @@
-/** Compiled rules, kept until a file, a folder or a threshold changes: compiling the pack takes far longer than a look at its files. */
+/**
+ * Compiled rules, kept until a file, a folder or a threshold changes: compiling the pack takes far longer
+ * than checking its files.
+ */
 import { type FileRules, listRuleFiles, parseRuleFiles } from './pack.ts'
 import type { Overrides, Parsed } from './rule/parse.ts'
 

@@ -10,7 +10,7 @@ import { type TestResult, testRules } from './pack.ts'
 import { type Rule, type SourceTable, tactics } from './rule/ast.ts'
 import { severityOf } from './store.ts'
 
-/** Days whose findings are counted, and those of which the noise is the mean. */
+/** Days whose findings are counted, and days over which the noise is averaged. */
 const COUNTED_DAYS = 30
 const NOISE_DAYS = 7
 /** The time zone in which the tests of our pack are written. */
@@ -126,7 +126,7 @@ export async function reportRules(
   })
 }
 
-/** Tests do not depend on anything but the rules, of which there are few sets. */
+/** Test results depend only on the rules, and there are few sets of rules. */
 let tested: { readonly hashes: string; readonly results: readonly TestResult[] } | undefined
 
 function testResults(rules: readonly Rule[]): readonly TestResult[] {
@@ -199,7 +199,7 @@ export function matrixOf(reports: readonly RuleReport[]): TacticRow[] {
   })
 }
 
-/** What metrics tell. */
+/** Figures for metrics. */
 export interface DetectionState {
   readonly open: readonly { readonly severity: Severity; readonly findings: number }[]
   /** Open findings after the day on which they were due. */

@@ -1,4 +1,4 @@
-/** Keeps findings and what was looked at. Each run is in the audit trail, and so sealed with the ledger. */
+/** Stores findings and what was evaluated. Each run is in the audit trail, and thereby sealed. */
 import { createHash } from 'node:crypto'
 import { detectionLogs } from '@akashi/contract'
 import type { Queries } from '../lifecycle/index.ts'
@@ -15,7 +15,7 @@ import { boundsOf, sealedSize } from './sealed.ts'
 const DUE_DAYS: Readonly<Record<Severity, number>> = { critical: 1, high: 3, medium: 14, low: 30, info: 30 }
 /** Findings of one statement. */
 const AT_ONCE = 500
-/** Rows at the end of a log that are looked at, to tell whether they are only the record of earlier runs. */
+/** Rows at the end of a log that are checked, to find out whether they only record earlier runs. */
 const TAIL_ROWS = 10_000
 /** What a run has seen. */
 export interface Seen {
@@ -176,7 +176,7 @@ export interface Gap {
   readonly first: number
   /** The first position behind the gap. */
   readonly end: number
-  /** The worker stands there: it goes on from this position, and records what it has seen within a minute. */
+  /** The worker's position: it continues from here, and records what it has evaluated within a minute. */
   readonly waiting: boolean
 }
 

@@ -75,7 +75,9 @@ export interface Services {
   rotateKey(actor: Actor, options: RotateOptions): Promise<KeyRotation>
   /** The checks of `akashi doctor`. */
   diagnose(actor: Actor, signal: AbortSignal): Promise<Diagnosis>
-  /** Work that needs an administrator of the database. @throws unsupported where the server's login is none */
+  /**
+   * Work that needs an administrator of the database. @throws unsupported if the server's login is not one
+   */
   administer<T>(actor: Actor, work: (owner: Database) => Promise<T>): Promise<T>
   readonly metrics: Registry
   readonly backups: BackupServices

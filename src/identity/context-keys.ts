@@ -53,7 +53,7 @@ export async function revokeContextKey(database: Database, actor: Actor, id: str
   )
 }
 
-/** From now on Akashi signs with this key; the one before counts for what has begun. */
+/** Akashi signs with this key from now on; the former one remains valid for transactions that have begun. */
 export async function useContextKey(session: Session, { id, secret }: ContextKey): Promise<void> {
   await session.query('select akashi_auth.use_context_key($1, $2)', [id, Buffer.from(secret)])
 }

@@ -56,7 +56,7 @@ const exportedSql = `
          copied_bytes::float8 as "copiedBytes", oldest, newest
   from akashi_lifecycle.tenant_usage`
 
-/** Partitions with rows of which nothing is exported yet. */
+/** Partitions with rows that are not exported yet. */
 const openSql = `
   select p.schema_name as schema, p.table_name as "table", b.lower as "from", b.upper as "to", pg_total_relation_size(c.oid)::float8 as bytes
   from akashi_lifecycle.policies p
@@ -110,7 +110,7 @@ function together(a: Found, b: Found): Found {
 
 const byTime = (a: string, b: string) => Date.parse(a) - Date.parse(b)
 
-/** Reads by way of the table, since nobody may read a partition. */
+/** Reads through the table, because no role may read partitions directly. */
 async function countOpen(session: Session, partition: OpenPartition): Promise<Found[]> {
   const { schema, table, from, to, bytes } = partition
   const columns: GroupColumns = await readGroupColumns(session, partition)

@@ -1,4 +1,7 @@
-/** A store with a folder of which each subfolder is in a store of its own: `archive-copies/partner/…` in that of `partner`. */
+/**
+ * A store with a folder whose subfolders are in separate stores: `archive-copies/partner/…` is in that of
+ * `partner`.
+ */
 import { AkashiError } from '../foundation/index.ts'
 import type { ObjectStore } from './types.ts'
 

@@ -286,7 +286,7 @@ function nextOf(query: unknown): string | undefined {
   return typeof token === 'string' ? token : undefined
 }
 
-/** The folders of an answer with a delimiter, which the client leaves in its raw form. */
+/** The folders in a listing with a delimiter, which the client leaves in raw form. */
 function prefixesOf(response: unknown): string[] {
   const found =
     response !== null && typeof response === 'object' && 'prefixes' in response ? response.prefixes : []

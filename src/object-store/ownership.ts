@@ -6,7 +6,7 @@
  *   ownership/000000000002   who took the store over from it, and so on
  *
  * An installation is a database at one place: its random id, which a copy shares, with the identifier and timeline of
- * its cluster and the number of its database, one of which differs in every restored, promoted or dumped copy.
+ * its cluster and the number of its database; one of them differs in every restored, promoted or dumped copy.
  */
 import { randomUUID } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
@@ -17,7 +17,9 @@ import type { ObjectStore } from './types.ts'
 
 const PREFIX = 'ownership/'
 const TOKEN_DIGITS = 12
-/** Milliseconds for which one look at the store vouches for writes: the longest a former owner still writes. */
+/**
+ * Milliseconds for which one check of the store is trusted: the longest time a former owner can still write.
+ */
 export const OWNERSHIP_RECHECK_MS = 3_000
 /** Attempts to get a token while other installations try too. */
 const RACES = 20
@@ -54,8 +56,8 @@ export interface Installation {
 export interface InstallationRecord {
   read(signal?: AbortSignal): Promise<Installation>
   /**
-   * Keeps the id and the token for the database as it is now; null before the token is got. With a take-over, tells of it
-   * in the same transaction, so that none goes untold.
+   * Keeps the id and the token for the database as it is now; null before the token is obtained. With a
+   * take-over, reports it in the same transaction, so that none goes untold.
    */
   write(installation: string, token: number | null, takeOver?: TakeOver): Promise<void>
   /** The store went to another owner. Called once. */
@@ -79,7 +81,7 @@ export interface StoreOwnership {
    * @throws conflict if the store belongs to another installation
    */
   assertOwned(): Promise<StoreOwner>
-  /** Becomes the owner whoever was it. Returns when the former owner writes no more. */
+  /** Becomes the owner regardless of the current one. Returns when the former owner has stopped writing. */
   takeOver(signal?: AbortSignal): Promise<StoreOwner>
 }
 
@@ -251,7 +253,7 @@ function keyOf(token: number): string {
   return `${PREFIX}${String(token).padStart(TOKEN_DIGITS, '0')}`
 }
 
-/** NaN for a key that nobody here wrote: reading it says so. */
+/** NaN for a key that Akashi did not write; reading it reports that. */
 function tokenOf(key: string): number {
   return Number(key.slice(PREFIX.length))
 }

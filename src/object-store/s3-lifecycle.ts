@@ -21,7 +21,7 @@ const LATE_DAYS = 31
 const MAX_RULES = 1_000
 const DAY_MS = 24 * 60 * 60 * 1000
 const ARCHIVE = 'archive/'
-/** Weekly copies of the audit log kept for years; the near tier has recent ones at hand. */
+/** Weekly copies of the audit log kept for years; the near tier holds recent ones. */
 const COLD_COPIES = 'audit-copies/cold/'
 const COLD_COPY_DAYS = 1
 const MONTH = /^(archive\/.+\/year=(\d{4})\/month=(\d{2})\/)/

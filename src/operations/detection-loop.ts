@@ -5,14 +5,14 @@ import type { Log } from '../foundation/index.ts'
 import type { Database } from '../postgres/index.ts'
 import { type Loop, runLoop } from './loops.ts'
 
-/** Milliseconds between two rounds: an event is sealed within a second, and looked at within two more. */
+/** Milliseconds between two rounds: an event is sealed within a second, and evaluated within two more. */
 const DETECTION_INTERVAL_MS = 2_000
 /** The same while nothing is sealed, which wakes detection. */
 const QUIET_INTERVAL_MS = 30_000
 /** Milliseconds after which changed settings and rules count. */
 const RELOAD_INTERVAL_MS = 60_000
 
-/** One process at a time; what another begins anew goes on where the last one ended. */
+/** One process at a time; another one continues where the last one ended. */
 export function detectionLoop(parts: {
   readonly worker: Database
   readonly log: Log

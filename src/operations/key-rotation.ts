@@ -77,7 +77,9 @@ async function replace(
   }
 }
 
-/** In the keyring first: until the database knows the new key, every process goes on with the one that it accepts. */
+/**
+ * In the keyring first: until the database knows the new key, every process continues with the accepted one.
+ */
 async function rotateContextKey(
   owner: Database,
   actor: Actor,

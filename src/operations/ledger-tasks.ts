@@ -39,7 +39,7 @@ import type { Task } from './schedule/index.ts'
 export interface LedgerParts {
   readonly keyring: Keyring
   readonly store: ObjectStore
-  /** File of the policy that pins origins, keys and witnesses; read anew for each verification. */
+  /** File of the policy that pins origins, keys and witnesses; read again for each verification. */
   readonly policy?: string | undefined
 }
 

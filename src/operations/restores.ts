@@ -8,9 +8,9 @@ import type { TableRestored } from '../backup/index.ts'
 import { AkashiError, decodeCursor, encodeCursor, exactTime } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 
-/** Restores that one process carries out at once: each recovers a server of its own. */
+/** Restores that one process carries out at the same time: each recovers a separate server. */
 const MAX_AT_ONCE = 2
-/** Milliseconds between two signs of life, which also tell whether somebody cancelled. */
+/** Milliseconds between two progress reports, which also find out whether the restore was cancelled. */
 const SIGN_MS = 2_000
 
 type RestoreRun = ResponseOf<'GET /v1/restores/{id}'>

@@ -12,7 +12,10 @@ export const SEAL_INTERVAL_MS = 250
 /** Milliseconds between two looks while nothing is written: the first row afterwards waits for one of them. */
 const QUIET_INTERVAL_MS = 800
 
-/** Milliseconds after which every log gets a round, whatever the looks say: the server may be another than before. */
+/**
+ * Milliseconds after which every log gets a round, even if polling found nothing: the server may have been
+ * replaced.
+ */
 const FULL_ROUND_MS = 300_000
 
 /** Milliseconds for which a log is left alone after it could not be sealed: doubled each time up to the second. */

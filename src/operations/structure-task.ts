@@ -1,4 +1,4 @@
-/** The monthly check of the living database for damage that nobody has met yet. */
+/** The monthly check of the running database for damage that has not been noticed yet. */
 import { checkStructure } from '../backup/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import { openDatabase } from '../postgres/index.ts'

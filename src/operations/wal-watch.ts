@@ -1,4 +1,7 @@
-/** Keeps the WAL that waits for the object store from filling the server's disk, and tells of gaps in what is stored. */
+/**
+ * Keeps the WAL that waits for the object store from filling the server's disk, and reports gaps in the
+ * stored WAL.
+ */
 import { giveUpCrosscheck, readCrosscheckSlot } from '../audit/index.ts'
 import { type BackupSource, dropSlot, readSlot, type StreamEvent } from '../backup/index.ts'
 import { given, type Log } from '../foundation/index.ts'
@@ -14,7 +17,7 @@ import { readBackupSettings } from './backup-settings.ts'
 import { diskOf } from './disk.ts'
 import { type Loop, runLoop } from './loops.ts'
 
-/** Milliseconds between two looks at the WAL that is kept. */
+/** Milliseconds between two checks of the WAL that is kept. */
 const WATCH_INTERVAL_MS = 30_000
 export interface WatchParts {
   /** Of the role `worker`. */
@@ -78,7 +81,7 @@ export function walWatchLoop(parts: WatchParts & { readonly signal: AbortSignal 
   })
 }
 
-/** Raises the alarm for what the stream tells: moments that cannot be restored, and damaged pages. */
+/** Raises alarms for what the stream reports: moments that cannot be restored, and damaged pages. */
 export async function recordStreamEvent(worker: Database, actor: Actor, event: StreamEvent): Promise<void> {
   if (event.kind === 'damaged') {
     await recordDamage(worker, actor, { id: event.backup, damaged: event.pages })

@@ -49,7 +49,7 @@ async function interrupt(client: Client, session: ClientSession): Promise<void> 
   }
   while (session.busy && !client.connection.stream.destroyed) {
     if (!(await sendCancel(client))) {
-      // It may still arrive and cancel somebody else's statement.
+      // It may still arrive and cancel another caller's statement.
       client.connection.stream.destroy()
       return
     }

@@ -85,7 +85,7 @@ export function service(
   return new Actor({ subject: `service:${name}`, sessionId: keyId }, origin)
 }
 
-/** Whoever runs a command, identified by their operating system account. */
+/** The person who runs a command, identified by the operating system account. */
 export function operator({
   account,
   command,

@@ -26,7 +26,7 @@ export async function serverCertificate(url: string): Promise<ServerCertificate 
     tcp.once('connect', () => tcp.write(SSL_REQUEST))
     tcp.once('data', (reply) => {
       if (reply[0] !== ACCEPTED) return settle(null)
-      // What is looked at is when it ends, not whether it is trusted.
+      // Only its expiry is checked, not whether it is trusted.
       const tls = connectTls({ socket: tcp, servername: host, rejectUnauthorized: false })
       tls.once('secureConnect', () => settle(describe(tls.getPeerCertificate())))
       tls.once('error', fail)

@@ -1,6 +1,6 @@
 import type { Connection, Submittable } from 'pg'
 
-/** As the driver hands the messages of the server to whoever submitted a query. */
+/** The interface by which the driver passes the server's messages to a submitted query. */
 interface DataRow {
   readonly fields: readonly (string | null)[]
 }

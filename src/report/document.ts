@@ -77,7 +77,10 @@ export interface ComplianceDocument {
   readonly from: string
   readonly until: string
   readonly generatedAt: string
-  /** When the report of the month before was made, whose values stand beside; null without one. */
+  /**
+   * When the report of the previous month, whose values are shown for comparison, was created; null without
+   * one.
+   */
   readonly comparedWith: string | null
   readonly installation: string
   readonly app: {

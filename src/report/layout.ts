@@ -24,7 +24,7 @@ export function layOut(document: ComplianceDocument, language: ReportLanguage): 
   }
 }
 
-/** Verdict, what was looked at, each control's result, and the signature: all that a hurried reader needs. */
+/** Verdict, scope, each control's result, and the signature: a summary for a reader in a hurry. */
 function firstPage(document: ComplianceDocument, words: Texts): Block[] {
   const { verdict, controls, timeZone, from, until, installation, app, signer, id } = document
   const lastDay = new Date(Date.parse(until) - 1).toISOString()

@@ -65,7 +65,7 @@ export async function signReport(
 }
 
 /**
- * @param keys verifier keys, of which one must have signed
+ * @param keys verifier keys, one of which must have signed
  * @throws integrity unless a key signed it; invalid_input if it is no note of a report
  */
 export function readSigned(note: string | Uint8Array, keys: readonly string[]): Signed {

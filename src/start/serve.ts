@@ -53,7 +53,7 @@ export async function serve(
 /** The sealer and the scheduled jobs; any number of processes can use one database. */
 export async function work(
   options: ProcessOptions & {
-    /** Takes the object store over from whoever owns it, in this actor's name. */
+    /** Takes the object store over from its current owner, in this actor's name. */
     readonly takeOver?: Actor
     readonly onReady: () => void
   },

@@ -18,7 +18,7 @@ export interface UpOptions {
   readonly log: Logger
   /** Stops everything gracefully. */
   readonly signal: AbortSignal
-  /** Takes the object store over from whoever owns it, in this actor's name. */
+  /** Takes the object store over from its current owner, in this actor's name. */
   readonly takeOver?: Actor
   /** Called once, when everything is ready. */
   readonly onReady: (ready: Ready) => void

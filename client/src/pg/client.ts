@@ -38,7 +38,7 @@ export function contextClient(Base: typeof Client, signer: Signer): typeof Clien
     }
 
     override connect(...args: never[]): never {
-      // What the socket calls later must not act for whoever happened to open it.
+      // Later callbacks of the socket must not act for the caller that happened to open it.
       return withoutActor(() => Reflect.apply(super.connect, this, args)) as never
     }
 
@@ -67,7 +67,7 @@ function isQuery(value: unknown): value is DriverQuery {
   )
 }
 
-/** A callback runs for the actor of its caller, not for whoever opened the connection. */
+/** A callback runs for the actor of its caller, not for the one that opened the connection. */
 function bound(value: unknown): unknown {
   return typeof value === 'function' ? AsyncResource.bind(value as () => void) : value
 }

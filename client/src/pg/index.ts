@@ -27,7 +27,10 @@ type Connected = (
   done: PoolClient['release'],
 ) => void
 
-/** Callers that wait for a connection get it from whoever gives it back, and must not become them. */
+/**
+ * A caller that waits for a connection gets it from the one that releases it, and must not take over its
+ * actor.
+ */
 function guardConnect(pool: Pool): void {
   const connect = pool.connect.bind(pool) as ((callback: Connected) => void) & (() => Promise<PoolClient>)
   const guarded = (callback?: Connected) => {
@@ -43,7 +46,10 @@ function guardConnect(pool: Pool): void {
   Object.assign(pool, { connect: guarded })
 }
 
-/** A connection that is given back in the middle of something is closed: the next user would go on with it. */
+/**
+ * A connection that is released in the middle of a transaction is closed, because the next user would
+ * continue that transaction.
+ */
 function guardRelease(client: PoolClient): PoolClient {
   const { release } = client
   client.release = (error) => release(error ?? !isIdle(client))

@@ -1,9 +1,9 @@
 import { formatLsn, type Lsn } from '../../postgres/index.ts'
 
 /**
- * unrecorded: a change without a row of the trail. unmatched: a row of the trail without a change. different: they tell
- * different values. trail_changed: the trail itself was changed. state: a table does not hold what the trail says.
- * unwatched: changes of a table could not be seen.
+ * unrecorded: a change without a row in the trail. unmatched: a row of the trail without a change. different:
+ * they show different values. trail_changed: the trail itself was changed. state: a table does not hold what
+ * the trail says. unwatched: changes of a table could not be seen.
  */
 export type DiscrepancyKind =
   | 'unrecorded'

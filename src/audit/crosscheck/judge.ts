@@ -1,4 +1,4 @@
-/** What a transaction alone does not tell: asked of the trail and the catalog. */
+/** Questions that the transaction alone cannot decide; answered from the trail and the catalog. */
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import type { Found } from './discrepancy.ts'
 import type { TrailRow } from './trail-row.ts'

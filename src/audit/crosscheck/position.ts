@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 
-/** Where a check of a table goes on. */
+/** Where a check of a table continues. */
 export interface StatePosition {
   /** rows: each row has its version; records: each record has its row. */
   readonly phase: 'rows' | 'records'

@@ -148,7 +148,10 @@ export async function recordCompared(
   )
 }
 
-/** Records a range that nobody compares; without `to` it lasts, until {@link endGap} or one of another cause. */
+/**
+ * Records a range that is not compared; without `to` it lasts until {@link endGap} or a gap with another
+ * cause.
+ */
 export async function beginGap(
   session: Session,
   gap: { readonly cause: GapCause; readonly detail: string; readonly from: Lsn | null; readonly to?: Lsn },

@@ -26,7 +26,7 @@ export interface Discrepancy {
   readonly table: string | null
   readonly operation: string | null
   readonly recordId: string | null
-  /** `unknown` where nothing tells. */
+  /** `unknown` if it cannot be determined. */
   readonly login: string
   readonly detail: string
   readonly settledAt: string | null
@@ -98,7 +98,7 @@ export async function listDiscrepancies(
   return rows
 }
 
-/** Gaps, newest first: ranges of the write-ahead log that nobody compared. */
+/** Gaps, newest first: ranges of the write-ahead log that were not compared. */
 export async function listGaps(
   database: Database,
   actor: Actor,
@@ -131,7 +131,7 @@ export async function settleDiscrepancies(
   ids?: readonly string[],
 ): Promise<number> {
   requireReason(explanation, 'the explanation')
-  // What somebody has just put right is told as well.
+  // Problems that have just been fixed are reported as well.
   if (ids === undefined) await waitForNow(database, actor, WAIT_MS, undefined)
   const { rows } = await database.transaction(actor, (session) =>
     session.query<{ settled: number }>('select akashi_audit.settle_discrepancies($1, $2) as settled', [

@@ -44,8 +44,8 @@ export interface CrosscheckOptions extends ComparisonParts {
 }
 
 /**
- * Runs until the signal is aborted, the server ends it, or it is switched off; what is due then, the next call goes on with.
- * One at a time: the slot has one reader.
+ * Runs until the signal is aborted, the server ends it, or it is switched off; the next call continues with
+ * the rest. One at a time: the slot has one reader.
  */
 export async function crosscheck(options: CrosscheckOptions): Promise<void> {
   const { source } = options
@@ -113,7 +113,10 @@ async function begin({ source, worker, keyring, actor, log }: CrosscheckOptions)
   })
 }
 
-/** Gives the WAL up that waits to be compared, also while it is read: a gap until the cross-check begins anew. */
+/**
+ * Gives up the WAL that waits to be compared, even while it is being read: a gap until the cross-check
+ * restarts.
+ */
 export async function giveUpCrosscheck(
   source: Pick<Database, 'direct'>,
   worker: Database,
@@ -217,7 +220,7 @@ async function standing(session: Session): Promise<Standing> {
   return rows[0] ?? { enabled: false, ended: '', logins: {} }
 }
 
-/** Looks at what the log does not carry, and whether the cross-check is still wanted. */
+/** Checks what the log does not contain, and whether the cross-check is still enabled. */
 async function look(options: CrosscheckOptions, comparison: Comparison, cut: AbortController): Promise<void> {
   const { worker, log } = options
   while (!cut.signal.aborted) {
@@ -293,7 +296,7 @@ async function lookOnce(
       await checkState(suspect, signal)
     } catch (error) {
       signal.throwIfAborted()
-      // Whoever may not read the table leaves it to somebody who may.
+      // A login that may not read the table leaves the comparison to one that may.
       log.warn(
         { err: error, table: `${suspect.schema}.${suspect.table}` },
         'the rows of a table could not be compared with the trail',

@@ -14,7 +14,9 @@ export interface CrosscheckSlot {
   readonly name: string
   /** Up to where everything was compared. */
   readonly confirmed: Lsn
-  /** WAL that it needs is gone, the server invalidated it for another reason, or it is none of ours. */
+  /**
+   * WAL that it needs was removed, the server invalidated it for another reason, or it is not Akashi's slot.
+   */
   readonly lost: boolean
   readonly active: boolean
 }
@@ -45,7 +47,9 @@ export async function createCrosscheckSlot(database: Pick<Database, 'direct'>): 
   return slot
 }
 
-/** Nothing if there is none. `force` ends what reads from it; otherwise that is a `conflict`. */
+/**
+ * Does nothing if there is none. `force` ends the session that reads from it; otherwise that is a `conflict`.
+ */
 export async function dropCrosscheckSlot(
   database: Pick<Database, 'direct'>,
   options: { readonly force?: boolean } = {},

@@ -19,9 +19,9 @@ const MAX_NAMED = 1_000
 export interface StateReport {
   /** `schema.table` */
   readonly table: string
-  /** Rows that were compared, with those that the trail tells nothing of. */
+  /** Rows that were compared, including those that are not in the trail. */
   readonly rows: number
-  /** Rows of before the protection, of which no baseline was recorded, or whose versions are archived. */
+  /** Rows from before the protection without a recorded baseline, or whose versions are archived. */
   readonly withoutVersion: number
   readonly different: number
   readonly missing: number
@@ -32,7 +32,7 @@ export interface StateReport {
 export interface StateOptions {
   readonly signal?: AbortSignal
   readonly from?: StatePosition
-  /** After each batch; a check that goes on from there looks at nothing twice. */
+  /** Called after each batch; a check that continues from there compares nothing twice. */
   readonly onBatch?: (position: StatePosition, report: StateReport) => void
   /** Keeps what was found. */
   readonly keep: (found: readonly Found[]) => Promise<void>
@@ -51,7 +51,10 @@ interface Table {
 
 /** A partition, or the table itself. */
 interface Leaf extends Relation {
-  /** The values of a row with the alias r as the trail shows them, by SQL; null where only the program can tell. */
+  /**
+   * SQL for the values of a row with the alias r as the trail shows them; null if only the program can
+   * compute them.
+   */
   readonly shown: string | null
   /** The key of such a row as the trail names the record. */
   readonly record: string | null
@@ -323,7 +326,7 @@ class StateCheck {
         const there = records.filter(
           ({ id, operation, seq }) =>
             operation !== 'DELETE' &&
-            // Which partition a record was in, the trail does not tell.
+            // The trail does not record which partition a record was in.
             seq > whole &&
             seq > part &&
             !id.startsWith('sha256:'),

@@ -17,12 +17,12 @@ export interface Change {
   readonly removed: Tuple | undefined
   /** `removed` is the whole row, not its key alone. */
   readonly full: boolean
-  /** Keys after and before; null where the log does not tell. */
+  /** Keys after and before; null if the log does not contain them. */
   readonly key: string | null
   readonly oldKey: string | null
 }
 
-/** An UPDATE of which the trail says nothing, which is right if it changed nothing that is recorded. */
+/** An UPDATE without a row in the trail, which is correct if it changed nothing that is recorded. */
 export interface Unrecorded {
   readonly change: Change
   readonly place: number
@@ -87,7 +87,9 @@ export class Transaction {
     this.changes.push({ ...change, relation, protection, family, key, oldKey })
   }
 
-  /** Matches what belongs together. Whether the `unsure` updates changed anything, somebody else has to find out. */
+  /**
+   * Matches changes and rows. Whether the `unsure` updates changed anything must be determined by the caller.
+   */
   compare(): { readonly found: Found[]; readonly unsure: Unrecorded[]; readonly unmatched: TrailRow[] } {
     const found = this.#compareTrail()
     const rows = new Index(this.trail, this.#families())
@@ -259,7 +261,10 @@ export class Transaction {
   }
 }
 
-/** A DELETE and an INSERT of one record are a move between partitions, which the trail need not tell when nothing else changed. */
+/**
+ * A DELETE and an INSERT of one record are a move between partitions, which need not be in the trail if
+ * nothing else changed.
+ */
 function withoutMoves(left: readonly Unrecorded[]): Unrecorded[] {
   const deleted = new Map<string, Unrecorded>()
   const result = new Set(left)
@@ -279,7 +284,7 @@ function withoutMoves(left: readonly Unrecorded[]): Unrecorded[] {
   return [...result]
 }
 
-/** The rows of the trail by the records that they tell of. */
+/** The rows of the trail, by the records that they are about. */
 class Index {
   readonly #adding = new Map<string, TrailRow[]>()
   readonly #removing = new Map<string, TrailRow[]>()
@@ -292,7 +297,7 @@ class Index {
     }
   }
 
-  /** Takes the row that tells this change by one row and the same operation. */
+  /** Takes the row that records this change as one row with the same operation. */
   takeWhole(change: Change): boolean {
     const { operation, family, key, oldKey } = change
     const rows = operation === 'DELETE' ? this.#removable(family, oldKey) : this.#addable(family, key)
@@ -308,7 +313,10 @@ class Index {
     return false
   }
 
-  /** Takes what tells this change by parts: an UPDATE as a DELETE and an INSERT, or a move between partitions as an UPDATE. */
+  /**
+   * Takes the rows that record this change differently: an UPDATE as a DELETE and an INSERT, or a move
+   * between partitions as an UPDATE.
+   */
   takeParts(change: Change): boolean {
     const { operation, family, key, oldKey } = change
     const adding =
@@ -332,7 +340,7 @@ class Index {
     return true
   }
 
-  /** Takes a row that tells of the same record and operation, but not this. */
+  /** Takes a row about the same record and operation, but with other values. */
   takeOther({ operation, family, key, oldKey }: Change): TrailRow | undefined {
     const rows = operation === 'DELETE' ? this.#removable(family, oldKey) : this.#addable(family, key)
     const row = rows.find((each) => each.operation === operation && (each.adds || each.removes))
@@ -360,7 +368,7 @@ function put(index: Map<string, TrailRow[]>, family: string, key: string | null,
   }
 }
 
-/** Where the log does not tell the key, every row of the table may be the one. */
+/** If the log does not contain the key, any row of the table may be the one. */
 function find(
   index: ReadonlyMap<string, TrailRow[]>,
   family: string,
@@ -383,7 +391,10 @@ function removedMatches({ relation, protection, removed, full }: Change, row: Tr
   return differing(relation, protection, known, before).length === 0
 }
 
-/** Whether an update changed nothing that the trail would show, as far as the transaction itself tells; null: it does not. */
+/**
+ * Whether an update changed nothing that the trail would show, as far as the transaction itself shows; null
+ * if it does not.
+ */
 export function changedNothing({ change, before }: Unrecorded): boolean | null {
   const { relation, added, removed, full, protection } = change
   if (added === undefined) return false

@@ -82,7 +82,10 @@ function same(column: Column, value: string | null, text: string | undefined, di
   return digest && DIGEST.test(text)
 }
 
-/** The columns in which two rows of a table differ, by name; what one of them does not tell is the same. */
+/**
+ * The columns in which two rows of a table differ, by name; a column that one of them does not have counts as
+ * equal.
+ */
 export function changedColumns(
   [before, beforeTuple]: readonly [Relation, Tuple],
   [after, afterTuple]: readonly [Relation, Tuple],

@@ -1,4 +1,6 @@
-/** Alarms that stand: each raises one security event when it begins, and ends when it is no longer reported. */
+/**
+ * Alarms in effect: each raises one security event when it begins, and ends when it is no longer reported.
+ */
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 
 export type AlarmKind =
@@ -40,7 +42,7 @@ export async function replaceAlarms(
   ])
 }
 
-/** The alarms of these kinds that stand. */
+/** The current alarms of these kinds. */
 export async function standingAlarms(
   database: Database,
   actor: Actor,

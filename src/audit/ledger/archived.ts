@@ -1,6 +1,6 @@
 /**
- * Rows that left the database. Whoever archives rows implements this, so that verification and the scrub can
- * go on checking them; the ledger's entries stay in the database.
+ * Rows that have left the database. The archive implements this interface, so that verification and the scrub
+ * can still check them; the ledger's entries stay in the database.
  */
 
 /** One immutable object with rows of one partition. */

@@ -26,8 +26,8 @@ export interface Proven {
  * Recomputes encoding, entry, leaf and root from the row and compares with the signed checkpoint.
  *
  * @param bundle the parsed JSON of a bundle, or its text
- * @param keys those of the log; keys of others count for nothing here
- * @throws AkashiError integrity naming what is wrong, whatever it is
+ * @param keys those of the log; other keys are ignored
+ * @throws AkashiError integrity with what is wrong
  */
 export function checkProof(bundle: unknown, keys: readonly VerifierKey[]): Proven {
   const { log: name, row, position, proof, checkpoint } = parseBundle(bundle)
@@ -58,7 +58,7 @@ export interface ProvenByPolicy extends Proven {
 /**
  * The same with the keys that a policy pins, and its quorum over the checkpoint of the bundle.
  *
- * @throws AkashiError integrity naming what is wrong, whatever it is
+ * @throws AkashiError integrity with what is wrong
  */
 export function checkProofByPolicy(bundle: unknown, policy: Policy): ProvenByPolicy {
   const proven = checkProof(bundle, policy.logs)

@@ -11,13 +11,16 @@ export const HASH_BYTES = 32
 const LEAF = 0x00
 const NODE = 0x01
 
-/** What is hashed, laid out once: nothing here waits, so nobody else writes in between. */
+/**
+ * A shared buffer for the hashed bytes: nothing here is asynchronous, so no other code can write to it in
+ * between.
+ */
 const leafInput = Buffer.alloc(1 + HASH_BYTES, LEAF)
 const nodeInput = Buffer.alloc(1 + 2 * HASH_BYTES, NODE)
 
 export const emptyRoot: Buffer = createHash('sha256').digest()
 
-/** Hashes that stand side by side, each as its own view. */
+/** Concatenated hashes, each as its own view. */
 export function splitHashes(hashes: Buffer): Buffer[] {
   const split: Buffer[] = []
   for (let at = 0; at < hashes.length; at += HASH_BYTES) split.push(hashes.subarray(at, at + HASH_BYTES))

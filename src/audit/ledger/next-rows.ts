@@ -75,7 +75,7 @@ async function selectWaiting<R>(
   return rows
 }
 
-/** Waiting rows are found by their index, whatever the statistics of a table that only grows say. */
+/** Waiting rows are found by their index, even if the statistics of a growing table suggest otherwise. */
 export async function preferIndexes(session: Session): Promise<void> {
   await session.query("select set_config('enable_seqscan', 'off', true)")
 }

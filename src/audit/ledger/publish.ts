@@ -46,7 +46,7 @@ export async function publishCheckpoints(
   return published
 }
 
-/** Logs of which the checkpoint of the present head is among the published ones. */
+/** Logs whose current head is among the published checkpoints. */
 async function logsWithCheckpoint(session: Session): Promise<ReadonlySet<string>> {
   const { rows } = await session.query<{ log: string }>(
     `select log from akashi_audit.ledger_heads h

@@ -130,7 +130,10 @@ export function isSampled(index: number, total: number, offset: number): boolean
   return index % step === Math.floor(offset * step)
 }
 
-/** What is too large for a note is returned as a text that is none, so that verification reports it and goes on. */
+/**
+ * An object that is too large for a note is returned as an invalid text, so that verification reports it and
+ * continues.
+ */
 async function noteOrText(store: ObjectStore, key: string): Promise<string | undefined> {
   try {
     return await readNote(store, key)
@@ -163,7 +166,7 @@ export async function putNote(store: ObjectStore, key: string, note: string): Pr
   }
 }
 
-/** The text of a note without its signatures: the same checkpoint may be signed anew by a rotated key. */
+/** The text of a note without its signatures: the same checkpoint may be signed again with a rotated key. */
 export function body(note: string): string {
   return note.slice(0, note.indexOf('\n\n'))
 }

@@ -1,4 +1,4 @@
-/** Logs that are not sealed although nothing holds their frontier: whatever the reason, later rows wait too. */
+/** Logs that are not being sealed although nothing holds their frontier, so that later rows wait too. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { given } from '../../foundation/index.ts'

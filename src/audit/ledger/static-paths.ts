@@ -1,6 +1,6 @@
 /**
  * What a C2SP tlog-tiles client reads of a log: `checkpoint`, tiles of hashes and bundles of entries. The
- * entries of these logs are hashes of 32 bytes, so nothing of a row is shown. Whoever serves them adds only
+ * entries of these logs are hashes of 32 bytes, so they reveal nothing about rows. The server adds only
  * the transport.
  */
 import { AkashiError } from '../../foundation/index.ts'
@@ -22,7 +22,7 @@ const MAX_STORED_LEVEL = 7
 
 /** Full tiles never change again. */
 const FULL = 'public, max-age=31536000, immutable'
-/** A partial tile does not change either, but soon nobody asks for it. */
+/** A partial tile does not change either, but is soon no longer requested. */
 const PARTIAL = 'public, max-age=3600'
 /** The head moves with every seal. */
 const HEAD = 'public, max-age=1'

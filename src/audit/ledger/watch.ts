@@ -7,7 +7,10 @@ import { catalogProblems, type Difference } from './manifest/index.ts'
 /** Objects that are alarms one by one; a database of another version differs in all of them. */
 const MAX_CATALOG_ALARMS = 100
 
-/** A transaction that holds the frontier this long is an alarm, in seconds: rows behind it wait to be sealed. */
+/**
+ * A transaction that holds the frontier this long raises an alarm, in seconds: rows after it wait to be
+ * sealed.
+ */
 export const FRONTIER_HELD_ALARM_S = 60
 
 export interface FrontierHolder {
@@ -19,7 +22,7 @@ export interface FrontierHolder {
   readonly state: string | null
   /** Name of a prepared transaction. */
   readonly prepared: string | null
-  /** Seconds since its transaction began; null where the server does not tell. */
+  /** Seconds since its transaction began; null if the server does not show it. */
   readonly ageSeconds: number | null
 }
 
@@ -51,7 +54,10 @@ export function describeHolder(holder: FrontierHolder): string {
 export interface Alarms {
   /** Triggers of the record that are not as they should be. */
   readonly triggers: readonly { readonly table: string; readonly problem: string }[]
-  /** Objects that the proof stands on and that are not as the program ships them, or were changed unrecorded. */
+  /**
+   * Objects that the proof depends on and that differ from what the program ships, or were changed without a
+   * record.
+   */
   readonly catalog: readonly Difference[]
   /** Transactions that hold the frontier for {@link FRONTIER_HELD_ALARM_S} or longer. */
   readonly holders: readonly FrontierHolder[]

@@ -34,13 +34,14 @@ export interface RecordAsOf {
     | 'before_trail'
     | 'partition_truncated'
     | null
-  /** The row of the trail that tells so. */
+  /** The row of the trail that shows this. */
   readonly version: { readonly id: string; readonly createdAt: string; readonly operation: string | null }
 }
 
 /**
  * The record that has the key now, as it was at `at`. A change counts from when it was made, not from its
- * commit. The reading is recorded. Needs rights on the whole trail, for a hidden row would make the answer wrong without a sign.
+ * commit. The reading is recorded. Requires rights on the whole trail, because a hidden row would silently
+ * make the result wrong.
  *
  * @throws AkashiError invalid_input naming every mistake; forbidden, integrity when rows may be hidden;
  *   not_found when the trail has nothing about the record

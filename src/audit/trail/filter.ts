@@ -61,7 +61,7 @@ export const trailCountQuery = trailConditions
 
 export type TrailCountQuery = z.input<typeof trailCountQuery>
 
-/** See {@link trailFilter}; whatever is left out does not narrow the search. */
+/** See {@link trailFilter}; omitted fields do not narrow the search. */
 export type TrailFilter = z.input<typeof trailFilter>
 
 export const recordQuery = z.strictObject({

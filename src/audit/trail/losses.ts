@@ -1,6 +1,6 @@
 import type { Actor, Database } from '../../postgres/index.ts'
 
-/** Statements on one table whose changes were made and not recorded, and which nobody has settled. */
+/** Statements on one table whose changes were made but not recorded, and that are not settled. */
 export interface Loss {
   /** `schema.table` */
   readonly table: string

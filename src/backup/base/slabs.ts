@@ -9,7 +9,7 @@ export interface Slabs {
   give(slabs: readonly Buffer[]): void
 }
 
-/** @param most slabs that exist at a time; whoever needs another one waits until one is given back */
+/** @param most slabs that exist at a time; a caller that needs another one waits until one is released */
 export function openSlabs(most: number): Slabs {
   const free: Buffer[] = []
   const waiting: ((slab: Buffer) => void)[] = []

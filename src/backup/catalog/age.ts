@@ -1,4 +1,4 @@
-/** How old what is stored is, whatever the clocks say. */
+/** The age of stored objects, independent of wrong clocks. */
 import type { CatalogView } from './window.ts'
 
 const DAY_MS = 86_400_000

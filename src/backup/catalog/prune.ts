@@ -62,7 +62,7 @@ export function planPrune(
     needed.push(...own.filter(({ fromMs }) => fromMs > cutoffMs))
   }
   const kept = new Set(needed.flatMap(({ backup }) => chainOf(catalog.backups, backup) ?? []))
-  // A backup behind a kept one was taken after it, whatever the clock said then.
+  // A backup positioned after a kept one was taken later, even if the clock said otherwise.
   const isBehindKept = ({ timeline, startLsn }: BackupManifest) =>
     [...kept].some((one) => one.timeline === timeline && parseLsn(one.startLsn) <= parseLsn(startLsn))
   const always = new Set(

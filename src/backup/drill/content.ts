@@ -12,7 +12,7 @@ export interface Content {
   readonly hash: string
 }
 
-// A column that is computed when it is read would run a function of whoever owns the table.
+// A virtual column would run a function of the table's owner.
 const relations = `
   select format('%I.%I', n.nspname, c.relname) as name, c.relkind = 'S' as "isSequence",
          (select string_agg(format('r.%I', a.attname), ', ' order by a.attnum) from pg_attribute a

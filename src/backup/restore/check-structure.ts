@@ -18,7 +18,7 @@ const relations = `
   where c.relpersistence = 'p' and (c.relkind in ('r', 'm', 't') or (c.relkind = 'i' and a.amname = 'btree' and i.indisvalid))
   order by 1`
 
-// Only keys whose types and operators are the server's: others would run code of whoever made them.
+// Only keys whose types and operators are built in: others would run code of the role that created them.
 const foreignKeys = `
   select format('%s %I', c.conrelid::regclass, c.conname) as name, c.conrelid::regclass::text as child,
          c.confrelid::regclass::text as parent, pair.present, pair.equal

@@ -16,7 +16,7 @@ export interface Ancestor {
 
 /**
  * Keeps where a timeline branched off. Two clusters that ended recovery at the same time, or from copies of each other,
- * have the same number for different timelines: whoever comes second is refused, as their WAL would mix.
+ * have the same number for different timelines: the second one is refused, because their WAL would mix.
  *
  * @throws conflict
  */

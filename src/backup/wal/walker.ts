@@ -59,7 +59,7 @@ const POINT_NAME_BYTES = 64
 /** Enough for the record header and the data that is read. */
 const KEPT_BYTES = 160
 
-/** What the bytes are at which the walker stands. */
+/** What the bytes at the walker's position are. */
 type State =
   /** between records */
   | 'idle'
@@ -76,7 +76,7 @@ export class WalWalker {
   readonly #segmentBytes: bigint
   /** The next unread byte. */
   #at: Lsn
-  /** `lost` before the first page, which is none: a start says nothing of the record before it. */
+  /** `lost` before the first page: where reading starts, nothing is known about the record before it. */
   #state: State = 'lost'
   #begun = false
   #recordStart: Lsn = 0n

@@ -1,4 +1,4 @@
-/** Pictures, which a process of their own decodes: it can be killed, whatever it does. */
+/** Pictures are decoded in a separate process, which can be killed at any time. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { AkashiError } from '../../foundation/index.ts'

@@ -343,7 +343,7 @@ function turns(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
     try {
       return await work()
     } finally {
-      // The slot passes on without becoming free, so that nobody overtakes.
+      // The slot is passed on without becoming free, so that the order is kept.
       const next = waiting.shift()
       if (next === undefined) free += 1
       else next()

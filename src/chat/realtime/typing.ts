@@ -1,4 +1,4 @@
-/** That somebody types is told once in a while, however often their client says so. */
+/** Limits how often typing is announced, however often the client sends it. */
 const PAUSE_MS = 2_000
 /** People and rooms that are remembered; the oldest is forgotten first. */
 const MAX_REMEMBERED = 10_000

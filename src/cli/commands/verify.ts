@@ -45,7 +45,7 @@ function modeOf(flags: Invocation['flags']): VerifyMode {
   return modes[0] ?? 'full'
 }
 
-/** Milliseconds between two lines that tell how far a comparison is. */
+/** Milliseconds between two progress lines of a comparison. */
 const PROGRESS_MS = 5_000
 
 /** Compares the rows of one table, or of every protected one, with the trail. */

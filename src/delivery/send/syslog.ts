@@ -21,7 +21,8 @@ export async function sendSyslog(
       const text = syslogOf(message, hostname())
       return `${Buffer.byteLength(text)} ${text}`
     })
-    // The receiver says nothing. That it closes the connection when everything has come tells that it was there.
+    // Syslog has no acknowledgement. A receiver that closes the connection after the last message has
+    // received everything.
     const closed = once(socket, 'close', { signal: parts.signal })
     socket.resume()
     socket.end(frames.join(''))

@@ -5,7 +5,7 @@ import type { Fields } from './items.ts'
 
 export interface Source {
   readonly table: SourceTable
-  /** What tells the events of the source from others in the table. */
+  /** What distinguishes the events of the source from others in the table. */
   readonly filter: Expression | null
   readonly fields: Fields
   /** Subject of a finding where a rule names none. */
@@ -113,7 +113,7 @@ function keys(name: string, path: readonly string[]): readonly string[] {
   return path
 }
 
-/** The log source of a rule. @throws RuleFault for one of which there are no events here */
+/** The log source of a rule. @throws RuleFault for a source without events in Akashi */
 export function sourceOf(logsource: Readonly<Record<string, unknown>>): Source {
   const [product, service, category] = ['product', 'service', 'category'].map((key) => {
     const value = logsource[key]

@@ -1,6 +1,6 @@
 import type { Comparison, Field, PatternPart } from '../rule/ast.ts'
 
-/** Adds a value to a statement and returns what stands for it there. */
+/** Adds a value to a statement and returns its placeholder. */
 export type Bind = (value: string | number) => string
 
 /** How the two engines write the few things in which they differ. */

@@ -23,7 +23,7 @@ import { cookieNames, readCookie } from './session-cookie.ts'
 type Credential =
   | { readonly kind: 'session'; readonly session: AuthenticatedSession; readonly actor: PersonInSession }
   | { readonly kind: 'api_key' }
-  /** Of somebody who has or needs a second factor: it says when credentials were shown. */
+  /** For a person who has or needs a second factor: when credentials were given. */
   | { readonly kind: 'jwt'; readonly factor: boolean; readonly authenticatedAt: Date | null }
 
 const credentials = new WeakMap<FastifyRequest, Credential>()
@@ -94,7 +94,7 @@ export async function requireStepUp(request: FastifyRequest, identity: Identity)
   }
 }
 
-/** When credentials were shown; undefined where nobody can be asked. */
+/** When credentials were given; undefined if they cannot be requested. */
 function confirmationOf(credential: Credential | undefined): Date | undefined {
   if (credential?.kind === 'session') return credential.session.authenticatedAt
   return credential?.kind === 'jwt' && credential.factor

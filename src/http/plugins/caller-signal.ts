@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Aborted when nobody waits for the response any more: the caller disconnected, or the response was sent, which
+ * Aborted when the response is no longer needed: the caller disconnected, or the response was sent, which
  * includes handler timeouts. Use it instead of Fastify's `request.signal`, which is aborted as soon as the body
  * has been read, because Node closes the request stream then.
  */

@@ -10,8 +10,9 @@ import { cookieNames, readCookie } from './session-cookie.ts'
 const RETRY_AFTER_S = 1
 
 /**
- * Limits how many requests with the same credentials are handled at once, before the credentials are looked up: whoever
- * sends more leaves the connections of the database to the others. Register it after the cookies are parsed.
+ * Limits how many requests with the same credentials are handled at once, before the credentials are looked
+ * up: a caller who sends more leaves the connections of the database to the others. Register it after the
+ * cookies are parsed.
  */
 export function limitInFlight(app: App, { inFlightPerCaller }: HttpLimits): void {
   const callers = new Map<string, number>()
@@ -37,7 +38,7 @@ export function limitInFlight(app: App, { inFlightPerCaller }: HttpLimits): void
   })
 }
 
-/** A digest of what is presented; undefined for nobody. */
+/** A digest of the presented credentials; undefined without any. */
 function callerOf(request: FastifyRequest): string | undefined {
   const presented = request.headers.authorization ?? readCookie(request, cookieNames.session)
   return presented === undefined ? undefined : createHash('sha256').update(presented).digest('base64')

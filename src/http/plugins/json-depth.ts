@@ -3,7 +3,7 @@ import { AkashiError } from '../../foundation/index.ts'
 /** Levels of arrays and objects inside of each other; nothing that is stored has as many. */
 const MAX_DEPTH = 64
 
-/** @throws AkashiError invalid_input for what would exhaust the stack of whatever walks through it */
+/** @throws AkashiError invalid_input for nesting that would exhaust the stack of recursive code */
 export function refuseDeep(document: unknown): void {
   let level: unknown[] = [document]
   for (let depth = 0; level.length > 0; depth += 1) {

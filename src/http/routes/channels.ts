@@ -15,7 +15,7 @@ import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** Folders of this machine are for whoever administers it, with the command line. */
+/** Folders of this machine can be destinations only from the command line, for its administrator. */
 function refuseFolders(destination: string | undefined): void {
   if (destination?.trim().toLowerCase().startsWith('file:') !== true) return
   throw new AkashiError('invalid_input', 'a folder of the server cannot be a destination over HTTP', {

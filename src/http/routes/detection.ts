@@ -29,7 +29,7 @@ const MAX_BACKTEST_SECONDS = 600
 const MAX_MATCHED = 1_000_000
 const FINDINGS = 'akashi_security.detection_findings'
 
-/** Rules, what they found, and what they have looked at. */
+/** Rules, their findings and what they have evaluated. */
 export function detectionRoutes(app: App, { securityAdmin, store }: Services): void {
   const configured = (actor: Actor) => configuredRules(securityAdmin, actor)
   operation(app, 'GET /v1/detection/rules', {

@@ -38,7 +38,8 @@ export function oidcRoutes(app: App, { identity }: Services): void {
     access: { public: 'anybody' },
     handle: async (request, reply) => {
       const { returnTo, reauthenticate } = request.query
-      // A provider that knows the browser asks nothing: a link of somebody else must not sign people in.
+      // A provider that recognises the browser does not prompt, so a link from another site must not sign
+      // people in.
       if (isFromOtherSite(request)) return reply.redirect(`/sign-in?next=${encodeURIComponent(returnTo)}`)
       const { url, flow } = await startFlow(issuerNamed(issuers, request.params.name), {
         redirectUri: `${requireOrigin(request, identity.publicUrl)}${CALLBACK}`,

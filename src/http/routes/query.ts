@@ -79,7 +79,7 @@ export function queryRoutes(app: App, { app: database, securityAdmin, store }: S
         reply.header('content-type', mediaTypes[format])
         reply.header('content-disposition', `attachment; filename="answer.${format}"`)
         reply.header('x-truncated', String(written.truncated))
-        // Until it was fetched, or whoever asked for it is gone.
+        // Until the result was fetched, or the caller has disconnected.
         return await reply.send(createReadStream(file))
       } finally {
         openExports -= 1

@@ -34,7 +34,8 @@ interface Options {
  * Repeats erasures undone by a restore, before the server serves. If nothing was restored, it only compares two lists
  * and reads no users. Certificates are signed later, by {@link completeErasures}.
  *
- * For a database administrator, or the server acting for nobody. Idempotent, also in several processes at once.
+ * For a database administrator, or the server acting on its own behalf. Idempotent, also in several processes
+ * at once.
  */
 export async function reapplyErasures(
   parts: ErasureParts,

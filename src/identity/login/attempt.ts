@@ -11,7 +11,7 @@ export type LoginMethod = 'password' | 'totp' | 'recovery_code' | 'passkey' | 'o
 type Outcome = 'success' | 'partial' | 'failure' | 'denied' | 'locked'
 
 export interface Account {
-  /** Null when nobody has the given name. */
+  /** Null if no user has the given name. */
   readonly userId: string | null
   /** Keyed digest of the name in its canonical form, by which attempts count; null where a user is known already. */
   readonly identifierHash: Uint8Array | null

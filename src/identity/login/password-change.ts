@@ -35,7 +35,7 @@ export async function changePassword(
   signal?: AbortSignal,
 ): Promise<string> {
   const account: Account = { userId: actor.userId, identifierHash: null, issuer: LOCAL_ISSUER }
-  // Whoever is signed in waits for those who sign in.
+  // Sign-ins have priority over people who are already signed in.
   const parts = { ...login, passwords: login.passwords.yielding }
   const attempt = await beginAttempt(parts, actor, 'password', async () => account, signal)
   await checkPassword(parts, actor, attempt, given.current, signal)

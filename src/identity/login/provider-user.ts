@@ -91,7 +91,7 @@ export async function findProviderUser(
   return { id, issuer, active, hasFactor, needsFactor, tenantId }
 }
 
-/** What somebody else has, and what only the database refuses. */
+/** A name that is taken, or that only the database refuses. */
 const retried: ReadonlySet<string> = new Set(['already_exists', 'invalid_input'])
 
 const suffixOf = ({ issuer, subject }: OidcIdentity) =>
@@ -100,7 +100,7 @@ const suffixOf = ({ issuer, subject }: OidcIdentity) =>
     .digest('hex')
     .slice(0, 32)
 
-/** The value where it is one of those that are stored: a claim of the provider must keep nobody out. */
+/** The value if it can be stored: an invalid claim of the provider must not prevent a sign-in. */
 function fitting<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
   return schema.safeParse(value).data
 }
@@ -115,7 +115,7 @@ function usernameOf(identity: OidcIdentity, attempt: number): string {
   return username ?? `user-${suffix}`
 }
 
-/** An address is required and unique; without a verified one, a placeholder that nobody can have. */
+/** An address is required and unique; without a verified one, a placeholder that cannot be a real address. */
 function emailOf(identity: OidcIdentity, attempt: number): string {
   const verified = attempt < ATTEMPTS / 2 ? fitting(newUser.shape.email, identity.email) : undefined
   return verified ?? `${suffixOf(identity)}@unverified.invalid`

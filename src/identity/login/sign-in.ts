@@ -106,8 +106,8 @@ export async function signInWithFactor(
 /**
  * Signs in with a passkey alone, which is two factors.
  *
- * @throws AkashiError unauthenticated for a passkey that is unknown or did not answer; forbidden when passwords are
- *   disabled: then an identity provider alone signs people in
+ * @throws AkashiError unauthenticated for a passkey that is unknown or does not match the challenge;
+ * forbidden when passwords are disabled: then an identity provider alone signs people in
  */
 export async function signInWithPasskey(
   parts: LoginParts,
@@ -118,7 +118,7 @@ export async function signInWithPasskey(
 ): Promise<SignedIn> {
   await requireLocalLogin(parts, actor)
   const passkey = await parts.worker.transaction(actor, (session) => findPasskey(session, proof))
-  // Whoever signs in at a provider does so before: it may have ended the account.
+  // Users of a provider sign in there first, because the provider may have closed the account.
   const known = passkey?.issuer === LOCAL_ISSUER ? passkey : null
   const account: Account = {
     userId: known?.userId ?? null,
@@ -174,7 +174,7 @@ export async function signInWithProvider(
     issuer: user.issuer,
     methods: ['oidc'],
     passwordChangedAt: null,
-    // Without the provider's word nobody knows how long ago they signed in there.
+    // Only the provider knows how long ago the user authenticated there.
     authenticatedAt: provider.authenticatedAt?.getTime() ?? 0,
   }
   if (user.hasFactor && !provider.multiFactor) {

@@ -80,7 +80,7 @@ export async function confirmFactor(
   return true
 }
 
-/** Deletes recovery codes once there is no factor that they stand in for. */
+/** Deletes recovery codes once there is no factor left that they could replace. */
 export async function dropSpareCodes(session: Session, userId: string): Promise<void> {
   await session.query(
     `delete from akashi_auth.recovery_codes where user_id = $1

@@ -1,5 +1,5 @@
 /**
- * Passkeys (WebAuthn Level 3). Each answers a challenge of this server with the verification of its owner, by PIN or
+ * Passkeys (WebAuthn Level 3). Each signs a challenge of this server after verifying its owner, by PIN or
  * biometrics, so one alone is two factors. A challenge is sealed and stored nowhere; one that is older than the last use
  * of the passkey counts no more.
  */
@@ -158,7 +158,7 @@ export async function removePasskey(session: Session, userId: string, id: string
   await dropSpareCodes(session, userId)
 }
 
-/** The passkey that a response names, whoever sent it; null when there is none. Requires the role `worker`. */
+/** The passkey that a response names; null if there is none. Requires the role `worker`. */
 export async function findPasskey(
   session: Session,
   { response }: PasskeyProof,
@@ -184,7 +184,7 @@ export async function findPasskey(
   }
 }
 
-/** Checks the answer of a passkey, which counts once. Requires the role `worker`. */
+/** Checks the response of a passkey, which can be used once. Requires the role `worker`. */
 export async function usePasskey(
   session: Session,
   sealer: Sealer,

@@ -49,7 +49,10 @@ const MS_PER_S = 1_000
 /** Seconds after which a sign-in at the provider no longer counts here: a week. */
 const MAX_SIGN_IN_AGE_S = 7 * 24 * 60 * 60
 
-/** What cannot be stored or shown is left out: a claim of the provider must keep nobody out. */
+/**
+ * Values that cannot be stored or displayed are left out: an invalid claim of the provider must not prevent a
+ * sign-in.
+ */
 const text = z
   .string()
   .transform((value) =>

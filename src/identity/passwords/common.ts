@@ -45,7 +45,7 @@ export function isCommonPassword(password: string): boolean {
   return [plain, unleet(plain)].some((form) => isRepetition(form) || leavesNothing(form))
 }
 
-/** Replaces digits and signs by the letters that they stand for. */
+/** Replaces digits and symbols with the letters that they resemble. */
 export function unleet(text: string): string {
   return [...text].map((character) => leet[character] ?? character).join('')
 }

@@ -15,7 +15,7 @@ const WAITING_YIELDING = 32
 export interface Gate {
   /** Runs `work` when a slot is free. @throws unavailable when too many wait; the reason of `signal` when it aborts first */
   run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>
-  /** The same, after everybody who waits for a place by `run`: who is signed in keeps nobody from signing in. */
+  /** The same, after everybody who waits in `run`, so that signed-in people do not delay sign-ins. */
   yield<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>
 }
 

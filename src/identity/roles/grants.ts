@@ -1,7 +1,7 @@
 /**
- * Granting and revoking roles and permissions. The database decides (000009_access_rules): nobody can grant what is
- * above their tier, what they do not have, or anything to themselves. On a database of the role `owner`, an operator
- * is a database administrator and may do everything.
+ * Granting and revoking roles and permissions. The database decides (000009_access_rules): nobody can grant
+ * what is above their tier, what they do not have, or anything to themselves. On a database of the role
+ * `owner`, an operator is a database administrator and may do everything.
  */
 import type { PermissionName, Tier } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'

@@ -7,8 +7,8 @@ export interface Holder {
 }
 
 /**
- * The user whom an administrator names by id or username, for whoever may see them. What has the form of an id is
- * one; no username has it.
+ * The user that an administrator gives by id or username, if visible to the caller. A value in the form of an
+ * id is one; no username has it.
  *
  * @throws AkashiError not_found
  */

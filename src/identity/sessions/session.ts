@@ -171,7 +171,7 @@ export async function listSessions(session: Session, userId: string): Promise<Se
   }))
 }
 
-/** The active sessions of somebody, for holders of sessions:read; recorded. */
+/** The active sessions of another user, for holders of sessions:read; recorded. */
 export async function viewSessions(database: Database, actor: Actor, userId: string): Promise<SessionInfo[]> {
   return await database.transaction(actor, async (session) => {
     const found = await listSessions(session, userId)

@@ -9,7 +9,7 @@ import { listCopyObjects } from './object-keys.ts'
 import { type ArchiveRow, type PlanOptions, partOf, rowOf } from './plan.ts'
 import { copyExport } from './steps/copy.ts'
 
-/** Makes every copy that is owed. */
+/** Makes every pending copy. */
 export async function* makeCopies(context: ArchiveContext, options: PlanOptions): AsyncGenerator<ArchiveRow> {
   const { session, actor, signal } = context
   const read = async () =>
@@ -49,7 +49,7 @@ async function copyOne(
   }
 }
 
-/** Deletes every copy that is past the time for which it was promised, and what is left of ones that ended midway. */
+/** Deletes every copy past its retention, and the remains of interrupted ones. */
 export async function* retireCopies(
   database: Database,
   actor: Actor,

@@ -3,7 +3,7 @@ import type { Session } from '../../postgres/index.ts'
 import type { StoredManifest } from './manifest.ts'
 import type { Target } from './source.ts'
 
-/** A copy that is owed, or whose time is over. */
+/** A pending copy, or one past its retention. */
 export interface PlannedCopy extends Target {
   readonly step: 'copy' | 'delete' | 'held'
   /** Null before it was begun. */
@@ -47,7 +47,7 @@ export async function readPlannedCopies(
   return rows
 }
 
-/** Begins a copy or continues it; null when it is not owed any more. */
+/** Begins a copy or continues it; null if it is no longer needed. */
 export async function beginCopy(
   session: Session,
   {

@@ -7,7 +7,7 @@ import { type ArchivedShape, matchColumns } from './matched-columns.ts'
 import { identifier, literal } from './quote.ts'
 import { oidOf } from './source.ts'
 
-/** Names of the columns that say whose a row is; null where there is none. */
+/** Names of the columns with the tenant and class of a row; null if there is none. */
 export interface GroupColumns {
   readonly tenant: string | null
   readonly class: string | null

@@ -57,7 +57,7 @@ export const manifestSchema = z.object({
   /** OIDs, in that database. */
   tableOid: z.string(),
   partitionOid: z.string(),
-  /** True when the export holds every row of the table, and so stands for the exports before it. */
+  /** True if the export holds every row of the table, and so replaces earlier exports. */
   replaces: z.boolean(),
   rows: z.number().int(),
   columns: z.array(column),

@@ -6,7 +6,7 @@ const ARCHIVE_ROOT = 'archive'
 
 /**
  * A name as a segment of a key: what a key cannot hold becomes `+` and two hexadecimal digits for each byte, and so
- * do capitals, since some stores do not tell them from small letters.
+ * do capitals, because some stores are not case-sensitive.
  */
 function segment(name: string): string {
   return Buffer.from(name, 'utf8')

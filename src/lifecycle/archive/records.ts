@@ -89,7 +89,7 @@ export async function insertExport(
   return record
 }
 
-/** Begins an export anew that was not published: under another key, or after other rows. */
+/** Restarts an export that was not published: under another key, or after other rows. */
 export async function restartExport(
   session: Session,
   { id, folder, manifest, after }: Pick<ExportRecord, 'id' | 'folder' | 'manifest' | 'after'>,

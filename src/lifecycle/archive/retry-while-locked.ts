@@ -4,8 +4,8 @@ import { SQLSTATE, sqlState } from '../../postgres/index.ts'
 import { DETACH_PAUSE_MS, DETACH_WAIT_MS } from './limits.ts'
 
 /**
- * Repeats what waits only briefly for its locks, so that no writer waits longer than that behind it, and a reader
- * of an hour is waited for. `conflict` when the table was never free.
+ * Repeats an operation that waits only briefly for its locks, so that writers queue behind it no longer than
+ * that, and a reader of an hour is waited for. `conflict` when the table was never free.
  *
  * @param options.partition named in the error
  * @param options.waitMs milliseconds to go on trying; default DETACH_WAIT_MS

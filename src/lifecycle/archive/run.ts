@@ -25,7 +25,9 @@ import { type RetireStep, retirePeriod } from './steps/retire.ts'
 
 export interface ArchiveOptions extends PlanOptions {
   readonly only?: 'export' | 'expire'
-  /** Exports partitions that are still in PostgreSQL again, whatever was exported of them; takes a table. */
+  /**
+   * Exports partitions that are still in PostgreSQL again, regardless of earlier exports; requires a table.
+   */
   readonly again?: boolean
   readonly onStep?: (step: ArchiveStep, target: Target) => void | Promise<void>
   /** Called after each partition. */
@@ -117,7 +119,7 @@ async function reportFailure(
     if (ended || !(error instanceof AkashiError)) throw error
     await context.session
       .transaction(context.actor, (session) => recordFailure(session, planned, error.message))
-      // Without a connection there is no next partition; the reason is that of this one.
+      // Without a connection the run ends here, with the error of this partition.
       .catch(() => Promise.reject(error))
     return rowOf(planned, 'failed', `Error: ${error.message}`)
   }

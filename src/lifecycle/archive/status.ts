@@ -1,4 +1,4 @@
-/** Where archived partitions stand, and whether the store still holds what it was given. */
+/** The state of archived partitions, and whether the store still holds their objects. */
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'

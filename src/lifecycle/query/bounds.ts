@@ -29,7 +29,7 @@ interface Leaf {
   readonly alias: string
 }
 
-/** A table of ours in FROM. */
+/** One of Akashi's tables in FROM. */
 interface OwnLeaf extends Leaf {
   /** Columns of the table itself that have the name of a part of the date: they say nothing about created_at. */
   readonly ownDateParts: readonly string[]
@@ -174,7 +174,10 @@ function comparisonsOf(node: Node, leaf: OwnLeaf, alone: boolean): Comparison[] 
 
 const timeColumns = new Set(['created_at', 'year', 'month', 'day'])
 
-/** The column of time that a reference means; a bare name is the leaf's where it is the only table of ours. */
+/**
+ * The column of time that a reference means; an unqualified name belongs to the leaf if it is the only table
+ * of Akashi.
+ */
 function columnOf(node: unknown, leaf: OwnLeaf, alone: boolean): string | undefined {
   if (!isNode(node) || textOf(node, 'class') !== 'COLUMN_REF' || !Array.isArray(node['column_names']))
     return undefined

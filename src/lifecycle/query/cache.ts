@@ -16,8 +16,8 @@ export interface CachedObject {
 
 export interface Cache {
   /**
-   * Fetches what is not there yet, or is no longer what was fetched. `conflict` names the objects that are frozen,
-   * once all others are there, so that a second attempt continues from there.
+   * Fetches objects that are missing, or whose file no longer matches. `conflict` names the objects that are
+   * frozen, once all others are there, so that a second attempt continues from there.
    *
    * @returns the files in the order of the objects
    */
@@ -55,7 +55,7 @@ export function openCache(folder: string, store: ObjectStore, limit = CACHE_BYTE
     if (found === undefined) return false
     if (checked.get(file) === found) return true
     const hash = createHash('sha256')
-    // What cannot be read is fetched anew.
+    // Files that cannot be read are fetched again.
     const read = await hashFile(file, hash).then(
       () => true,
       () => false,
@@ -125,7 +125,7 @@ export function openCache(folder: string, store: ObjectStore, limit = CACHE_BYTE
   }
 }
 
-/** Whatever writes to a file, or puts another in its place, changes this. */
+/** Changes whenever the file is written to or replaced. */
 async function stateOf(file: string): Promise<string | undefined> {
   const found = await stat(file, { bigint: true }).catch(() => undefined)
   return found === undefined ? undefined : [found.dev, found.ino, found.size, found.ctimeNs].join(' ')

@@ -16,7 +16,7 @@ export interface Engine {
     last: K,
     onResponse?: (response: Response) => void | Promise<void>,
   ): Promise<ResponseOf<K>>
-  /** Ends it at once, whatever it does; its request rejects with `reason`. */
+  /** Ends it immediately; its request rejects with `reason`. */
   kill(reason: unknown): void
 }
 

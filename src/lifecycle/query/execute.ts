@@ -98,8 +98,8 @@ function nameOf({ schema, table }: TableName): string {
 }
 
 /**
- * Names of ours by how a query writes them, whatever their case; a bare name where no other schema has it. Undefined
- * for what is no table of ours; `invalid_input` for a name that two tables have but for their case.
+ * Tables of Akashi by the name in a query, regardless of case; without a schema if the name is unambiguous.
+ * Undefined for other tables; `invalid_input` for a name that matches two tables that differ only in case.
  */
 function nameTables(known: readonly TableName[]): (schema: string, name: string) => string | undefined {
   const names = new Map<string, string[]>()
@@ -176,7 +176,7 @@ async function recordRead(
 /** Snapshots that are taken until one has the partitions that the server reads rows from. */
 const MAX_SNAPSHOTS = 10
 
-/** In one snapshot, so that what is exported and what is not are of the same moment, in every table. */
+/** In one snapshot, so that exported and other rows are consistent in every table. */
 async function readSources(
   job: Job,
   actor: Actor,

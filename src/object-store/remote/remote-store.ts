@@ -87,7 +87,7 @@ export class RemoteStore implements ObjectStore {
       try {
         const { object, stream } = await open(start, undefined)
         try {
-          // Without its metadata, what it should be is known to whoever put it.
+          // Without its metadata, only the writer knows what it should be.
           const { sha256 } = object
           const last =
             options.range === undefined ? object.size : resolveRange(key, object.size, options.range).end
@@ -177,7 +177,7 @@ export class RemoteStore implements ObjectStore {
       })
       for (const name of page.folders) {
         const found = name.slice(this.#prefix.length)
-        // The name of a folder without its slash is a key, or nobody of ours made it.
+        // The name of a folder without its slash is a key, or not an object of Akashi.
         if (isKey(found.slice(0, -1))) yield found
       }
       token = page.next

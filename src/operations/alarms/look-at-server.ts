@@ -44,7 +44,7 @@ async function readServer({ worker, actor, settings, signal }: Watch) {
         `select akashi_lifecycle.counter_risen('deadlocks', $1) as at`,
         [reading.deadlocks],
       )
-      // The answer was given somewhere between the two.
+      // The response was computed between the two.
       const ahead = reading.now - (asked + answered) / 2_000
       const uncertain = (answered - asked) / 2_000
       return {

@@ -10,7 +10,7 @@ const KEY_GRACE_DAYS = 7
 const DAY_MS = 86_400_000
 /** Minutes in which failed sign-ins are counted. */
 const SIGN_IN_MINUTES = 5
-/** They fail to tell of something that has an alarm of its own. */
+/** Jobs that fail to report something that has its own alarm. */
 const TELL_BY_FAILING = new Set(['watch-ledger', 'audit-losses', 'partition-headroom', 'key-age'])
 
 const jobs: Look = {

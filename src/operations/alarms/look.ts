@@ -1,4 +1,4 @@
-/** How conditions are looked at. */
+/** How conditions are checked. */
 import type { Log } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
@@ -40,7 +40,7 @@ export interface Found {
   readonly seconds?: number
 }
 
-/** Some conditions that are looked at together. What it throws leaves their alarms as they are. */
+/** Conditions that are checked together. If it throws, their alarms stay unchanged. */
 export interface Look {
   readonly conditions: readonly ConditionName[]
   look(watch: Watch): Promise<readonly Found[]>

@@ -64,7 +64,7 @@ export async function alarmHistory(
   }
 }
 
-/** When a worker last looked at everything; null before the first time. */
+/** When a worker last checked all conditions; null before the first time. */
 export async function alarmsLookedAt(database: Database, actor: Actor): Promise<string | null> {
   const { rows } = await database.transaction(
     actor,

@@ -1,4 +1,4 @@
-/** One round of alarms: everything is looked at, and what holds is reported. */
+/** One round of alarms: every condition is checked, and those that hold are reported. */
 import type { Actor } from '../../postgres/index.ts'
 import { type Loop, runLoop } from '../loops.ts'
 import { type ConditionName, conditionOf } from './conditions.ts'
@@ -11,12 +11,12 @@ import { readAlarmSettings } from './settings.ts'
 
 /** Milliseconds between two rounds. */
 const ROUND_MS = 30_000
-/** Milliseconds for one look; one that takes longer tells nothing in this round. */
+/** Time limit of one check in milliseconds; a slower one is ignored in this round. */
 const LOOK_TIMEOUT_MS = 20_000
 
 const looks: readonly Look[] = [...serverLooks, ...recordLooks, ...backupLooks, ...workLooks]
 
-/** @returns what was looked at, what holds, and how many alarms opened and cleared */
+/** @returns what was checked, what holds, and how many alarms opened and cleared */
 export async function watchAlarms(
   parts: AlarmParts,
   actor: Actor,
@@ -60,7 +60,7 @@ function complete({ condition, subject = '', detail, value, seconds }: Found) {
   }
 }
 
-/** One process at a time; not a job, so that it also tells of jobs that do not run. */
+/** One process at a time; not a job, so that it also reports jobs that do not run. */
 export function alarmLoop(parts: AlarmParts & { readonly signal: AbortSignal }): Loop {
   const { worker, signal, log } = parts
   return runLoop({

@@ -5,7 +5,7 @@ import { type Outcome, withMaintenance } from './give-way.ts'
 
 interface AnalyzeResult {
   readonly analyzed: number
-  /** Tables that somebody else was using in a way that allows no other; the next run comes back to them. */
+  /** Tables that were locked exclusively by another session; the next run tries them again. */
   readonly skipped: readonly string[]
   /** Tables that changed and that the login may not analyze. */
   readonly notAllowed: readonly string[]

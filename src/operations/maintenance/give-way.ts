@@ -1,23 +1,28 @@
 /**
  * Maintenance gives way. Its statements take locks that let every row be read and written, but an application that
- * alters the table waits for them, and all others then wait behind it. So a second connection watches, and ends the
- * statement as soon as somebody waits for it.
+ * alters the table waits for them, and all others then queue behind it. Therefore a second connection
+ * watches, and cancels the statement as soon as another session waits for it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { given } from '../../foundation/index.ts'
 import { type Database, type DirectSession, SQLSTATE, sqlState } from '../../postgres/index.ts'
 
-/** Milliseconds between two looks at whether somebody waits; far below what an application notices. */
+/** Milliseconds between two checks for waiting sessions; far below what an application notices. */
 const WATCH_MS = 25
-/** Milliseconds that maintenance waits for a lock or for an old transaction to end, while nobody waits for it. */
+/**
+ * Milliseconds that maintenance waits for a lock or for an old transaction to end, while no other session
+ * waits for it.
+ */
 const LOCK_WAIT_MS = 30_000
 
-/** `gave_way`: somebody waited for it. `busy`: a lock or an old transaction stood in its way for too long. */
+/**
+ * `gave_way`: another session waited for it. `busy`: a lock or an old transaction blocked it for too long.
+ */
 export type Outcome = 'done' | 'gave_way' | 'busy'
 
 export interface MaintenanceSession {
   readonly session: DirectSession
-  /** Runs one statement that is nobody's transaction. */
+  /** Runs one statement outside of any transaction. */
   run(statement: string): Promise<Outcome>
 }
 

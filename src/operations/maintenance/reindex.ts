@@ -109,7 +109,7 @@ export async function reindexBloated(
   })
 }
 
-/** One that is being built by somebody else now is locked, and stays. */
+/** An index that another session is building is locked, and stays. */
 async function removeLeft({ session, run }: MaintenanceSession): Promise<string[]> {
   const removed: string[] = []
   for (const { name, allowed } of await leftIndexes(session)) {

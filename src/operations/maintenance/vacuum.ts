@@ -64,7 +64,7 @@ async function vacuumHealth(session: Session): Promise<VacuumHealth> {
 
 interface VacuumResult extends Omit<VacuumHealth, 'overdue'> {
   readonly vacuumed: readonly string[]
-  /** In use by something that allows no other, or somebody waited for it. */
+  /** Locked exclusively by another session, or cancelled because another session waited. */
   readonly skipped: readonly string[]
   readonly notAllowed: readonly string[]
 }

@@ -1,6 +1,7 @@
 /**
  * Rows of a database, through logins of the new server that have no more than the rights of each table's owner: a
- * check, a domain or a generated column is code of whoever made it, and a superuser who loads a row runs it.
+ * check, a domain or a generated column is code of the role that created it, and a superuser who loads a row
+ * runs it.
  */
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'

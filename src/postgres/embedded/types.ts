@@ -36,7 +36,7 @@ export interface ServerExit {
   readonly signal: string | null
 }
 
-/** What the files of a cluster tell without starting it. */
+/** What the files of a cluster show without starting it. */
 export interface ClusterStatus {
   /** `absent`: there is no complete cluster here. */
   readonly state: 'absent' | 'stopped' | 'starting' | 'running' | 'stopping'

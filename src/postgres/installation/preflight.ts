@@ -3,7 +3,7 @@ import { pinnedSettings, pinText } from '../pins.ts'
 import { toAkashiError } from '../sqlstate.ts'
 import { ownRoles, ownSchemas, SERVER_LOGIN } from './roles.ts'
 
-/** What stands in the way, and the statement or change that removes it. */
+/** An obstacle, and the statement or change that removes it. */
 export interface Obstacle {
   readonly what: string
   readonly hint: string
@@ -78,7 +78,7 @@ const factsSql = `
   from pg_roles me, pg_database d
   where me.rolname = session_user and d.datname = current_database()`
 
-/** Looks at a database as the administrator of the URL. Changes nothing. @throws what a connection throws */
+/** Examines a database as the administrator in the URL. Changes nothing. @throws what a connection throws */
 export async function inspectDatabase(url: string): Promise<Preflight> {
   const client = new Client(clientConfig(url, 'akashi init'))
   try {

@@ -16,7 +16,7 @@ export interface Removed {
   readonly roles: readonly string[]
 }
 
-/** Objects in schemas of ours, without what their tables own. $1 the schemas */
+/** Objects in Akashi's schemas, without those that belong to its tables. $1 the schemas */
 const codeSql = `
   select statement from (
     select 1 as step, format('drop view if exists %s cascade', c.oid::regclass) as statement
@@ -38,7 +38,7 @@ const codeSql = `
  * Takes Akashi out of a database: what it put on tables of the application first, one table at a time, then the rest
  * in one transaction. Interrupted, it is run again and continues.
  *
- * @throws AkashiError conflict when something of {@link RemovalPlan.obstacles} stands in the way; nothing is changed
+ * @throws AkashiError conflict if there are {@link RemovalPlan.obstacles}; nothing is changed
  */
 export async function removeInstallation(
   session: DirectSession,

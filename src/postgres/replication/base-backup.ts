@@ -120,7 +120,7 @@ async function* readParts(
   yield { kind: 'end', lsn: parseLsn(lsn ?? ''), timeline: Number(timeline), damaged }
 }
 
-/** Whatever the language: `checksum verification failed in file "./base/5/16384", block 3: …` */
+/** In any language: `checksum verification failed in file "./base/5/16384", block 3: …` */
 function damagedPage(warning: string): string[] {
   const [, file, block] = /"(?:\.\/)?((?:base|global|pg_tblspc)\/[^"]+)"\D*(\d+)/.exec(warning) ?? []
   return file === undefined || block === undefined ? [] : [`${file} block ${block}`]

@@ -17,7 +17,9 @@ export interface LogicalStream extends AsyncIterable<Exclude<WalMessage, { reado
   report(received: Lsn, flushed: Lsn): void
 }
 
-/** START_REPLICATION LOGICAL from where the slot stands (PostgreSQL documentation, chapters 54.4 and 54.5). */
+/**
+ * START_REPLICATION LOGICAL from the position of the slot (PostgreSQL documentation, chapters 54.4 and 54.5).
+ */
 export function startLogicalStream(
   client: Client,
   start: (text: string) => AsyncIterable<Answer>,

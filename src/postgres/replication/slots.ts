@@ -1,4 +1,4 @@
-/** Replication slots, which keep WAL on the server until somebody has read it, and how much of it may wait. */
+/** Replication slots, which keep WAL on the server until it has been read, and limits for that WAL. */
 import { AkashiError, given } from '../../foundation/index.ts'
 import { SQLSTATE, sqlState } from '../sqlstate.ts'
 import type { Database, Session } from '../types.ts'
@@ -75,7 +75,7 @@ export async function dropReplicationSlot(
   })
 }
 
-/** False if a reader took the slot since it was looked at. */
+/** False if a reader has taken the slot since it was checked. */
 async function dropped(session: Session, name: string): Promise<boolean> {
   try {
     await session.query('select pg_drop_replication_slot($1)', [name])

@@ -90,7 +90,7 @@ function journalTime(microseconds: number): string {
   return digits === '' ? `${whole}Z` : `${whole}.${digits}Z`
 }
 
-/** A field of the journal: text, the bytes of what is not UTF-8, or several values, of which the first counts. */
+/** A field of the journal: text, the bytes of what is not UTF-8, or several values; the first one counts. */
 function journalText(entry: JsonObject, key: string): string | null {
   const value = Object.hasOwn(entry, key) ? entry[key] : null
   const first = Array.isArray(value) && typeof value[0] === 'string' ? value[0] : value

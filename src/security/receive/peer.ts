@@ -9,7 +9,7 @@ const MAX_WAITING_MESSAGES = 2_000
 const MAX_WAITING_BYTES = 1_048_576
 /** A peer that sends nothing for so long has to connect again. */
 const IDLE_TIMEOUT_MS = 600_000
-/** A parser tells times in the future by when it was made. */
+/** A parser detects times in the future relative to its own creation. */
 const PARSER_AGE_MS = 3_600_000
 /** Older events belong into a file: each day of the past is a partition, and a peer could ask for thousands. */
 const OLDEST_MS = 7 * 86_400_000

@@ -25,7 +25,7 @@ const lookedAtBy: Partial<Record<ConditionName, string>> = {
   drill_age: 'recovery',
 }
 
-/** What the workers watch all the time; other checks look at some of it anew. */
+/** The conditions that workers check continuously; other checks verify some of them again. */
 export const alarms: Check = {
   name: 'alarms',
   run: onDatabase('worker', async (database, { actor, wrong }) =>

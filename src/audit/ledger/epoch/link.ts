@@ -24,7 +24,7 @@ export interface Epoch {
   readonly previousRoot: Buffer
   /** Entries that both histories share; further entries of the old one are abandoned. */
   readonly commonSize: bigint
-  /** Origins of abandoned epochs, published by a database of which this one is an older copy. */
+  /** Origins of abandoned epochs, published by a database that this one is an older copy of. */
   readonly givenUp: readonly string[]
   /** The tree when this epoch began. */
   readonly size: bigint

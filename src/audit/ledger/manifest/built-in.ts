@@ -8,7 +8,7 @@ const FIRST_USER_OID = 16_384
 /** The transaction that a cluster is made in before it has transactions. */
 const BOOTSTRAP = '1'
 
-/** A cluster is ready before this many transactions began, whatever its version. */
+/** Initialization of a cluster ends before this transaction id, in every version. */
 const AFTER_INITDB = 750
 
 /** Catalogs whose rows come with the server and are never written again. */

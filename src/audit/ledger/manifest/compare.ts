@@ -20,7 +20,7 @@ const SHOWN_CHARACTERS = 120
 /** PostgreSQL 16, the first that has SYSTEM_USER, as `server_version_num`. */
 const WITH_SYSTEM_USER = 160_000
 
-/** PostgreSQL 18, of which the manifest is. */
+/** PostgreSQL 18, for which the manifest was written. */
 const OF_MANIFEST = 180_000
 
 /**

@@ -10,8 +10,8 @@ import { unrecordedChanges } from './records.ts'
 export type { Difference } from './compare.ts'
 
 /**
- * Every object that the proof stands on and that is not as the program ships it, or was changed by a transaction that
- * is not recorded.
+ * Every object that the proof depends on and that differs from what the program ships, or was changed by a
+ * transaction that is not recorded.
  */
 export async function catalogProblems(session: Session): Promise<Difference[]> {
   const builtIns = await changedBuiltIns(session)

@@ -1,4 +1,6 @@
-/** Witnesses that cosigned another history than the log has now: an alarm that stands until it is explained. */
+/**
+ * Witnesses that cosigned a history different from that of the log: an alarm that stays until it is resolved.
+ */
 import type { Actor, Database } from '../../../postgres/index.ts'
 import { type Alarm, setAlarms, standingAlarms } from '../alarms.ts'
 import type { WitnessOutcome } from './submit.ts'

@@ -1,11 +1,11 @@
-/** A witness behind HTTP, with nothing else beside it: a small server for somebody else's host. */
+/** A witness over HTTP and nothing else: a small server to run on a host operated by somebody else. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { formatCosignerKey } from '../../../keys/index.ts'
 import { MAX_REQUEST_BYTES } from './request.ts'
 import { Witness, type WitnessOptions } from './witness.ts'
 
-/** Shown wherever a witness starts or answers for itself. */
+/** Shown when a witness starts and on its home page. */
 export const WITNESS_NOTICE =
   'a witness on the same host as the log, or under the same administrators, proves nothing: run it elsewhere'
 

@@ -3,7 +3,9 @@ import type { CosignerKey, Keyring } from '../../../keys/index.ts'
 export const witnessAlgorithms = ['ed25519', 'ml-dsa-44'] as const
 export type WitnessAlgorithm = (typeof witnessAlgorithms)[number]
 
-/** The witness's key in a keyring of its own. `name` is the witness's for good, e.g. `witness.example/w1`. */
+/**
+ * The witness's key in its own keyring. `name` belongs to the witness permanently, e.g. `witness.example/w1`.
+ */
 export async function witnessKey(
   keyring: Keyring,
   name: string,

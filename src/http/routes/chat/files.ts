@@ -16,7 +16,7 @@ const MIN_FREE_BYTES = 2_147_483_648
 /** Files of rooms: uploaded as streams, scanned by the worker, downloaded by members. */
 export function fileRoutes(app: App, { app: database, store, freeBytes }: Services): void {
   app.register((uploads: App, _, done) => {
-    // The body is never parsed, whatever its content type.
+    // The body is never parsed, regardless of its content type.
     uploads.removeAllContentTypeParsers()
     uploads.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload))
     operation(uploads, 'POST /v1/chat/rooms/{roomId}/files', {
@@ -127,7 +127,7 @@ async function send(
     )
     .header('content-security-policy', "default-src 'none'; sandbox")
     .header('x-content-type-options', 'nosniff')
-    // Whoever is no longer a member no longer sees what their browser has kept.
+    // Revalidated, so that former members no longer see files that their browser has cached.
     .header('cache-control', 'private, no-cache')
     .header('etag', etag)
     .header('accept-ranges', 'bytes')

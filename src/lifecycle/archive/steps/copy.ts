@@ -18,7 +18,7 @@ import { copyFolder, listCopyObjects, manifestKey, partKey } from '../object-key
 import { fetchObject, hashFile, readParquet, renderCsv } from '../parts.ts'
 import { identifier, literal } from '../quote.ts'
 
-/** An export, and the copies of it that are owed to one destination. */
+/** An export, and its pending copies at one destination. */
 export interface OwedCopies {
   readonly export: string
   readonly manifest: string
@@ -88,7 +88,7 @@ async function beginAll(
   for (const copy of owed.copies) {
     const folder = copyFolder(manifest, copy)
     const key = manifestKey(folder, manifest.partition, manifest.generation, writer.name)
-    // First, so that nothing is begun where there is no store.
+    // Checked first, so that nothing is started without a store.
     const published = await readManifest(store, key, null, signal)
     const id = await session.transaction(actor, (inner) =>
       beginCopy(inner, { policy: copy.policy, export: owed.export, manifest: key }),

@@ -1,7 +1,7 @@
 /**
  * Takes an expired partition out of PostgreSQL: the table is compared with its exports and the store checked, then
  * the partition is detached, compared again where nobody can write to it, and dropped. When the rows differ then, it
- * is attached again: rows that may change are exported anew, and others stay with the reason.
+ * is attached again: rows that may change are exported again, and others stay with the reason.
  */
 import { AkashiError } from '../../../foundation/index.ts'
 import { checkExport } from '../check.ts'
@@ -90,7 +90,7 @@ function differs(target: Target, error: unknown): unknown {
   return different(target, true)
 }
 
-/** Exports the rows as they are now. Append-only rows are exported anew only when their table was altered. */
+/** Exports the current rows. Append-only rows are exported again only if their table was altered. */
 async function exportAnew(context: ArchiveContext, planned: PlannedPartition, error: unknown): Promise<void> {
   const altered = error instanceof AkashiError && error.detail['altered'] !== false
   const log = await context.session.transaction(context.actor, async (session) => {

@@ -1,7 +1,8 @@
 /**
  * Brings an archived partition back. Its rows are filled into a table of their own and compared with the fingerprint
  * of the export before that table is attached, all in one transaction; the table they belong to is locked only for
- * the moment of the attachment. It takes the owner's rights, since nobody else may write rows as they once were.
+ * the moment of the attachment. It requires the owner's rights, because nobody else may write historical
+ * rows.
  */
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -152,7 +153,10 @@ async function restoredSource(session: Session, target: Omit<Source, keyof Resto
 
 type Restoring = Pick<Source, 'relation' | 'detached' | 'oid' | 'partitionOid' | 'columns' | 'order' | 'log'>
 
-/** Rows that came late for a table without a log: nothing tells them from the others, so they are compared alone. */
+/**
+ * Late rows of a table without a log: they cannot be distinguished from the others, so they are compared
+ * separately.
+ */
 async function fillLate(
   context: StoreContext,
   session: Session,

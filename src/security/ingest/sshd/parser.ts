@@ -43,7 +43,7 @@ export interface SshdOptions {
   readonly asOf: Date
 }
 
-/** A parser that tells the year of the last line. */
+/** A parser that also returns the year of the last line. */
 export interface SshdParser {
   readonly parse: LineParser
   readonly year: number | null
