@@ -81,7 +81,7 @@ function results(name: string, figures: Readonly<Record<string, number[]>>): rea
   ]
 }
 
-/** By the client that sends what the driver sends, each statement parsed anew. */
+/** With a client that sends the driver's messages, parsing each statement again. */
 function leanDriver(clients: readonly LeanClient[]): Driver {
   return async (begin, table) => {
     const [begun, committed] = [message(...begin), message(COMMIT)]

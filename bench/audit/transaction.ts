@@ -28,7 +28,7 @@ const actor = person(
 const BEGIN: Statement = { text: 'begin isolation level read committed read write' }
 export const COMMIT: Statement = { text: 'commit' }
 
-/** Begins a transaction of nobody, without a setting. */
+/** Begins a transaction without an actor or settings. */
 export const plainBegin: readonly Statement[] = [BEGIN]
 
 /** Begins a transaction as the driver does: settings pinned, and a context that was signed now and counts for 30 seconds. */

@@ -1,5 +1,5 @@
 /**
- * Whether somebody is using the page. The server counts requests as activity, so a page that asks by itself
+ * Whether the page is being used. The server counts requests as activity, so a page that asks by itself
  * would keep the session of an unattended computer from ever reaching its idle limit (ASVS 7.3.1).
  */
 
@@ -37,7 +37,7 @@ onReturn(() => {
   for (const run of runs) run()
 })
 
-/** Runs now, or once somebody returns; of several that wait under one key, only the last. */
+/** Runs now, or when the user returns; of several pending under one key, only the last. */
 export function whenAttended(key: string, run: () => void): void {
   if (isAttended()) run()
   else waiting.set(key, run)

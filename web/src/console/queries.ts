@@ -1,7 +1,7 @@
 import { queryOptions } from '@tanstack/react-query'
 import { call, isAttended } from '../api/index.ts'
 
-/** Milliseconds after which what changes by itself is read again, while somebody looks. */
+/** Milliseconds after which changing data is read again while the page is visible. */
 const REFRESH_MS = 15_000
 export const live = { refetchInterval: () => (isAttended() ? REFRESH_MS : false) } as const
 

@@ -73,7 +73,7 @@ export function Layout({ children, bare = false }: LayoutProps) {
   )
 }
 
-/** Permissions that give somebody a screen of the console. */
+/** Permissions that give access to at least one screen of the console. */
 const consolePermissions = [
   'audit_logs:read',
   'ledger:read',

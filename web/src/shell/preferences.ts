@@ -19,7 +19,7 @@ export function useAccountPreferences(): void {
   const { setColorScheme } = useMantineColorScheme()
   const applied = useRef<typeof data>(undefined)
   useEffect(() => {
-    // Once for each answer: a choice on this device stands until the account has it.
+    // Once for each response: a choice on this device is kept until the account has it.
     if (data === undefined || data === applied.current) return
     applied.current = data
     if (data.locale !== null) setLanguage(data.locale)

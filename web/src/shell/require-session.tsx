@@ -48,7 +48,7 @@ export function RequireSession({ pending }: RequireSessionProps) {
   )
 }
 
-/** The pages of somebody whose sign-in is complete. */
+/** The pages for users whose sign-in is complete. */
 function Complete() {
   useAccountPreferences()
   return <Outlet />
@@ -58,7 +58,7 @@ function Complete() {
 const CHECK_INTERVAL_MS = 60_000
 
 /**
- * Checks the session while somebody uses the page, which also keeps it alive for people who read or write
+ * Checks the session while the page is used, which also keeps it alive for people who read or write
  * without other requests, and at once when they return.
  */
 function watchSession(): () => void {

@@ -3,7 +3,7 @@ import { useEffect, useRef, useSyncExternalStore } from 'react'
 export interface Shortcut {
   /**
    * `mod+k` (⌘ on a Mac, Ctrl elsewhere), `alt+arrowdown`, a single key such as `?`, or two keys one after the
-   * other: `g c`. Those without `mod` or `alt` do nothing while somebody types, and can be switched off
+   * other: `g c`. Those without `mod` or `alt` do nothing while the user types, and can be switched off
    * (WCAG 2.1.4).
    */
   readonly keys: string

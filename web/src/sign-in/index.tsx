@@ -109,7 +109,7 @@ function Heading({ title }: { readonly title: string }) {
   )
 }
 
-/** Explains why somebody has to sign in again, or why signing in with a provider failed. */
+/** Explains why the user has to sign in again, or why signing in with a provider failed. */
 function Notice({ search }: { readonly search: URLSearchParams }) {
   const { t } = useTranslation()
   const step = search.get('step')

@@ -71,7 +71,7 @@ export function PasswordStep({ onAnswer }: PasswordStepProps) {
 
 const SECONDS_PER_MINUTE = 60
 
-/** The message for a failed sign-in. Like the server's, it does not tell whether the account exists. */
+/** The message for a failed sign-in. Like the server's, it does not reveal whether the account exists. */
 export function signInErrorText(t: TFunction, error: unknown): string {
   if (!(error instanceof Problem)) return problemText(t, error)
   if (error.code === 'rate_limited' && error.retryAfterSeconds !== null) {

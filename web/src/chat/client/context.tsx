@@ -15,7 +15,7 @@ interface Chat {
 
 const Context = createContext<Chat | null>(null)
 
-/** Milliseconds after which somebody who looks elsewhere is away. */
+/** Milliseconds after which a user with the page in the background is shown as away. */
 const AWAY_MS = 120_000
 
 export function ChatProvider({ children }: { readonly children: ReactNode }) {
@@ -65,7 +65,7 @@ function connect({ userId, username, displayName }: Session): ChatClient {
 
 let kept: { readonly userId: string; readonly drafts: Drafts } | null = null
 
-/** The drafts of one person. They outlive the chat's pages, and nobody else gets to see them. */
+/** The drafts of one person. They outlive the chat's pages, and are visible only to that person. */
 function draftsOf(userId: string): Drafts {
   if (kept?.userId === userId) return kept.drafts
   kept?.drafts.close()

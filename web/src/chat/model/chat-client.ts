@@ -1,7 +1,7 @@
 /**
  * Turns what the server sends into what the page shows: rooms, their loaded history, messages being sent, who is
  * present. Applies the events of a room in the room's order, each once. What is read over HTTP alone, such as
- * notifications and members, stays in the query cache; this tells it when it is out of date.
+ * notifications and members, stays in the query cache; this invalidates it when it is out of date.
  */
 import {
   type HistoryPage,
@@ -38,7 +38,7 @@ export interface ChatClientOptions {
   /** Members of a room, their roles, or its pins may have changed. */
   readonly onMembersChanged?: (roomId: string) => void
   /**
-   * Runs a request that nobody asked for, now or once somebody uses the page: requests keep the session alive.
+   * Runs a background request, now or once the page is used again: requests keep the session alive.
    * `key` names what is asked, so that it is asked once.
    */
   readonly inBackground?: (key: string, run: () => void) => void
@@ -227,7 +227,7 @@ export class ChatClient {
     this.#socket.send({ type: 'presence', status })
   }
 
-  /** Reads the presence of people; the connection tells of changes. */
+  /** Reads the presence of people; changes arrive over the connection. */
   async watch(userIds: readonly string[]): Promise<void> {
     if (userIds.length === 0) return
     const presence = await this.#options.api.presence(userIds.slice(0, MAX_PAGE_SIZE))

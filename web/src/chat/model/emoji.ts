@@ -1,4 +1,4 @@
-/** All emoji with their names in a language, loaded when somebody looks for one. */
+/** All emoji with their names in a language, loaded when the picker opens. */
 import type { Language } from '../../i18n/index.ts'
 import { fold } from './fold.ts'
 
@@ -37,7 +37,7 @@ export const emojiGroups = [
 ] as const
 export type EmojiGroup = (typeof emojiGroups)[number]
 
-/** Numbers of the groups of Unicode; 2 are skin tones and hair, which stand with others. */
+/** Numbers of the Unicode groups; 2 are skin tones and hair, which only combine with others. */
 const groupOf: Readonly<Record<number, EmojiGroup>> = {
   0: 'smileys',
   1: 'people',

@@ -40,7 +40,7 @@ export interface Range {
   readonly end: number
 }
 
-/** Where the words stand in the text, in order and without overlaps. */
+/** Where the words occur in the text, in order and without overlaps. */
 export function findWords(text: string, words: readonly string[]): Range[] {
   const { text: folded, starts, ends } = foldWithSource(text)
   const found: Range[] = []
@@ -61,7 +61,7 @@ export function findWords(text: string, words: readonly string[]): Range[] {
   return merged
 }
 
-/** Whether one of the names contains what is searched for, whatever its case and width. */
+/** Whether one of the names contains the search term, regardless of case and width. */
 export function someContain(names: readonly string[], searched: string): boolean {
   const wanted = fold(searched)
   return names.some((name) => fold(name).includes(wanted))

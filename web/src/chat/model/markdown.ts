@@ -1,6 +1,6 @@
 /**
  * The part of Markdown that people use in messages: code, bold, italic, strikethrough, quotes and lists. Links
- * are addresses that stand in the text; a text that leads to another address than it shows is not offered. There
+ * are addresses in the text itself; link texts that differ from their address are not supported. There
  * is no HTML. What is not closed stays as it was written.
  */
 import { ADDRESS } from './links.ts'

@@ -65,7 +65,7 @@ export function findMentions(text: string, names: Names): Mention[] {
   return found
 }
 
-/** Whether the name stands at the beginning, and does not go on there. */
+/** Whether the text begins with the name, and the name ends there. */
 function beginsWith(rest: string, name: string): boolean {
   if (name === '' || !rest.startsWith(name)) return false
   return !endsWithWord.test(name) || !wordAfter.test(rest.slice(name.length))
@@ -78,7 +78,7 @@ function personOf(names: Names, spellings: readonly string[], written: string): 
   return spelling === undefined ? undefined : names.get(spelling)
 }
 
-/** A name that is being written at the end of the text, without its @; null when there is none. */
+/** The name being typed at the end of the text, without its @; null if there is none. */
 export function unfinishedMention(text: string): { readonly start: number; readonly name: string } | null {
   const found = /[@＠]([^\s@＠]{0,50})$/u.exec(text)
   if (found === null || wordBefore.test(text.slice(0, found.index))) return null

@@ -59,7 +59,9 @@ export function rowsOf(
   return rows
 }
 
-/** The person's own message keeps the key it had while it was being sent, so that it is not rendered anew. */
+/**
+ * The person's own message keeps the key it had while it was being sent, so that it is not rendered again.
+ */
 function keyOf(message: Message, me: string): string {
   return message.author?.id === me ? (message.clientId ?? message.id) : message.id
 }

@@ -26,7 +26,7 @@ export interface ChatSocketOptions {
   readonly open: () => SocketLike
   readonly onFrame: (frame: ServerFrame) => void
   readonly onState: (state: ConnectionState) => void
-  /** Whether the session is still valid; a refused connection does not tell the reason. */
+  /** Whether the session is still valid; a refused connection does not show the reason. */
   readonly sessionHolds: () => Promise<boolean>
   readonly isOnline?: () => boolean
   readonly random?: () => number
@@ -205,7 +205,9 @@ export class ChatSocket {
     this.#retry = setTimeout(() => this.#connect(), longest / 2 + (random() * longest) / 2)
   }
 
-  /** Browsers answer pings without telling the page, so after a silence the client sends a request of its own. */
+  /**
+   * Browsers handle pings without notifying the page, so after a silence the client sends its own request.
+   */
   #watchSilence(): void {
     clearInterval(this.#watch)
     this.#watch = setInterval(() => {

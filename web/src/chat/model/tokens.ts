@@ -64,7 +64,7 @@ export function mentionedWithGroups(text: string, people: Names, members: GroupM
   return [...new Set(found.flatMap((id) => (isGroup(id) ? members[id] : [id])))]
 }
 
-/** Ids of the people whose `@name` stands in the text, outside of code and links. */
+/** Ids of the people whose `@name` occurs in the text, outside of code and links. */
 export function mentionedIn(text: string, people: Names): string[] {
   const tokens = textsOf(parseMarkdown(text)).flatMap((part) => tokenize(part, { mentions: people }))
   return [...new Set(tokens.flatMap((token) => (token.kind === 'mention' ? [token.userId] : [])))]

@@ -1,7 +1,7 @@
 /** Who is typing. Clients announce it again while it lasts, so that it ends by itself when they stop. */
 import { Observable } from './observable.ts'
 
-/** Milliseconds between two announcements of one's own, and for which others' are shown. */
+/** Milliseconds between two announcements by this user, and for which those of others are shown. */
 const ANNOUNCE_MS = 2_500
 const SHOWN_MS = 5_000
 

@@ -57,7 +57,7 @@ export function Composer({ room, name, onFiles }: ComposerProps) {
     const presence = chat.presence.get()
     return { everyone: others, here: others.filter((id) => (presence.get(id) ?? 'offline') !== 'offline') }
   }
-  // Whoever writes @here wants to reach those who are there now.
+  // @here is meant for those who are online now.
   const asksWhoIsHere = /[@＠](?:here|いる人)/u.test(text)
   useEffect(() => {
     if (asksWhoIsHere) void chat.watch(members.map(({ user }) => user.id)).catch(() => undefined)

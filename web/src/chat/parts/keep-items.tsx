@@ -9,7 +9,7 @@ import { useChat } from '../client/context.tsx'
 import { pinsQuery, savedKey } from '../client/queries.ts'
 import { useTexts } from '../locales/index.ts'
 
-/** Menu items that keep a message at hand; mounted while the menu is open. */
+/** Menu items for pinning and saving a message; mounted while the menu is open. */
 export function KeepItems({ message, room }: { readonly message: Message; readonly room: Room }) {
   const t = useTexts()
   const chat = useChat()

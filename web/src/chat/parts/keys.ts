@@ -1,6 +1,6 @@
 import type { KeyboardEvent } from 'react'
 
-/** The key code of keys that an input method handles; Safari tells it in no other way. */
+/** The key code of keys that an input method handles; Safari shows it in no other way. */
 const HANDLED_BY_INPUT_METHOD = 229
 
 /** Whether the key belongs to an input method, where Enter chooses a conversion. */

@@ -128,7 +128,7 @@ function MemberLine({ room, member, onLeave }: MemberLineProps) {
   )
 }
 
-/** Asks before it removes somebody, in place of its button. */
+/** Asks for confirmation in place of its button before removing a member. */
 function Remove({ name, onRemove }: { readonly name: string; readonly onRemove: () => Promise<unknown> }) {
   const t = useTexts()
   const [asked, setAsked] = useState(false)

@@ -97,7 +97,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   )
 })
 
-/** Opens the card of whoever wrote a message, unless they were erased. */
+/** Opens the card of the author of a message, unless they were erased. */
 function Author({ person, children }: { readonly person: Person | null; readonly children: ReactNode }) {
   return person === null ? children : <PersonCard person={person}>{children}</PersonCard>
 }

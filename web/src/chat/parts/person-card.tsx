@@ -14,7 +14,7 @@ interface PersonCardProps {
   readonly children: ReactNode
 }
 
-/** Who somebody is, and a way to write to them; opened by their picture. */
+/** A card about a person, with a way to write to them; opened by their picture. */
 export function PersonCard({ person, children }: PersonCardProps) {
   const t = useTexts()
   const [opened, setOpened] = useState(false)

@@ -56,7 +56,7 @@ export function Diff({ label, changes }: DiffProps) {
   )
 }
 
-/** Characters of which more are shown when somebody asks. */
+/** Characters after which a value is shortened until it is expanded. */
 const SHORT = 240
 
 function Value({ value }: { readonly value: unknown }) {

@@ -13,7 +13,7 @@ interface FacetsProps {
   readonly onChoose: (name: Facet['name'], value: string) => void
 }
 
-/** The most frequent values of what was found, each of which narrows the search. */
+/** The most frequent values in the results; each one narrows the search. */
 export function Facets({ facets, chosen, onChoose }: FacetsProps) {
   const t = useTexts()
   return (

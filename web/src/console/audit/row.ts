@@ -2,7 +2,7 @@ import type { ConsoleTexts } from '../locales/index.ts'
 
 type Values = Readonly<Record<string, unknown>>
 
-/** A row of the trail, of which the contract lists no columns. */
+/** A row of the trail, whose columns are not in the contract. */
 export interface Row {
   readonly id: string
   readonly createdAt: string

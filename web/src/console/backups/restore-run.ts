@@ -1,7 +1,7 @@
 import type { BodyOf, ResponseOf } from '@akashi/contract'
 import { call } from '../../api/index.ts'
 
-/** Milliseconds between two looks at how far a restore is. */
+/** Milliseconds between two requests for the progress of a restore. */
 const LOOK_MS = 1_000
 
 export type RestoreRun = ResponseOf<'GET /v1/restores/{id}'>

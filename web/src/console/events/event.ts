@@ -1,7 +1,7 @@
 import { type RemediationState, remediationStates } from '@akashi/contract'
 import type { ExportColumn } from '../parts/download.ts'
 
-/** A security event, of which the contract lists no columns. */
+/** A security event, whose columns are not in the contract. */
 export interface EventRow {
   readonly id: string
   readonly createdAt: string

@@ -20,7 +20,7 @@ const PAGE_ROWS = 100
 
 type Finding = ResponseOf<'GET /v1/detection/findings'>['rows'][number]
 
-/** Findings that somebody has to decide about, the riskiest first. */
+/** Findings that need a verdict, the riskiest first. */
 export function Queue() {
   const t = useTexts()
   const [filters, change] = useFilters(['status', 'severity', 'rule', 'entity', 'finding'])

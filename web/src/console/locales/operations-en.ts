@@ -46,7 +46,7 @@ export const operationsEn = {
   },
   doctor: {
     title: 'Checks',
-    lead: 'All checks run when you open this page; each deduction comes with a fix',
+    lead: 'Results of the last check; each deduction comes with a fix',
     again: 'Check again',
     score: 'Score of the checks',
     area: 'Area',

@@ -48,7 +48,7 @@ export const operationsJa: Translated<typeof operationsEn> = {
   },
   doctor: {
     title: '診断',
-    lead: 'すべての項目を改めて確認し、減点ごとに対処方法を示します',
+    lead: '最後に実行した診断の結果です。減点ごとに対処方法を示します',
     again: '再診断',
     score: '診断スコア',
     area: '分野',

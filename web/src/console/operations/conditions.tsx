@@ -13,7 +13,7 @@ import { Loaded } from '../parts/state.tsx'
 import { Tag } from '../parts/tag.tsx'
 import { conditionsQuery } from './alarm-queries.ts'
 
-/** Everything that an alarm is raised for, with its limit. */
+/** The conditions that raise alarms, with their limits. */
 export function Conditions() {
   const t = useTexts()
   const [filters, change] = useFilters(['condition'])

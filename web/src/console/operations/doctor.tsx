@@ -24,7 +24,7 @@ export function Doctor() {
   const diagnosis = useQuery({
     queryKey: ['console', 'doctor'],
     queryFn: ({ signal }) => call('GET /v1/doctor', { signal }),
-    // It looks at everything anew, so only when somebody asks.
+    // Every request runs all checks, so the result is kept until a new one is requested.
     staleTime: Number.POSITIVE_INFINITY,
   })
   const shown = (diagnosis.data?.checks ?? []).filter(

@@ -16,7 +16,7 @@ const Keys = lazily(async () => (await import('./keys.tsx')).Keys)
 const Witnesses = lazily(async () => (await import('./witnesses.tsx')).Witnesses)
 const Cost = lazily(async () => (await import('./cost.tsx')).Cost)
 
-/** The pages in the order of their tabs, with the permissions of which each needs one. */
+/** The pages in the order of their tabs; each requires one of its permissions. */
 const pages = [
   { name: 'health', any: ['ledger:read', 'audit_logs:read'], page: <Health /> },
   { name: 'alarms', any: ['monitoring:read'], page: <Alarms /> },
@@ -28,7 +28,7 @@ const pages = [
   { name: 'cost', any: ['lifecycle:read'], page: <Cost /> },
 ] as const satisfies readonly { name: string; any: readonly string[]; page: ReactNode }[]
 
-/** What runs, what failed, and the state of what everything relies on. */
+/** What is running, what failed, and the state of the infrastructure. */
 export function Operations() {
   const t = useTexts()
   const may = useMay()

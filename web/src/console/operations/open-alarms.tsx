@@ -10,7 +10,7 @@ import { Empty, Loaded } from '../parts/state.tsx'
 import { alarmStates, alarmsQuery, stateOf } from './alarm-queries.ts'
 import { AlarmTable, alarmExport } from './alarm-table.tsx'
 
-/** Alarms that are open, the most severe first. */
+/** Open alarms, the most severe first. */
 export function OpenAlarms() {
   const t = useTexts()
   const [filters, change] = useFilters(['severity', 'state'])

@@ -8,7 +8,7 @@ import { showProblem } from '../../ui/index.ts'
 import { useTexts } from '../locales/index.ts'
 import { ReasonForm } from '../parts/reason-form.tsx'
 
-/** Milliseconds; every blind index is made anew with its key. */
+/** Milliseconds; a new key requires recomputing every blind index. */
 const ROTATE_TIMEOUT_MS = 110_000
 
 interface RotateFormProps {

@@ -14,7 +14,7 @@ const DEFAULT_HOURS = 4
 
 interface SilenceFormProps {
   readonly condition: string
-  /** What the alarm is about; empty where there is nothing to tell apart. */
+  /** What the alarm is about; empty if its condition has only one subject. */
   readonly subject: string
   readonly onDone: () => void
 }

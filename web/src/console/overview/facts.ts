@@ -11,7 +11,7 @@ export interface Facts {
   readonly drills: ResponseOf<'GET /v1/drills'>['drills'] | undefined
   readonly jobs: ResponseOf<'GET /v1/jobs'>['jobs'] | undefined
   readonly approvals: ResponseOf<'GET /v1/approvals'>['approvals'] | undefined
-  /** Events of the last 24 hours of which nobody took care, of the two highest severities. */
+  /** Unhandled events of the last 24 hours with the two highest severities. */
   readonly open: { readonly critical: number; readonly high: number } | undefined
 }
 

@@ -8,7 +8,7 @@ import classes from './deductions.module.css'
 import { deductionsOf, scoreOf } from './deductions.ts'
 import type { Facts } from './facts.ts'
 
-/** One number for all of it; each point that is missing says how to get it back. */
+/** One number for the whole state; each deduction links to its fix. */
 export function ScorePanel({ facts }: { readonly facts: Facts }) {
   const t = useTexts()
   const isRead = Object.values(facts).some((fact) => fact !== undefined)

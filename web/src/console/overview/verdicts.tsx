@@ -16,7 +16,7 @@ interface Judgement {
 
 const icons = { good: IconCircleCheck, warn: IconAlertTriangle, bad: IconCircleX, unknown: IconCircleDashed }
 
-/** The four questions of somebody who is responsible, each with its answer. */
+/** The four main questions of a person in charge, each with its verdict. */
 export function Verdicts({ facts }: { readonly facts: Facts }) {
   const t = useTexts()
   const may = useMay()

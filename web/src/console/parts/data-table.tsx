@@ -21,7 +21,7 @@ interface DataTableProps<Row> {
   readonly columns: readonly Column<Row>[]
   readonly rows: readonly Row[]
   readonly rowKey: (row: Row) => string
-  /** Makes each row a button, which stands in the first column. */
+  /** Makes each row a button, placed in the first column. */
   readonly onOpen?: (row: Row) => void
   readonly isOpen?: (row: Row) => boolean
   /** Below it the table scrolls sideways, such as `46rem`. */
@@ -37,7 +37,7 @@ const DRAWN_AT_ONCE = 60
 const OVERSCAN = 12
 const DEFAULT_MIN_WIDTH = '46rem'
 
-/** A table of which, when it is long, only the rows in sight are drawn. Arrow keys go from row to row. */
+/** A table that renders only the visible rows if it is long. Arrow keys move from row to row. */
 export function DataTable<Row>(props: DataTableProps<Row>) {
   const { label, columns, rows, footer, minWidth = DEFAULT_MIN_WIDTH } = props
   const viewport = useRef<HTMLDivElement>(null)

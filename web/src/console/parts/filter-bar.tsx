@@ -83,7 +83,7 @@ interface WordsProps {
   readonly onSearch: (text: string) => void
 }
 
-/** Words that are searched for when somebody presses Enter or leaves the field. */
+/** Search words, applied on Enter or when the field loses focus. */
 export function Words({ label, value, onSearch }: WordsProps) {
   const [text, setText] = useState(value)
   useEffect(() => setText(value), [value])

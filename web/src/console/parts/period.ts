@@ -15,7 +15,7 @@ const periods = {
 export type Period = keyof typeof periods
 export const periodNames: readonly Period[] = ['1h', '24h', '7d', '30d', '90d']
 
-/** The period of that name, or the one that stands for no choice. */
+/** The period of that name, or the default. */
 export function periodNamed(name: string, otherwise: Period): Period {
   return periodNames.find((period) => period === name) ?? otherwise
 }

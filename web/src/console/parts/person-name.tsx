@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { call, useMay } from '../../api/index.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-/** Characters of an id that tell it from the others of a page. */
+/** Characters of an id that distinguish it from others on a page. */
 const SHORT_ID = 8
 /** Milliseconds for which names are kept; accounts are seldom renamed. */
 const KEPT_MS = 300_000

@@ -15,7 +15,7 @@ interface ReasonFormProps {
   readonly onCancel: () => void
 }
 
-/** Asks for the reason that is recorded with what somebody is about to do. */
+/** Asks for the reason that is recorded with an operation. */
 export function ReasonForm({ action, children, isComplete = true, ...rest }: ReasonFormProps) {
   const t = useTexts()
   const { t: shell } = useTranslation()

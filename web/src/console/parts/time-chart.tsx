@@ -23,7 +23,7 @@ interface TimeChartProps {
   /** Pixels. */
   readonly height?: number
   readonly format?: (value: number) => string
-  /** Where somebody dragged from and to. */
+  /** The start and end of a drag. */
   readonly onSelect?: (from: number, to: number) => void
 }
 
@@ -180,7 +180,7 @@ function optionsOf(
   }
 }
 
-/** Bars stand in the middle of their interval: half of one fits on each side. */
+/** Bars are centred in their interval: half of one fits on each side. */
 function edges(min: number, max: number, count: number, kind: 'bars' | 'lines'): [number, number] {
   const bar = count > 1 ? (max - min) / (count - 1) : SECONDS_AN_HOUR
   const beside = kind === 'bars' || count === 1 ? bar / 2 : 0

@@ -8,7 +8,7 @@ import classes from './check-panel.module.css'
 import { Steps } from './steps.tsx'
 import { useServerKeys } from './use-keys.ts'
 
-/** Checks a proof file in the browser, by this server's keys or by those that somebody has from elsewhere. */
+/** Checks a proof file in the browser, with this server's keys or with keys obtained elsewhere. */
 export function CheckPanel() {
   const t = useTexts()
   const serverKeys = useServerKeys()

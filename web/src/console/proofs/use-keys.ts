@@ -2,7 +2,7 @@ import { keysIn, type VerifierKey } from '@akashi/client/proof'
 import { useQuery } from '@tanstack/react-query'
 import { ledgerQuery } from '../queries.ts'
 
-/** The keys of this server's logs: of somebody who trusts the server. Undefined until they are read. */
+/** The keys of this server's logs, for users who trust the server. Undefined until they are loaded. */
 export function useServerKeys(): readonly VerifierKey[] | undefined {
   const heads = useQuery(ledgerQuery)
   const text = heads.data?.logs.flatMap(({ keys }) => keys).join('\n')
