@@ -1,4 +1,4 @@
-/** Comparing the rows of tables with the trail, and keeping what differs. */
+/** Compares the rows of tables with the trail, and records differences. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { recordDiscrepancies } from './found.ts'
@@ -27,7 +27,7 @@ export async function checkTable(
       await recordDiscrepancies(worker, actor, found)
     },
   })
-  // What is different is a discrepancy from now on, and no longer what the catalog lets suspect.
+  // Differences are recorded as discrepancies now, so the suspicion raised by the catalog is cleared.
   await worker.transaction(actor, (session) => keepTraces(session, table))
   return report
 }

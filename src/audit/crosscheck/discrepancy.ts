@@ -16,7 +16,7 @@ export type DiscrepancyKind =
 /** As akashi_audit.record_discrepancies() takes it. */
 export interface Found {
   readonly kind: DiscrepancyKind
-  /** What is found again has the same place. */
+  /** A finding that is found again has the same place. */
   readonly place: string
   readonly xid?: number
   readonly commit_lsn?: string

@@ -1,7 +1,7 @@
 import type { Actor, Database } from '../../postgres/index.ts'
 import type { Found } from './discrepancy.ts'
 
-/** Keeps what was found, with a critical event for each finding that is new. @returns how many were */
+/** Stores findings, with a critical event for each new one. @returns how many were new */
 export async function recordDiscrepancies(
   worker: Database,
   actor: Actor,

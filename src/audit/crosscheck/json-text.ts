@@ -1,4 +1,4 @@
-/** Text of jsonb as PostgreSQL prints it, taken apart without losing a digit or a character. */
+/** Parses jsonb text as printed by PostgreSQL without losing a digit or a character. */
 
 /** The members of an object's text, each with the text of its value; null unless it is an object. */
 export function members(text: string): Map<string, string> | null {
@@ -17,7 +17,7 @@ export function members(text: string): Map<string, string> | null {
   return found
 }
 
-/** The place behind the string that begins at `start`. */
+/** The index after the string that begins at `start`. */
 function stringEnd(text: string, start: number): number {
   let at = start + 1
   for (;;) {

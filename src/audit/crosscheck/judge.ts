@@ -60,7 +60,7 @@ interface Version {
   readonly values: string | null
 }
 
-/** Updates that left a record as the trail last showed it changed nothing. */
+/** An update that leaves a record as the trail last showed it changed nothing. */
 async function judgeByVersions(
   session: Session,
   transaction: Transaction,
@@ -111,8 +111,8 @@ function sameName(name: string, printed: string): boolean {
 }
 
 /**
- * Tables whose every change the log delivers: those that are published, and have no heirs whose rows are recorded under
- * their name. Names of tables that are gone are among them.
+ * Tables whose changes the log delivers completely: published ones without inheritance children whose rows
+ * are recorded under their name. Includes names of tables that no longer exist.
  */
 async function visible(session: Session, rows: readonly TrailRow[]): Promise<Set<string>> {
   const names = [...new Set(rows.map(({ table }) => table))]

@@ -53,7 +53,7 @@ const code = (letter: string) => letter.charCodeAt(0)
 const [NEW, OLD, KEY] = [code('N'), code('O'), code('K')]
 const [NULL, UNCHANGED, TEXT] = [code('n'), code('u'), code('t')]
 
-/** @throws internal if the message is cut or of an unknown form */
+/** @throws internal if the message is truncated or unknown */
 export function decodeMessage(data: Buffer): Message {
   const reader = new Reader(data)
   const kind = String.fromCharCode(reader.byte())

@@ -16,11 +16,11 @@ export interface TypeFacts {
   readonly delimiter: string
   /** Of a composite type. */
   readonly fields: readonly { readonly name: string; readonly type: number }[]
-  /** A cast to json decides what to_jsonb() gives. */
+  /** A cast to json determines the result of to_jsonb(). */
   readonly hasCast: boolean
 }
 
-/** The JSON text of a value; undefined where that cannot be told from its text. */
+/** The JSON text of a value; undefined if it cannot be derived from its text. */
 export type Print = (text: string) => string | undefined
 
 const string: Print = (text) => JSON.stringify(text)
@@ -46,7 +46,7 @@ const BUILT_IN: ReadonlyMap<number, Print> = new Map<number, Print>([
   [3802, same],
 ])
 const JSON_TYPE = 114
-/** The first OID that is not of a type which came with the server. */
+/** The first OID of types that are not built in. */
 const FIRST_OWN_OID = 16384
 
 /** A float as the numeric that it becomes: without an exponent and without a negative zero. */
@@ -70,8 +70,8 @@ export function printOf(type: number, types: ReadonlyMap<number, TypeFacts>): Pr
 }
 
 /**
- * How a statement reads a column so that to_jsonb() shows its values as the trail does and runs nobody's cast: as they
- * are, or their text; null where neither does.
+ * How a statement reads a column so that to_jsonb() shows its values as the trail does and runs nobody's
+ * cast: unchanged, or as their text; null if neither works.
  */
 export function readAs(type: number, types: ReadonlyMap<number, TypeFacts>): 'value' | 'text' | null {
   if (holdsJson(type, types, new Set())) return 'text'

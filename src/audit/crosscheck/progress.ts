@@ -108,7 +108,10 @@ export async function beginProgress(
   return { ...state, signed: true }
 }
 
-/** Written before the position is reported to the server, so that a slot which is further was not left there by us. */
+/**
+ * Written before the position is reported to the server, so a slot that is further ahead was not advanced by
+ * Akashi.
+ */
 export async function keepProgress(
   session: Session,
   keyring: Keyring,
@@ -164,7 +167,7 @@ export async function beginGap(
   ])
 }
 
-/** Ends the gap that lasts. @returns whether there was one */
+/** Ends the current gap. @returns whether there was one */
 export async function endGap(session: Session, at: Lsn): Promise<boolean> {
   const { rows } = await session.query<{ ended: boolean }>(
     'select akashi_audit.end_gap($1::pg_lsn) is not null as ended',
@@ -174,8 +177,8 @@ export async function endGap(session: Session, at: Lsn): Promise<boolean> {
 }
 
 /**
- * A position behind everything that is committed. A message is written there and flushed: the server sends nothing that it
- * has not flushed, and what no commit follows it flushes when it likes.
+ * A position after everything that is committed. A message is written there and flushed, because the server
+ * sends only flushed WAL and may delay flushing WAL that no commit follows.
  */
 export async function committedUpTo(worker: Database, actor: Actor): Promise<Lsn> {
   const { rows } = await worker.transaction(actor, (session) =>

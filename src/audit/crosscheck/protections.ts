@@ -23,7 +23,7 @@ export async function readProtections(session: Session): Promise<Protection[]> {
   return rows
 }
 
-/** Names of a table of the application, unlike any other. */
+/** A unique key for the name of a table. */
 export function nameOf(schema: string, table: string): string {
   return JSON.stringify([schema, table])
 }

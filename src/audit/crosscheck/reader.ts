@@ -1,4 +1,4 @@
-/** Puts the messages of the stream together to transactions. */
+/** Assembles the messages of the stream into transactions. */
 import { AkashiError } from '../../foundation/index.ts'
 import { type Lsn, parseArray } from '../../postgres/index.ts'
 import type { Message, Tuple } from './pgoutput.ts'
@@ -14,9 +14,11 @@ const POLICY = nameOf(PROTECTED_TABLES.schema, PROTECTED_TABLES.table)
 
 export interface Ended {
   readonly transaction: Transaction
-  /** Up to here nothing is needed any more. */
+  /** WAL up to here is no longer needed. */
   readonly end: Lsn
-  /** It had more than {@link MAX_TRANSACTION_BYTES}: these tables were changed, and nothing of it was kept. */
+  /**
+   * It had more than {@link MAX_TRANSACTION_BYTES}: these tables were changed, and its changes were not kept.
+   */
   readonly tooLarge: readonly string[] | null
 }
 
@@ -39,7 +41,7 @@ export class Reader {
     return this.#transaction !== undefined
   }
 
-  /** As the messages up to now left them. */
+  /** As described by the messages so far. */
   get protections(): Protection[] {
     return [...this.#protections.values()]
   }

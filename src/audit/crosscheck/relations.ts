@@ -62,8 +62,8 @@ export class Types {
 }
 
 /**
- * Relations by OID. The server describes one before its first change, and again after each change of its form; what it
- * is a partition of is asked for then. A partition that was detached meanwhile keeps what was known of it.
+ * Relations by OID. The server describes one before its first change, and again whenever its definition
+ * changes; its parents are looked up then. A partition that was detached meanwhile keeps its known parents.
  */
 export class Relations {
   readonly #database: Database
@@ -80,7 +80,7 @@ export class Relations {
   }
 
   async learn(sent: SentRelation): Promise<void> {
-    // Types may have been altered since, as the relation was.
+    // Types may have been altered since then, like the relation.
     const types = new Types()
     const ancestors = await this.#database.transaction(
       this.#actor,

@@ -1,4 +1,4 @@
-/** What the cross-check says of itself: how far it is, what it found, what it could not see. */
+/** Reports of the cross-check: progress, discrepancies and gaps. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { requireReason } from '../../foundation/index.ts'
 import {
@@ -49,7 +49,10 @@ export interface Gap {
 }
 
 export interface CrosscheckStatus {
-  /** running: something reads the slot. stopped: nothing does, and the WAL waits. off: nothing is compared, see the gaps. */
+  /**
+   * running: a process reads the slot. stopped: none does, and WAL is waiting. off: nothing is compared, see
+   * the gaps.
+   */
   readonly state: 'running' | 'stopped' | 'off'
   readonly comparedLsn: string | null
   readonly comparedAt: string | null
@@ -58,7 +61,7 @@ export interface CrosscheckStatus {
   /** Since the cross-check began. */
   readonly transactions: number
   readonly changes: number
-  /** That are not settled. */
+  /** Unsettled ones. */
   readonly discrepancies: number
   readonly gaps: number
 }
@@ -118,7 +121,7 @@ export async function listGaps(
 }
 
 /**
- * Says what became of discrepancies and of gaps that have ended; they stay on record.
+ * Settles discrepancies and ended gaps with an explanation; they stay on record.
  *
  * @param ids default: all that are open, once everything that is committed is compared
  * @returns how many were settled
@@ -166,13 +169,14 @@ export interface CrosscheckFindings {
   readonly notes: readonly string[]
 }
 
-/** Milliseconds that a verification waits for what was committed before it. */
+/** Milliseconds that a verification waits for earlier commits to be compared. */
 const WAIT_MS = 10_000
 const POLL_MS = 100
 
 /**
- * What a verification says of the cross-check: every discrepancy that is not settled, tables whose changes pass it now,
- * and as notes what was not compared. It waits until everything that was committed before is compared.
+ * The findings of the cross-check for a verification: unsettled discrepancies, tables whose changes currently
+ * bypass it, and notes about ranges that were not compared. It waits until everything committed before has
+ * been compared.
  */
 export async function crosscheckFindings(
   database: Database,
@@ -204,7 +208,7 @@ export async function crosscheckFindings(
   }
 }
 
-/** @returns what was not compared, if that is so */
+/** @returns what was not compared, if anything */
 async function waitForNow(
   database: Database,
   actor: Actor,

@@ -1,4 +1,7 @@
-/** Compares the write-ahead log with the trail until it is stopped: reads the slot, judges, keeps what was found. */
+/**
+ * Compares the write-ahead log with the trail until it is stopped: reads the slot, checks each transaction
+ * and stores findings.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Actor, type Database, formatLsn, type Lsn, type Session } from '../../postgres/index.ts'
 import { Comparison, type ComparisonParts } from './comparison.ts'
@@ -50,7 +53,7 @@ export interface CrosscheckOptions extends ComparisonParts {
 export async function crosscheck(options: CrosscheckOptions): Promise<void> {
   const { source } = options
   const begun = await begin(options)
-  // It may have been stopped meanwhile, which is told once.
+  // It may have been stopped meanwhile, which is recorded once.
   if (begun === null || options.signal.aborted) return
   const cut = new AbortController()
   const stop = () => cut.abort()
@@ -141,8 +144,8 @@ async function giveUp(
 }
 
 /**
- * Puts the publication right. Where it was not, the slot goes, which would send nothing from that time; the cross-check
- * makes another, and the range is a gap.
+ * Repairs the publication. If it was wrong, the slot is dropped, because it could not send changes from that
+ * time; the cross-check creates a new one, and the range is a gap.
  *
  * @param owner an administrator, who may alter the publication and owns the protected tables
  * @returns what was wrong
@@ -209,7 +212,7 @@ interface Standing {
   readonly logins: Readonly<Record<string, string>>
 }
 
-/** Whether the cross-check is wanted, and what runs. */
+/** Whether the cross-check is enabled, and which transactions are running. */
 async function standing(session: Session): Promise<Standing> {
   const { rows } = await session.query<Standing>(
     `select akashi_lifecycle.setting('crosscheck.enabled') = 'true'::jsonb as enabled,

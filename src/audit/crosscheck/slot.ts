@@ -1,4 +1,4 @@
-/** The replication slot from which the cross-check reads, and what a server lacks for one. */
+/** The replication slot that the cross-check reads from, and the requirements for it. */
 import { AkashiError } from '../../foundation/index.ts'
 import {
   type Database,
@@ -36,7 +36,7 @@ export async function readCrosscheckSlot(database: Pick<Database, 'direct'>): Pr
   return row === undefined ? null : { ...row, confirmed: parseLsn(row.confirmed ?? '0/0') }
 }
 
-/** Made without two phases: a prepared transaction arrives when it is committed. */
+/** Created without two-phase decoding: a prepared transaction arrives when it is committed. */
 export async function createCrosscheckSlot(database: Pick<Database, 'direct'>): Promise<CrosscheckSlot> {
   await database.direct((session) =>
     session.query(`select pg_create_logical_replication_slot(${nameSql}, 'pgoutput')`),

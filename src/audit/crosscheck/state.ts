@@ -1,6 +1,7 @@
 /**
- * Whether a table holds what the trail says: each row is the latest version of its record, and each record that is there by
- * the trail is in the table. It finds what left nothing in the write-ahead log either.
+ * Whether a table matches the trail: each row is the latest version of its record, and each record that
+ * exists according to the trail is in the table. This also finds changes that left no trace in the
+ * write-ahead log.
  */
 import { createHash } from 'node:crypto'
 import { AkashiError, quoteName } from '../../foundation/index.ts'
@@ -13,7 +14,7 @@ import { differing, recordKey, recordName, shownValues } from './values.ts'
 
 /** Rows or records that are compared in one snapshot. */
 const BATCH = 5_000
-/** Findings of one table that are named one by one; the others are counted. */
+/** Findings of one table that are listed individually; the others are counted. */
 const MAX_NAMED = 1_000
 
 export interface StateReport {
@@ -25,7 +26,7 @@ export interface StateReport {
   readonly withoutVersion: number
   readonly different: number
   readonly missing: number
-  /** Why records that have no row were not looked for; null if they were. */
+  /** Why records without a row were not searched for; null if they were. */
   readonly note: string | null
 }
 
@@ -34,7 +35,7 @@ export interface StateOptions {
   readonly from?: StatePosition
   /** Called after each batch; a check that continues from there compares nothing twice. */
   readonly onBatch?: (position: StatePosition, report: StateReport) => void
-  /** Keeps what was found. */
+  /** Stores findings. */
   readonly keep: (found: readonly Found[]) => Promise<void>
 }
 
@@ -43,7 +44,7 @@ interface Table {
   readonly table: string
   readonly protection: Protection
   readonly baseline: boolean
-  /** Partitions are detached by a policy, whose rows are not missing. */
+  /** A policy detaches partitions, so their rows are not missing. */
   readonly expires: boolean
   readonly names: readonly string[]
   readonly leaves: readonly Leaf[]
@@ -56,11 +57,11 @@ interface Leaf extends Relation {
    * compute them.
    */
   readonly shown: string | null
-  /** The key of such a row as the trail names the record. */
+  /** The key of such a row in the form of record_id in the trail. */
   readonly record: string | null
 }
 
-/** A row where it is in this snapshot. */
+/** A row as of this snapshot. */
 interface Row {
   readonly at: string
   readonly record: string | null
@@ -160,7 +161,10 @@ class StateCheck {
   #found: Found[] = []
   /** Whether a partition was truncated, so that records from before may have no row. */
   #emptied = false
-  /** Keys that records had before they got another, with the number of that change; complete for transactions before `xid`. */
+  /**
+   * Former keys of records, with the number of the change that replaced them; complete for transactions
+   * before `xid`.
+   */
   readonly #moved = { keys: new Map<string, bigint>(), xid: '0' }
 
   constructor(session: DirectSession, options: PhaseOptions) {
@@ -226,7 +230,10 @@ class StateCheck {
     return rows
   }
 
-  /** Rows that are not, letter by letter, what the trail shows of them: most of a table are, and need no closer look. */
+  /**
+   * Rows whose text differs from that in the trail; most rows of a table are equal and need no further
+   * comparison.
+   */
   async #notAsShown(table: Table, truncated: bigint, rows: readonly Row[]): Promise<Row[]> {
     const names = rows.flatMap(({ record }) => (record === null ? [] : [recordName(record)]))
     if (names.length === 0) return [...rows]
@@ -314,7 +321,7 @@ class StateCheck {
     }
   }
 
-  /** Records that are there by the trail, in the order of their names. */
+  /** Records that exist according to the trail, ordered by id. */
   async #records(table: Table, from: readonly string[] | null): Promise<void> {
     let after = from?.[0] ?? null
     for (;;) {
@@ -353,7 +360,7 @@ class StateCheck {
     }
   }
 
-  /** The latest versions of the records after a name, with their keys. */
+  /** The latest versions of the records after an id, with their keys. */
   async #recorded(table: Table, after: string | null): Promise<Recorded[]> {
     await this.#session.query(`${ofTrail}; ${byIndex}`)
     // A record's name is its key where that is one column.
@@ -491,8 +498,8 @@ class StateCheck {
   }
 
   /**
-   * Looks again, in another snapshot, where something differs: a TRUNCATE empties a table at once, also for a snapshot
-   * from before, which does not show what the trail says of it.
+   * Compares differences again in another snapshot: a TRUNCATE empties a table immediately, even for an older
+   * snapshot, which does not see its row in the trail yet.
    */
   async #confirmed<T>(work: () => Promise<T>): Promise<T> {
     const [report, found] = [{ ...this.#report }, [...this.#found]]
@@ -504,7 +511,7 @@ class StateCheck {
     return await this.#inSnapshot(work)
   }
 
-  /** Rows and versions of one moment. */
+  /** Rows and versions of one snapshot. */
   async #inSnapshot<T>(work: () => Promise<T>): Promise<T> {
     await this.#session.query(`${isolated}; ${ofTable}`)
     try {
@@ -544,7 +551,9 @@ interface Recorded {
   readonly key: readonly (string | null)[]
 }
 
-/** A column's text by its type's output function and no cast, which the owner of the type may have made. */
+/**
+ * A column's text from its type's output function, without casts, which the type's owner may have created.
+ */
 function textOf(name: string): string {
   const column = `r.${quoteName(name)}`
   return `case when num_nulls(${column}) = 0 then concat(${column}) end`

@@ -1,4 +1,4 @@
-/** What the write-ahead log does not carry: looked for in the catalog. */
+/** Finds changes that the write-ahead log does not contain, by traces in the catalog. */
 import { createHash } from 'node:crypto'
 import type { Session } from '../../postgres/index.ts'
 import type { Found } from './discrepancy.ts'
@@ -116,7 +116,7 @@ export async function passedTables(session: Session): Promise<PassedTables> {
   return { open: of('open'), suspects: of('suspect'), kept: byName(kept) }
 }
 
-/** As a finding; the same one is found once. */
+/** As a finding; a repeated one is stored once. */
 export function unwatched({ schema, table, what }: Suspect, occasion = ''): Found {
   const mark = createHash('sha256').update(`${what}\0${occasion}`).digest('hex').slice(0, 16)
   return {

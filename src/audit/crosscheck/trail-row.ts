@@ -15,7 +15,7 @@ export interface TrailRow {
   readonly table: string
   readonly operation: string
   readonly recordId: string | null
-  /** The key that it had before; the same where the change kept it. */
+  /** The former key; the same if the change did not alter it. */
   readonly previousId: string | null
   readonly newValues: ReadonlyMap<string, string>
   readonly oldValues: ReadonlyMap<string, string>
@@ -23,7 +23,7 @@ export interface TrailRow {
   /** Of a TRUNCATE: the file that the table then had. */
   readonly file: number | null
   readonly isChange: boolean
-  /** What no change has matched yet: that a record is as it says, and that one is no more as it was. */
+  /** The parts of the row that no change has matched yet: the new state, and the end of the old one. */
   adds: boolean
   removes: boolean
 }

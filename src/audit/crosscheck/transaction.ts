@@ -26,11 +26,11 @@ export interface Change {
 export interface Unrecorded {
   readonly change: Change
   readonly place: number
-  /** The last change before it, within the transaction, that left the record as it then was. */
+  /** The previous change of the same record within the transaction. */
   readonly before?: Change | undefined
 }
 
-/** Findings of one kind that a transaction names one by one; the others are counted. */
+/** Findings of one kind that are listed individually for a transaction; the others are counted. */
 const MAX_NAMED = 1_000
 
 export class Transaction {
@@ -38,7 +38,9 @@ export class Transaction {
   readonly changes: Change[] = []
   readonly trail: TrailRow[] = []
   readonly truncated: Relation[] = []
-  /** Of the trail: rows that were taken out and put in again, as between partitions, or changed. */
+  /**
+   * In the trail: rows that were removed and inserted again, as when moved between partitions, or changed.
+   */
   readonly trailRemoved: string[] = []
   readonly trailUpdated: string[] = []
   /** The subscription that applied it, as the server names it. */
@@ -93,7 +95,8 @@ export class Transaction {
   compare(): { readonly found: Found[]; readonly unsure: Unrecorded[]; readonly unmatched: TrailRow[] } {
     const found = this.#compareTrail()
     const rows = new Index(this.trail, this.#families())
-    // What changed nothing has no row, and must not take that of a change: a digest looks like any other.
+    // An update that changed nothing has no row, and must not match that of another change, because digests
+    // all look alike.
     const open = this.changes
       .map((change, place) => ({ change, place }))
       .filter(
@@ -228,7 +231,7 @@ export class Transaction {
     ]
     const own: TrailRow[] = []
     for (const row of this.trail) {
-      // Between two partitions of the trail: it was compared when it was written.
+      // A move between two partitions of the trail: the row was compared when it was written.
       if (moved.has(row.id)) continue
       if (BigInt.asUintN(32, BigInt(row.xid || 0)) === BigInt(this.committed.xid)) own.push(row)
       else
@@ -375,7 +378,7 @@ function find(
   key: string | null,
 ): readonly TrailRow[] {
   const rows = index.get(key === null ? family : JSON.stringify([family, key])) ?? []
-  // A record that changes thousands of times has its rows in the order of its changes.
+  // The rows of a record that changes thousands of times are in the order of its changes.
   while (rows[0]?.adds === false && !rows[0].removes) rows.shift()
   return rows
 }

@@ -14,7 +14,10 @@ const LONG_ROW_BYTES = 33_554_432
 const JSON_BYTES_PER_CHARACTER = 6
 const DIGEST = /^\{"sha256": "[0-9a-f]{64}"\}$/
 
-/** The record's key as the trail has it; null where the tuple does not hold it. `keyOnly`: it has the replica identity alone. */
+/**
+ * The record's key as in the trail; null if the tuple does not contain it. `keyOnly`: the tuple has only the
+ * replica identity.
+ */
 export function recordKey(
   relation: Relation,
   { key }: Protection,
@@ -43,8 +46,8 @@ export function recordName(text: string): string {
 }
 
 /**
- * The columns whose values are not those that the trail shows. Columns that the log does not carry (generated ones) or
- * that did not change are taken as they are; of a digest only the form can be compared.
+ * The columns whose values are not those that the trail shows. Columns that the log does not contain
+ * (generated ones) or that did not change are assumed equal; for a digest only the form can be compared.
  */
 export function differing(
   relation: Relation,
@@ -98,7 +101,7 @@ export function changedColumns(
     if (was === undefined || value === undefined || ignored.includes(name)) continue
     const old = beforeTuple[was]
     if (old === undefined || old === value) continue
-    // What the trail shows alike is no change: NULL and the null of jsonb, 0 and -0.
+    // Values that the trail shows alike count as equal: NULL and the null of jsonb, 0 and -0.
     const [shown, now] = [old, value].map((text) => (text === null ? 'null' : print(text)))
     if (shown === undefined || shown !== now) found.push(name)
   }

@@ -29,8 +29,9 @@ export interface ArchivedRows {
   /**
    * Hashes recomputed from the object's bytes, in ascending position.
    *
-   * @throws AkashiError not_found or integrity when the object is gone or not what was stored (verification
-   *   reports it); unavailable while it is frozen or its store is away (verification names it as unread)
+   * @throws AkashiError not_found or integrity when the object is missing or differs from what was stored
+   * (verification reports it); unavailable while it is frozen or its store cannot be reached (verification
+   * lists it as unread)
    */
   entries(object: ArchivedObject, signal?: AbortSignal): AsyncIterable<readonly ArchivedEntry[]>
 }

@@ -15,7 +15,7 @@ export function checkpointText(checkpoint: Checkpoint): string {
   return `${checkpoint.origin}\n${checkpoint.size}\n${checkpoint.root.toString('base64')}\n`
 }
 
-/** The checkpoint in a note's text; refuses (`integrity`) whatever is not exactly one. */
+/** The checkpoint in a note's text; refuses (`integrity`) anything else. */
 export function parseCheckpoint(text: string): Checkpoint {
   const match = /^([^\n]+)\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n/.exec(text)
   const [, origin, size, root] = match ?? []

@@ -17,7 +17,7 @@ export interface EntryCount {
 
 const RANGE = 'log = $1 and created_at >= $2 and created_at < $3'
 
-/** How many entries of a range lie behind one position and before another. */
+/** How many entries of a range lie after one position and before another. */
 export async function countEntries(
   session: Session,
   { log, from, to }: EntryRange,

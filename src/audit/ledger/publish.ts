@@ -15,9 +15,9 @@ export interface Published {
 }
 
 /**
- * Publishes every head that was not yet, and the links of its epochs. A log that cannot be published keeps no other from
- * it: the first error is thrown at the end, `integrity` when another checkpoint of the same size is there already, which
- * shows that the database does not continue its published history.
+ * Publishes every head that was not yet, and the links of its epochs. A log that cannot be published does not
+ * affect the others: the first error is thrown at the end, `integrity` if a different checkpoint of the same
+ * size already exists, which shows that the database does not continue its published history.
  *
  * @param except logs that need a new epoch first
  */

@@ -118,7 +118,7 @@ export async function* publishedNotes(
 
 /**
  * Whether a checkpoint is compared: all of the newest {@link RECENT_CHECKPOINTS}, and as many of those before, evenly
- * spread. Each run begins the spread elsewhere, so that no checkpoint is safe to replace.
+ * spread. Each run starts the spread at another offset, so that any checkpoint may be compared.
  *
  * @param index place in ascending size, of `total`
  * @param offset from 0 to below 1, one for the whole run

@@ -58,14 +58,16 @@ export async function readOrigins(session: Session): Promise<Pick<Head, 'log' | 
   return rows.map((row) => ({ ...row, size: BigInt(row.size) }))
 }
 
-/** A crash must not take back what is signed, published or retired: no role or server setting may ask for less. */
+/**
+ * A crash must not undo what is signed, published or retired, so role and server settings cannot relax this.
+ */
 export async function commitDurably(session: Session): Promise<void> {
   await session.query(
     `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`,
   )
 }
 
-/** The head of a log, locked until the transaction ends and made where there is none. */
+/** The head of a log, locked until the transaction ends; created if there is none. */
 export async function lockHead(session: Session, log: string, emptyRoot: Buffer): Promise<Head> {
   await session.query(
     `insert into akashi_audit.ledger_heads (log, origin, root, system_identifier, timeline)

@@ -28,7 +28,7 @@ export function formatTilePath({ level, tile, width }: TilePath): string {
   return `tile/${level}/${encodeIndex(tile)}${width === TILE_WIDTH ? '' : `.p/${width}`}`
 }
 
-/** null for whatever is not exactly such a path. */
+/** null for anything else. */
 export function parseTilePath(path: string): TilePath | null {
   const match = /^tile\/(entries|\d{1,2})\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d{1,3}))?$/.exec(path)
   const [, kind = '', index = '', partial] = match ?? []

@@ -40,7 +40,7 @@ export async function frontierHolders(database: Database, actor: Actor): Promise
   return rows
 }
 
-/** One line that says whom to ask. */
+/** One line that identifies its owner. */
 export function describeHolder(holder: FrontierHolder): string {
   const { pid, prepared, database, login, applicationName, state, ageSeconds } = holder
   const who =
@@ -63,7 +63,7 @@ export interface Alarms {
   readonly holders: readonly FrontierHolder[]
 }
 
-/** Looks, and raises an alarm (a security event and a notification) for what was not wrong a minute ago. */
+/** Checks, and raises an alarm (a security event and a notification) for each new problem. */
 export async function watchLedger(
   database: Database,
   actor: Actor,
@@ -107,7 +107,7 @@ export async function watchLedger(
   return { triggers, catalog, holders }
 }
 
-/** Who it is, without its age: the same one is one alarm. */
+/** Identifies the transaction without its age, so that it raises one alarm. */
 function holderName({ pid, prepared, database, applicationName }: FrontierHolder): string {
   return `${pid === null ? `prepared ${prepared}` : `process ${pid}`}, database ${database}, application ${applicationName ?? ''}`
 }

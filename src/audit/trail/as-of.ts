@@ -1,4 +1,4 @@
-/** A record as it was at a moment. */
+/** A record as it was at a given time. */
 import {
   lineageSql,
   rowColumns,
@@ -19,7 +19,7 @@ export interface RecordAsOf {
   readonly state: 'present' | 'absent' | 'unknown'
   /** The row, as far as the trail keeps it: ignored columns as of the last recorded change. Null unless present. */
   readonly values: Values | null
-  /** The key that the record had then; the new one where it is gone under another key. */
+  /** The key that the record had then, or the new one if it was renamed. */
   readonly recordId: string
   /**
    * Why there are no values. absent: `not_created` yet, `deleted`, `truncated`, or `renamed` to another key.
@@ -101,7 +101,7 @@ interface Fate {
   readonly whole: boolean
 }
 
-/** What became of the record between its last version and the moment. */
+/** What happened to the record between its last version and the given time. */
 async function stateAfter(
   session: Session,
   version: TrailRow,

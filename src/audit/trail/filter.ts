@@ -1,4 +1,4 @@
-/** What may be asked of the trail, checked in one place with every mistake reported at once. */
+/** The fields of a search in the trail, validated in one place with all mistakes reported together. */
 import { intervalMinutes, MAX_BUCKETS, timelineIntervals } from '@akashi/contract'
 import { z } from 'zod'
 import { betweenFields, filterField, inOrder } from '../../foundation/index.ts'

@@ -19,7 +19,8 @@ const place = z.tuple([z.string().regex(/^\d{1,18}$/)])
 /**
  * Versions of one record, over changes of its key: ask by its latest key (by an older one, the history ends
  * where the record left it). An earlier record of the same key is not part of it; a search by the key finds
- * that too. Row-level security applies: an application's user sees their own changes only. What was shown is recorded.
+ * that too. Row-level security applies: an application's user sees their own changes only. The access is
+ * recorded.
  *
  * @throws AkashiError invalid_input naming every mistake of the query, or for a cursor that was not given
  */

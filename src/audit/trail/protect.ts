@@ -50,7 +50,7 @@ async function asLogin(
 }
 
 /**
- * Puts a table under audit, or changes how it is. `owner` must own the table or be a superuser; the
+ * Puts a table under audit, or changes its protection. `owner` must own the table or be a superuser; the
  * statement runs under that login and not as akashi_owner, whom the application's tables do not belong to.
  */
 export async function protect(owner: Database, protection: Protection, by?: ActingFor): Promise<void> {
@@ -79,7 +79,7 @@ export async function protect(owner: Database, protection: Protection, by?: Acti
   })
 }
 
-/** Rows of one statement of a baseline; who changes one of them waits that long. */
+/** Rows of one statement of a baseline; a concurrent change of one of them waits that long. */
 const BASELINE_ROWS = 1_000
 
 /**
@@ -131,7 +131,7 @@ export async function unprotect(owner: Database, table: string, by?: ActingFor):
   })
 }
 
-/** Says why a table needs no audit. */
+/** Exempts a table from audit, with a reason. */
 export async function exempt(owner: Database, table: string, reason: string, by?: ActingFor): Promise<void> {
   await asLogin(owner, 'exempt', table, by, async (session) => {
     await session.query('select akashi_audit.exempt($1::regclass, $2)', [

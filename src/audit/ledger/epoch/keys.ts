@@ -1,6 +1,6 @@
 /**
  * Which key signs in which epoch. A replaced key opens a new epoch, so each epoch has one key: the one that signed its
- * link, and its heads. Keys only go forward, and the head carries the newest.
+ * link, and its heads. Keys are never reused, and the head is signed with the newest.
  */
 import { type LogKey, verifiesAny } from '../verifier-keys.ts'
 import type { Epoch } from './link.ts'

@@ -1,8 +1,8 @@
-/** What PostgreSQL brings itself: every operator, cast and function that a proof is computed with. */
+/** Built-in objects of PostgreSQL: every operator, cast and function that a proof is computed with. */
 import type { Session } from '../../../postgres/index.ts'
 import type { Difference } from './compare.ts'
 
-/** First oid that is given to objects of users; what lies below came with the server. */
+/** First oid of user objects; lower ones came with the server. */
 const FIRST_USER_OID = 16_384
 
 /** The transaction that a cluster is made in before it has transactions. */
@@ -42,8 +42,8 @@ interface FunctionRow extends Row {
 }
 
 /**
- * What was changed of the server's own objects, by the transactions that wrote their rows. The rows are fetched as
- * they are and compared here: the operators of a condition could be those that were exchanged.
+ * Changes of built-in objects, detected by the transactions that wrote their rows. The rows are fetched
+ * without a condition and compared here, because the operators of a condition could have been replaced.
  */
 export async function changedBuiltIns(session: Session): Promise<Difference[]> {
   const found: Difference[] = []
@@ -99,8 +99,8 @@ const LANGUAGE_INTERNAL = '12'
 const LANGUAGE_C = '13'
 
 /**
- * A function of the server's executable is found by its oid and not by its row, so that a grant, which writes the row
- * anew, changes nothing that it does.
+ * A function compiled into the server is called by its oid and not through its row, so a grant, which
+ * rewrites the row, does not change what it does.
  */
 function isOwnCode({ name, language, source, definer, configured }: FunctionRow): boolean {
   return (

@@ -1,4 +1,4 @@
-/** The objects of the catalog that carry the proof, as plain values: one query for each kind. */
+/** The catalog objects that the proof depends on, as plain values: one query for each kind. */
 import { createHash } from 'node:crypto'
 import type { Session } from '../../../postgres/index.ts'
 
@@ -36,18 +36,20 @@ interface Row {
   readonly properties: Record<string, string | number | boolean | null>
 }
 
-/** Properties that hold texts of any length: their digest is compared, whatever a version does about white space. */
+/**
+ * Properties with long texts: a digest is compared that ignores differences in white space between versions.
+ */
 const TEXTS: ReadonlySet<string> = new Set(['source', 'definition', 'printed'])
 
-/** What stands before a column: a relation's name or alias and a dot, which no schema of ours is. */
+/** The qualifier of a column: a relation's name or alias and a dot; never one of Akashi's schemas. */
 const QUALIFIER = /(?<![\w."'])(?!akashi_|pg_)[a-z_]\w*\.(?=[a-z_"])/g
 
 const named = (owner: string) =>
   `case when ${owner}::regrole::text ~ '^akashi_' then ${owner}::regrole::text else 'administrator' end`
 
 /**
- * Privileges by grantee, without those of the owner. To read and to use changes nothing, so that an administrator may
- * grant it to roles of their own; the version that brought MAINTAIN gives it to nobody else.
+ * Privileges by grantee, without those of the owner. Privileges to read and to use are left out, so that an
+ * administrator can grant them to other roles; MAINTAIN is granted only to the owner.
  */
 const grants = (acl: string, kind: string, owner: string) => `
   (select string_agg(grantee || '=' || privileges, ' ' order by grantee) from (

@@ -1,4 +1,4 @@
-/** The objects of a database beside those that the program ships. */
+/** Compares the objects of a database with those that the program ships. */
 import type { CatalogObject, Properties } from './catalog.ts'
 import type { Manifest } from './manifest.ts'
 
@@ -72,7 +72,7 @@ function shown(value: string | undefined): string {
   return value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value
 }
 
-/** The server's own function for ids, where it has one, and ours make the same. */
+/** The server's own function for ids, if it has one, is equivalent to Akashi's. */
 function usual(properties: Properties): Properties {
   return properties['default'] === 'akashi_audit.uuid_v7()'
     ? { ...properties, default: 'uuidv7()' }
@@ -88,12 +88,12 @@ function onVersion(properties: Properties, version: number): Properties {
   return others
 }
 
-/** Whether it belongs to a partition that waits for the end of its time. */
+/** Whether it belongs to a detached partition. */
 function isDetached({ relation }: CatalogObject): boolean {
   return relation?.startsWith('akashi_archive.') === true
 }
 
-/** A partition must be as its parent is: every column, constraint, index and trigger, and nothing that the parent lacks. */
+/** A partition must match its parent: every column, constraint, index and trigger, and nothing else. */
 function comparePartitions(objects: readonly CatalogObject[]): Difference[] {
   const byRelation = new Map<string, CatalogObject[]>()
   for (const object of objects) {
@@ -139,14 +139,14 @@ function* comparePartition(
         }
     }
     for (const object of left.values()) {
-      // An index for searches in a partition that is closed; one that is unique would refuse rows.
+      // A search index of a closed partition; a unique one could refuse rows.
       if (kind === 'index' && object.properties['unique'] === undefined) continue
       yield { object: `${kind} ${object.name}`, detail: "the partition's parent has no such object" }
     }
   }
 }
 
-/** What makes an object of a partition the counterpart of one of its parent. */
+/** The properties by which an object of a partition matches one of its parent. */
 function keyOf({ kind, name, relation, properties }: CatalogObject, ofParent: boolean): string {
   if (kind === 'relation') return ''
   if (kind === 'constraint') return properties['definition'] ?? ''
@@ -162,7 +162,7 @@ function select(properties: Properties, names: readonly string[] | undefined): P
   return Object.fromEntries(Object.entries(rest).filter(([name]) => names.includes(name)))
 }
 
-/** Detached partitions refuse every change, and nothing of others runs on them. */
+/** Detached partitions refuse every change, and run no code of others. */
 function compareDetached(objects: readonly CatalogObject[]): Difference[] {
   const found: Difference[] = []
   for (const object of objects) {

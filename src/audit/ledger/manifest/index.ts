@@ -1,4 +1,4 @@
-/** The database's code beside the code that the program ships. */
+/** Compares the database's code with the code that the program ships. */
 import type { Session } from '../../../postgres/index.ts'
 import { changedBuiltIns } from './built-in.ts'
 import { readCatalog } from './catalog.ts'

@@ -87,7 +87,10 @@ export async function readProtection(
   return { triggers, differences: found }
 }
 
-/** What the cross-check is told by: a table that was taken out of it for a moment has a new row there. */
+/**
+ * The publication that the cross-check reads: a table that was removed from it for a moment has a new row
+ * there.
+ */
 async function readPublication(session: Session): Promise<CatalogObject[]> {
   const { rows } = await session.query<{ relation: string | null; xmin: string }>(
     `select null as relation, p.xmin::text from pg_publication p where p.pubname = 'akashi_crosscheck'

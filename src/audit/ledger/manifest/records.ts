@@ -1,6 +1,6 @@
 /**
- * Transactions that were allowed to change the catalog. Each is recorded in the trail, which is sealed, so that an
- * object that was changed and put back shows by the transaction that wrote its row.
+ * Transactions that were allowed to change the catalog. Each is recorded in the trail, which is sealed, so
+ * that an object that was changed and reverted is detected by the transaction that wrote its row.
  */
 import { requireReason } from '../../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
@@ -23,7 +23,7 @@ interface Row {
 }
 
 /**
- * Records the whole catalog as it is now, by an administrator: what was changed before is accepted, and that is a
+ * Records the whole current catalog for an administrator: earlier changes are accepted, which raises a
  * critical event.
  */
 export async function recordCatalog(owner: Database, actor: Actor, reason: string): Promise<void> {
@@ -33,7 +33,7 @@ export async function recordCatalog(owner: Database, actor: Actor, reason: strin
   )
 }
 
-/** Kinds whose rows are written only by what is recorded. */
+/** Kinds whose rows are written only by recorded transactions. */
 const WATCHED: ReadonlySet<string> = new Set([
   'function',
   'relation',
@@ -45,10 +45,15 @@ const WATCHED: ReadonlySet<string> = new Set([
   'publication',
 ])
 
-/** Tables of people and permissions, to which others may add foreign keys; their columns and rows are not the proof. */
+/**
+ * Tables of people and permissions, to which others may add foreign keys; the proof does not depend on their
+ * columns and rows.
+ */
 const OTHERS_REFER_TO = /^akashi_auth\.(?!login_attempts)/
 
-/** Objects that are named one by one; more are one finding, since a restored database has new rows altogether. */
+/**
+ * Objects that are listed individually; more are one finding, because a restored database has only new rows.
+ */
 const MAX_NAMED = 100
 
 /** Names that one finding shows. */

@@ -1,4 +1,4 @@
-/** Today's policy of an installation, to be kept where its administrators cannot change it. */
+/** The current trust policy of an installation, to be kept where its administrators cannot change it. */
 import { formatVerifierKey, type VerifierKey } from '../../../keys/index.ts'
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { readEpochs } from '../epoch/link.ts'

@@ -5,14 +5,14 @@ import type { Actor, Database } from '../../../postgres/index.ts'
 import { type Alarm, setAlarms, standingAlarms } from '../alarms.ts'
 import type { WitnessOutcome } from './submit.ts'
 
-/** Whom an alarm is about; nothing of it changes from one minute to the next. */
+/** The subject of an alarm, which stays the same from one minute to the next. */
 function subjectOf({ witness, log }: Pick<WitnessOutcome, 'witness' | 'log'>): string {
   return `witness ${witness}, log ${log}`
 }
 
 /**
- * Raises an alarm for each refusal that shows a fork or a log that was cut back. A witness that gave no verdict this
- * time, because it is away, clears nothing; one that is not submitted to any more does.
+ * Raises an alarm for each refusal that shows a fork or a log that was cut back. A witness that cannot be
+ * reached does not clear its alarm; one that is no longer trusted does.
  */
 export async function watchWitnesses(
   database: Database,

@@ -12,7 +12,7 @@ export interface TrustedWitness {
 }
 
 /**
- * Has every published head submitted to this witness from now on. Naming it again changes where it is.
+ * Has every published head submitted to this witness from now on. Registering it again changes its address.
  *
  * @throws AkashiError conflict for another key under a name that is trusted: what it cosigned before would not verify
  */
@@ -43,7 +43,7 @@ export async function trustWitness(
   return { name, url, key }
 }
 
-/** Submits to this witness no more. */
+/** Stops submitting to this witness. */
 export async function forgetWitness(owner: Database, actor: Actor, name: string): Promise<void> {
   const { rowCount } = await owner.transaction(actor, (session) =>
     session.query('delete from akashi_audit.witnesses where name = $1', [name]),

@@ -20,7 +20,7 @@ export function formatAddCheckpoint({ oldSize, proof, note }: AddCheckpoint): st
   return `old ${oldSize}\n${proof.map((hash) => `${hash.toString('base64')}\n`).join('')}\n${note}`
 }
 
-/** `invalid_input` for whatever is not exactly such a body. */
+/** `invalid_input` for anything else. */
 export function parseAddCheckpoint(body: Uint8Array): AddCheckpoint {
   const text = decode(body)
   const end = text.indexOf('\n\n')

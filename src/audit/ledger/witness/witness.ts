@@ -149,7 +149,7 @@ function judge(
   if (oldSize > size) return refusal(400, 'the old size is above that of the checkpoint')
   if (oldSize !== latest.size) return conflict(latest)
   if (size === 0n && !root.equals(emptyRoot)) return refusal(422, 'the root of an empty log is wrong')
-  // Two sizes that are equal have an empty proof, which says nothing of the roots.
+  // For equal sizes the proof is empty, and does not compare the roots.
   if (size === latest.size && proof.length === 0 && !root.equals(latest.root)) return conflict(latest)
   if (verifyConsistency(oldSize, size, latest.root, root, proof)) return null
   return refusal(
@@ -167,7 +167,7 @@ function refusal(status: 400 | 403 | 404 | 422, why: string): WitnessResponse {
   return { status, contentType: TEXT, body: `${why}\n` }
 }
 
-/** null for what does not parse or verify; every other failure is no verdict. */
+/** null if it does not parse or verify; other failures are thrown. */
 function attempt<T>(work: () => T): T | null {
   try {
     return work()
