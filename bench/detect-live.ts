@@ -15,7 +15,7 @@ import { loadEvents, parseEvents } from '../src/security/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
 import { atMost, type BenchmarkOptions, bencher, figure, median, type Result } from './harness.ts'
 
-/** What an installation of a thousand people records at its busiest: S1 1. */
+/** The peak load of an installation with a thousand people, from the requirements. */
 const EVENTS_A_SECOND = 1_160
 const SECONDS = 60
 const LEAST_SECONDS = 20

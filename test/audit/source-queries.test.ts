@@ -1,4 +1,4 @@
-/** The audit queries of the sources (S1 6.3; S3, query patterns of the audit log), with their names mapped. */
+/** The audit queries of the requirements, with mapped names. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Actor, person } from '../../src/postgres/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
@@ -68,7 +68,7 @@ describe("S3: the audit log's query patterns", () => {
   })
 })
 
-describe('S1 6.3', () => {
+describe('the queries of the requirements on monitoring', () => {
   it('sums up the last 24 hours', async () => {
     await database
       .asSuperuser((session) =>

@@ -4,7 +4,7 @@ import * as chat from '../../src/chat/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { makePerson, type Person } from './people.ts'
 
-/** S1 5.2 as its source writes them, with the names of the schemas mapped; they find what the API finds. */
+/** Queries of the chat requirements with mapped schema names; they find what the API finds. */
 const database = testDatabase()
 const app = database.open('app')
 let aoi: Person

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { describeTable } from '../support/catalog.ts'
 import { testDatabase } from '../support/index.ts'
 
-/** S1 3.2 to 3.4, 3.6 and the columns of its ER diagram. */
+/** The tables of the chat requirements, with the columns of their ER diagram. */
 const database = testDatabase()
 const table = (name: string) => database.asSuperuser((session) => describeTable(session, name))
 const choice = (...values: string[]) =>

@@ -65,7 +65,7 @@ test.runIf(LONG)(
   LONG_TIMEOUT_MS,
 )
 
-/** More than so many failures within so many seconds: S1 6.3. */
+/** Maximum failures within a number of seconds, from the requirements. */
 const FAILURES = 5
 const SECONDS = 300
 

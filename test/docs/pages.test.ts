@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const root = resolve(import.meta.dirname, '../..')
 const LINK = /\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)/g
 
-/** What the documents of S5 are called here: access control and its audit log in pages of their own. */
+/** Pages for the documents of the requirements on access control and its audit log. */
 const PROMISED = [
   'README.md',
   'docs/access.md',

@@ -7,7 +7,7 @@ const database = testDatabase()
 const id = 'uuid not null = gen_random_uuid()'
 const since = 'timestamp with time zone not null = now()'
 
-/** Columns, indexes and foreign keys of the sources: S3 003–007, S1 3.5, S5. */
+/** Columns, indexes and foreign keys of the requirements. */
 const tables: Readonly<
   Record<
     string,

@@ -3,7 +3,7 @@ import { testDatabase } from '../support/index.ts'
 
 const database = testDatabase()
 
-/** The permissions of S3 008, resource → actions. */
+/** The permissions of the requirements, resource → actions. */
 const seeded = {
   users: ['read', 'write', 'delete', 'admin'],
   auth_config: ['read', 'write', 'delete', 'admin'],

@@ -1,4 +1,4 @@
-/** The archive as the source calls it from SQL (S4 3.2 and its operation guide). */
+/** The SQL interface of the archive, as used in the requirements. */
 import { expect, test } from 'vitest'
 import { runArchive, setPolicy } from '../../src/lifecycle/index.ts'
 import { testDatabase, tester } from '../support/index.ts'

@@ -10,7 +10,7 @@ function onDay(days: number) {
   return found
 }
 
-describe("the source's tables (S4)", () => {
+describe('the tables of the requirements', () => {
   test('has parameters and dated prices', () => {
     expect(s4).toMatchObject({ users: 1_000_000, eventsPerUser: 100, eventBytes: 500 })
     expect(s4.users * s4.eventsPerUser).toBe(100_000_000)

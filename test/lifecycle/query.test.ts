@@ -61,7 +61,7 @@ test('cold, late and hot rows are found under one name', async () => {
   })
 })
 
-describe('the source’s queries over the archive (S4 6.3)', () => {
+describe('the queries of the requirements over the archive', () => {
   test('failed logins of a year, newest first', async () => {
     const found = await query(`
       SELECT tenant_id, user_id, created_at, event_details FROM security_events

@@ -4,7 +4,7 @@ import { testDatabase } from '../support/index.ts'
 
 const database = testDatabase()
 
-it('remediations have the columns and indexes that S1 gives its events', async () => {
+it('remediations have the columns and indexes of the requirements', async () => {
   const table = await database.asSuperuser((session) =>
     describeTable(session, 'akashi_security.remediations'),
   )

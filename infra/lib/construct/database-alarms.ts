@@ -5,7 +5,7 @@ import { maxConnections } from '../max-connections.ts'
 import type { DatabaseParameter } from '../parameter.ts'
 import { type Alarms, metric } from './alarms.ts'
 
-/** S1 7.2. */
+/** Limits of the requirements. */
 const CONNECTIONS_SHARE = 0.7
 const DISK_SHARE = 0.75
 /** The largest volume that every version of Aurora PostgreSQL has; it reports no remaining space. */

@@ -39,7 +39,7 @@ export const assumptionsSchema = z.strictObject({
 
 export type Assumptions = z.infer<typeof assumptionsSchema>
 
-/** S4: 1,000,000 users of 100 events of 500 bytes a day; 90 days in Aurora, then Standard, after a year Deep Archive. */
+/** The plan of the requirements: 1,000,000 users of 100 events of 500 bytes a day; 90 days in Aurora, then Standard, after a year Deep Archive. */
 export const s4: Assumptions = {
   users: 1_000_000,
   eventsPerUser: 100,

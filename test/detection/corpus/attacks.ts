@@ -1,6 +1,6 @@
 /**
  * Attacks as they appear in logs, each with what comes closest to it without being one. They follow the definitions of the
- * requirements (S1 4.3, 6.3) and of MITRE ATT&CK, and know nothing of the rules.
+ * requirements and of MITRE ATT&CK, and know nothing of the rules.
  */
 import type { Scene } from './scene.ts'
 
