@@ -1,7 +1,7 @@
 /** Texts of the demo. Commands and their output are the same in every language. */
 
 const en = {
-  title: 'Akashi: the audit trail of a shop, and five attempts to falsify it',
+  title: 'Akashi: the audit trail of a shop, and six attempts to falsify it',
   start: 'Start everything: PostgreSQL, sealer, scheduler, web pages',
   startSaid: 'In a temporary folder, which is removed when the demo ends.',
   ready: (url: string) => `Running; for the duration of the demo, its pages are at ${url}`,
@@ -45,14 +45,14 @@ const en = {
   mishap: 'Someone forgets a WHERE',
   mishapSaid: 'Backups run automatically, and WAL streaming covers every second in between.',
   broughtBack: 'The orders are restored, and the audit trail records who did it and why.',
-  end: 'Five attempts, all detected; nothing lost.',
+  end: 'Six attempts, all detected; nothing lost.',
   next: 'Try it on your own tables: akashi up, akashi protect, akashi verify.',
   failed: (what: string) => `The demo failed; expected ${what}`,
   cancelled: 'Stopped; all temporary files were removed.',
 }
 
 const ja: typeof en = {
-  title: 'Akashi: ある店の監査証跡と、5 つの改ざんの試み',
+  title: 'Akashi: ある店の監査証跡と、6 つの改ざんの試み',
   start: 'すべてを起動する: PostgreSQL、封印、スケジューラー、Web 画面',
   startSaid: '一時フォルダーで動き、デモが終わると削除されます。',
   ready: (url) => `起動しました。デモの間、画面は ${url} で見られます`,
@@ -94,8 +94,8 @@ const ja: typeof en = {
   mishap: '誰かが WHERE を忘れる',
   mishapSaid: 'バックアップは自動で取得され、その間の変更も毎秒保存されます。',
   broughtBack: '注文は元に戻りました。誰がなぜ戻したかも、監査証跡に記録されました。',
-  end: '5 つの改ざんはすべて検出されました。失われたデータもありません。',
-  next: 'ご自分の表でもお試しください: akashi up、akashi protect、akashi verify',
+  end: '6 つの改ざんはすべて検出されました。失われたデータもありません。',
+  next: 'ご自分のテーブルでもお試しください: akashi up、akashi protect、akashi verify',
   failed: (what) => `デモの結果が想定と異なります: ${what}`,
   cancelled: '停止しました。一時ファイルはすべて削除しました。',
 }
