@@ -46,7 +46,7 @@ export async function listContextKeys(database: Database, actor: Actor): Promise
   )
 }
 
-/** @throws not_found for a key that no application has */
+/** @throws not_found unless it is the key of an application */
 export async function revokeContextKey(database: Database, actor: Actor, id: string): Promise<void> {
   await database.transaction(actor, (session) =>
     session.query('select akashi_auth.revoke_context_key($1)', [id]),

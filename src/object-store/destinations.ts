@@ -11,8 +11,8 @@ export const DESTINATIONS_FOLDER = 'archive-copies/'
 /**
  * Objects keep their keys. A listing of more than one destination has those of the first store alone.
  *
- * @param open the store of a name, undefined where none is configured; opened when it is first needed, so that one
- *   that is away stops only what needs it
+ * @param open the store of a name, undefined where none is configured; opened when first needed, so that an
+ * unavailable store affects only what needs it
  */
 export function withDestinations(
   main: ObjectStore,

@@ -32,7 +32,7 @@ const recordSchema = z.strictObject({
   cluster: z.string(),
   timeline: z.string(),
   database: z.string(),
-  /** By the clock of the owner, for people: nothing is decided by it. */
+  /** By the clock of the owner, for display only. */
   since: z.iso.datetime(),
 })
 
@@ -52,12 +52,12 @@ export interface Installation {
   readonly copied: boolean
 }
 
-/** Where an installation keeps what it is: its database. */
+/** Where an installation stores its identity: its database. */
 export interface InstallationRecord {
   read(signal?: AbortSignal): Promise<Installation>
   /**
-   * Keeps the id and the token for the database as it is now; null before the token is obtained. With a
-   * take-over, reports it in the same transaction, so that none goes untold.
+   * Keeps the id and the token for the database as it is now; null before the token is obtained. A take-over
+   * is reported in the same transaction, so that none goes unreported.
    */
   write(installation: string, token: number | null, takeOver?: TakeOver): Promise<void>
   /** The store went to another owner. Called once. */
@@ -66,7 +66,7 @@ export interface InstallationRecord {
 
 export interface TakeOver {
   readonly owner: StoreOwner
-  /** null when the store had no owner, undefined when that is not known any more. */
+  /** null if the store had no owner, undefined if that is no longer known. */
   readonly from: StoreOwner | null | undefined
 }
 
@@ -77,7 +77,7 @@ export interface StoreOwnership {
    */
   claim(signal?: AbortSignal): Promise<StoreOwner>
   /**
-   * The same, looking at the store only every {@link OWNERSHIP_RECHECK_MS}: to be called before every write.
+   * The same, but reads the store only every {@link OWNERSHIP_RECHECK_MS}; call it before every write.
    * @throws conflict if the store belongs to another installation
    */
   assertOwned(): Promise<StoreOwner>
@@ -114,7 +114,7 @@ export function openOwnership(store: ObjectStore, record: InstallationRecord): S
   }
 }
 
-/** Repeats what another installation's record got in the way of. */
+/** Retries when another installation added a record meanwhile. */
 async function racing<T>(store: ObjectStore, attempt: () => Promise<T | undefined>): Promise<T> {
   for (let races = 0; races < RACES; races += 1) {
     const done = await attempt()
@@ -153,7 +153,8 @@ async function tryToClaim(
 export async function readOwner(store: ObjectStore, signal?: AbortSignal): Promise<StoreOwner | null> {
   let last: string | undefined
   for await (const { key } of store.list(PREFIX, given({ signal }))) last = key
-  // A store may list what was put a moment ago only later. Tokens follow one another, so the next one is asked for.
+  // A store may not list an object that was just put. Tokens are consecutive, so the next one is requested
+  // directly.
   for (;;) {
     const next = keyOf(last === undefined ? 1 : tokenOf(last) + 1)
     if ((await store.head(next)) === null) break
@@ -258,7 +259,7 @@ function tokenOf(key: string): number {
   return Number(key.slice(PREFIX.length))
 }
 
-/** A disk that is not mounted, another bucket, a copy from before: what was stored since is not there. */
+/** An unmounted disk, another bucket or an older copy: later objects are missing. */
 function olderStore(store: ObjectStore, token: number): AkashiError {
   return new AkashiError(
     'conflict',

@@ -6,7 +6,8 @@ import type { ListOptions, ObjectStore } from './types.ts'
  * Objects that the first store already has below the folder stay there, and are found and deleted there too.
  *
  * @param folder ends with a slash
- * @param open the second store; opened when it is first needed, so that one that is away stops only what needs it
+ * @param open the second store; opened when first needed, so that an unavailable store affects only what
+ * needs it
  */
 export function routedStore(
   main: ObjectStore,
@@ -72,7 +73,7 @@ async function* foldersOf(
   }
 }
 
-/** Two ascending listings as one; of what is in both, the second's. */
+/** Merges two ascending listings; of a key in both, the second's entry counts. */
 async function* merged<T>(
   first: AsyncIterable<T>,
   second: AsyncIterable<T>,

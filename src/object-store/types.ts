@@ -8,7 +8,7 @@
  */
 import type { Readable } from 'node:stream'
 
-/** What a listing says of an object, without a request for each. */
+/** An object in a listing, without a request for each. */
 export interface ListedObject {
   readonly key: string
   /** Length in bytes. */
@@ -67,7 +67,7 @@ export interface ObjectStore {
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>
   /**
    * The folders directly below a folder that hold objects, in ascending byte order: prefixes that end with a slash.
-   * What is in them is not read, so that it costs as many requests as there are pages of folders.
+   * Their contents are not read, so it takes as many requests as there are pages of folders.
    *
    * @param folder `''`, or ends with a slash
    */

@@ -48,8 +48,9 @@ export async function identify(
     signer.observe(Number(time), audience)
     return accepted === 'accepted'
   }
-  // Signed again with what the server said: in the first transaction of a pool, at another server than before, where
-  // the clocks differ by more than a signature lives, where a pooler's queue took that long, or the key was replaced.
+  // Signed again with the time of the server: in the first transaction of a pool, at another server than
+  // before, if the clocks differ by more than the lifetime of a signature, if a pooler's queue took that
+  // long, or if the key was replaced.
   if ((await attempt(before)) || (await attempt([]))) return
   await signer.renew()
   await attempt([])

@@ -1,4 +1,4 @@
-/** What became of the delivery of events: append-only, attempt by attempt. */
+/** Results of delivering events: one row per attempt, append-only. */
 import type { Session } from '../postgres/index.ts'
 
 export async function recordHookResults(
@@ -9,7 +9,7 @@ export async function recordHookResults(
     readonly attempt: number
     readonly result: 'success' | 'failure'
     readonly ms: number
-    /** Of HTTP or SMTP. */
+    /** Status code of HTTP or SMTP. */
     readonly code: number | null
     readonly error: string | null
   },

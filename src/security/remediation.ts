@@ -46,7 +46,7 @@ export async function remediate(
   })
 }
 
-/** The remediation of an event, and the key of its row in the trail; an event that nobody has touched is open. */
+/** The remediation of an event, and the key of its row in the trail; an event without one is open. */
 export async function readRemediation(
   database: Database,
   actor: Actor,

@@ -20,7 +20,7 @@ const FRAMES_IN_FLIGHT = 4
 const PACKS_IN_FLIGHT = 1
 /** A full pack also takes the frames that were being sealed. */
 const PACK_SLABS = Math.ceil((PACK_BYTES + (FRAMES_IN_FLIGHT + 1) * MAX_SEALED_BYTES) / SLAB_BYTES)
-/** What may be gathered while a pack is put: enough that a fast store is not waited for, and no whole pack. */
+/** Slabs filled while packs are put: enough to keep a fast store busy, and less than a pack. */
 const SLABS_AHEAD = 8
 
 /** A pack in the index. */
@@ -157,7 +157,7 @@ export class PackWriter {
     }
   }
 
-  /** A put that failed gives nothing back: its error ends the wait. */
+  /** A failed put releases nothing; its error ends the wait. */
   async #takeSlab(): Promise<Buffer> {
     const failed = new Promise<never>((_, reject) => {
       for (const put of this.#putting) put.catch(reject)

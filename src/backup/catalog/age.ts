@@ -2,12 +2,15 @@
 import type { CatalogView } from './window.ts'
 
 const DAY_MS = 86_400_000
-/** Longer than the system is ever without a commit while it runs; what lies between two moments beyond it proves nothing. */
+/**
+ * The longest time without a commit while the system runs. Of a longer gap between two moments, only this
+ * much counts as running time.
+ */
 const LONGEST_PAUSE_MS = DAY_MS
 
 /**
- * The moment that lies so long before the last one. Time counts only where backups and WAL show that the system ran,
- * so that a clock that is wrong, or was for a while, makes nothing look old.
+ * The moment `retentionMs` of running time before the latest one. Only time in which backups and WAL show
+ * that the system ran counts, so that a clock that is or was wrong does not make anything look old.
  */
 export function cutoffOf(
   catalog: Pick<CatalogView, 'backups' | 'pieces'>,
@@ -27,7 +30,7 @@ export function cutoffOf(
   return later - left
 }
 
-/** The present, as far as backups and WAL bear it out. */
+/** The current time, limited to what backups and WAL confirm. */
 export function latestOf(catalog: Pick<CatalogView, 'backups' | 'pieces'>, now: Date): number {
   const shown = moments(catalog)
   return shown.length === 0 ? now.getTime() : Math.min(now.getTime(), longest(shown) + LONGEST_PAUSE_MS)

@@ -16,8 +16,8 @@ export interface Latest {
 }
 
 /**
- * How recent what can be restored is, from the newest backup and the WAL behind it alone: a few requests, however much
- * is stored. null without a complete backup.
+ * The latest restorable moment, from the newest backup and the WAL after it alone, with a few requests
+ * however much is stored. null without a complete backup.
  */
 export async function readLatest(backupStore: BackupStore, signal?: AbortSignal): Promise<Latest | null> {
   const ids: string[] = []

@@ -87,8 +87,8 @@ export function planPrune(
 }
 
 /**
- * Kept incrementals whose moments all come back from other kept backups and the WAL too, and on which none of them
- * builds.
+ * Kept incrementals whose moments can all be restored from other kept backups and the WAL too, and which no
+ * kept backup is based on.
  */
 function shortcutsOf(
   backups: readonly BackupManifest[],
@@ -191,7 +191,7 @@ export async function pruneBackups(
   return { backups: plan.backups.map(({ id }) => id), objects }
 }
 
-/** What cannot be read may be what everything else builds on. */
+/** An unreadable object may be one that all others depend on. */
 function assertReadable({ problems }: Pick<Catalog, 'problems'>): void {
   const [first] = problems
   if (first === undefined) return
@@ -205,8 +205,8 @@ function assertReadable({ problems }: Pick<Catalog, 'problems'>): void {
 }
 
 /**
- * Keys that nothing uses any more: made before the one of the oldest kept WAL, since streams follow one another, and
- * named by no backup, history or copy of the audit log. Their age is in their ids.
+ * Keys no longer in use: older than the key of the oldest kept WAL, and not named by any backup, history or
+ * copy of the audit log. Their ids contain their age.
  */
 async function unneededKeys(
   backupStore: BackupStore,
@@ -275,7 +275,7 @@ async function abandoned(backupStore: BackupStore, ids: readonly string[], now: 
     for await (const { key, lastModified } of backupStore.store.list(
       `${basePrefix(backupStore.systemId)}${id}/`,
     )) {
-      // The store lists what it did not give: nothing is concluded from that.
+      // The store lists the object but did not return it: no conclusion can be drawn.
       if (key === manifest) newest = Number.POSITIVE_INFINITY
       newest = Math.max(newest, lastModified.getTime())
     }

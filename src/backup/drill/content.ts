@@ -22,8 +22,8 @@ const relations = `
   order by 1`
 
 /**
- * Rows are read by the output of their types, which is code of the server's, and never by a cast, which may be
- * anybody's: the login may be one that can do everything.
+ * Rows are read through the output functions of their types, which only a superuser can define, and never
+ * through casts, which other users can define: the login may be a superuser.
  */
 export async function readContent(database: Database, signal?: AbortSignal): Promise<Content> {
   return await database.direct(
@@ -57,8 +57,8 @@ export async function readContent(database: Database, signal?: AbortSignal): Pro
 /**
  * Names of relations that differ or exist on one side only.
  *
- * @param skipped values that a sequence may be ahead: {@link SEQUENCE_VALUES_LOGGED} between two recoveries, of which
- *   one replayed its WAL and the other found its page as it was
+ * @param skipped values by which a sequence may be ahead: {@link SEQUENCE_VALUES_LOGGED} between two
+ * recoveries if one replayed its WAL and the other read its page
  */
 export function differences(a: Content, b: Content, skipped = 0n): string[] {
   const names = new Set([...a.relations.keys(), ...b.relations.keys()])

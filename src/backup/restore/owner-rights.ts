@@ -2,8 +2,8 @@ import type { TableName } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
 
 /**
- * The statements that give a role what the owner of a table may do. A superuser's table is opened by itself: a role
- * that may become its owner would be a superuser too.
+ * The statements that give a role the rights of a table's owner. If the owner is a superuser, only this table
+ * is granted, since membership in the owner would make the role a superuser.
  */
 export async function ownerRights(
   session: Session,

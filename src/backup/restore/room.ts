@@ -1,11 +1,11 @@
 import { statfs } from 'node:fs/promises'
 import { AkashiError } from '../../foundation/index.ts'
 
-/** What recovery itself writes, and the file system's own part. */
+/** Space for what recovery itself writes, and for the file system's overhead. */
 const SPARE_BYTES = 256 * 1024 * 1024
 const GIBIBYTE = 1024 ** 3
 
-/** Refuses what the disk has no room for, before anything is written. */
+/** Checks before anything is written that the disk has enough space. */
 export async function assertRoom(folder: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize

@@ -56,7 +56,7 @@ export interface Restored {
   readonly subscriptions: readonly string[]
   /** The database that the backup was taken through; undefined in backups that do not say. */
   readonly sourceDatabase: string | undefined
-  /** The server of another major version than the embedded one, if it is of one. */
+  /** Programs of the server if its major version differs from the embedded one. */
   readonly binaries: Binaries | undefined
 }
 
@@ -90,11 +90,11 @@ export interface PrepareOptions extends RestoreOptions {
 
 export type Prepared = Pick<Restored, 'chain' | 'walBytes' | 'bytes' | 'sourceDatabase' | 'binaries'> & {
   readonly opened: readonly OpenedBackup[]
-  /** Where recovery has to end for the target to be reached; undefined: at the end of the WAL. */
+  /** Position where recovery ends if it reaches the target; undefined: at the end of the WAL. */
   readonly stopsAt: Lsn | undefined
 }
 
-/** That recovery ended where the target is, and not where it could read no further. */
+/** Checks that recovery ended at the target and not where the WAL became unreadable. */
 export function assertStopped({ stopsAt }: Pick<Prepared, 'stopsAt'>, reached: string): void {
   if (stopsAt === undefined || parseLsn(reached) === stopsAt) return
   throw new AkashiError(

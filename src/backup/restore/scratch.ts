@@ -43,9 +43,12 @@ export interface Scratch extends Prepared {
   readonly reachedLsn: string
   /** As superuser. */
   readonly database: Database
-  /** Of a login that reads every table and can do nothing else. */
+  /** Connection of a login that can read every table and do nothing else. */
   reader(): Promise<Database>
-  /** Of a login that has the rights of a table's owner, and sees every row; of a superuser's table, that it reads it. */
+  /**
+   * Connection of a login that has the rights of a table's owner and sees every row; it can only read a
+   * superuser's table.
+   */
   asOwner(table: TableName & { readonly owner: string }): Promise<Database>
   /** As one of Akashi's roles; closed with the server. */
   open(role: Exclude<DatabaseRole, 'owner'>): Database
@@ -133,7 +136,8 @@ export async function sweepScratch(place: string): Promise<void> {
     try {
       await removeCluster(dataDir)
     } catch (error) {
-      // Its lock is held: the number is of another machine or container, where the process lives.
+      // Its lock is held: the process runs on another machine or in another container with the same process
+      // id.
       if (error instanceof AkashiError && error.code === 'conflict') continue
       throw error
     }

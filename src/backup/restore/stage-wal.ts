@@ -55,7 +55,8 @@ export async function stageWal(
       segmentBytes,
       (event) => search.see(event),
       ({ at, reason }) => {
-        // Behind the target nothing matters; before it, PostgreSQL would take it for the end of the WAL.
+        // After the target, unreadable WAL does not matter; before it, PostgreSQL would take it for the end
+        // of the WAL.
         if (!search.found) throw walUnreadable(part.timeline, at, reason)
       },
     )

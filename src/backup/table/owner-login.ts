@@ -1,4 +1,4 @@
-/** A login of the live database that lasts as long as what is done under it, with the rights of a table's owner. */
+/** A temporary login of the live database with the rights of a table's owner. */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { AkashiError, given } from '../../foundation/index.ts'
 import {
@@ -22,19 +22,20 @@ export interface OwnerLogin {
   /** Of an administrator: `url` leads straight to the server. */
   readonly admin: Database
   readonly url: string
-  /** Signs in this process for what the login does; the login never has it. */
+  /** Signs the login's request contexts in this process; the login itself never has the key. */
   readonly contextKey: ContextKey | undefined
-  /** What the role may do besides connecting, as statements. */
+  /** Statements that grant the role more than connecting. */
   readonly rights: (role: string) => string
-  /** Whom what it made belongs to afterwards. */
+  /** The role that owns the login's objects afterwards. */
   readonly heir: string
 }
 
 /**
- * Triggers, checks, domains and expressions of a table are code of its owner, or of others. SET ROLE is no fence
- * around them, since RESET ROLE undoes it: they run under a login that has nothing to go back to.
+ * Triggers, checks, domains and expressions of a table are code of its owner or of others. SET ROLE does not
+ * contain them, since they can RESET ROLE. They run under a separate login, which has no other rights to
+ * return to.
  * @param heir quoted
- * @throws forbidden when the administrator may make no role
+ * @throws forbidden when the administrator may not create roles
  */
 export async function withOwnerLogin<T>(
   { admin, url, contextKey, rights, heir }: OwnerLogin,
@@ -64,15 +65,15 @@ export async function withOwnerLogin<T>(
   )
 }
 
-/** Roles belong to the cluster and locks to a database, so the name has the number of the database. */
+/** Roles belong to the cluster and locks to a database, so the name contains the database's OID. */
 const prefixSql = `select 'akashi_restore_' || oid || '_' as prefix from pg_database where datname = current_database()`
 const lockOf = (role: string) => `akashi.restore/${role}`
 
-/** The name of a new role, locked for as long as the connection lasts: a restore that was killed has lost its lock. */
+/** The name of a new role, locked until the connection ends: a killed restore loses its lock. */
 async function lockName(guard: Session): Promise<string> {
   const { rows } = await guard.query<{ prefix: string }>(prefixSql)
   const role = `${rows[0]?.prefix ?? ''}${randomBytes(ROLE_BYTES).toString('hex')}`
-  // It idles for as long as the restore takes.
+  // The session is idle during the whole restore.
   await guard.query("select set_config('idle_session_timeout', '0', false)")
   const { key, others } = await tryLock(guard, lockOf(role), 'owner')
   if (key === null) {
@@ -87,14 +88,14 @@ async function dropRole(session: Session, role: string, heir: string): Promise<v
   await session.query(`reassign owned by ${role} to ${heir}; drop owned by ${role}; drop role ${role}`)
 }
 
-/** Drops the logins of restores that were killed; what they had finished belongs to the administrator then. */
+/** Drops the logins of killed restores; what they had restored then belongs to the administrator. */
 export async function dropAbandonedLogins(admin: Pick<Database, 'direct'>): Promise<void> {
   await admin.direct(async (session) => {
     const { rows } = await session.query<{ role: string }>(
       `select rolname as role from pg_roles where rolcanlogin and rolname ~ ('^' || (${prefixSql}) || '[0-9a-f]+$')`,
     )
     for (const { role } of rows) {
-      // Held by an administrator: the restore is under way. That any other login holds it says nothing.
+      // If an administrator holds it, the restore is still running. Locks held by other logins do not count.
       const { key } = await tryLock(session, lockOf(role), 'owner')
       if (key === null) continue
       await session.query('select pg_terminate_backend(pid, $2) from pg_stat_activity where usename = $1', [
@@ -116,7 +117,7 @@ async function makeRole(session: Session, role: string, password: string, rights
   )
   const [{ superuser, database } = { superuser: false, database: '' }] = rows
   try {
-    // The verifier and not the password: statements may be logged.
+    // Only the verifier, not the password, since statements may be logged.
     await session.query(`begin;
       create role ${role} login nosuperuser nocreatedb nocreaterole ${superuser ? 'bypassrls' : ''} password '${scramVerifier(password)}';
       grant connect, temporary on database ${database} to ${role};

@@ -31,7 +31,7 @@ export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'full
   readonly table: TableName
   /** URL of an administrator of the live database, without a pooler. Contains a password: never print it. */
   readonly liveUrl: string
-  /** Signs what is done under another login for the actor; without it they are recorded as claimed. */
+  /** Signs changes made under another login for the actor; without it, the actor is recorded as claimed. */
   readonly contextKey?: ContextKey
   /** Name of a permanent copy; must not exist. */
   readonly into?: TableName
@@ -43,7 +43,7 @@ export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'full
   readonly onPhase?: (phase: string) => void
 }
 
-/** Of Akashi's own tables, and those that it keeps the keys of persons in. */
+/** Schemas of Akashi's own tables, including those that hold the keys of persons. */
 const OWN_SCHEMA = /^akashi_/
 
 export interface TableRestored {
@@ -188,7 +188,7 @@ async function bring(
     await record(session, scratch, rows, applied, options)
   }
   const owner = await live.direct((session) => liveOwner(session, shape, options))
-  // Committed before anything is compared: of what cannot be recorded nothing is shown.
+  // Committed before anything is compared, so that nothing is shown without being recorded.
   const rules = await asLogin(
     live,
     async (session) => {
@@ -247,11 +247,11 @@ async function bring(
   }
 }
 
-/** What the trail and the erasures of now say about the table. */
+/** What the current audit trail and erasures say about the table. */
 interface Rules {
   /** Columns that the trail holds no values of: not shown. */
   readonly withheld: readonly string[]
-  /** People who were erased since, by the column that says whose a row is: their rows do not come back. */
+  /** People erased since then, by the column that names the person of a row: their rows are not restored. */
   readonly erased: Readonly<Record<string, readonly string[]>>
 }
 

@@ -38,7 +38,7 @@ export async function putHistory(
     }
   }
   if ((await readHistory(backupStore, timeline, signal)) === content) return
-  // Reserved by a copy that never wrote anything.
+  // Reserved by a copy of the cluster that never wrote any WAL.
   if ((await listPieces(backupStore.store, backupStore.systemId, { timeline })).length === 0) {
     await putSealed(backupStore.store, key, object, signal)
     return

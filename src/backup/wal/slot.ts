@@ -16,11 +16,11 @@ export async function readSlot(
 }
 
 /**
- * Gives the WAL up that is kept for the stream: the next one begins with a gap and a full backup.
+ * Releases the WAL that is kept for the stream: the next stream begins with a gap and a full backup.
  *
  * @param options.force ends what streams from it
  * @returns false if there was no slot
- * @throws conflict if something streams from it, or if it is somebody else's
+ * @throws conflict if something streams from it, or if the slot is not Akashi's
  */
 export async function dropSlot(
   database: Pick<Database, 'direct'>,
@@ -30,7 +30,7 @@ export async function dropSlot(
   return await dropReplicationSlot(database, name, options)
 }
 
-/** Somebody else took the name for a slot of another kind. */
+/** Another program uses the name for a slot of another kind. */
 export function foreignSlot(name: string): AkashiError {
   return new AkashiError(
     'conflict',

@@ -15,7 +15,7 @@ const ZIP_SIGNATURE = Buffer.from('PK\u0003\u0004')
 
 /** Files per round. */
 const FILES_AT_ONCE = 10
-/** Milliseconds between two looks for further files while pictures are decoded. */
+/** Milliseconds between two checks for further files while pictures are decoded. */
 const LOOK_AGAIN_MS = 1_000
 
 export interface InspectionParts {

@@ -71,7 +71,7 @@ export async function uploadFile(
   }
 }
 
-/** What is refused or cut off takes no room: neither on the disk nor of what its sender may have unsent. */
+/** A refused or interrupted upload uses no disk space, and does not count towards its sender's limit. */
 async function giveUp(
   database: Database,
   store: ObjectStore,

@@ -1,10 +1,12 @@
-/** Who holds which role and key, and the reviews in which people sign that off. The database decides; this asks it. */
+/**
+ * Who holds which role and key, and the reviews in which people sign that off. The rules are in the database.
+ */
 import type { AccessReview, AccessReviewItem, AccessRight } from '@akashi/contract'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { call } from '../call.ts'
 import { recordAccess } from '../record-access.ts'
 
-/** What the reading of rights is recorded as. */
+/** The table named in the records of reading access rights. */
 const RESOURCE = 'user_role'
 
 const held = `kind, user_id as "userId", account_id as "accountId", holder, title, tier, granted_at as "grantedAt",
@@ -85,7 +87,7 @@ export async function decideAccess(
 }
 
 interface AccessReviewOwed {
-  /** Rights that an open review waits for. */
+  /** Undecided access rights of the open review. */
   readonly open: number
   /** Until when it is due; null where none is open. */
   readonly dueAt: string | null

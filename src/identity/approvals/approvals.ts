@@ -1,4 +1,7 @@
-/** What so many people approve as the policy `approval.people` says. The database decides; this asks it. */
+/**
+ * Actions that need the approval of as many people as the policy `approval.people` says. The rules are in the
+ * database.
+ */
 import type { Approval, ApprovalAction, NewApproval } from '@akashi/contract'
 import { newApproval } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -51,7 +54,10 @@ export async function requestApproval(
   return rows[0]?.id ?? ''
 }
 
-/** @throws AkashiError forbidden for who asked, and for who has not had the permission long enough; conflict once it is over */
+/**
+ * @throws AkashiError forbidden for the person who requested it, and for people who have not had the
+ * permission long enough; conflict once it was decided or has expired
+ */
 export async function confirmApproval(database: Database, actor: Actor, id: string): Promise<void> {
   await database.transaction(actor, (session) =>
     session.query('select akashi_auth.confirm_approval($1)', [id]),
@@ -64,7 +70,7 @@ export async function withdrawApproval(database: Database, actor: Actor, id: str
   )
 }
 
-/** @throws AkashiError conflict unless it was approved where it has to be */
+/** @throws AkashiError conflict if it needs an approval and has none */
 export async function requireApproval(
   database: Database,
   actor: Actor,

@@ -23,7 +23,7 @@ const faultTexts: Readonly<Record<PasswordFault, string>> = {
 
 /**
  * Changes the password of the actor's own account, ends all other sessions and gives this one a new token,
- * which it returns. It is no confirmation: who needs a recent one shows the second factor for it.
+ * which it returns. It does not count as a recent sign-in; that takes the second factor.
  *
  * @returns the new token of the session
  * @throws AkashiError unauthenticated when the current password is wrong; invalid_input with every fault of the new one

@@ -14,11 +14,13 @@ export interface ProviderUser {
   readonly issuer: string
   readonly active: boolean
   readonly hasFactor: boolean
-  /** A role of theirs asks for one. */
+  /** One of their roles requires a second factor. */
   readonly needsFactor: boolean
 }
 
-/** Tries, each with less of what the provider proposes, when something of it is taken or refused. */
+/**
+ * Attempts to create a user; if a value proposed by the provider is taken or refused, the next one omits it.
+ */
 const ATTEMPTS = 4
 
 /**

@@ -26,7 +26,7 @@ const MAX_PASSKEYS = 20
 /** Names of RFC 8176: a proof of possession, with the presence of the user verified. */
 export const PASSKEY_METHODS = ['pop', 'user', 'mfa'] as const
 
-/** Whose pages ask. */
+/** The site that the passkeys are for. */
 export interface RelyingParty {
   /** The host name of the pages. */
   readonly id: string
@@ -103,7 +103,7 @@ export async function challengeNewPasskey(
   return { challenge: await seal(sealer, ADD, options.challenge, user.id), options }
 }
 
-/** Adds a passkey that answered its challenge; returns its id. @throws invalid_input, conflict */
+/** Adds a passkey that signed its challenge; returns its id. @throws invalid_input, conflict */
 export async function addPasskey(
   session: Session,
   sealer: Sealer,

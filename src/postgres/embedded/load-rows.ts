@@ -43,8 +43,8 @@ export function parseOwnedTables(text: string): readonly OwnedTables[] {
 }
 
 /**
- * Checks that the new server would validate as a superuser: pg_dump adds a constraint after the rows when the
- * constraint's function depends on the table or domain itself.
+ * Constraints that the new server would validate as a superuser: pg_dump adds a constraint after the rows if
+ * its function depends on the table or domain itself.
  */
 export const lateChecksQuery = `
   select coalesce(string_agg(distinct pg_catalog.format('%s on %s', k.conname,
@@ -93,7 +93,7 @@ export function loadingLogin(
       ...schemas.map((schema) => `grant usage on schema ${quote(schema)} to ${role};`),
       ...rights,
     ].join('\n'),
-    // What code of the tables made meanwhile goes with it.
+    // Objects that code of the tables created meanwhile are dropped with it.
     drop: `drop owned by ${role} cascade; drop role ${role};`,
   }
 }

@@ -50,7 +50,7 @@ export async function copyCluster(
         PGPORT: String(place.port),
         PGUSER: place.user,
         PGCLIENTENCODING: 'UTF8',
-        // Not what the database or a role says: a name would be looked up among what others made.
+        // Not the default of the database or role, under which names could resolve to objects of others.
         PGOPTIONS: '-c search_path=pg_catalog',
       },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -113,7 +113,7 @@ export async function copyCluster(
         await pipe('data', tables, database, login.role)
         await apply(database, login.drop)
       }
-      // Sequences, large objects and what extensions keep: no code of a table runs.
+      // Sequences, large objects and data of extensions: no code of a table runs.
       const rest = owned.flatMap(({ tables }) => tables.map((table) => `--exclude-table=${pattern(table)}`))
       await pipe('data', rest, database)
       await pipe('post-data', [], database)
@@ -125,10 +125,10 @@ export async function copyCluster(
   }
 }
 
-/** Any name, as a connection string says it. */
+/** Quotes any name for a connection string. */
 const connection = (database: string): string => `dbname='${database.replaceAll(/['\\]/g, '\\$&')}'`
 
-/** `template0` cannot be connected to, and nobody should have changed `template1`. */
+/** `template0` does not accept connections, and `template1` should not have been changed. */
 const databasesQuery = 'select datname from pg_database where datallowconn and not datistemplate order by 1'
 
 interface Running {

@@ -2,21 +2,21 @@ import type { DirectSession } from '../types.ts'
 import type { Obstacle } from './preflight.ts'
 import { ownRoles, ownSchemas } from './roles.ts'
 
-/** What of Akashi a database and its server hold, and what a removal would do with it. */
+/** The parts of Akashi in a database and its server, and what a removal would do with them. */
 export interface RemovalPlan {
   readonly database: string
   readonly schemas: readonly string[]
-  /** The roles that are there. */
+  /** Existing roles. */
   readonly roles: readonly string[]
   /** Other databases of the server that use the roles, which therefore stay. */
   readonly usedBy: readonly string[]
-  /** Of this database, and those of the server that no other database uses. */
+  /** Those of this database, and those of the server that no other database uses. */
   readonly slots: readonly string[]
   readonly publications: readonly string[]
   readonly eventTriggers: readonly string[]
   /** On tables of the application. */
   readonly triggers: readonly { readonly table: string; readonly name: string }[]
-  /** Tables of the application that belong to one of the roles, and to whom they are given. */
+  /** Tables of the application that belong to one of the roles, and their new owners. */
   readonly ownership: readonly { readonly table: string; readonly owner: string }[]
   /** Logins that were given one of the roles. */
   readonly members: readonly string[]

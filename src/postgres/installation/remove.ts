@@ -6,7 +6,7 @@ import { planRemoval, type RemovalPlan } from './removal-plan.ts'
 export interface RemoveOptions {
   /** Drops the record too; else it stays, as plain tables in renamed schemas. */
   readonly destroy: boolean
-  /** Ends the names of the schemas that stay: letters, digits and underscores. */
+  /** Suffix of the schemas that stay: letters, digits and underscores. */
   readonly suffix: string
 }
 
@@ -50,7 +50,7 @@ export async function removeInstallation(
     await session.query('select pg_drop_replication_slot($1)', [slot])
   }
   await leaveTables(session, plan)
-  // Between the look and now the application may have begun to use something.
+  // The application may have begun to use something since the check.
   const { obstacles } = await planRemoval(session)
   const [obstacle] = obstacles
   if (obstacle !== undefined) throw new AkashiError('conflict', obstacle.what, { hint: obstacle.hint })
@@ -116,7 +116,7 @@ async function protectedTables(session: DirectSession, schemas: readonly string[
   return rows.map(({ table }) => table)
 }
 
-/** What is left has rows and no code: nothing of it runs with the rights of its new owner. */
+/** What is left contains rows and no code, so nothing runs with the rights of its new owner. */
 async function keepRecord(session: DirectSession, { schemas }: RemovalPlan, suffix: string): Promise<void> {
   const { rows } = await session.query<{ statement: string }>(codeSql, [schemas])
   for (const { statement } of rows) await session.query(statement)

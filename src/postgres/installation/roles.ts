@@ -24,5 +24,5 @@ export const ownSchemas = [
   'akashi_chat',
 ] as const
 
-/** The login of a server that has one for everything. */
+/** The login of a server that uses one login for everything. */
 export const SERVER_LOGIN = 'akashi_server'

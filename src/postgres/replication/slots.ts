@@ -40,7 +40,7 @@ const END_STREAM_MS = 5_000
 const END_STREAM_TRIES = 5
 
 /**
- * Gives the WAL up that is kept for a slot's reader.
+ * Releases the WAL that is kept for a slot's reader.
  *
  * @param options.force ends what streams from it
  * @returns false if there was no slot
@@ -86,17 +86,17 @@ async function dropped(session: Session, name: string): Promise<boolean> {
   }
 }
 
-/** Bytes that stay free on the disk of an embedded server: below it the WAL that is kept is given up. */
+/** Minimum free bytes on the disk of an embedded server: below this, kept WAL is released. */
 const MIN_FREE_BYTES = 1024 * 1024 * 1024
-/** Below this many kept bytes, giving them up would free nothing worth a gap. */
+/** Below this many kept bytes, releasing them would free too little to be worth a gap. */
 const WORTH_BYTES = 256 * 1024 * 1024
 
-/** Why the WAL that is kept for a reader has to be given up now; undefined while it may stay. */
+/** The reason why the WAL kept for a reader has to be released now; undefined while it may stay. */
 export function reasonToGiveUp(
   { keptBytes }: Pick<Slot, 'keptBytes'>,
   limits: {
     readonly limitBytes: number
-    /** On the disk of the server; null where that is not known. */
+    /** Free bytes on the disk of the server; null if unknown. */
     readonly freeBytes: number | null
   },
   reader = 'the object store',

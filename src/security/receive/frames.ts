@@ -1,10 +1,10 @@
-/** Messages of syslog in a stream of bytes: with their length before them, or each on a line (RFC 6587, RFC 5425). */
+/** Syslog messages in a byte stream: prefixed with their length, or one per line (RFC 6587, RFC 5425). */
 
 /** Longest message in bytes; RFC 5424 wants 2,048 at least. */
 export const MAX_MESSAGE_BYTES = 65_536
-/** Bytes of one message that is too long, after which the peer is taken for something else than syslog. */
+/** Bytes of one overlong message after which the peer is assumed not to speak syslog. */
 const MAX_DISCARDED_BYTES = 16_777_216
-/** Digits of a length. */
+/** Maximum digits of a length. */
 const MAX_DIGITS = 8
 
 const NEWLINE = 10
@@ -19,22 +19,22 @@ export interface Frames {
   readonly discarded: number
 }
 
-/** Bytes that are no syslog. */
+/** The bytes are not syslog. */
 export class FrameError extends Error {}
 
 /** Splits one stream. Holds one message at most. */
 export class FrameReader {
   #kept: Uint8Array[] = []
   #keptBytes = 0
-  /** Bytes that the message still lacks; null while its end is a line ending, or its length is not known. */
+  /** Bytes missing from the message; null if it ends with a line ending, or while its length is not known. */
   #missing: number | null = null
-  /** Digits of a length that are there. */
+  /** Digits of the length received so far. */
   #digits = ''
   #isStart = true
   #isTooLong = false
   #discardedBytes = 0
 
-  /** Whether a message has begun and not ended. */
+  /** Whether a message is incomplete. */
   get isWithin(): boolean {
     return !this.#isStart
   }
@@ -52,7 +52,7 @@ export class FrameReader {
     while (at < chunk.length) {
       const byte = chunk[at] ?? 0
       if (this.#isStart) {
-        // What separates lines may follow a message with a length as well.
+        // A line ending may follow a message with a length too.
         if (byte === NEWLINE || byte === NUL) {
           at += 1
           continue
@@ -80,7 +80,10 @@ export class FrameReader {
     return { messages, discarded }
   }
 
-  /** The last message of a stream that ends without a line ending. One whose length says more is cut off. */
+  /**
+   * The last message of a stream that ends without a line ending. A message shorter than its length was cut
+   * off.
+   */
   end(): Uint8Array | null {
     const isWhole = this.#missing === null && !this.#isTooLong && this.#keptBytes > 0
     const message = isWhole ? Buffer.concat(this.#kept) : null
@@ -88,7 +91,7 @@ export class FrameReader {
     return message
   }
 
-  /** Whether the byte belongs to a length. Digits that no space follows are the beginning of a line. */
+  /** Whether the byte belongs to a length. Digits without a following space are the beginning of a line. */
   #takesDigit(byte: number): boolean {
     const isDigit = byte >= ZERO && byte <= NINE && (this.#digits !== '' || byte !== ZERO)
     if (isDigit && this.#digits.length < MAX_DIGITS) {

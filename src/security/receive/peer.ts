@@ -1,17 +1,23 @@
-/** One sender of syslog. What it sends is read only as fast as it is stored, and costs nobody else anything. */
+/**
+ * One sender of syslog. Its messages are read only as fast as they are stored, and do not delay other
+ * senders.
+ */
 import type { Socket } from 'node:net'
 import type { ParsedBatch } from '../ingest/format.ts'
 import { createEventParser, type EventParser, type ParseOptions } from '../ingest/parse.ts'
 import { FrameReader } from './frames.ts'
 
-/** What waits of one peer before it has to wait itself. */
+/** Messages of one peer that are queued before reading from it pauses. */
 const MAX_WAITING_MESSAGES = 2_000
 const MAX_WAITING_BYTES = 1_048_576
-/** A peer that sends nothing for so long has to connect again. */
+/** A peer that sends nothing for this long is disconnected. */
 const IDLE_TIMEOUT_MS = 600_000
 /** A parser detects times in the future relative to its own creation. */
 const PARSER_AGE_MS = 3_600_000
-/** Older events belong into a file: each day of the past is a partition, and a peer could ask for thousands. */
+/**
+ * Older events have to be loaded from a file: each past day is a partition, and a peer could create
+ * thousands.
+ */
 const OLDEST_MS = 7 * 86_400_000
 
 const NEWLINE = Buffer.from('\n')
@@ -20,7 +26,7 @@ type SshdOptions = Omit<Extract<ParseOptions, { format: 'sshd' }>, 'asOf' | 'yea
 
 export interface PeerParts {
   readonly options: SshdOptions
-  /** Milliseconds in which a message that has begun is complete. */
+  /** Milliseconds within which a message must be complete once it has begun. */
   readonly messageMs: number
   readonly onMessages: () => void
   readonly onProblem: (problem: string) => void
@@ -45,12 +51,13 @@ export class Peer {
     this.address = address
     this.#parts = parts
     socket.setTimeout(IDLE_TIMEOUT_MS, () => {
-      // One that is kept waiting is not idle.
+      // A peer whose reading is paused is not idle.
       if (!socket.isPaused()) this.#drop('it sent nothing')
     })
     socket.on('data', (chunk: Buffer) => this.#data(chunk))
     socket.on('error', () => socket.destroy())
-    // A line without an ending is whole only if the peer said that it is done; a broken connection cuts it anywhere.
+    // A line without an ending is complete only if the peer closed the connection properly; a broken
+    // connection can cut it anywhere.
     socket.on('end', () => {
       const last = this.#frames.end()
       this.#add(last === null ? [] : [last])
@@ -62,12 +69,12 @@ export class Peer {
     return this.#waiting.length
   }
 
-  /** Whether nothing more can come of it. */
+  /** Whether it can no longer send anything. */
   get isDone(): boolean {
     return this.#isClosed && this.#waiting.length === 0
   }
 
-  /** Reads the first messages that wait, at most `count`. */
+  /** Parses the first queued messages, at most `count`. */
   take(count: number, now: Date): ParsedBatch {
     const messages = this.#waiting.splice(0, count)
     for (const { length } of messages) this.#waitingBytes -= length
@@ -119,7 +126,10 @@ export class Peer {
     this.#parts.onMessages()
   }
 
-  /** The time of a message runs from its first byte, so that a byte now and then does not prolong it. */
+  /**
+   * The time limit of a message runs from its first byte, so that sending a byte now and then does not extend
+   * it.
+   */
   #watch(): void {
     if (!this.#frames.isWithin || this.#socket.isPaused()) this.#unwatch()
     else this.#timer ??= setTimeout(() => this.#drop('it did not complete a message'), this.#parts.messageMs)
@@ -142,7 +152,7 @@ export class Peer {
   }
 }
 
-/** A line ending inside a message would make lines that nobody wrote. */
+/** A line ending inside a message would create lines that the sender did not write. */
 function oneLine(message: Uint8Array): Uint8Array {
   if (message.indexOf(10) < 0) return message
   return Buffer.from(Buffer.from(message).toString('utf8').trimEnd().replaceAll(/\r?\n/g, '\u240a'))

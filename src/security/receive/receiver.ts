@@ -1,4 +1,4 @@
-/** Takes syslog of hosts over TCP or TLS and gives it to the intake. */
+/** Receives syslog from hosts over TCP or TLS and passes it to the intake. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,24 +10,24 @@ import type { ParsedBatch } from '../ingest/format.ts'
 import { loadEvents } from '../ingest/load.ts'
 import { Peer, type PeerParts } from './peer.ts'
 
-/** Connections at once, and those of one address among them. */
+/** Maximum connections in total, and from one address. */
 const MAX_CONNECTIONS = 1_000
 const MAX_CONNECTIONS_OF_ADDRESS = 64
-/** Milliseconds in which messages gather before they are stored. */
+/** Milliseconds during which messages are collected before they are stored. */
 const GATHER_MS = 500
-/** Messages of one peer in one transaction: those of others are in it as well. */
+/** Maximum messages of one peer in one transaction, which also contains those of others. */
 const MESSAGES_OF_PEER = 1_000
 /** Milliseconds for the handshake of TLS. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const RETRY_FIRST_MS = 500
 const RETRY_LONGEST_MS = 30_000
-/** A message that has begun is complete within this time. */
+/** Milliseconds within which a message must be complete once it has begun. */
 const MESSAGE_TIMEOUT_MS = 30_000
-/** Messages of one address in an hour that are kept because they were not understood, and addresses that are counted. */
+/** Unparseable messages of one address kept per hour, and maximum addresses counted. */
 const MAX_KEPT_UNREAD = 200
 const MAX_COUNTED_ADDRESSES = 10_000
 const HOUR_MS = 3_600_000
-/** Milliseconds to store what was received when the receiver stops. */
+/** Milliseconds to store received messages when the receiver stops. */
 const LAST_STORE_MS = 30_000
 
 export interface ReceiverOptions {
@@ -37,12 +37,12 @@ export interface ReceiverOptions {
   /** With `ca`, peers need a certificate that it signed. */
   readonly tls: Pick<TlsOptions, 'cert' | 'key' | 'ca'> | null
   readonly parse: PeerParts['options']
-  /** Milliseconds in which a message that has begun is complete; default 30,000. */
+  /** Milliseconds within which a message must be complete once it has begun; default 30,000. */
   readonly messageMs?: number
   readonly database: Database
   readonly actor: Actor
   readonly log: Log
-  /** Ends the receiver, which stores what has come. */
+  /** Stops the receiver, which stores what it has received. */
   readonly signal: AbortSignal
 }
 
@@ -92,7 +92,8 @@ export async function receiveSyslog(options: ReceiverOptions): Promise<Receiver>
           accept,
         )
   const connections = new Map<Socket, string>()
-  // Counted before the handshake: who does not complete it takes no place of others.
+  // Counted before the handshake, so that peers that do not complete it cannot take the connections of
+  // others.
   server.on('connection', (socket: Socket) => {
     const address = addressOf(socket)
     const own = [...connections.values()].filter((each) => each === address).length
@@ -143,14 +144,14 @@ async function run(
   for (const socket of connections.keys()) socket.destroy()
   for (const peer of peers) peer.close()
   const limit = AbortSignal.timeout(LAST_STORE_MS)
-  // What a closed connection had is handed over when it says that it is closed.
+  // The remaining messages of a closed connection are passed on by its close event.
   await sleep(0)
   while (!limit.aborted && (store.isOwing || [...peers].some((peer) => peer.waiting > 0)))
     await store.some(limit).catch(() => undefined)
   return store.counts
 }
 
-/** A flag that somebody waits for. */
+/** A flag that can be awaited. */
 class Waiting {
   readonly #signal: AbortSignal
   #isTold = false
@@ -176,13 +177,13 @@ class Waiting {
   }
 }
 
-/** Gives what was received to the intake, in the order of each peer, until it is stored. */
+/** Passes received messages to the intake, in the order of each peer, until they are stored. */
 class Store {
   readonly #options: ReceiverOptions
   readonly #peers: Set<Peer>
   #owed: { readonly address: string; readonly batch: ParsedBatch }[] = []
   #counts = { messages: 0, stored: 0, rejected: 0 }
-  /** By address, of this hour. */
+  /** Count of this hour by address. */
   readonly #kept = new Map<string, number>()
   #hour = 0
 
@@ -199,7 +200,10 @@ class Store {
     return this.#owed.length > 0
   }
 
-  /** Stores some of what waits of every peer, again and again until the database takes it. @throws when it is aborted */
+  /**
+   * Stores some queued messages of every peer, retrying until the database accepts them. @throws when it is
+   * aborted
+   */
   async some(signal: AbortSignal): Promise<void> {
     if (this.#owed.length === 0) this.#gather()
     for (let wait = RETRY_FIRST_MS; this.#owed.length > 0; wait = Math.min(wait * 2, RETRY_LONGEST_MS)) {
@@ -226,7 +230,7 @@ class Store {
     }
   }
 
-  /** Garbage fills no table. */
+  /** Limits how much garbage can fill the table. */
   #limited(address: string, batch: ParsedBatch): ParsedBatch {
     const hour = Math.floor(Date.now() / HOUR_MS)
     if (hour !== this.#hour || this.#kept.size >= MAX_COUNTED_ADDRESSES) this.#kept.clear()

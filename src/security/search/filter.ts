@@ -8,9 +8,9 @@ const { value, text, time, address, limit } = filterField
 
 /** Filters common to all event queries. */
 export const eventConditions = {
-  /** Events at or after. */
+  /** Events at or after this time. */
   from: time.optional(),
-  /** Events before. */
+  /** Events before this time. */
   to: time.optional(),
   type: value.optional(),
   category: z.enum(eventCategories).optional(),
