@@ -33,8 +33,8 @@ export async function withConnections<T>(
 }
 
 /**
- * The same with the keyring of this machine, so that the record has who acts verified. Where the keyring is not the
- * database's, the work is done all the same, and the record has the login.
+ * The same with the keyring of this machine, so that the actor is recorded as verified. With a keyring that
+ * is not the database's, the command still works, and the login is recorded.
  */
 export async function withSignedConnections<T>(
   cli: Invocation,

@@ -1,9 +1,12 @@
 import type { Invocation } from './invocation.ts'
 
-/** Commands that say it themselves, in their log or result, or that PostgreSQL runs. */
+/** Commands that report it themselves, in their log or result, or that PostgreSQL runs. */
 const WITHOUT_NOTICE = new Set(['up', 'work', 'serve', 'doctor', 'migrate', 'wal-fetch'])
 
-/** Says on standard error that this installation does not own its object store, before the command does anything. */
+/**
+ * Prints on standard error that this installation does not own its object store, before the command does
+ * anything.
+ */
 export async function noteReadOnly(cli: Invocation, command: string): Promise<void> {
   const [, verb = ''] = command.split(' ')
   if (WITHOUT_NOTICE.has(verb)) return

@@ -5,20 +5,20 @@ import { AkashiError, errno } from '../foundation/index.ts'
 const OWNER_FOLDER = 0o700
 const OWNER_FILE = 0o600
 
-/** A folder for secrets, one value in each file: what a variable `NAME_FILE`, a container or a unit can name. */
+/** A folder for secrets, one value per file, for variables `NAME_FILE`, containers and systemd units. */
 export interface SecretFolder {
   readonly path: string
   /** @param values file name → value */
   write(values: Readonly<Record<string, string>>): Promise<void>
-  /** Deletes the files that got no value. */
+  /** Deletes the files that received no value. */
   close(): Promise<void>
 }
 
 /**
- * Creates the files, which their owner alone can read, before there is anything to put into them: a password is never
- * set that nobody can keep.
+ * Creates the files, readable only by their owner, before any value exists, so that no password is set that
+ * cannot be stored.
  *
- * @throws already_exists for a file that is there, invalid_input where none can be created
+ * @throws already_exists for an existing file, invalid_input if a file cannot be created
  */
 export async function openSecretFolder(name: string, files: readonly string[]): Promise<SecretFolder> {
   const path = resolve(name)

@@ -1,4 +1,4 @@
-/** Channels: where events and rows of the trail go, and how far each is. */
+/** Channels: destinations of events and rows of the trail, and the position of each. */
 import type {
   ChannelFormat,
   ChannelKind,
@@ -72,7 +72,7 @@ async function read(session: Session, id: string): Promise<ChannelState> {
 }
 
 /**
- * Adds a channel; it begins behind what is sealed now.
+ * Adds a channel; it starts after the rows sealed so far.
  *
  * @throws AkashiError invalid_input for a destination or secret that its kind cannot use, conflict for a name that is taken
  */

@@ -1,6 +1,6 @@
 /**
- * Sends what is sealed to each channel: at least once, in order, each channel on its own. A destination that does not
- * answer holds up its channel and nothing else.
+ * Sends what is sealed to each channel: at least once, in order, each channel on its own. A destination that
+ * does not respond delays only its own channel.
  */
 import { type Severity, severities } from '@akashi/contract'
 import { AkashiError, type Log } from '../foundation/index.ts'
@@ -19,14 +19,17 @@ import { sendSyslog } from './send/syslog.ts'
 import { sendStream, sendToChat, sendWebhook } from './send/webhook.ts'
 import type { Channel, SendParts } from './types.ts'
 
-/** Rows of a log that are read together. */
+/** Rows of a log per read. */
 const SCANNED_ROWS = 2_000
 /** Seconds between attempts: they double up to the longest. */
 const FIRST_PAUSE_S = 1
 const LONGEST_PAUSE_S = 300
-/** A destination that fails is tried this long, in milliseconds; then what waits first becomes a dead letter. */
+/**
+ * Milliseconds for which a failing destination is retried; then its first waiting message becomes a dead
+ * letter.
+ */
 const GIVE_UP_MS = 3 * 86_400_000
-/** Attempts with a message that the destination refuses. */
+/** Attempts to send a message that the destination refuses. */
 const REFUSED_ATTEMPTS = 3
 const ERROR_CHARACTERS = 1_000
 const MS_PER_S = 1_000
@@ -35,7 +38,7 @@ const REPLAYED_AT_ONCE = 100
 
 type Send = (channel: Channel, messages: readonly Message[], parts: SendParts) => Promise<number>
 
-/** How each kind sends, and how many messages at once. */
+/** How each kind sends, and how many messages per request. */
 const kinds: Readonly<Record<Channel['kind'], { readonly send: Send; readonly atOnce: number }>> = {
   webhook: { send: sendWebhook, atOnce: 1 },
   slack: { send: sendToChat, atOnce: 1 },
@@ -98,7 +101,7 @@ export class Deliverer {
     this.#parts = parts
   }
 
-  /** Starts what is due, and waits for nothing. */
+  /** Starts due deliveries without waiting for them. */
   async round(): Promise<void> {
     for (const channel of await this.#due()) {
       if (this.#running.has(channel.id)) continue
@@ -111,7 +114,7 @@ export class Deliverer {
     }
   }
 
-  /** Waits for what is under way. */
+  /** Waits for running deliveries. */
   async settle(): Promise<void> {
     await Promise.all(this.#running.values())
   }
@@ -157,7 +160,7 @@ export class Deliverer {
     if (channel.kind === 'security_hub') await this.#sync(channel, parts)
   }
 
-  /** So many messages a minute, evenly; a minute's worth may wait for its turn. */
+  /** Limits messages per minute, evenly spaced; up to a minute's worth may be queued. */
   #mayTake({ id, perMinute }: Channel, messages: number): boolean {
     const now = performance.now()
     const next = Math.max(this.#nextAt.get(id) ?? 0, now - MS_PER_MINUTE)
@@ -237,7 +240,7 @@ export class Deliverer {
     } catch (error) {
       if (this.#parts.signal.aborted) throw error
       const failure = failureOf(error)
-      // One of several may be the reason: each alone says which.
+      // One message of several may be the cause; sending each alone shows which.
       if (failure.isFinal && messages.length > 1) {
         for (const message of messages)
           if (!(await this.#deliver(channel, [message], parts, isReplay))) return false
@@ -279,7 +282,7 @@ export class Deliverer {
     )
   }
 
-  /** Tells Security Hub what became of events that it has. */
+  /** Updates the status of events in Security Hub. */
   async #sync(channel: Due, parts: Omit<SendParts, 'signal'>): Promise<void> {
     const { database, actor, signal } = this.#parts
     const changes = await database.transaction(
@@ -321,7 +324,7 @@ export async function send(
   }
 }
 
-/** Errors of the network carry addresses and no secrets; those of Akashi are written for people. */
+/** Network errors contain addresses but no secrets; Akashi's own errors are written for people. */
 export function failureOf(error: unknown): DeliveryFailure {
   if (error instanceof DeliveryFailure) return error
   if (error instanceof AkashiError) return new DeliveryFailure(error.message)
@@ -343,7 +346,7 @@ function schemaQualified(schema: string, table: string): string {
   return `${schema}.${table}`
 }
 
-/** Rows that archiving took before they were delivered are not sent. */
+/** Rows archived before they were delivered are not sent. */
 async function readMessages(
   session: Session,
   { log, position, types, minSeverity }: Due,

@@ -1,6 +1,6 @@
 /**
- * Where a channel may send. A name is resolved once, and the connection goes to the address that was checked, so that no
- * name can point elsewhere a moment later.
+ * Which destinations a channel may use. A name is resolved once, and the connection uses the checked address,
+ * so that the name cannot resolve to another address afterwards.
  */
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP, isIPv6 } from 'node:net'

@@ -1,4 +1,4 @@
-/** A row of a log in the forms that destinations take. */
+/** A row of a log in the formats of the destinations. */
 import type { Severity } from '@akashi/contract'
 
 export interface Message {

@@ -1,4 +1,4 @@
-/** Secrets of channels, encrypted under a key of the keyring: nothing but the worker's deliveries reads them. */
+/** Secrets of channels, encrypted under a key of the keyring; only the worker reads them, to deliver. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { Keyring } from '../keys/index.ts'
 
@@ -10,7 +10,7 @@ interface Sealed {
   readonly bytes: Buffer
 }
 
-/** @param channel name, so that a secret is worth nothing in another channel */
+/** @param channel name of the channel, so that the secret cannot be used in another one */
 export async function sealSecret(keyring: Keyring, channel: string, secret: string): Promise<Sealed> {
   const { id } = await keyring.ensure('delivery')
   const nonce = randomBytes(NONCE_BYTES)

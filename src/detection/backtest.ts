@@ -13,12 +13,12 @@ import { parseRules, type Refusal } from './rule/parse.ts'
 export interface BacktestRequest extends HistoryRange, HistoryLimits {
   /** Name or id; default all. */
   readonly rule?: string
-  /** Rules in YAML that are not in use, in place of those that are. */
+  /** Rules in YAML to use instead of the configured ones. */
   readonly text?: string
 }
 
 export interface BacktestResult {
-  /** The first, by time. */
+  /** The first findings, by time. */
   readonly findings: readonly Finding[]
   readonly total: number
   /** Days in UTC with their findings. */

@@ -1,6 +1,6 @@
 /**
- * A finding that anyone can check with the public key alone: the text of its rule, a proof of each of its
- * events, and a proof of the rows of the trail that record which runs have seen them.
+ * A finding that anyone can verify with the public key alone: the text of its rule, a proof of each of its
+ * events, and a proof of the rows of the trail that record which runs evaluated them.
  */
 import { createHash } from 'node:crypto'
 import { detectionLogs } from '@akashi/contract'
@@ -37,7 +37,7 @@ const findingBundle = z.strictObject({
     firstAt: z.string(),
     lastAt: z.string(),
   }),
-  /** The rule, after those that it refers to, and the settings that are part of its meaning. */
+  /** The rule, after the rules that it refers to, and the settings that affect it. */
   rule: z.strictObject({
     texts: z.array(z.string()).readonly(),
     override: z
@@ -61,8 +61,8 @@ const findingBundle = z.strictObject({
 export type FindingBundle = z.output<typeof findingBundle>
 
 /**
- * @throws AkashiError not_found for an unknown finding or an event that is archived, conflict while something is not
- * sealed or the rule is no longer as it was
+ * @throws AkashiError not_found for an unknown finding or an event that is archived, conflict while something
+ * is not sealed yet or if the rule has changed
  */
 export async function bundleFinding(
   database: Database,
@@ -136,7 +136,10 @@ export interface ProvenFinding {
   readonly events: number
   /** Whether these are all events of the finding. */
   readonly complete: boolean
-  /** Whether the rule finds the same in these events alone; a rule for new values needs the ones before. */
+  /**
+   * Whether the rule gives the same finding for these events alone; a rule for new values needs earlier
+   * events.
+   */
   readonly foundAgain: boolean
   readonly runs: number
 }
@@ -213,7 +216,7 @@ function endOf(
   return read.data.end_position
 }
 
-/** Every event is one that the rule takes; whether all together are the finding. */
+/** Checks that the rule matches every event, and whether together they give the finding. */
 function findAgain({ finding, events, rule: { timeZone, holidays } }: FindingBundle, rule: Rule): boolean {
   const calendar = calendarOf(timeZone, holidays)
   const parts: readonly EventRule[] = rule.kind === 'event' ? [rule] : rule.parts.map((part) => part.rule)

@@ -11,7 +11,7 @@ const MICROSECONDS = 1_000_000
 const FIRST_YEAR = 2000
 const LAST_YEAR = 2040
 const MILLISECONDS_A_DAY = 86_400_000
-/** No zone changes its offset twice within so many milliseconds. */
+/** No zone changes its offset twice within this many milliseconds. */
 const STEP_MS = 7 * MILLISECONDS_A_DAY
 
 /** @param holidays local dates such as 2026-01-01 */

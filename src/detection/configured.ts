@@ -1,4 +1,4 @@
-/** Rules and calendar as the settings of the installation have them. */
+/** Rules and calendar from the settings of the installation. */
 import { access, constants } from 'node:fs/promises'
 import { listSettings } from '../lifecycle/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
@@ -15,7 +15,7 @@ export interface Configured extends Parsed {
   readonly timeZone: string
   /** Local dates. */
   readonly holidays: readonly string[]
-  /** Findings a day of one rule that are not yet too many. */
+  /** Noise budget: findings of one rule per day that are not too many. */
   readonly noiseBudget: number
   /** The same for single rules, by name or id. */
   readonly noiseBudgets: ReadonlyMap<string, number>
@@ -38,7 +38,7 @@ export async function configuredRules(
   const { rules, refused } = await cachedRuleFolders([OWN_RULES, ...own, ...folders], overrides)
   return {
     rules,
-    // A folder that is not mounted keeps no other rule from being used.
+    // A folder that is not mounted does not prevent the use of other rules.
     refused: [
       ...refused,
       ...named

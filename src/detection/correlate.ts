@@ -1,9 +1,9 @@
-/** Finds, among matched events, those that together are a finding. One implementation for every source of events. */
+/** Combines matched events into findings. One implementation for every source of events. */
 import { createHash } from 'node:crypto'
 import { compare } from './evaluate.ts'
 import type { CorrelationRule, EventRule, Rule } from './rule/ast.ts'
 
-/** An event that a rule for events matches, reduced to what a rule needs of it. */
+/** An event that a rule for events matches, reduced to what correlation needs. */
 export interface Matched {
   readonly id: string
   /** created_at, in microseconds since 1970. */
@@ -15,7 +15,7 @@ export interface Matched {
 }
 
 export interface Finding {
-  /** The same for the same rule, subject and window, wherever and whenever it is found. */
+  /** The same for the same rule, subject and window, regardless of where and when it is found. */
   readonly id: string
   readonly rule: Rule
   /** Values of the rule's group-by fields. */
@@ -23,19 +23,19 @@ export interface Finding {
   /** Microseconds since 1970: the first and the last of its events. */
   readonly firstAt: number
   readonly lastAt: number
-  /** Events that it is made of. */
+  /** Number of its events. */
   readonly count: number
   /** Their ids, the first {@link MAX_EVENTS}. */
   readonly events: readonly string[]
 }
 
-/** Ids that a finding lists. */
+/** Maximum ids that a finding lists. */
 export const MAX_EVENTS = 250
-/** Events of one subject that are kept for a window; of more, the oldest are forgotten. */
+/** Maximum events of one subject kept for a window; beyond it, the oldest are dropped. */
 const MAX_WINDOW = 10_000
-/** Events that one finding counts; a flood has at least as many. */
+/** Maximum events that one finding counts; a flood has at least as many. */
 const MAX_COUNTED = 100_000
-/** Subjects that one rule remembers; of more, those that were seen longest ago are forgotten. */
+/** Maximum subjects that one rule remembers; beyond it, the least recently seen are dropped. */
 const MAX_SUBJECTS = 200_000
 
 interface Entry {
@@ -62,10 +62,10 @@ export class Correlator {
     this.rule = rule
   }
 
-  /** @param silently only remembers: its findings were made before */
+  /** @param silently only updates the state: its findings were stored before */
   add(event: Matched, silently = false): void {
     const { rule } = this
-    // Without a subject there is nothing to count by, and all that have none are not one.
+    // Events without a subject cannot be grouped, and do not belong to one common subject.
     if (event.group.length > 0 && event.group.every((value) => value === null)) return
     const key = JSON.stringify(event.group)
     if (rule.kind === 'event') this.#found(event.group, [event], event.at, silently)
@@ -80,7 +80,7 @@ export class Correlator {
     return found
   }
 
-  /** Forgets what cannot become part of a finding after `at` (microseconds). */
+  /** Drops events that cannot become part of a finding after `at` (microseconds). */
   forget(at: number): void {
     const { rule } = this
     const span = rule.kind === 'event' ? rule.suppression : rule.timespan + rule.suppression
@@ -110,21 +110,21 @@ export class Correlator {
     const entries = this.#groups.get(key) ?? []
     const entry: Entry = { id: event.id, at: event.at, part: event.part, value: event.value }
     const place = placeOf(entries, event.at)
-    // What was read before, by a process that was killed, is there already.
+    // Events read before by a killed process are already stored.
     let known = place - 1
     while (known >= 0 && entries[known]?.at === event.at && !isSame(entries[known], entry)) known -= 1
     const isKnown = known >= 0 && entries[known]?.at === event.at
     if (!isKnown) entries.splice(place, 0, entry)
     if (entries.length > MAX_WINDOW) entries.splice(0, entries.length - MAX_WINDOW)
     touch(this.#groups, key, entries)
-    // Every window that contains the event ends at it or at one that follows within the timespan.
+    // Every window that contains the event ends at it or at a later event within the timespan.
     for (let end = Math.min(isKnown ? known : place, entries.length - 1); end < entries.length; end += 1) {
       const last = entries[end]
       if (last === undefined || last.at - event.at >= rule.timespan) break
       const start = placeOf(entries, last.at - rule.timespan)
       if (!holds(rule, entries, start, end + 1)) continue
       const id = findingId(rule, event.group, Math.floor(last.at / rule.suppression))
-      // What is open has the other events of the window already.
+      // An open finding already contains the other events of the window.
       this.#found(
         event.group,
         this.#open.has(id) ? [entry] : entries.slice(start, end + 1),
@@ -201,7 +201,7 @@ function holds(rule: CorrelationRule, entries: readonly Entry[], start: number, 
       return condition.length === 0 ? kinds === parts.length : meets(kinds)
     }
     case 'temporal_ordered': {
-      // A rule that is listed several times wants as many events.
+      // A rule listed several times requires as many events.
       let next = 0
       let last = ''
       for (const { part, id } of window) {

@@ -1,4 +1,7 @@
-/** The plain meaning of an expression over one event, which the SQL of both engines must have as well. */
+/**
+ * The reference evaluation of an expression over one event; the SQL of both engines must give the same
+ * result.
+ */
 import { type Calendar, clockPart } from './calendar.ts'
 import type { Comparison, Expression, Field, PatternPart, Test } from './rule/ast.ts'
 import { asciiLower } from './sql/dialects.ts'
@@ -62,7 +65,7 @@ function check(field: Field, test: Test, event: PlainEvent, calendar: Calendar):
   }
 }
 
-/** By test: rules are run over many events. */
+/** Cached by test, since rules run over many events. */
 const expressions = new WeakMap<Test, RegExp>()
 
 function compiled(test: Test, make: () => RegExp): RegExp {

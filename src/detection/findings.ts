@@ -1,4 +1,4 @@
-/** What was found, and what people decide about it. Reading is recorded in the trail, in the reader's transaction. */
+/** Findings and decisions about them. Reading is recorded in the trail, in the reader's transaction. */
 import { createHash } from 'node:crypto'
 import { type FindingState, type Severity, severities } from '@akashi/contract'
 import { z } from 'zod'
@@ -7,7 +7,7 @@ import type { Actor, Database, Session } from '../postgres/index.ts'
 import { schemaOf } from './history.ts'
 import type { SourceTable } from './rule/ast.ts'
 
-/** Findings that a list returns at most. */
+/** Maximum findings in a list. */
 export const LISTED_FINDINGS = 1_000
 
 export const openStates: readonly FindingState[] = ['open', 'in_progress']
@@ -53,9 +53,9 @@ export interface FindingFilter {
   readonly assignee?: string
   /** Active and late. */
   readonly overdue?: boolean
-  /** That end at or after. */
+  /** Findings that end at or after this time. */
   readonly from?: Date
-  /** That begin before. */
+  /** Findings that begin before this time. */
   readonly to?: Date
   readonly cursor?: string
   /** Default {@link LISTED_FINDINGS}. */

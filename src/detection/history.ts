@@ -10,7 +10,7 @@ import { duckdb } from './sql/dialects.ts'
 
 /** Characters of one statement; more rules make another pass. */
 const MAX_STATEMENT_CHARACTERS = 90_000
-/** Rows that one pass may match. */
+/** Maximum rows that one pass may match. */
 const MAX_MATCHED = 10_000_000
 const TIMEOUT_MS = 60 * 60 * 1000
 
@@ -102,7 +102,7 @@ function closed(matcher: Matcher, last: number): Finding[] {
   return found
 }
 
-/** The last state of each finding. */
+/** The latest state of each finding. */
 function latest(findings: readonly Finding[]): Finding[] {
   return [...new Map(findings.map((finding) => [finding.id, finding])).values()]
 }

@@ -1,4 +1,4 @@
-/** Runs rules over what is sealed, as it is sealed. */
+/** Runs rules over rows as they are sealed. */
 import { detectionLogs } from '@akashi/contract'
 import type { Actor, Database, Session } from '../postgres/index.ts'
 import type { Calendar } from './calendar.ts'
@@ -13,9 +13,12 @@ import { keepRun, type Ruleset, rulesetOf } from './store.ts'
 
 /** Rows of one round. */
 const ROUND_ROWS = 5_000
-/** What was seen without a finding is recorded this often, in milliseconds; a process that is killed reads it again. */
+/**
+ * Milliseconds between two records of the position without findings; after a kill, rows since the last record
+ * are read again.
+ */
 const KEEP_INTERVAL_MS = 60_000
-/** A log of at most so many rows is read from its beginning when detection runs for the first time. */
+/** A log of at most this many rows is read from its beginning when detection runs for the first time. */
 const FIRST_ROWS = 100_000
 const TIMEOUT_MS = 120_000
 
@@ -28,7 +31,7 @@ interface Watched {
   /** The first position that was not read. */
   next: number
   recordedAt: number
-  /** Whether rows were read that are not of detection itself. */
+  /** Whether rows were read that detection itself did not write. */
   worthwhile: boolean
   waiting: Finding[]
 }
@@ -73,7 +76,7 @@ export class LiveDetector {
     let fresh = 0
     const sizes = await this.#sizes(database, actor)
     for (const watched of this.#watched) {
-      // Most rounds find nothing new, and should ask for little.
+      // Most rounds find nothing new and should cost little.
       if (watched.recorded !== null && (sizes.get(watched.log) ?? 0) <= watched.next) {
         fresh += await this.#keep(database, actor, watched)
         continue
@@ -101,7 +104,7 @@ export class LiveDetector {
     return new Map(rows.map(({ log, size }) => [log, size]))
   }
 
-  /** Records what was read, also where nothing was found. */
+  /** Records what was read, even if nothing was found. */
   async flush(database: Database, actor: Actor): Promise<void> {
     for (const watched of this.#watched) {
       watched.recordedAt = Number.NEGATIVE_INFINITY
@@ -135,7 +138,7 @@ export class LiveDetector {
     )
   }
 
-  /** Goes on where the last process ended, with the windows that it had. */
+  /** Continues where the last process ended, with its windows. */
   async #begin(session: Session, watched: Watched, size: number): Promise<void> {
     const { rows } = await session.query<{ end: number | null }>(
       `select max(end_position)::float8 as "end" from akashi_security.detection_runs where log = $1 and kind = 'live'`,

@@ -67,7 +67,7 @@ export class Matcher {
     }
   }
 
-  /** How far back, in microseconds, an event may lie that belongs to the same finding as another. */
+  /** Maximum microseconds between two events of the same finding. */
   get horizon(): number {
     return Math.max(
       0,

@@ -1,4 +1,4 @@
-/** Rules in folders: our own pack, and those that an installation names. */
+/** Rules in folders: our own pack, and the folders in the settings. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { AkashiError } from '../foundation/index.ts'
@@ -8,13 +8,13 @@ import { Matcher } from './matcher.ts'
 import type { Rule, RuleTest } from './rule/ast.ts'
 import { type Overrides, type Parsed, parseRules, type RuleText } from './rule/parse.ts'
 
-/** Files of rules in all folders together. */
+/** Maximum rule files in all folders together. */
 const MAX_FILES = 20_000
 
 /** The pack that comes with the program. */
 export const OWN_RULES: string = join(import.meta.dirname, '..', '..', 'rules')
 
-/** A file of rules as it was found. */
+/** A rule file as it was read. */
 export interface FileRules {
   /** Relative to its folder. */
   readonly file: string

@@ -1,4 +1,4 @@
-/** What is said of rules: what each has found, how noisy it is, which techniques all of them cover. */
+/** Reports about rules: findings and noise of each, and the techniques that they cover. */
 import type { Severity } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
 import { calendarOf } from './calendar.ts'
@@ -30,7 +30,7 @@ export interface RuleReport {
   readonly findings: number
   readonly open: number
   readonly falsePositives: number
-  /** Of the findings that were decided, 0 to 1. */
+  /** Share of the decided findings, 0 to 1. */
   readonly falsePositiveRate: number | null
   readonly lastAt: string | null
   readonly days: readonly { readonly day: string; readonly findings: number }[]
@@ -135,7 +135,7 @@ function testResults(rules: readonly Rule[]): readonly TestResult[] {
   return tested.results
 }
 
-/** Which events a rule takes, in the SQL of DuckDB. */
+/** Which events a rule matches, in the SQL of DuckDB. */
 export function sqlOf(rule: Rule): string {
   const asked = rule.kind === 'event' ? { ...rule, reports: true } : rule
   return historySql(new Matcher(tableOf(rule), [asked], calendarOf(TEST_ZONE, [])), { from: null, to: null })
@@ -167,7 +167,7 @@ export interface TacticRow {
     readonly technique: string
     /** Names. */
     readonly rules: readonly string[]
-    /** Of the days that are counted. */
+    /** Within the counted days. */
     readonly findings: number
     readonly open: number
   }[]
@@ -202,7 +202,7 @@ export function matrixOf(reports: readonly RuleReport[]): TacticRow[] {
 /** Figures for metrics. */
 export interface DetectionState {
   readonly open: readonly { readonly severity: Severity; readonly findings: number }[]
-  /** Open findings after the day on which they were due. */
+  /** Open findings past their due date. */
   readonly overdue: number
   /** Sealed rows behind the last that the worker has recorded as seen. */
   readonly unseen: readonly { readonly log: SourceTable; readonly rows: number }[]

@@ -1,4 +1,4 @@
-/** Does what the settings say about the user whom a new finding names. */
+/** Performs the configured response to a new finding on the user it names. */
 import type { Session } from '../postgres/index.ts'
 import { recordEvent } from '../security/index.ts'
 import type { Finding } from './correlate.ts'
@@ -7,9 +7,9 @@ export const responseActions = ['suspend_account', 'end_sessions', 'revoke_keys'
 export type ResponseAction = (typeof responseActions)[number]
 
 export interface Responses {
-  /** Rule or severity → what is done. */
+  /** Rule or severity → response. */
   readonly actions: ReadonlyMap<string, readonly ResponseAction[]>
-  /** False: everything is recorded and nothing done. */
+  /** False: responses are only recorded, not performed. */
   readonly act: boolean
 }
 
@@ -27,8 +27,8 @@ export function responsesOf(texts: readonly string[], act: boolean): Responses {
 }
 
 /**
- * In the transaction that stores the finding. Only a user of Akashi's own can be meant, by id: names in the logs of hosts
- * and services are theirs.
+ * In the transaction that stores the finding. Applies only to users of Akashi, by id: names in the logs of
+ * hosts and services are names of other systems.
  */
 export async function respond(
   session: Session,

@@ -1,4 +1,4 @@
-/** What is sealed of a log. */
+/** The sealed part of a log. */
 import type { Session } from '../postgres/index.ts'
 import { schemaOf } from './history.ts'
 import type { SourceTable } from './rule/ast.ts'
@@ -16,7 +16,7 @@ export interface Bounds {
   /** created_at of the first and the last row, in microseconds. */
   readonly first: number
   readonly last: number
-  /** Rows that are not changes of detection itself: what records a run must not need another. */
+  /** Rows that detection itself did not write: recording a run must not require another run. */
   readonly others: number
 }
 

@@ -13,11 +13,11 @@ import { boundsOf, sealedSize } from './sealed.ts'
 
 /** Days in which a finding must be dealt with. */
 const DUE_DAYS: Readonly<Record<Severity, number>> = { critical: 1, high: 3, medium: 14, low: 30, info: 30 }
-/** Findings of one statement. */
+/** Maximum findings per statement. */
 const AT_ONCE = 500
 /** Rows at the end of a log that are checked, to find out whether they only record earlier runs. */
 const TAIL_ROWS = 10_000
-/** What a run has seen. */
+/** What a run has evaluated. */
 export interface Seen {
   readonly kind: 'live' | 'history'
   readonly log: SourceTable
@@ -42,8 +42,9 @@ export function rulesetOf(rules: readonly Rule[]): Ruleset {
 }
 
 /**
- * Stores the findings of a run and what it has seen, in the caller's transaction: both or neither. A finding that is
- * known grows; one that is new is also an event, and may have a response. History has none: what it finds is over.
+ * Stores the findings of a run and what it has evaluated, in the caller's transaction: both or neither. A
+ * known finding is extended; a new one is also recorded as an event, and may trigger a response. Findings in
+ * the past trigger none.
  *
  * @returns how many were new
  */
@@ -133,7 +134,7 @@ export function severityOf(level: Level): Severity {
   return level === 'informational' ? 'info' : level
 }
 
-/** Findings of these rules have event types of their own, whose details name the count so. */
+/** Findings of these rules have their own event types, with this name for the count in the details. */
 const types: Readonly<Record<string, readonly [AkashiEventType, string]>> = {
   brute_force_by_address: ['brute_force_detected', 'failed_attempts'],
   brute_force_by_account: ['brute_force_detected', 'failed_attempts'],
@@ -169,7 +170,7 @@ async function recordFinding(session: Session, finding: Finding): Promise<void> 
   })
 }
 
-/** A part of a log that a rule has not seen. */
+/** A part of a log that a rule has not evaluated. */
 export interface Gap {
   readonly rule: string
   readonly log: SourceTable
@@ -183,15 +184,15 @@ export interface Gap {
 export interface Coverage {
   readonly log: SourceTable
   readonly sealed: number
-  /** Rules with all positions seen, of so many. */
+  /** Rules that have evaluated all positions, and the total number of rules. */
   readonly covered: number
   readonly rules: number
   readonly gaps: readonly Gap[]
 }
 
 /**
- * What of each log the rules, as they are now, have not seen. A run over a time counts where its range of time had all
- * of the log's sealed rows; otherwise it leaves the gap as it was.
+ * The parts of each log that the current rules have not evaluated. A run over a time range counts if the
+ * range contained all sealed rows of the log; otherwise it leaves the gap unchanged.
  */
 export async function coverageOf(
   database: Database,
@@ -229,7 +230,7 @@ export async function coverageOf(
           const has = (run: Run) => run.rules.some((rule) => rule.hash === hash)
           return gapsOf(rows.filter(has), sealed).flatMap((gap): Gap[] => {
             const waiting = live !== null && has(live) && gap.first === live.end
-            // Nothing but the record of earlier runs.
+            // Only the records of earlier runs.
             if (waiting && (tail?.others ?? 0) === 0) return []
             return [{ rule: name, log, ...gap, waiting }]
           })
@@ -248,7 +249,7 @@ export async function coverageOf(
   )
 }
 
-/** What of [0, size) the ranges leave open; they are in the order of their beginnings. */
+/** The parts of [0, size) not covered by the ranges, which are sorted by their start. */
 export function gapsOf(
   ranges: readonly { readonly first: number; readonly end: number }[],
   size: number,
@@ -263,7 +264,7 @@ export function gapsOf(
   return gaps.filter((gap) => gap.first < gap.end)
 }
 
-/** Runs all rules over the events of a time, and keeps what they find with what they have seen. */
+/** Runs all rules over the events of a time range, and stores the findings and what was evaluated. */
 export async function runAndKeep(
   parts: {
     readonly queries: Queries
@@ -282,7 +283,7 @@ export async function runAndKeep(
   for (const log of detectionLogs) {
     const own = rules.filter((rule) => tableOf(rule) === log)
     if (own.length === 0) continue
-    // Before the run: what is sealed meanwhile may not have been seen.
+    // Read before the run, since rows sealed meanwhile may not be evaluated.
     const end = await database.transaction(actor, (session) => sealedSize(session, log), { readOnly: true })
     const found = await runHistory(queries, actor, own, calendar, range)
     fresh += await database.transaction(actor, (session) =>

@@ -1,4 +1,4 @@
-/** By which callers requests are counted. */
+/** The key by which the requests of a caller are counted. */
 import { isIP } from 'node:net'
 import { addressOf } from '@akashi/client'
 import type { FastifyRequest } from 'fastify'
@@ -6,7 +6,7 @@ import type { FastifyRequest } from 'fastify'
 /** Groups of 16 bits in the network of 64 bits that one site has. */
 const NETWORK_GROUPS = 4
 
-/** By which requests are counted: one network of IPv6 (/64) is one caller. */
+/** The key by which requests are counted: one IPv6 network (/64) is one caller. */
 export function networkOf(request: FastifyRequest): string {
   const address = addressOf(request.ip) ?? addressOf(request.socket.remoteAddress ?? '') ?? 'unknown'
   return isIP(address) === 6 ? `${groupsOf(address).slice(0, NETWORK_GROUPS).join(':')}::/64` : address

@@ -28,7 +28,7 @@ type Result<Name extends OperationName> =
 
 interface Declaration<Name extends OperationName> {
   readonly access: Access
-  /** Of each caller, where the requests are costly. */
+  /** Budget of each caller, for costly requests. */
   readonly budget?: Budget
   /** Maximum bytes of the body, instead of the server's limit. */
   readonly bodyLimit?: number

@@ -4,7 +4,10 @@ import { AkashiError } from '../foundation/index.ts'
 import type { RelyingParty } from '../identity/index.ts'
 import { ownOrigin } from './plugins/same-origin.ts'
 
-/** Whom passkeys are for: the pages of this server. @throws unsupported at an address, which no passkey is for */
+/**
+ * The site of this server's pages, for passkeys. @throws unsupported if the host is an IP address, which
+ * passkeys do not support
+ */
 export function relyingParty(request: FastifyRequest, publicUrl: string | undefined): RelyingParty {
   const origin = ownOrigin(request, publicUrl)
   const id = origin === undefined ? '' : new URL(origin).hostname.replace(/^\[|\]$/g, '')

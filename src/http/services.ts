@@ -59,7 +59,7 @@ export interface Services {
   readonly worker: Database
   /** Contains the content of files. */
   readonly store: ObjectStore
-  /** Bytes that are free on the disk that takes uploaded files; null where they are not kept on a disk of this machine. */
+  /** Free bytes on the disk with uploaded files; null if they are not stored on a disk of this machine. */
   readonly freeBytes: () => Promise<number | null>
   /** Whether uploaded files are scanned; without a scanner they stay hidden. */
   readonly scansFiles: boolean
@@ -71,7 +71,7 @@ export interface Services {
   readonly personVault: PersonVault
   /** Destroys the keys of persons. */
   readonly keyring: Keyring
-  /** @throws unsupported where the server's login may not do it */
+  /** @throws unsupported if the server's login lacks the privilege */
   rotateKey(actor: Actor, options: RotateOptions): Promise<KeyRotation>
   /** The checks of `akashi doctor`. */
   diagnose(actor: Actor, signal: AbortSignal): Promise<Diagnosis>

@@ -9,8 +9,8 @@ export interface Address {
 }
 
 /**
- * Before anything is made or started that would have to be taken away again. Another program may still take the
- * address before it is listened on.
+ * Checks the address before anything is created or started that would have to be undone. Another program may
+ * still take it before Akashi listens on it.
  * @throws conflict if it is in use; forbidden; invalid_config if it is no address of this machine
  */
 export async function requireFreeAddress({ host, port }: Address): Promise<void> {

@@ -1,4 +1,7 @@
-/** What an application gets to work in a database with Akashi: a login of its own and a key that signs who acts. */
+/**
+ * Registers an application in Akashi's database: a login of its own, and a key that signs its request
+ * contexts.
+ */
 import { AkashiError } from '../foundation/index.ts'
 import { createContextKey } from '../identity/index.ts'
 import { type Actor, asAdministrator, createLogin, dropLogin, randomPassword } from '../postgres/index.ts'
@@ -15,17 +18,18 @@ export interface ApplicationAccess {
   readonly contextKey: string
 }
 
-/** Leaves room for the end of a login. */
+/** Leaves room for the suffix of a login. */
 const APPLICATION = /^[a-z][a-z0-9_-]{0,58}$/
 
 /** It may use contexts, record, and read what is the application's own in the trail, and has no rights over any table. */
 const ROLE = 'akashi_client'
 
 /**
- * Creates the login and the key, or neither.
+ * Creates both the login and the key, or neither.
  *
- * @param options.login by default the name with `_app` behind
- * @throws invalid_input, already_exists for a login that is there, forbidden where the administrator may not
+ * @param options.login by default the name with the suffix `_app`
+ * @throws invalid_input, already_exists for an existing login, forbidden if the administrator lacks the
+ * rights
  */
 export async function createApplication(
   settings: Settings,

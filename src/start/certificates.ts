@@ -1,11 +1,11 @@
 import { httpsCertificate, type ServerCertificate, serverCertificate } from '../postgres/index.ts'
 
-/** Milliseconds for which what was read counts: certificates are renewed days ahead. */
+/** Milliseconds between two reads: certificates are renewed days ahead. */
 const KEPT_MS = 3_600_000
 
 type Found = ServerCertificate & { readonly of: string }
 
-/** Reads the certificates that clients see, once an hour; a server that cannot be reached is told by other means. */
+/** Reads the certificates that clients see, once an hour; unreachable servers are reported elsewhere. */
 export function certificatesOf({
   databaseUrl,
   publicUrl,

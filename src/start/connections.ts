@@ -54,7 +54,7 @@ export function rolePassword(superuserPassword: string, role: string): string {
 /**
  * The key that contexts are signed with.
  *
- * @param active the keys that the database knows: one that was made by a rotation that was interrupted is not yet used
+ * @param active the keys that the database knows: a key from an interrupted rotation is not used yet
  */
 export async function contextKey(keyring: Keyring, active: readonly string[] = []): Promise<ContextKey> {
   const known = (await keyring.list('context')).find((key) => active.includes(key.id))
@@ -143,7 +143,7 @@ export async function connect(
         url: addresses.url(role),
         directUrl: addresses.directUrl(role),
         role,
-        // It writes nothing that is recorded, and may not use the schema that verifies contexts.
+        // It writes nothing that is recorded, and has no privilege on the schema that verifies contexts.
         ...(role === 'backup' ? {} : signing),
         ...options,
       }),

@@ -1,16 +1,20 @@
-/** A keyring that is not the database's: another folder, a lost volume, a forgotten KEYS_URL. */
+/**
+ * Detects a keyring that does not belong to the database: another folder, a lost volume, a forgotten
+ * KEYS_URL.
+ */
 import { readHeads, verifierKeys, verifiesAny } from '../audit/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import { activeContextKeys } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { type DirectSession, openDatabase } from '../postgres/index.ts'
 
-/** Ids of keys that a keyring made begin with their purpose; others say nothing of a keyring. */
+/** Ids of keys created by a keyring begin with their purpose; other ids do not identify one. */
 const FROM_KEYRING = /^context-/
 
 /**
- * Resolves when the keyring is the one that the database was installed with, or the database is new. Nothing is made
- * in the keyring before: with keys of its own it would sign what nobody can verify, and read nothing that is encrypted.
+ * Resolves when the keyring is the one that the database was installed with, or the database is new. No key
+ * is created in the keyring before that: with new keys, its signatures could not be verified and encrypted
+ * data could not be read.
  *
  * @returns ids of the context keys that the database accepts
  * @throws conflict
@@ -50,7 +54,8 @@ async function readKnown(session: DirectSession) {
                     where n.nspname = 'akashi_auth' and p.proname = 'active_context_keys')
         and exists (select from pg_roles where rolname = 'akashi_worker' and pg_has_role(oid, 'member')) as installed`,
   )
-  // A login that cannot act as the worker does not sign heads either, and the database refuses what it signs.
+  // A login that cannot act as the worker does not sign heads either, and the database refuses contexts that
+  // it signs.
   if (rows[0]?.installed !== true) return { active: [], heads: [] }
   await session.query("select set_config('role', 'akashi_worker', false)")
   return { active: await activeContextKeys(session), heads: await readHeads(session) }

@@ -1,4 +1,4 @@
-/** Akashi in a PostgreSQL server of somebody's own: put there and taken away by an administrator. */
+/** Installs Akashi in an existing PostgreSQL server and removes it, as an administrator. */
 import { AkashiError, given } from '../foundation/index.ts'
 import {
   type Actor,
@@ -24,16 +24,16 @@ export interface InitPlan {
   readonly preflight: Preflight
   /** Ids of the migrations to apply. */
   readonly pending: readonly string[]
-  /** The server's login gets a password: it is new, or a new one was asked for. */
+  /** The server's login gets a password, because it is new or a new password was requested. */
   readonly setsPassword: boolean
 }
 
 export interface InitResult extends InitPlan {
-  /** URLs for the server, with the password; null where its login keeps the one it has. */
+  /** URLs for the server, with the password; null if its login keeps the current one. */
   readonly urls: { readonly databaseUrl: string; readonly databaseDirectUrl: string | null } | null
 }
 
-/** @throws invalid_config without a server of one's own */
+/** @throws invalid_config without an external server */
 export function ownServer(settings: Pick<Settings, 'databaseUrl' | 'databaseDirectUrl'>): {
   readonly url: string
   readonly directUrl: string
@@ -48,8 +48,7 @@ export function ownServer(settings: Pick<Settings, 'databaseUrl' | 'databaseDire
 }
 
 /**
- * What `init` would do. Changes nothing.
- * @throws invalid_config that names everything in the way
+ * What `init` would do. Changes nothing. @throws invalid_config naming every obstacle
  */
 export async function planInit(
   settings: Pick<Settings, 'databaseUrl' | 'databaseDirectUrl'>,
@@ -95,7 +94,7 @@ export async function initialise(
 /** The same address for another login. */
 export function urlOf(address: string, login: string, password: string): string {
   const url = new URL(address)
-  // Over a Unix socket there is no host, and then no place for a login in front of it.
+  // A URL of a Unix socket has no host, and so no place for a login before it.
   if (url.hostname === '') {
     url.searchParams.set('user', login)
     url.searchParams.set('password', password)
@@ -107,9 +106,8 @@ export function urlOf(address: string, login: string, password: string): string 
 }
 
 /**
- * What `remove` would do. Changes nothing.
- * @returns null where nothing of Akashi is there
- * @throws invalid_config or conflict that names everything in the way
+ * What `remove` would do. Changes nothing. @returns null if nothing of Akashi exists @throws invalid_config
+ * or conflict naming every obstacle
  */
 export async function planRemove(
   settings: Pick<Settings, 'databaseUrl' | 'databaseDirectUrl'>,
@@ -140,7 +138,7 @@ export async function remove(
   )
 }
 
-/** One error for all that is in the way. */
+/** One error for all obstacles. */
 function refuse(obstacles: readonly Obstacle[]): void {
   if (obstacles.length === 0) return
   throw new AkashiError('invalid_config', obstacles.map(({ what }) => what).join('; '), {

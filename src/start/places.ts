@@ -41,7 +41,9 @@ type StoreSettings = Pick<
   'data' | 'objectStoreUrl' | 'coldStoreUrl' | 'archiveDestinations' | 'azureConnectionString'
 >
 
-/** The object store, with what is elsewhere: long-term copies of the audit log, and copies of the archive. */
+/**
+ * The object store, including the stores of long-term copies of the audit log and of copies of the archive.
+ */
 export async function openObjects(settings: StoreSettings): Promise<ObjectStore> {
   const main = await openAt(objectStoreUrl(settings), settings)
   const { coldStoreUrl } = settings
@@ -52,7 +54,7 @@ export async function openObjects(settings: StoreSettings): Promise<ObjectStore>
   return withDestinations(store, (name) => openDestination(settings, name))
 }
 
-/** Where copies of the archive may go: name and URL. */
+/** Destinations for copies of the archive: name and URL. */
 export function archiveDestinations(settings: StoreSettings): ReadonlyMap<string, string> {
   const { coldStoreUrl } = settings
   const named: Readonly<Record<string, string>> = settings.archiveDestinations
@@ -63,7 +65,7 @@ export function archiveDestinations(settings: StoreSettings): ReadonlyMap<string
   ])
 }
 
-/** The store of a destination; undefined where none is configured under the name. */
+/** The store of a destination; undefined if none with the name is configured. */
 export async function openDestination(
   settings: StoreSettings,
   name: string,
@@ -76,7 +78,7 @@ function openAt(url: string, { azureConnectionString }: StoreSettings): Promise<
   return openObjectStore(url, given({ azureConnectionString }))
 }
 
-/** The second store; undefined where there is none. */
+/** The second store; undefined if there is none. */
 export async function openColdObjects(settings: StoreSettings): Promise<ObjectStore | undefined> {
   return settings.coldStoreUrl === undefined ? undefined : await openAt(settings.coldStoreUrl, settings)
 }
@@ -88,7 +90,7 @@ export interface OwnedObjects {
 }
 
 /**
- * The store as a database's installation may use it; whatever writes opens it this way.
+ * The store with its ownership checked; everything that writes opens it this way.
  *
  * @param worker of the role `worker`
  */

@@ -35,7 +35,7 @@ export async function prepareCluster(options: {
 }
 
 /**
- * Temporary objects of a login are one more place where names could be resolved. Only ingestion and the restore of
+ * Names could also resolve to temporary objects of a login. Only ingestion and the restore of
  * archived rows need a temporary table, so other roles may not create any. External servers are not changed.
  */
 async function restrictTemporary({ adminUrl }: Connections): Promise<void> {

@@ -47,7 +47,7 @@ export interface RestoreRequest {
   readonly binaries?: string
   /** Command that fetches one WAL file, for a later manual recovery. */
   readonly walFetch: string
-  /** The restored cluster owns the object store from now on: the one that did is lost, or stopped for good. */
+  /** The restored cluster takes over the object store: its former owner is lost or permanently stopped. */
   readonly takeOver: boolean
   /** Whether to check every table, every index and the ledger afterwards. */
   readonly check: boolean
@@ -111,7 +111,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   }
 }
 
-/** What a data folder whose cluster is lost may still hold. */
+/** What a data folder whose cluster was lost may still contain. */
 const LEFT_OVER = new Set([
   'postgres',
   'postgres.lock',
@@ -121,7 +121,7 @@ const LEFT_OVER = new Set([
   'cache',
 ])
 
-/** A folder that is somebody else's, or has another keyring, is left alone. */
+/** Refuses a folder that belongs to something else or has another keyring. */
 async function assertFree(to: string, settings: Settings): Promise<void> {
   const own = new Map([
     ['keys', keysUrl(settings)],
@@ -139,7 +139,7 @@ async function assertFree(to: string, settings: Settings): Promise<void> {
   }
 }
 
-/** Nothing that a failed restore wrote may be read, or started, as if it were whole. */
+/** Files of a failed restore must not be read or started as if they were complete. */
 async function undo(to: string, wasThere: boolean): Promise<void> {
   await removeCluster(to)
   if (!wasThere) return await rm(to, { recursive: true, force: true })
@@ -150,7 +150,7 @@ async function undo(to: string, wasThere: boolean): Promise<void> {
   }
 }
 
-/** Starts the cluster, lets its ledger go on, and checks it. */
+/** Starts the cluster, continues its ledger and checks it. */
 async function finish(request: RestoreRequest, to: string, restored: Restored): Promise<RestoreReport> {
   const { settings, keyring, signal } = request
   const { server, leftOut } = await startRestored(to, restored.binaries, signal)
@@ -187,7 +187,7 @@ async function takeOver(
   }
 }
 
-/** With the settings of the source, as far as this machine can start with them. */
+/** Keeps the settings of the source with which the server can start on this machine. */
 async function startRestored(
   dataDir: string,
   binaries: Binaries | undefined,

@@ -5,10 +5,10 @@ import type { Actor } from '../postgres/index.ts'
 import { findConnections } from './connections.ts'
 import type { Settings } from './settings.ts'
 
-/** Milliseconds for the database to say it; a command that needs it will say more. */
+/** Milliseconds for the database to respond; a command that needs it reports more. */
 const NOTICE_TIMEOUT_MS = 2_000
 
-/** What to say before anything else where this installation does not own its object store; undefined where it does. */
+/** The notice printed first if this installation does not own its object store; undefined if it does. */
 export async function readOnlyNotice(asked: {
   config(): Promise<Settings>
   actor(): Promise<Actor>
@@ -24,12 +24,15 @@ export async function readOnlyNotice(asked: {
       await worker.close()
     }
   } catch {
-    // A database that cannot be asked, or is not migrated, is told of by the command itself.
+    // The command itself reports a database that is unreachable or not migrated.
     return undefined
   }
 }
 
-/** At the start of a process: takes the store over if told to, else claims it; without it, the process only reads it. */
+/**
+ * At the start of a process: takes the store over if requested, else claims it if it has no owner. If another
+ * installation owns it, the process only reads it.
+ */
 export async function settleOwnership(
   ownership: StoreOwnership,
   { takeOver, log, signal }: { readonly takeOver?: Actor; readonly log: Log; readonly signal: AbortSignal },
@@ -42,7 +45,7 @@ export async function settleOwnership(
   try {
     await ownership.claim(signal)
   } catch (error) {
-    // A store that is away now is claimed by the first write.
+    // A store that is unavailable now is claimed by the first write.
     log.error({ err: error }, isNotOwner(error) ? READ_ONLY_NOTICE : 'the object store could not be claimed')
   }
 }

@@ -74,7 +74,7 @@ export async function upgrade(request: UpgradeRequest): Promise<UpgradeReport | 
   return { from, to, databases, kept, verify }
 }
 
-/** Whether the old cluster owns the object store: the copy, another cluster, then takes it over in its place. */
+/** Whether the old cluster owns the object store; the copy, which is another cluster, then takes it over. */
 async function ownedStore(
   { settings, actor, signal }: UpgradeRequest,
   work: ClusterUpgrade,

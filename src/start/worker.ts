@@ -85,7 +85,7 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
     directUrl: connections.directUrl('worker'),
     tasks: {
       ...lifecycleTasks,
-      // A copy that only reads must not give the running system's history another continuation.
+      // A copy that only reads must not continue the history of the running system.
       ...whenOwned(ownership, ledgerTasks({ keyring, store, policy }), ['ledger.publish', 'ledger.thin']),
       ...whenOwned(ownership, archiveTasks(store, keyring)),
       ...whenOwned(ownership, backupTasks({ keyring, store, source, scratch })),
@@ -119,7 +119,7 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
     source,
     keyring,
     checkState: async (table, stop) => {
-      // A login that may not read the table says so, and leaves it to akashi verify --state.
+      // A login that may not read the table reports that; use akashi verify --state instead.
       const owner = connections.open('owner', { poolSize: 1 })
       try {
         return await checkTable(owner, pool, system('crosscheck'), table, { signal: stop })
@@ -146,7 +146,7 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
   }
 }
 
-/** What a killed restore of a table left; its login may do what the table's owner may. */
+/** Removes what a killed restore of a table left: its login has the rights of the table's owner. */
 async function sweepLogins(adminUrl: string, log: Logger): Promise<void> {
   const administrator = openDatabase({ url: adminUrl, role: 'owner', poolSize: 1 })
   try {

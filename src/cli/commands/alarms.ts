@@ -43,7 +43,7 @@ function open(group: Command, perform: Perform): void {
     )
 }
 
-/** What is wrong, what was seen, what to do, and who does. */
+/** Alarms with their evidence, remedies and assignees. */
 function describeAlarm(
   { id, condition, severity, detail, openedAt, acknowledgedAt, acknowledgedBy, note, silenced }: Alarm,
   known: Omit<AlarmDefinition, 'open'> | undefined,

@@ -31,7 +31,7 @@ function cells(row: ArchiveRow): readonly (string | number | null)[] {
     row.rows,
     row.exported ? 'yes' : 'no',
     row.dropped ? 'yes' : 'no',
-    // The columns before say what was done.
+    // The columns before it show what was done.
     row.action === 'exported' || row.action === 'dropped' ? null : row.message,
   ]
 }

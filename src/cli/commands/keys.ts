@@ -137,7 +137,7 @@ function adopt(group: Command, perform: Perform): void {
           const { openObjects } = await import('../../start/index.ts')
           const { withConnections } = await import('../databases.ts')
           const store = await openObjects(await cli.config())
-          // Without the keyring, which would be refused.
+          // Without the keyring, since it would be refused.
           const adopted = await withConnections(cli, ({ pool, actor }) =>
             adoptKeyring(
               { keyring, store, owner: pool('owner'), worker: pool('worker'), actor },

@@ -6,7 +6,7 @@ import { constants, createGunzip } from 'node:zlib'
 import { AkashiError, errno } from '../../foundation/index.ts'
 
 const CHUNK_BYTES = 65_536
-/** As many bytes as the shape of a log is told from. */
+/** Bytes needed to detect the format of a log. */
 const HEAD_BYTES = 4_096
 /** Magic number of gzip (RFC 1952); no line of text begins with it. */
 const GZIP = [0x1f, 0x8b]

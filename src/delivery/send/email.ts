@@ -52,7 +52,7 @@ export async function sendEmail(
     return 250
   } catch (error) {
     const code = error instanceof Error && 'responseCode' in error ? Number(error.responseCode) : null
-    // Replies of 5xx are final (RFC 5321, 4.2.1); a password that is wrong can be set.
+    // Replies of 5xx are final (RFC 5321, 4.2.1), except for a wrong password, which can be corrected.
     const isFinal = code !== null && code >= 500 && code !== 535
     throw new DeliveryFailure(error instanceof Error ? error.message : String(error), { code, isFinal })
   } finally {

@@ -1,15 +1,15 @@
-/** One POST to an address that was checked; redirects are not followed. */
+/** One POST to a checked address; redirects are not followed. */
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { type BlockList, isIP } from 'node:net'
 import { resolve } from '../destination.ts'
 import { DeliveryFailure } from './failure.ts'
 
-/** Characters of a refusal that are kept. */
+/** Maximum characters of a refusal that are stored. */
 const EXCERPT_CHARACTERS = 200
 const isRetried = (status: number) => status >= 500 || [408, 425, 429].includes(status)
 
-/** @throws DeliveryFailure for anything but a status of success */
+/** @throws DeliveryFailure for any status other than success */
 export async function post(
   url: URL,
   body: string,

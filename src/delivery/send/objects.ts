@@ -5,7 +5,7 @@ import { linesOf } from './webhook.ts'
 
 const POSITION_DIGITS = 19
 
-/** Sent again after a failure, a file replaces itself: its name is its first position. */
+/** A file sent again after a failure replaces the first one, since its name is its first position. */
 export async function putObjects(
   channel: Channel,
   messages: readonly Message[],

@@ -40,7 +40,7 @@ const labels: Readonly<Record<Severity, string>> = {
   critical: 'CRITICAL',
 }
 
-/** The id under which Security Hub knows an event. */
+/** The id of an event in Security Hub. */
 export function hubIdOf(channel: Channel, message: Message): string {
   const { region, account } = placeOf(channel.destination)
   return `akashi/${region}/${account}/${message.id}`
@@ -98,13 +98,13 @@ async function open(channel: Channel, { secret }: SendParts) {
   return new SecurityHubClient({
     region,
     ...(endpoint === null ? {} : { endpoint }),
-    // The channel itself tries again, and in order.
+    // The channel itself retries, in order.
     maxAttempts: 1,
     ...(secret === null ? {} : { credentials: { accessKeyId, secretAccessKey } }),
   })
 }
 
-/** What AWS refuses stays refused, but for its throttling and its own faults. */
+/** Refusals by AWS are final, except throttling and server errors. */
 async function ask<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -163,7 +163,7 @@ interface HubChange {
   readonly notes: string | null
 }
 
-/** Says in Security Hub what became of events: at most {@link MAX_FINDINGS} changes. */
+/** Updates the status of events in Security Hub: at most {@link MAX_FINDINGS} changes. */
 export async function updateFindings(
   channel: Channel,
   changes: readonly HubChange[],

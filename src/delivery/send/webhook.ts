@@ -1,4 +1,4 @@
-/** Signed webhooks as Standard Webhooks (standardwebhooks.com) has them, and messages to chat services. */
+/** Signed webhooks by Standard Webhooks (standardwebhooks.com), and messages to chat services. */
 import { createHmac } from 'node:crypto'
 import { type Message, ocsfOf, plainOf, severityOf, summaryOf, typeOf } from '../message.ts'
 import type { Channel, SendParts } from '../types.ts'
@@ -93,7 +93,7 @@ function escapeSlack(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
-/** Many messages, one a line. */
+/** Several messages, one per line. */
 export async function sendStream(
   channel: Channel,
   messages: readonly Message[],
@@ -104,7 +104,7 @@ export async function sendStream(
     linesOf(channel, messages),
     {
       'content-type': 'application/x-ndjson',
-      // Sent again after a failure, it is the same for the receiver.
+      // The id stays the same when it is sent again, so that the receiver can recognize it.
       'idempotency-key': `${channel.id}:${messages[0]?.position ?? 0}:${messages.at(-1)?.position ?? 0}`,
       ...(parts.secret === null ? {} : { authorization: `Bearer ${parts.secret}` }),
     },

@@ -1,4 +1,4 @@
-/** What a rule means, apart from how it is written and from where it runs. */
+/** The meaning of a rule, independent of its syntax and of the engine that runs it. */
 
 import type { DetectionLog } from '@akashi/contract'
 
@@ -46,7 +46,7 @@ export type Level = (typeof levels)[number]
 
 interface Described {
   readonly id: string
-  /** Of correlations, how they are referred to. */
+  /** The name by which correlations refer to it. */
   readonly name: string | null
   readonly title: string
   readonly titleJa: string | null
@@ -60,7 +60,7 @@ interface Described {
   readonly falsePositives: readonly string[]
   /** Hex SHA-256 of what the rule means, with the rules that it refers to. */
   readonly hash: string
-  /** Microseconds within which one subject makes one finding. */
+  /** Microseconds within which one subject gives one finding. */
   readonly suppression: number
   readonly tests: readonly RuleTest[]
   readonly file: string
@@ -134,7 +134,7 @@ export const tactics = [
   'impact',
 ] as const
 
-/** Events as their fields have them, and whether the rule must find something in them. */
+/** Events by their fields, and whether the rule must find something in them. */
 export interface RuleTest {
   readonly name: string
   readonly finds: boolean

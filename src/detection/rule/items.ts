@@ -13,7 +13,7 @@ export interface Fields {
 
 type Path = readonly (string | number)[]
 
-/** Values that one detection item lists. */
+/** Maximum values of one detection item. */
 const MAX_VALUES = 10_000
 const NUMBERS: ReadonlySet<string> = new Set(['lt', 'lte', 'gt', 'gte'])
 const CLOCK: ReadonlySet<string> = new Set(['hour', 'weekday', 'holiday'])
@@ -181,7 +181,10 @@ function wide(text: string, modifier: string): string {
   return `${modifier === 'utf16' ? '\u00ff\u00fe' : ''}${bytes.toString('latin1')}`
 }
 
-/** What base64 makes of the text behind `offset` other bytes, without what depends on its neighbours. */
+/**
+ * The base64 of the text after `offset` other bytes, without the characters that depend on neighbouring
+ * bytes.
+ */
 function base64At(text: string, offset: number): string {
   const start = [0, 2, 3][offset] ?? 0
   const encoded = Buffer.from(`${' '.repeat(offset)}${text}`, 'latin1').toString('base64')
@@ -204,7 +207,7 @@ function textOf(value: unknown, path: Path): string {
   throw new RuleFault('a text or a number is expected', path)
 }
 
-/** Gives a fault its place. */
+/** Adds the location to a fault. */
 export function at<T>(work: () => T, path: Path): T {
   try {
     return work()

@@ -51,7 +51,7 @@ const MICROSECONDS: Readonly<Record<string, number>> = {
 const DEFAULT_SUPPRESSION = '1h'
 const LONGEST_TIMESPAN = MICROSECONDS['d'] ?? 0
 const LONGEST_HISTORY = 90 * LONGEST_TIMESPAN
-/** Bytes of one file of rules. */
+/** Maximum bytes of one rule file. */
 const MAX_FILE_CHARACTERS = 1_048_576
 
 interface Document {
@@ -61,7 +61,7 @@ interface Document {
   lineOf(path: readonly (string | number)[]): number
 }
 
-/** All rules of some files together, since correlations may refer to rules of other files. */
+/** Compiles the rules of all files together, since correlations may refer to rules of other files. */
 export function parseRules(files: readonly RuleText[], overrides: Overrides = {}): Parsed {
   const refused: Refusal[] = []
   const documents = files.flatMap((file) => readDocuments(file, refused))

@@ -1,4 +1,4 @@
-/** Where the events of a log source of Sigma are kept, and what its fields are called there. */
+/** Where the events of a Sigma log source are stored, and the names of its fields there. */
 import type { Expression, Field, SourceTable } from './ast.ts'
 import { RuleFault } from './fault.ts'
 import type { Fields } from './items.ts'
@@ -8,7 +8,7 @@ export interface Source {
   /** What distinguishes the events of the source from others in the table. */
   readonly filter: Expression | null
   readonly fields: Fields
-  /** Subject of a finding where a rule names none. */
+  /** Default subject of a finding. */
   readonly groupBy: readonly string[]
 }
 
@@ -181,7 +181,7 @@ function inDetails(key: string, columnOf: (name: string) => string | undefined):
     if (name === 'created_at') return fieldOfTable('security_events', name)
     const column = columnOf(name)
     if (column !== undefined) return fieldOfTable('security_events', column)
-    // The columns of the table keep their names in rules of every source.
+    // Rules of every source can use the columns of the table by their names.
     if (Object.hasOwn(tables.security_events.columns, name) && name !== 'event_details')
       return fieldOfTable('security_events', name)
     return { ...details, path: [key, ...keys(name, name.split('.'))] }
@@ -210,7 +210,7 @@ function inDetails(key: string, columnOf: (name: string) => string | undefined):
   }
 }
 
-/** The authentication log of a host: its keywords are looked for in the messages. */
+/** The authentication log of a host: keywords are searched for in the messages. */
 function ofHost(service: string): Source {
   const field = (name: string) => fieldOfTable('security_events', commonColumns[name.toLowerCase()] ?? name)
   const host = like(fieldOfTable('security_events', 'resource_type'), 'host')

@@ -3,7 +3,7 @@ import type { Comparison, Field, PatternPart } from '../rule/ast.ts'
 /** Adds a value to a statement and returns its placeholder. */
 export type Bind = (value: string | number) => string
 
-/** How the two engines write the few things in which they differ. */
+/** The expressions in which the SQL of the two engines differs. */
 export interface Dialect {
   readonly name: 'postgresql' | 'duckdb'
   /** The value of a field as text; null for what is absent, null, an object or an array. */

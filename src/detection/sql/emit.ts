@@ -57,7 +57,7 @@ function emitTest(field: Field, test: Test, dialect: Dialect, bind: Bind, calend
   }
 }
 
-/** From whole numbers alone, so that no engine needs to know time zones. */
+/** Computed from integers only, so that the engines need no time zone data. */
 function emitClock(part: ClockPart, { column }: Field, dialect: Dialect, calendar: Calendar): string {
   const micros = dialect.micros(column)
   const floor = (value: string) => `cast(floor(${value}) as bigint)`

@@ -1,9 +1,9 @@
 import type { App } from '../schema.ts'
 
-/** The code by which the problem of an encoded body is found. */
+/** The error code of an encoded body. */
 export const BODY_ENCODED = 'AKASHI_BODY_ENCODED'
 
-/** Bodies are taken as they are: a small compressed one could unpack to gigabytes. */
+/** Compressed bodies are refused, since a small one could unpack to gigabytes. */
 export function refuseEncodedBodies(scope: App): void {
   scope.addHook('preParsing', async (request) => {
     const encoding = request.headers['content-encoding']

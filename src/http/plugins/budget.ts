@@ -1,4 +1,4 @@
-/** What one caller may ask of a route that costs the others something: so many requests in a window, on each node. */
+/** Limits the requests of each caller to a costly route, per window and node. */
 import type { FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
 import { networkOf } from '../client-address.ts'

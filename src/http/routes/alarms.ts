@@ -11,7 +11,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** What is wrong now and was before, who sees to it, and what is silenced. */
+/** Current and past alarms, their assignees, and silences. */
 export function alarmRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/alarms', {
     access: { permission: 'monitoring:read' },

@@ -3,7 +3,7 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** What more than one person approves. The database asks for the permission of each action as well. */
+/** Actions that more than one person approves. The database also requires the permission of each action. */
 export function approvalRoutes(app: App, { app: database }: Services): void {
   operation(app, 'GET /v1/approvals', {
     access: { permission: 'approvals:read' },

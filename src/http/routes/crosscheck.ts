@@ -3,7 +3,10 @@ import { operation } from '../operation.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** The comparison of the trail with the write-ahead log: how far it is, what it found, what it did not see. */
+/**
+ * The comparison of the trail with the write-ahead log: its progress, discrepancies, and ranges it could not
+ * compare.
+ */
 export function crosscheckRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/crosscheck', {
     access: { permission: 'ledger:read' },

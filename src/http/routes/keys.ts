@@ -7,7 +7,7 @@ import type { Services } from '../services.ts'
 /** Milliseconds for a rotation, which wraps every person's key again; the next request completes a longer one. */
 const ROTATION_TIMEOUT_MS = 110_000
 
-/** The keyring: which keys there are and how old, and their rotation. */
+/** The keys of the keyring, their age and rotation. */
 export function keyRoutes(app: App, { securityAdmin, keyring, rotateKey }: Services): void {
   operation(app, 'GET /v1/keys', {
     access: { permission: 'keys:read' },

@@ -5,7 +5,7 @@ import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
-/** Where the rows of partitioned tables are, and what may not be deleted. */
+/** Partitions of tables, where their rows are, and legal holds. */
 export function partitionRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/archive/partitions', {
     access: { permission: 'lifecycle:read' },

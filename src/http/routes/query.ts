@@ -19,9 +19,9 @@ const GRACE_MS = 5_000
 
 /** Bytes of one exported file at most, as JSON. */
 const MAX_EXPORT_BYTES = 1_073_741_824
-/** Files that one caller exports in an hour. */
+/** Maximum exports of one caller per hour. */
 const EXPORTS = { requests: 20, seconds: 3_600 }
-/** Files of all callers that are written or not fetched yet. */
+/** Maximum exports of all callers that are being written or downloaded. */
 const MAX_OPEN_EXPORTS = 4
 
 const mediaTypes = { csv: 'text/csv; charset=utf-8', parquet: 'application/vnd.apache.parquet' } as const

@@ -27,7 +27,7 @@ export function restoreRoutes(app: App, { backups, securityAdmin }: Services): v
     handle: ({ actor, query }) => listRestores(securityAdmin, actor, query),
   })
   operation(app, 'GET /v1/restores/{id}', {
-    // What it brought names rows of the table.
+    // Its result names rows of the table.
     access: { permission: 'backup:admin' },
     handle: ({ actor, params }) => readRestore(securityAdmin, actor, params.id),
   })

@@ -94,7 +94,7 @@ export function sessionRoutes(app: App, { identity }: Services): void {
       const { actor } = sessionOf(request)
       await login.app.transaction(actor, (found) => revokeSession(found, actor.userId, actor.sessionId))
       clearCookie(reply, cookieNames.session)
-      // Files that the browser kept may still be asked for; they are not the next person's.
+      // The browser may have cached files, which the next person must not see.
       reply.header('clear-site-data', '"cache"')
     },
   })

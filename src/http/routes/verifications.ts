@@ -15,7 +15,7 @@ import type { Services } from '../services.ts'
 
 const jobs = { full: 'verify', incremental: 'verify-incremental', scrub: 'verify-scrub' } as const
 
-/** Who attests the record, with which keys, and what its verification found. */
+/** Keys and witnesses that sign the record, and the results of its verification. */
 export function verificationRoutes(app: App, { securityAdmin, keyring, administer }: Services): void {
   operation(app, 'GET /v1/witnesses', {
     access: { permission: 'ledger:read' },

@@ -3,7 +3,7 @@ import { type ConditionName, conditionOf, isCondition, openAlarms } from '../../
 import type { Check, Finding } from './check.ts'
 import { onDatabase } from './on-database.ts'
 
-/** The check that looks anew at what an alarm is raised for: what it finds wrong is counted once. */
+/** The check that verifies the cause of an alarm again, so that one problem is counted once. */
 const lookedAtBy: Partial<Record<ConditionName, string>> = {
   disk: 'disk',
   data_not_writable: 'data folder',

@@ -11,7 +11,7 @@ export interface Finding {
   readonly hint?: string
 }
 
-/** A check changes nothing; an error that it throws is its finding. */
+/** A check changes nothing; an error that it throws becomes its finding. */
 export interface Check {
   readonly name: string
   run(context: CheckContext): Promise<Finding> | Finding
@@ -66,7 +66,7 @@ export async function resultOf(
   }
 }
 
-/** What is wrong says how to fix it. */
+/** Every finding of a problem says how to fix it. */
 const UNKNOWN_FIX = 'fix what the message names, and run akashi doctor again'
 
 function toResult(

@@ -5,7 +5,7 @@ import { onDatabase } from './on-database.ts'
 /** Bytes that may wait to be compared, such as during a restart. */
 const BEHIND_BYTES = 256 * 1024 * 1024
 
-/** What the comparison of the trail with the write-ahead log lacks, and what it found. */
+/** What the comparison of the trail with the write-ahead log has not covered, and what it found. */
 export const crosscheck: Check = {
   name: 'cross-check',
   run: onDatabase('worker', async (database, { actor }, connections) => {

@@ -19,7 +19,7 @@ import { retention } from './retention.ts'
 import { https, logins, passwords, rowSecurity, serverSettings, transport } from './security/index.ts'
 
 const FULL_SCORE = 100
-/** Points that each check takes from the score while it is wrong: what loses data or the proof of it weighs most. */
+/** Points deducted from the score while a check fails: losing data or its proof weighs most. */
 const SEVERE = 20
 const SERIOUS = 10
 const MINOR = 4
@@ -60,7 +60,7 @@ const checks: readonly Placed[] = [
     [SEVERE, rowSecurity],
     [SERIOUS, serverSettings],
   ]),
-  // Last: it counts what no check before it found wrong.
+  // Last, since it counts only problems that no earlier check found.
   ...inArea('alarms', [[SERIOUS, alarms]]),
 ]
 

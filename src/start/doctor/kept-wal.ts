@@ -6,7 +6,7 @@ const MEBIBYTE = 1024 * 1024
 /** Bytes that may wait while nothing streams, such as during a restart. */
 const IDLE_BYTES = 64 * MEBIBYTE
 
-/** WAL that the server keeps for backups fills its disk when nothing takes it away. */
+/** WAL that the server keeps for backups fills its disk if nothing reads it. */
 export const keptWal: Check = {
   name: 'WAL for backups',
   run: onDatabase('owner', async (database) => judge(await readSlot(database))),

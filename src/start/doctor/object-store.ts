@@ -44,7 +44,10 @@ export const coldStore: Check = {
   },
 }
 
-/** Copies of the archive go there. One that is named by a policy and not configured gets none. */
+/**
+ * Destinations for copies of the archive. A destination that a policy names but that is not configured gets
+ * none.
+ */
 export const destinations: Check = {
   name: 'archive destinations',
   run: onDatabase('worker', async (database, { config, actor, signal }) => {
@@ -73,8 +76,8 @@ export const destinations: Check = {
 }
 
 /**
- * A copy beside the running system must not write to its store; an owner that lost its store has no backups. The store
- * is asked too: one that is not mounted lacks the record of its owner.
+ * A copy beside the running system must not write to its store; an owner that lost its store has no backups.
+ * The store is read too: if it is not mounted, the record of its owner is missing.
  */
 export const objectStoreOwner: Check = {
   name: 'object store owner',

@@ -7,7 +7,7 @@ const HOUR_S = 3600
 const DAY_S = 86_400
 const GIBIBYTE = 1024 ** 3
 
-/** How recent what can be restored is, and when it was last tried. */
+/** How recent the latest restorable moment is, and when a restore was last tested. */
 export const recovery: Check = {
   name: 'recovery',
   run: onDatabase('worker', async (worker, { actor }): Promise<Finding> => {
@@ -42,7 +42,7 @@ export const recovery: Check = {
   }),
 }
 
-/** The state is as old as the last look of the job `backup-watch`, and that may have been cut short. */
+/** The state is as old as the last run of the job `backup-watch`, which may have been interrupted. */
 const WATCHED_EVERY_MINUTES = 20
 
 export const disk: Check = {

@@ -2,7 +2,7 @@ import { describeShortening, pendingShortenings } from '../../lifecycle/index.ts
 import type { Check } from './check.ts'
 import { onDatabase } from './on-database.ts'
 
-/** Somebody had the record deleted earlier than before; there is still time to stop it. */
+/** Somebody shortened the retention of the record; there is still time to stop the deletion. */
 export const retention: Check = {
   name: 'retention of the record',
   run: onDatabase('worker', async (database, { actor }) => {

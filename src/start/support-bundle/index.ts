@@ -1,4 +1,7 @@
-/** What somebody who helps needs to know of an installation, and nothing that they must not: one file to send. */
+/**
+ * Collects what somebody who helps needs to know about an installation, without secrets or personal data, in
+ * one file.
+ */
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { gzipSync } from 'node:zlib'
 import { appOf, type Config, redactJson } from '../../foundation/index.ts'
@@ -12,7 +15,7 @@ import { describeSettings } from './process-settings.ts'
 import { readServerSettings, readSizes } from './sizes.ts'
 import { type TarFile, tar } from './tar.ts'
 
-/** Alarms of the history that are in it, newest first. */
+/** Maximum past alarms included, newest first. */
 const ALARMS = 200
 
 const README = `This is what akashi support-bundle collected about an installation of Akashi.
@@ -30,7 +33,10 @@ interface SupportBundle {
   readonly missing: Readonly<Record<string, string>>
 }
 
-/** Never fails because of a part: what cannot be collected, such as without a database, is named in missing.json. */
+/**
+ * Never fails because of one part: what cannot be collected, for example without a database, is listed in
+ * missing.json.
+ */
 export async function supportBundle(
   settings: Config,
   { actor, signal, now }: { readonly actor: Actor; readonly signal: AbortSignal; readonly now: Date },
@@ -40,7 +46,7 @@ export async function supportBundle(
   const add = async (name: string, collect: () => unknown) => {
     signal.throwIfAborted()
     try {
-      // Twice: what slipped through a part is stopped here.
+      // Redacted a second time, in case a part missed something.
       const content = JSON.stringify(redactJson(await collect()), null, 2)
       files.push({ name, content: Buffer.from(`${content}\n`) })
     } catch (error) {
@@ -92,7 +98,7 @@ async function addFromDatabase(
   }))
   await add('data-settings.json', () => asWorker((worker) => listSettings(worker, actor)))
   await add('server-settings.json', () => directly(readServerSettings))
-  // Results and progress of runs are free; they stay here.
+  // Results and progress of runs are free text, so they are left out.
   await add('jobs.json', () =>
     asWorker(async (worker) =>
       (await listJobs(worker, actor)).map(({ lastRun, ...job }) => ({
@@ -116,7 +122,7 @@ async function addFromDatabase(
   await add('sizes.json', () => directly(readSizes))
 }
 
-/** Without a database, the versions of the rest are still worth knowing. */
+/** Without a database, the other versions are still useful. */
 async function versionsOfDatabase(connections: () => Promise<Connections>) {
   try {
     const url = (await connections()).adminUrl

@@ -1,8 +1,8 @@
 import { type Config, REDACTED, redactJson, settingNames, settingOf } from '../../foundation/index.ts'
 
 /**
- * The settings of this process without anything secret: of a URL, the scheme, host and path alone; of any other secret,
- * that there is one.
+ * The settings of this process without secrets: of a URL only the scheme, host and path; of any other secret
+ * only that it is set.
  */
 export function describeSettings(settings: Config): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
@@ -19,7 +19,7 @@ function describeSecret(value: unknown): string {
   return url ?? REDACTED
 }
 
-/** URLs are stripped wherever they are. */
+/** URLs are stripped everywhere. */
 function plain(value: unknown): unknown {
   if (typeof value === 'string') return withoutSecrets(value) ?? value
   if (Array.isArray(value)) return value.map(plain)
@@ -27,7 +27,7 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]))
 }
 
-/** null for what is no URL. A query may hold keys of an account, and the user name is somebody's. */
+/** null if it is not a URL. The query may contain account keys, and the user name belongs to a person. */
 function withoutSecrets(text: string): string | null {
   const url = URL.parse(text)
   if (url === null || !text.includes(':/')) return null

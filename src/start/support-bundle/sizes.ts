@@ -1,9 +1,9 @@
 import type { DirectSession } from '../../postgres/index.ts'
 
-/** Tables that are listed at most, the largest first. */
+/** Maximum tables listed, largest first. */
 const LISTED = 200
 
-/** How large tables are; no row of any is read. */
+/** Sizes of tables; no rows are read. */
 export async function readSizes(session: DirectSession) {
   const { rows: tables } = await session.query<{
     table: string
@@ -24,7 +24,10 @@ export async function readSizes(session: DirectSession) {
   return { database: whole[0], tables }
 }
 
-/** Settings of the server that differ from PostgreSQL's defaults, without those that hold commands and secrets. */
+/**
+ * Settings of the server that differ from PostgreSQL's defaults, without those that contain commands or
+ * secrets.
+ */
 export async function readServerSettings(session: DirectSession) {
   const { rows } = await session.query<{
     name: string

@@ -10,7 +10,7 @@ import type { Services } from '../../services.ts'
 
 /** Milliseconds for the transfer of the largest file, at 2 Mbit/s. */
 const TRANSFER_MS = 420_000
-/** Bytes of the disk that no upload takes: the database and its WAL share it. */
+/** Free bytes of the disk that uploads must leave: the database and its WAL share it. */
 const MIN_FREE_BYTES = 2_147_483_648
 
 /** Files of rooms: uploaded as streams, scanned by the worker, downloaded by members. */

@@ -1,4 +1,7 @@
-/** Logins that row-level security and the guards of the record do not bind, and how passwords are kept. */
+/**
+ * Logins that row-level security and the protection of the record do not restrict, and how passwords are
+ * stored.
+ */
 import type { DirectSession } from '../../../postgres/index.ts'
 import type { Check, Finding } from '../check.ts'
 import { onDatabase } from '../on-database.ts'
@@ -88,7 +91,7 @@ export function judgeLogins(found: readonly LoginFacts[]): Finding {
 
 interface PasswordFacts {
   readonly encryption: string
-  /** Logins whose password is kept as an MD5 hash; null where the login may not see. */
+  /** Logins whose password is stored as an MD5 hash; null if the current login may not read them. */
   readonly md5: readonly string[] | null
   readonly rules: readonly HbaRule[] | null
 }
@@ -113,7 +116,7 @@ async function readPasswords(session: DirectSession): Promise<PasswordFacts> {
   return { encryption: rows[0]?.encryption ?? '', md5, rules: await hbaRules(session) }
 }
 
-/** Methods that let somebody in without proof, or send the password itself. */
+/** Methods that need no credentials, or send the password in plain text. */
 const WEAK = new Set(['trust', 'password', 'ident'])
 
 export function judgePasswords({ encryption, md5, rules }: PasswordFacts): Finding {

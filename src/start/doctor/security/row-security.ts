@@ -1,11 +1,11 @@
-/** Whether row-level security binds everybody where tables rely on it. */
+/** Whether row-level security applies to everybody on the tables that rely on it. */
 import type { DirectSession } from '../../../postgres/index.ts'
 import type { Check, Finding } from '../check.ts'
 import { onDatabase } from '../on-database.ts'
 
 interface TableFacts {
   readonly name: string
-  /** Akashi's own, where it binds the owner as well. */
+  /** Akashi's own tables, where it applies to the owner as well. */
   readonly own: boolean
   readonly enabled: boolean
   readonly forced: boolean

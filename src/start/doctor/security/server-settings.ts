@@ -1,9 +1,9 @@
-/** Settings of the server that take away what others rely on. */
+/** Settings of the server that break guarantees. */
 import type { DirectSession } from '../../../postgres/index.ts'
 import type { Check, Finding } from '../check.ts'
 import { onDatabase } from '../on-database.ts'
 
-/** A setting as it is, and as it must be. */
+/** The current and the required value of a setting. */
 interface Rule {
   readonly name: string
   readonly is: readonly string[]
@@ -53,7 +53,7 @@ const rules: readonly Rule[] = [
   },
 ]
 
-/** What a default of a role or a database may not set either. */
+/** Settings that defaults of a role or database must not change either. */
 const DEFAULTS = new Set(['session_replication_role', 'row_security', 'log_statement', 'synchronous_commit'])
 
 interface SettingFacts {
@@ -68,7 +68,7 @@ export const serverSettings: Check = {
 }
 
 async function readSettings(session: DirectSession): Promise<SettingFacts> {
-  // What others get: this session pins some of its own.
+  // The values that other sessions get: this session sets some of its own.
   const { rows } = await session.query<{ name: string; value: string }>(
     'select name, reset_val as value from pg_settings where name = any ($1)',
     [rules.map(({ name }) => name)],
