@@ -500,6 +500,7 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
                  ('akashi_audit.losses', 'keep_loss', 'akashi_audit.keep_loss'),
                  ('akashi_audit.crosscheck_discrepancies', 'keep_crosscheck', 'akashi_audit.keep_crosscheck'),
                  ('akashi_audit.crosscheck_discrepancies', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.crosscheck_state', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.crosscheck_gaps', 'keep_crosscheck', 'akashi_audit.keep_crosscheck'),
                  ('akashi_audit.crosscheck_gaps', 'refuse_change', 'akashi_audit.refuse_change'),
                  ('akashi_audit.catalog_records', 'refuse_change', 'akashi_audit.refuse_change'),
