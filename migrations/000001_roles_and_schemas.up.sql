@@ -50,12 +50,12 @@ create schema akashi_security authorization akashi_owner;
 create schema akashi_archive authorization akashi_owner;
 create schema akashi_keys authorization akashi_owner;
 
-comment on schema akashi_auth is 'Who may do what: users, sessions, roles, and the signed request context.';
+comment on schema akashi_auth is 'Users, sessions, roles and permissions, and the signed request context.';
 comment on schema akashi_audit is 'The audit trail and its ledger.';
 comment on schema akashi_security is 'Security events of every service, and what was done about them.';
-comment on schema akashi_archive is 'Detached partitions that wait for the end of their time in PostgreSQL.';
+comment on schema akashi_archive is 'Detached partitions that are about to be dropped.';
 comment on schema akashi_lifecycle is 'Settings, partition and retention policies, jobs, migrations.';
-comment on schema akashi_keys is 'Ids of keys that live outside the database.';
+comment on schema akashi_keys is 'Ids of keys that are kept outside the database.';
 
 grant usage on schema akashi_auth, akashi_audit, akashi_security, akashi_lifecycle to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 grant usage on schema akashi_auth, akashi_audit, akashi_security to akashi_client;

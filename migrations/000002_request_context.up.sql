@@ -15,7 +15,7 @@ create table akashi_auth.context_keys (
   check ((application = 'akashi') = (login is null))
 );
 comment on column akashi_auth.context_keys.application is
-  'Whose users the key speaks for. Only those of akashi have permissions here; the trail keeps the name in signed_by.';
+  'The application whose users the key signs for. Only users of akashi have permissions; the trail records the name in signed_by.';
 comment on column akashi_auth.context_keys.login is 'The only login whose contexts the key verifies; null for the keys of akashi itself.';
 comment on column akashi_auth.context_keys.expires_at is 'When a replaced key stops verifying new contexts; null for a key in use.';
 comment on table akashi_auth.context_keys is
@@ -106,7 +106,7 @@ create function akashi_auth.context_hmac(signing akashi_auth.context_keys, purpo
     transaction
   ), 'UTF8'))), 'hex');
 
--- What only this transaction can say of itself.
+-- A value that only this transaction has.
 create function akashi_auth.transaction_name() returns text language sql stable parallel restricted
   return pg_backend_pid() || '/' || encode(timestamptz_send(now()), 'hex');
 
@@ -136,10 +136,10 @@ begin
 end
 $$;
 comment on function akashi_auth.accept_context() is
-  'Takes up the signed context of the app.* settings for this transaction. The application that signed it; null when it does not count.';
+  'Accepts the signed context in the app.* settings for this transaction. Returns the application that signed it, or null if it is not valid.';
 
--- Sets and takes up a context in one statement: setting each value by a statement's own set_config() would be parsed
--- and planned anew in every transaction. What is sent behind it does not run without a context.
+-- Sets and accepts a context in one statement: separate set_config() calls would be parsed and planned again in every
+-- transaction. Statements sent after it do not run without a context.
 create function akashi_auth.set_context(context text[]) returns text
   language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -150,7 +150,7 @@ declare
 begin
   if cardinality(context) is distinct from cardinality(settings) then
     raise exception 'a request context has % values, not %', cardinality(settings), coalesce(cardinality(context), 0)
-      using errcode = 'invalid_parameter_value', hint = 'pass them in the order of docs/request-context.md, empty where there is none';
+      using errcode = 'invalid_parameter_value', hint = 'pass them in the order of docs/request-context.md, the empty string for a missing value';
   end if;
   for i in 1 .. cardinality(settings) loop
     -- Most are empty, and are so already.
@@ -161,13 +161,13 @@ begin
   application := akashi_auth.accept_context();
   if application is null then
     raise exception 'the request context is not accepted' using errcode = 'AK005',
-      hint = 'read akashi_auth.context_audience() and sign again; if that is refused too, the key is revoked or made for another login';
+      hint = 'read akashi_auth.context_audience() and sign again; if that is refused too, the key is revoked or was created for another login';
   end if;
   return application;
 end
 $$;
 comment on function akashi_auth.set_context(text[]) is
-  'Sets the app.* settings to the values of a signed context, in the order in which they are signed and the signature last, and takes it up for this transaction, or fails with AK005. The application that signed it.';
+  'Sets the app.* settings to the values of a signed context, in the order in which they are signed with the signature last, and accepts it for this transaction, or fails with AK005. Returns the application that signed it.';
 
 create function akashi_auth.context_application() returns text
   language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
@@ -175,14 +175,14 @@ begin
   if coalesce(current_setting('app.context_receipt', true), '') = '' then
     return null;
   end if;
-  -- Whoever learned a replaced key can make receipts too, but no transaction that began in time.
+  -- Someone who learned a replaced key could also make receipts, but not for a transaction that began in time.
   return (select k.application from akashi_auth.context_keys k
           where k.id = current_setting('app.context_key', true) and (k.expires_at is null or k.expires_at > now())
             and current_setting('app.context_receipt', true) = akashi_auth.context_hmac(k, 'akashi-receipt/1', akashi_auth.transaction_name()));
 end
 $$;
 comment on function akashi_auth.context_application() is
-  'The application whose signed context this transaction accepted; null when there is none, or the app.* settings changed since.';
+  'The application whose signed context this transaction accepted; null if there is none, or if the app.* settings have changed since.';
 
 create function akashi_auth.context_verified() returns boolean
   language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$

@@ -36,7 +36,7 @@ insert into akashi_lifecycle.settings (key, value, pattern, accepts, description
   ('session.retention_days', '30', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
    'how long a session is kept after it expired'),
   ('temporary_data.retention_days', '7', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
-   'how long failed uploads and unused one-time passwords and second factors are kept'),
+   'how long failed uploads, unused one-time passwords and unconfirmed second factors are kept'),
   ('organisation.time_zone', '"Asia/Tokyo"', '"UTC"|"[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+"',
    'a name of the IANA time zone database, such as Asia/Tokyo',
    'time zone of users who have not chosen one'),
@@ -60,7 +60,7 @@ begin
   return found_value;
 end
 $$;
-comment on function akashi_lifecycle.setting(text) is 'The value of a setting; an error where there is none.';
+comment on function akashi_lifecycle.setting(text) is 'The value of a setting; an error if there is none.';
 grant execute on function akashi_lifecycle.setting(text) to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 
 create table akashi_lifecycle.policies (
@@ -83,19 +83,19 @@ create table akashi_lifecycle.policies (
   retention_set_at  timestamptz,
   primary key (schema_name, table_name),
   check (total_retention >= hot_retention),
-  -- Far enough, and the end of a period with it is still a time: one that is not would stop all plans.
+  -- Limited so that the end of every period is still a valid timestamp; otherwise all plans would fail.
   check (total_retention <= interval '1000 years'),
   check (lateness <= interval '1000 years')
 );
 comment on table akashi_lifecycle.policies is
-  'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
+  'One row per partitioned table: interval of its partitions, how many are created ahead, hot retention, what happens then, total retention.';
 comment on column akashi_lifecycle.policies.premake is 'Partitions that exist ahead of the current one.';
 comment on column akashi_lifecycle.policies.at_expiry is
   'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
-comment on column akashi_lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
+comment on column akashi_lifecycle.policies.lateness is 'How long after its end a partition still accepts rows before it is exported.';
 comment on column akashi_lifecycle.policies.retention_set_by is
-  'Who last changed at_expiry or total_retention, and when: signed into the record of what is retired. Null as installed.';
-comment on column akashi_lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
+  'Who last changed at_expiry or total_retention, and when: part of the signed retention record. Null if never changed.';
+comment on column akashi_lifecycle.policies.format is 'parquet, or parquet+csv for an additional CSV copy.';
 
 alter table akashi_lifecycle.policies enable row level security, force row level security;
 create policy policies_read on akashi_lifecycle.policies for select
@@ -104,7 +104,7 @@ create policy policies_owner on akashi_lifecycle.policies to akashi_owner using 
 grant select on akashi_lifecycle.policies to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 create view akashi_lifecycle.retention with (security_invoker = true) as
   select schema_name, table_name, append_only, legal_hold, hot_retention, total_retention, at_expiry from akashi_lifecycle.policies;
-comment on view akashi_lifecycle.retention is 'What other contexts may know of a policy: how long rows are kept, and whether they may change.';
+comment on view akashi_lifecycle.retention is 'The parts of a policy that other contexts use: how long rows are kept, and whether they may change.';
 grant select on akashi_lifecycle.retention to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 create trigger update_updated_at before update on akashi_lifecycle.policies
   for each row execute function akashi_auth.update_updated_at();
@@ -123,7 +123,7 @@ create table akashi_lifecycle.shortenings (
   primary key (schema_name, table_name),
   foreign key (schema_name, table_name) references akashi_lifecycle.policies on delete cascade
 );
-comment on table akashi_lifecycle.shortenings is 'Shorter retentions of logs that were requested and are not in effect yet.';
+comment on table akashi_lifecycle.shortenings is 'Shorter retentions of logs that were requested but are not in effect yet.';
 alter table akashi_lifecycle.shortenings enable row level security, force row level security;
 create policy shortenings_read on akashi_lifecycle.shortenings for select
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin using (true);
@@ -182,7 +182,7 @@ begin
   others := akashi_lifecycle.code_of_others(name::regclass);
   if others is not null then
     raise exception '% would run untrusted code: %', name, others using errcode = 'AK003',
-      hint = 'Akashi works on tables of akashi_owner whose types, triggers and expressions are of akashi_owner or a superuser';
+      hint = 'the table must belong to akashi_owner, and its types, triggers and expressions to akashi_owner or a superuser';
   end if;
   return name::regclass;
 end
@@ -247,7 +247,7 @@ begin
   end if;
   if wanted.at_expiry <> 'keep' and wanted.total_retention < floor then
     raise exception 'rows of a log must be kept for at least % days', extract(day from floor) using errcode = 'AK003',
-      hint = 'the floor is the setting retention.floor_days, which an administrator of the database sets';
+      hint = 'the minimum is the setting retention.floor_days, which only an administrator of the database can change';
   end if;
   delete from akashi_lifecycle.shortenings s where (s.schema_name, s.table_name) = (wanted.schema_name, wanted.table_name);
   if wanted.at_expiry = 'keep' or (before.at_expiry <> 'keep' and wanted.total_retention >= before.total_retention) then
@@ -290,7 +290,7 @@ begin
   return applied;
 end
 $$;
-comment on function akashi_lifecycle.apply_shortenings() is 'Puts shorter retentions into effect whose delay is over; answers how many.';
+comment on function akashi_lifecycle.apply_shortenings() is 'Puts shorter retentions into effect whose delay is over; returns how many.';
 grant execute on function akashi_lifecycle.apply_shortenings() to akashi_worker;
 
 -- Policies are changed only by functions, which check the values, require a right and record actor and reason. The
@@ -322,8 +322,8 @@ begin
   end if;
   select key into wrong from jsonb_each(changes) where key <> all (known) order by key limit 1;
   if found then
-    raise exception 'a policy has no % to change', wrong using errcode = 'invalid_parameter_value',
-      hint = 'it has ' || array_to_string(known, ', ') || '; akashi_lifecycle.hold() is for legal hold';
+    raise exception 'a policy has no %', wrong using errcode = 'invalid_parameter_value',
+      hint = 'it has ' || array_to_string(known, ', ') || '; use akashi_lifecycle.hold() for a legal hold';
   end if;
   select * into before from akashi_lifecycle.policies p
   where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name) for update;
@@ -331,7 +331,7 @@ begin
     if not (changes ?& array['interval', 'hot_retention', 'at_expiry', 'total_retention']) then
       raise exception '%.% has no lifecycle policy', set_policy.schema_name, set_policy.table_name
         using errcode = 'undefined_object',
-              hint = 'a new one takes interval, hot_retention, at_expiry and total_retention';
+              hint = 'a new policy needs interval, hot_retention, at_expiry and total_retention';
     end if;
     if not exists (
       select from pg_catalog.pg_partitioned_table t
@@ -341,7 +341,7 @@ begin
       raise exception '% is not partitioned by range of created_at', target using errcode = 'wrong_object_type';
     end if;
     if (select c.relowner from pg_catalog.pg_class c where c.oid = target) <> 'akashi_owner'::regrole then
-      raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
+      raise exception '% is not owned by akashi_owner, which creates and detaches partitions', target
         using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
     end if;
     if changes ->> 'at_expiry' = 'archive' then
@@ -353,16 +353,16 @@ begin
       'premake', case changes ->> 'interval' when 'month' then 3 else 30 end, 'created_at', now(), 'updated_at', now()));
     insert into akashi_lifecycle.policies select (jsonb_populate_record(before, changes)).*;
   elsif changes ? 'interval' and changes ->> 'interval' <> before.interval then
-    raise exception 'the interval of %.% cannot be changed: its partitions are cut by it', set_policy.schema_name, set_policy.table_name
+    raise exception 'the interval of %.% cannot be changed: its partitions depend on it', set_policy.schema_name, set_policy.table_name
       using errcode = 'AK003';
   end if;
   changed := jsonb_populate_record(before, changes);
   if not (changed.premake between case changed.interval when 'day' then least_days else least_months end and most_steps) then
-    raise exception 'partitions are made % to % % ahead', case changed.interval when 'day' then least_days else least_months end,
+    raise exception 'partitions must be created % to % % ahead', case changed.interval when 'day' then least_days else least_months end,
       most_steps, changed.interval || 's' using errcode = 'invalid_parameter_value';
   end if;
   if changed.at_expiry not in ('archive', 'retire', 'keep') then
-    raise exception 'at its expiry a partition is archived, retired or kept, not %', changed.at_expiry
+    raise exception 'at_expiry must be archive, retire or keep, not %', changed.at_expiry
       using errcode = 'invalid_parameter_value';
   end if;
   if changed.hot_retention < '1 day' then
@@ -370,15 +370,15 @@ begin
   end if;
   if greatest(changed.total_retention, changed.lateness) > interval '1000 years' then
     raise exception 'a period in a policy is at most 1000 years' using errcode = 'invalid_parameter_value',
-      hint = 'to keep rows for good, let at_expiry be keep';
+      hint = 'to keep rows forever, set at_expiry to keep';
   end if;
   if changed.total_retention < changed.hot_retention then
-    raise exception 'rows are kept at least as long as they stay in PostgreSQL: % is shorter than %',
+    raise exception 'the total retention must not be shorter than the hot retention: % is shorter than %',
       changed.total_retention, changed.hot_retention using errcode = 'invalid_parameter_value';
   end if;
   if changed.lateness < '0' or changed.format not in ('parquet', 'parquet+csv') or changed.interval not in ('day', 'month') then
     raise exception 'the policy is not valid' using errcode = 'invalid_parameter_value',
-      hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
+      hint = 'interval must be day or month, lateness not negative, format parquet or parquet+csv';
   end if;
   if changed.at_expiry = 'archive' then
     perform akashi_lifecycle.assert_archivable(target);
@@ -414,7 +414,7 @@ begin
     perform akashi_auth.require_permission('lifecycle:admin');
   end if;
   if coalesce(reason, '') !~ '\S' then
-    raise exception 'a legal hold begins and ends with a reason' using errcode = 'invalid_parameter_value', hint = 'state the reason';
+    raise exception 'a legal hold requires a reason to begin or end' using errcode = 'invalid_parameter_value', hint = 'state the reason';
   end if;
   update akashi_lifecycle.policies p set legal_hold = held
   where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name) and p.legal_hold <> held;
@@ -429,7 +429,7 @@ begin
 end
 $$;
 comment on function akashi_lifecycle.hold(text, text, boolean, text) is
-  'Puts a table under legal hold, or ends it: while it lasts nothing of the table is dropped, retired or deleted.';
+  'Puts a table under legal hold, or ends the hold. While it lasts, nothing of the table is dropped, retired or deleted.';
 grant execute on function akashi_lifecycle.hold(text, text, boolean, text) to akashi_worker, akashi_security_admin;
 
 -- Bounds are UTC days and months, so daylight saving never moves them.
@@ -443,8 +443,8 @@ create function akashi_lifecycle.partition_to(at timestamptz, step text) returns
   select (date_trunc(step, at at time zone 'UTC') + ('1 ' || step)::interval) at time zone 'UTC'
 $$;
 
--- A name of at most 63 bytes, the limit of PostgreSQL. A longer one is cut and ends with a digest, so that names of
--- different tables stay different.
+-- A name of at most 63 bytes, the limit of PostgreSQL. A longer one is truncated and ends with a digest, so that names
+-- of different tables stay different.
 create function akashi_lifecycle.fit_name(parent text, suffix text) returns text
   language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case when octet_length(parent || suffix) <= 63 then parent || suffix else (
@@ -459,7 +459,7 @@ create function akashi_lifecycle.partition_name(parent text, at timestamptz, ste
                                                      else to_char(at at time zone 'UTC', '_YYYY_MM') end || piece)
 $$;
 comment on function akashi_lifecycle.partition_name(text, timestamptz, text, text) is
-  'audit_logs_2026_11 for months, security_events_p20261121 for days; long names of tables are cut and get a digest.';
+  'audit_logs_2026_11 for months, security_events_p20261121 for days; long table names are truncated and get a digest.';
 
 -- Bounds of a partition, read from the catalog; null for a default partition and for bounds that are not times.
 create function akashi_lifecycle.partition_bounds(partition regclass, out lower timestamptz, out upper timestamptz)
@@ -514,7 +514,7 @@ begin
   where c.oid = parent;
   if not found then
     raise exception '% has no lifecycle policy', parent
-      using errcode = 'undefined_object', hint = 'akashi archive policy set gives it one';
+      using errcode = 'undefined_object', hint = 'create one with akashi archive policy set';
   end if;
   return policy;
 end
@@ -599,7 +599,7 @@ begin
 end
 $$;
 comment on function akashi_lifecycle.create_partition(regclass, timestamptz) is
-  'Creates and attaches the partition of a table for a given time, protected like its parent; null when it exists already.';
+  'Creates and attaches the partition of a table for a given time, protected like its parent; null if it already exists.';
 
 -- The missing partitions of one table, up to `premake` steps after the current one.
 create function akashi_lifecycle.missing_partitions(parent regclass, as_of timestamptz) returns setof akashi_lifecycle.partition_action
@@ -622,7 +622,7 @@ begin
   end if;
   if fallback is not null then
     return query select policy.schema_name, policy.table_name, c.relname::text, 'drain', null::timestamptz, null::timestamptz,
-      format('about %s rows of the default partition get partitions of their own', greatest(c.reltuples, 0)::bigint)
+      format('about %s rows of the default partition are moved into new partitions', greatest(c.reltuples, 0)::bigint)
     from pg_catalog.pg_class c where c.oid = fallback;
   end if;
   -- Rows in the default partition block only partitions that would contain them.
@@ -694,8 +694,8 @@ create function akashi_lifecycle.max_partitions(parent regclass) returns integer
 $$;
 
 -- Creates partitions for given times, e.g. before an old log is loaded. Existing partitions are read once, since there
--- may be thousands. Each new partition holds some ten locks until the transaction ends, so callers pass few times at
--- once. Returns how many partitions were created.
+-- may be thousands. Each new partition holds about ten locks until the transaction ends, so callers pass only a few
+-- times at once. Returns how many partitions were created.
 create function akashi_lifecycle.create_partitions(parent regclass, moments timestamptz[]) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
@@ -704,9 +704,9 @@ declare
   piece tstzrange;
   made integer := 0;
 begin
-  -- Other years are written in ways that not every reader of the record knows.
+  -- Not every reader of the record can parse other years.
   if exists (select from unnest(moments) m where m is null or not isfinite(m) or m < '0001-01-01' or m >= '10000-01-01') then
-    raise exception 'a partition is for a moment from year 1 to 9999' using errcode = 'invalid_parameter_value';
+    raise exception 'partitions can be created for the years 1 to 9999' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_lifecycle.lock_partitions(parent);
   missing := akashi_lifecycle.uncovered(parent,
@@ -725,7 +725,7 @@ begin
   end loop;
   if made > 0 and (select count(*) from pg_inherits i where i.inhparent = parent) > akashi_lifecycle.max_partitions(parent) then
     raise exception '% would have more than % partitions, for which the server has too few locks', parent, akashi_lifecycle.max_partitions(parent)
-      using errcode = 'AK003', hint = 'raise max_locks_per_transaction, e.g. to 512, and restart PostgreSQL; or take in fewer periods and archive them first';
+      using errcode = 'AK003', hint = 'raise max_locks_per_transaction, e.g. to 512, and restart PostgreSQL; or ingest fewer periods at once and archive them first';
   end if;
   return made;
 end
@@ -754,7 +754,7 @@ begin
     moments := moments || at;
     if cardinality(moments) > max_partitions then
       raise exception 'the range % to % has more than % partitions', range_from, range_to, max_partitions
-        using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
+        using errcode = 'program_limit_exceeded', hint = 'use smaller ranges';
     end if;
     at := akashi_lifecycle.partition_to(at, step);
   end loop;
@@ -785,7 +785,7 @@ begin
     return;
   end if;
   if batch < 1 then
-    raise exception 'a batch has at least one row' using errcode = 'invalid_parameter_value';
+    raise exception 'a batch must have at least one row' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_lifecycle.lock_partitions(parent);
   partition_name := (select c.relname from pg_catalog.pg_class c where c.oid = fallback);
@@ -811,7 +811,7 @@ begin
   end if;
   if not isfinite(oldest) then
     raise exception '% has rows at %, which no partition can hold', fallback, oldest
-      using errcode = 'AK003', hint = 'give them a time, or remove them';
+      using errcode = 'AK003', hint = 'give them a valid time, or remove them';
   end if;
   -- A row in the default partition is in no other partition, so the part with its oldest row is not covered.
   select p into piece
@@ -851,7 +851,7 @@ begin
 end
 $$;
 comment on function akashi_lifecycle.drain_default(regclass, integer, out text, out text, out timestamptz, out timestamptz, out bigint) is
-  'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
+  'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it returns detached.';
 
 create view akashi_lifecycle.partition_headroom with (security_invoker = true) as
   select p.schema_name, p.table_name, p.interval, p.premake, count(b.upper) as partitions,

@@ -109,7 +109,7 @@ begin
   end if;
 end
 $$;
-comment on function akashi_audit.use_system_user() is 'Lets the trail keep system_user where the server has it, from PostgreSQL 16.';
+comment on function akashi_audit.use_system_user() is 'Makes the trail record system_user where the server has it (PostgreSQL 16 and newer).';
 select akashi_audit.use_system_user();
 
 comment on table akashi_audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
@@ -117,18 +117,18 @@ comment on column akashi_audit.audit_logs.xid is 'The transaction; with seq it i
 comment on column akashi_audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
 comment on column akashi_audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
 comment on column akashi_audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
-comment on column akashi_audit.audit_logs.user_id is 'The user as the application that signed names them; any text. The users of akashi have uuids.';
+comment on column akashi_audit.audit_logs.user_id is 'The user id in the application that signed the context; any text. Users of akashi have uuids.';
 comment on column akashi_audit.audit_logs.signed_by is 'The application whose key signed the context; null where context_verified is false.';
-comment on column akashi_audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
+comment on column akashi_audit.audit_logs.db_user is 'The login according to the server, independent of the application.';
 comment on column akashi_audit.audit_logs.db_system_user is
   'How the connection authenticated and as whom (system_user), which SET SESSION AUTHORIZATION does not change; null before PostgreSQL 16 and without authentication.';
 comment on column akashi_audit.audit_logs.trigger_depth is
-  'How many triggers the statement ran inside of; null for none. A trigger''s statement is recorded before the statement that fired it.';
+  'How many triggers the statement was nested in; null for none. A trigger''s statement is recorded before the statement that fired it.';
 comment on column akashi_audit.audit_logs.record_id is
   'The primary key as text; a JSON array where it has several columns; sha256: and the hex of its SHA-256 where it is longer than 2,000 bytes.';
-comment on column akashi_audit.audit_logs.data_subject is 'Which person the row is about.';
-comment on column akashi_audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
-comment on column akashi_audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
+comment on column akashi_audit.audit_logs.data_subject is 'The person that the row is about.';
+comment on column akashi_audit.audit_logs.old_values is 'UPDATE: the previous values of the changed columns. DELETE: the whole row.';
+comment on column akashi_audit.audit_logs.new_values is 'INSERT, UPDATE: the whole new row.';
 
 create index audit_logs_order_idx on akashi_audit.audit_logs (xid, seq);
 create index audit_logs_record_idx on akashi_audit.audit_logs (record_id, table_name);
@@ -149,7 +149,7 @@ select akashi_audit.guard('akashi_audit.audit_logs');
 create view akashi_audit.recorded_actions with (security_invoker = true) as
   select id, created_at, event_type, action, resource, resource_id, result, detail, user_id, db_user
   from akashi_audit.audit_logs where event_type <> 'data_change';
-comment on view akashi_audit.recorded_actions is 'What record_action() wrote.';
+comment on view akashi_audit.recorded_actions is 'The rows written by record_action().';
 grant select on akashi_audit.recorded_actions to akashi_worker, akashi_security_admin;
 
 grant create on schema akashi_audit to akashi_policy;
@@ -159,7 +159,7 @@ create function akashi_audit.count_about(data_subject text) returns bigint
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select count(*) from akashi_audit.audit_logs a where a.data_subject = count_about.data_subject
 $$;
-comment on function akashi_audit.count_about(text) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
+comment on function akashi_audit.count_about(text) is 'Number of rows of the trail in PostgreSQL that are about a person. Reads the whole trail.';
 reset role;
 revoke create on schema akashi_audit from akashi_policy;
 grant execute on function akashi_audit.count_about(text) to akashi_owner, akashi_app, akashi_worker, akashi_security_admin;
@@ -171,7 +171,7 @@ create table akashi_keys.digest_salts (
   created_at   timestamptz not null default now()
 );
 comment on table akashi_keys.digest_salts is
-  'Salts of digested values, one per person: without the salt, nobody can find the value of a digest, not even by trying. Erasing a person deletes theirs. The empty subject is for rows without a data subject.';
+  'Salts of digested values, one per person: without the salt, the value of a digest cannot be found even by guessing. Erasing a person deletes their salt. The empty subject is for rows without a data subject.';
 alter table akashi_keys.digest_salts enable row level security, force row level security;
 create policy digest_salts_owner on akashi_keys.digest_salts to akashi_owner using (true) with check (true);
 
@@ -183,7 +183,7 @@ create function akashi_audit.erase_salt(data_subject text) returns integer
   with erased as (delete from akashi_keys.digest_salts s where s.data_subject = erase_salt.data_subject returning 1)
   select count(*)::integer from erased
 $$;
-comment on function akashi_audit.erase_salt(text) is 'Makes the digests of a person say nothing: the second half of an erasure.';
+comment on function akashi_audit.erase_salt(text) is 'Deletes the salt of a person, so that their digests reveal nothing: the second half of an erasure.';
 
 -- Which of these persons have a salt: a transaction with a snapshot from before an erasure may create one after it.
 create function akashi_audit.salted(persons text[]) returns setof text
@@ -214,17 +214,17 @@ create table akashi_audit.protected_tables (
   check (require_context or context_exempt = '{}')
 );
 comment on table akashi_audit.protected_tables is
-  'Which tables are under audit, and how. Triggers are made from it; `verify` compares them.';
+  'Which tables are under audit, and how. Their triggers are generated from it; `verify` compares them.';
 comment on column akashi_audit.protected_tables.on_failure is
-  'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in akashi_audit.losses.';
+  'When a change cannot be recorded: fail (the change fails) or record_loss (it succeeds and is counted in akashi_audit.losses).';
 comment on column akashi_audit.protected_tables.replica_identity is
-  'Relations whose replica identity the protection set to FULL, each with the one that it had (pg_class.relreplident); unprotect restores it.';
+  'Relations whose replica identity the protection set to FULL, each with its former one (pg_class.relreplident); unprotect restores it.';
 comment on column akashi_audit.protected_tables.baseline_at is
-  'Since when the trail has a version of every row: it was empty when it was protected, or a baseline was recorded; null when rows may be older than the protection.';
+  'Since when the trail has a version of every row: the table was empty when it was protected, or a baseline was recorded; null if rows may be older than the protection.';
 comment on column akashi_audit.protected_tables.require_context is
-  'Changes without a signed request context are refused, but those of the logins in context_exempt.';
+  'Changes without a signed request context are refused, except those of the logins in context_exempt.';
 comment on column akashi_audit.protected_tables.history_readers is
-  'Logins that may read the whole history of the table in the trail, whoever made it.';
+  'Logins that may read the whole history of the table in the trail, including changes made by others.';
 alter table akashi_audit.protected_tables enable row level security, force row level security;
 create policy protected_tables_read on akashi_audit.protected_tables for select to akashi_app, akashi_worker, akashi_security_admin using (true);
 create policy protected_tables_owner on akashi_audit.protected_tables to akashi_owner using (true) with check (true);
@@ -254,7 +254,7 @@ create function akashi_audit.withheld_columns(schema_name text, table_name text)
   select coalesce((select p.digest_columns || p.omitted_columns from akashi_audit.protected_tables p
                    where (p.schema_name, p.table_name) = (withheld_columns.schema_name, withheld_columns.table_name)), '{}')
 $$;
-comment on function akashi_audit.withheld_columns(text, text) is 'Columns of a table of which the trail holds no values.';
+comment on function akashi_audit.withheld_columns(text, text) is 'Columns of a table whose values are not in the trail.';
 
 -- What the write-ahead log delivers to the cross-check: the protected tables, and the trail itself. Of partitioned tables the
 -- partitions are sent, since a TRUNCATE of one would not be sent under the name of the root.
@@ -282,7 +282,7 @@ begin
   end if;
 end
 $$;
-comment on function akashi_audit.publish_generated_columns() is 'Lets the cross-check see generated columns where the server can send them, from PostgreSQL 18.';
+comment on function akashi_audit.publish_generated_columns() is 'Lets the cross-check see generated columns where the server can send them (PostgreSQL 18 and newer).';
 select akashi_audit.publish_generated_columns();
 alter publication akashi_crosscheck add table only akashi_audit.audit_logs;
 
@@ -297,7 +297,7 @@ create table akashi_audit.exempt_tables (
   primary key (schema_name, table_name)
 );
 comment on table akashi_audit.exempt_tables is
-  'Tables that need no audit, each with the reason; whatever is neither here nor protected is a gap.';
+  'Tables that need no audit, each with the reason; every other table must be protected, or is a gap.';
 alter table akashi_audit.exempt_tables enable row level security, force row level security;
 create policy exempt_tables_read on akashi_audit.exempt_tables for select to akashi_app, akashi_worker, akashi_security_admin using (true);
 create policy exempt_tables_owner on akashi_audit.exempt_tables to akashi_owner using (true) with check (true);
@@ -331,8 +331,8 @@ create table akashi_audit.losses (
 comment on table akashi_audit.losses is
   'Statements on tables protected with on_failure => record_loss whose changes could not be recorded.';
 comment on column akashi_audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
-comment on column akashi_audit.losses.claimed_user_id is 'What the connection said, unchecked.';
-comment on column akashi_audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
+comment on column akashi_audit.losses.claimed_user_id is 'The user id that the connection claimed, unverified.';
+comment on column akashi_audit.losses.reported_at is 'When the loss itself was recorded in the trail and raised as an event.';
 comment on column akashi_audit.losses.settled_at is 'When it was settled; until then verify, doctor and the metrics report it.';
 
 alter table akashi_audit.losses enable row level security, force row level security;
@@ -348,7 +348,7 @@ begin
      or (old.reported_at is not null and new.reported_at is distinct from old.reported_at)
      or (old.settled_at is not null and (new.settled_at, new.settled_by, new.explanation)
          is distinct from (old.settled_at, old.settled_by, old.explanation)) then
-    raise exception 'a loss can be reported and settled, once each, and not be changed'
+    raise exception 'a loss can be reported once and settled once, but not changed'
       using errcode = 'AK001', hint = 'the record is append-only';
   end if;
   return new;
@@ -365,8 +365,9 @@ create type akashi_audit.request_context as (
   request_id text, trace_id text, correlation_id text, application_version text, tenant_id text
 );
 
--- What the app.* settings say, which is a claim unless an application signed it. What describes the request is cut:
--- nobody may make a row that an index cannot hold. The lengths are those of src/postgres/context.ts.
+-- What the app.* settings say, which is a claim unless an application signed it. Fields that describe the request are
+-- truncated, so that nobody can create a row that is too large for an index. The lengths are those of
+-- src/postgres/context.ts.
 create function akashi_audit.claimed_context(signed_by text) returns akashi_audit.request_context
   language sql stable parallel restricted
   return row(
@@ -374,7 +375,7 @@ create function akashi_audit.claimed_context(signed_by text) returns akashi_audi
     nullif(current_setting('app.current_user_id', true), ''),
     nullif(current_setting('app.current_session_id', true), ''),
     nullif(current_setting('app.subject', true), ''),
-    -- Akashi signs what its socket says; what others sign or claim may be no address.
+    -- Akashi signs the address of its socket; what others sign or claim may not be an address.
     case when signed_by = 'akashi' then nullif(current_setting('app.client_ip', true), '')::inet
          else akashi_auth.try_inet(nullif(current_setting('app.client_ip', true), '')) end,
     nullif(left(current_setting('app.user_agent', true), 512), ''),
@@ -385,7 +386,7 @@ create function akashi_audit.claimed_context(signed_by text) returns akashi_audi
     nullif(left(current_setting('app.application_version', true), 128), ''),
     nullif(current_setting('app.tenant_id', true), ''))::akashi_audit.request_context;
 
--- The context of this transaction: as signed, or as claimed when it is not. A claim that is no valid value is no claim.
+-- The context of this transaction: as signed, otherwise as claimed. An invalid claim is ignored.
 create function akashi_audit.request_context() returns akashi_audit.request_context
   language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -399,7 +400,7 @@ begin
     who.session_id := akashi_auth.try_name(who.session_id);
     who.subject := akashi_auth.try_name(who.subject);
     who.tenant_id := akashi_auth.try_name(who.tenant_id);
-    -- A name that is cut is another name.
+    -- A truncated name would be another name.
     if who.verified and who is distinct from claimed then
       raise exception 'a name in the signed context is too long or contains control characters'
         using errcode = 'invalid_parameter_value',
@@ -414,7 +415,7 @@ $$;
 create function akashi_audit.refuse_stale_protection(relation oid) returns text
   language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
-  raise exception 'columns that the audit of % names are not there any more', relation::regclass
+  raise exception 'columns in the protection of % no longer exist', relation::regclass
     using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
 end
 $$;
@@ -428,7 +429,7 @@ declare
   key text;
 begin
   if not record ?& key_columns then
-    raise exception 'the key that the audit of this table names (%) is not its key any more', array_to_string(key_columns, ', ')
+    raise exception 'the key in the protection of this table (%) is no longer its key', array_to_string(key_columns, ', ')
       using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
   end if;
   key := case when cardinality(key_columns) = 1 then record ->> key_columns[1]
@@ -611,7 +612,7 @@ begin
     casts := akashi_audit.json_casts(relation);
     if casts is not null then
       raise exception '% has columns of types with a cast to json: %', relation::regclass, casts using errcode = 'AK003',
-        hint = 'drop the cast: it, and not the value, would decide what the trail says';
+        hint = 'drop the cast: otherwise it would decide what the trail records';
     end if;
   end if;
   return true;
@@ -719,20 +720,21 @@ begin
 end
 $$;
 
--- Fails for a change without a signed context, unless it is one of these logins that makes it.
+-- Fails for a change without a signed context, unless one of these logins makes it.
 create function akashi_audit.refuse_unsigned(relation oid, exempt text[]) returns void
   language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   if not akashi_auth.context_verified() and session_user::text <> all (exempt) then
     raise exception 'changes of % need a signed request context', relation::regclass using errcode = 'AK005',
-      hint = 'make them inside of withActor() (docs/use-from-your-app.md), or exempt the login: akashi protect --require-context --context-exempt';
+      hint = 'make them inside withActor() (docs/use-from-your-app.md), or exempt the login: akashi protect --require-context --context-exempt';
   end if;
 end
 $$;
 
--- Rows that leave a partition for another, until the statement's trigger takes them. A MERGE that moves a row tells neither the
--- trigger for updated rows of it nor, without such actions, those for deleted and inserted rows; and where a trigger of the
--- other partition refuses a row, those that were updated are no pairs. Empty between statements, and not logged.
+-- Rows that move from one partition to another, until the statement's trigger reads them. A MERGE that moves a row
+-- passes it neither to the trigger for updated rows nor, without such actions, to those for deleted and inserted rows;
+-- and if a trigger of the other partition refuses a row, the updated rows do not form pairs. Empty between statements,
+-- and unlogged.
 create unlogged table akashi_audit.moving_rows (
   number    bigint generated always as identity primary key,
   xid       xid8 not null default pg_current_xact_id(),
@@ -741,12 +743,12 @@ create unlogged table akashi_audit.moving_rows (
   removed   jsonb,
   added     jsonb
 );
-comment on table akashi_audit.moving_rows is 'Rows that move between partitions, for the length of a statement.';
+comment on table akashi_audit.moving_rows is 'Rows that move between partitions during a statement.';
 alter table akashi_audit.moving_rows enable row level security, force row level security;
 create policy moving_rows_owner on akashi_audit.moving_rows to akashi_owner using (true) with check (true);
 
--- Before a row is updated in the columns that decide its partition: notes which one it is, so that the triggers for
--- deleted and inserted rows of partitions, which fire for a move, know it.
+-- Runs before an update of the columns that determine the partition of a row: remembers the row, so that the triggers
+-- for deleted and inserted rows of partitions, which fire for a move, recognise it.
 create function akashi_audit.note_moving() returns trigger
   language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
@@ -770,7 +772,7 @@ begin
 end
 $$;
 
--- One row of the trail for each value of a source, all deleted or all inserted; for rows that are few.
+-- One row of the trail for each value of a source, all deleted or all inserted; used for small numbers of rows.
 -- Parameters: $1 context, $2 to $4 classification, schema, table, $5 key columns, $6 subject column, $7 digested, $8 omitted columns.
 create function akashi_audit.row_statement(source text, operation text) returns text
   language sql immutable set search_path = pg_catalog, pg_temp as $$
@@ -784,8 +786,9 @@ create function akashi_audit.row_statement(source text, operation text) returns 
     case operation when 'INSERT' then 'new_values' else 'old_values' end, lower(operation), operation, source)
 $$;
 
--- Which rows of a statement that moved some have to be recorded as deleted and inserted: of a MERGE those that moved (and the
--- trigger for deleted rows has not told), of an UPDATE that lost some all of it. `kind` is empty for any other UPDATE.
+-- Which rows of a statement that moved rows have to be recorded as deleted and inserted: for a MERGE the moved ones (if
+-- the trigger for deleted rows did not see them), for an UPDATE that lost rows all of them. `kind` is empty for any
+-- other UPDATE.
 create function akashi_audit.moved_sources(relation oid, was_updated boolean, lost_rows boolean,
   out kind text, out removed text, out added text)
   language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -803,8 +806,8 @@ create function akashi_audit.moved_sources(relation oid, was_updated boolean, lo
             and o.removed is not null)$sql$ end
 $$;
 
--- Whether the columns of a type that did not come with the server are recorded as their text. Fails when a cast that
--- came after the table was protected would decide what is recorded.
+-- Whether columns of a type that is not built in are recorded as their text. Fails if a cast that was created after the
+-- table was protected would decide what is recorded.
 create function akashi_audit.is_recorded_as_text(type oid, relation oid) returns boolean
   language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -818,7 +821,7 @@ end
 $$;
 
 -- The arguments of the triggers of a protected table:
--- 0 classification, 1 the key column, and nothing else where the key is one column and no column is treated specially; or
+-- 0 classification, 1 the key column, and nothing else if the key is one column and no column is treated specially; or
 -- 0 classification, 1 key columns, 2 subject column or '', 3 ignored, 4 digested, 5 omitted columns,
 -- 6 where a signed context is required: the logins that need none.
 create function akashi_audit.trigger_arguments(policy akashi_audit.protected_tables) returns text[]
@@ -832,17 +835,16 @@ create function akashi_audit.trigger_arguments(policy akashi_audit.protected_tab
          || case when policy.require_context then array[policy.context_exempt::text] end end
 $$;
 
--- One statement's changes, one row each. Tables with columns that hold json take the statement that is made from the
--- catalog for every row; whether a table has some is asked in the statement that records, which then records nothing.
--- The settings are pinned because to_jsonb and text output depend on them; the path is pinned again behind whatever ran
--- as nobody, which may have changed it, and with it what every name means.
--- r.* and not r: a table may have a column of that name.
--- OLD and NEW are paired by their place: both transition tables are filled together, row by row. The plan of a
--- static statement is kept from its first use, which may have been for one row, and pairing thousands by a nested
--- loop takes minutes: it records the first 50 rows, and the others get a statement and a plan of their own.
--- Each expression of a function is prepared once a transaction, and each of a statement every time: a statement of
--- one row outside of triggers runs few of them.
--- There are two such functions of one text: the second keeps the loss when the first would fail.
+-- One statement's changes, one row each. Tables with columns that hold json use the statement that is generated from
+-- the catalog for every row; whether a table has such columns is checked in the recording statement, which then records
+-- nothing. The settings are pinned because to_jsonb and text output depend on them; the path is pinned again behind
+-- whatever ran as nobody, which may have changed it, and with it what every name means. r.* and not r: a table may have
+-- a column of that name. OLD and NEW are paired by their place: both transition tables are filled together, row by row.
+-- The plan of a static statement is kept from its first use, which may have been for one row, and pairing thousands by
+-- a nested loop takes minutes: it records the first 50 rows, and the others get a statement and a plan of their own.
+-- Each expression of a function is prepared once a transaction, and each of a statement every time: a statement of one
+-- row outside of triggers runs few of them. There are two such functions of one text: the second keeps the loss when
+-- the first would fail.
 do $functions$
 declare
   settings constant text := $text$security definer
@@ -891,7 +893,7 @@ begin
       perform akashi_audit.refuse_unsigned(tg_relid, tg_argv[6]::text[]);
     end if;
     redacted := cardinality(digested) + cardinality(omitted) > 0;
-    -- A stale key column shows as a key without a value; the others have to be looked for.
+    -- A stale key column shows as a key without a value; the others have to be searched for.
     named := case when redacted or subject_column is not null
       then array_remove(key_columns || digested || omitted || subject_column, null) end;
   end if;
@@ -899,7 +901,7 @@ begin
     if pg_trigger_depth() > 1 then
       depth := pg_trigger_depth() - 1;
       seq_offset := akashi_audit.seq_offset(depth);
-      -- For the statement that fired the trigger: it may have to be numbered before this one.
+      -- For the statement that fired the trigger, which may have to be numbered before this one.
       perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
     end if;
     if tg_op = 'UPDATE' and current_setting('akashi.moving', true) <> '' then
@@ -966,12 +968,12 @@ begin
     return null;
   end if;
   get diagnostics done = row_count;
-  -- No name is looked up before the path is pinned again.
+  -- No name is resolved before the path is pinned again.
   if done operator(pg_catalog.>) 0 and done operator(pg_catalog.<) bulk_rows and tg_op operator(pg_catalog.<>) 'UPDATE' then
     return null;
   end if;
   joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  -- Of an UPDATE fewer rows may be recorded than were changed.
+  -- An UPDATE may record fewer rows than it changed.
   if bulk_rows > 0 and tg_op = 'UPDATE' then
     if exists (select from old_rows offset 50) then
       done := case when done = 0 and not PLAIN then 0 else 50 end;
@@ -1032,7 +1034,7 @@ $text$;
       end if;
       insert into akashi_audit.losses (schema_name, table_name, operation, row_count, sqlstate, message)
       values (tg_table_schema, tg_table_name, tg_op, lost, state, left(cause, 1000));
-      raise warning '% of %.% was made and not recorded: %', tg_op, tg_table_schema, tg_table_name, cause
+      raise warning '% of %.% was made but not recorded: %', tg_op, tg_table_schema, tg_table_name, cause
         using hint = 'see akashi_audit.losses and akashi doctor';
     end;
 $text$;
@@ -1055,14 +1057,14 @@ begin
 end
 $functions$;
 
--- Authorised changes of the catalog. An object that was changed and put back keeps the number of the transaction that
--- wrote its catalog row, and verification reports transactions that are not recorded here.
+-- Authorised changes of the catalog. An object that was changed and reverted keeps the id of the transaction that wrote
+-- its catalog row, and verification reports transactions that are not recorded here.
 create table akashi_audit.catalog_records (
   number bigint generated always as identity primary key,
   row    jsonb not null
 );
 comment on table akashi_audit.catalog_records is
-  'Transactions that changed the catalog of the record, in order. Append-only; `row` is the row of the trail that was sealed, kept for as long as the database is.';
+  'Transactions that changed the catalog of the record, in order. Append-only; `row` is the sealed row of the trail, kept as long as the database exists.';
 alter table akashi_audit.catalog_records enable row level security, force row level security;
 create policy catalog_records_owner on akashi_audit.catalog_records to akashi_owner using (true) with check (true);
 create policy catalog_records_read on akashi_audit.catalog_records for select to akashi_worker, akashi_security_admin using (true);
@@ -1096,8 +1098,9 @@ begin
 end
 $$;
 
--- Whether a row that the caller sees was written by its own transaction or a subtransaction of it: nobody else's is in
--- progress and seen. Not by pg_locks, which does not show subtransactions that ended and which a superuser can replace.
+-- Whether a row that the caller sees was written by its own transaction or one of its subtransactions: rows of other
+-- transactions in progress are not visible. Not by pg_locks, which does not show subtransactions that ended and which a
+-- superuser can replace.
 create function akashi_audit.is_own_transaction(written xid) returns boolean
   language sql volatile set search_path = pg_catalog, pg_temp as $$
   select case when age(written)::bigint <= age(pg_current_xact_id()::xid)
@@ -1105,7 +1108,7 @@ create function akashi_audit.is_own_transaction(written xid) returns boolean
     else false end
 $$;
 
--- Transactions that were recorded for a relation, in whichever schema it was. A later record of the whole catalog
+-- Transactions that were recorded for a relation, whatever schema it was in. A later record of the whole catalog
 -- replaces earlier ones.
 create function akashi_audit.recorded_transactions(relation_name text) returns text[]
   language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -1120,8 +1123,8 @@ create function akashi_audit.recorded_transactions(relation_name text) returns t
   where r.number >= (select max(w.number) from records w where w.detail ? 'transactions')
 $$;
 
--- Records that the caller's transaction changed these relations; called after it did. What others changed without a
--- record stays unrecorded, so that verification reports it.
+-- Records that the caller's transaction changed these relations; called after the change. Unrecorded changes by others
+-- stay unrecorded, so that verification reports them.
 create function akashi_audit.record_relations(action text, relations regclass[]) returns void
   language sql set search_path = pg_catalog, pg_temp as $$
   select akashi_audit.keep_catalog_record(action, jsonb_build_object('relations',
@@ -1224,8 +1227,8 @@ create function akashi_audit.primary_key(target oid) returns text[]
   where i.indrelid = target and i.indisprimary and k.place <= i.indnkeyatts
 $$;
 
--- Whether an UPDATE or DELETE can be told from the write-ahead log by a key. A key that is deferrable is none, and with
--- neither key nor FULL a published table refuses every UPDATE.
+-- Whether the write-ahead log identifies updated and deleted rows by a key. A deferrable key does not count, and with
+-- neither a key nor FULL a published table refuses every UPDATE.
 create function akashi_audit.has_replica_identity(relation oid) returns boolean
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select case c.relreplident
@@ -1236,21 +1239,21 @@ create function akashi_audit.has_replica_identity(relation oid) returns boolean
   from pg_class c where c.oid = relation
 $$;
 
--- Delivers the changes of a table to the cross-check. A table whose rows the trail does not keep in full, or that has no
--- key to be told by, gets the replica identity FULL: without the row as it was nobody could say whether an UPDATE
--- changed anything. Whoever may not do this protects the table all the same; the cross-check names it.
+-- Delivers the changes of a table to the cross-check. A table whose rows the trail does not keep completely, or that
+-- has no usable key, gets the replica identity FULL: without the old row it could not be determined whether an UPDATE
+-- changed anything. A caller without the necessary rights can still protect the table; the cross-check then reports it.
 create function akashi_audit.publish(target regclass, hidden boolean) returns jsonb
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   part record;
   identities jsonb := '{}';
-  -- A column that is computed when it is read is never sent, and may be in no replica identity.
+  -- A virtual column is never sent, and cannot be part of a replica identity.
   computed constant boolean := exists (select from pg_attribute a where a.attrelid = target and a.attgenerated = 'v' and not a.attisdropped);
 begin
   if computed and exists (
     select from (select relid::oid as oid from pg_partition_tree(target) union select target) t join pg_class c using (oid)
     where c.relkind = 'r' and (c.relreplident = 'f' or not akashi_audit.has_replica_identity(c.oid))) then
-    raise warning 'the cross-check does not see %: it has a virtual column and no key that tells its rows', target;
+    raise warning 'the cross-check does not see %: it has a virtual column and no key that identifies its rows', target;
     return identities;
   end if;
   for part in
@@ -1306,7 +1309,7 @@ create table akashi_audit.crosscheck_traces (
   primary key (schema_name, table_name)
 );
 comment on table akashi_audit.crosscheck_traces is
-  'Of each protected table, what in the catalog changes when its rows change and the write-ahead log does not tell how.';
+  'For each protected table, the parts of the catalog that change when its rows change in ways that the write-ahead log does not contain.';
 alter table akashi_audit.crosscheck_traces enable row level security, force row level security;
 create policy crosscheck_traces_read on akashi_audit.crosscheck_traces for select to akashi_worker, akashi_security_admin using (true);
 create policy crosscheck_traces_owner on akashi_audit.crosscheck_traces to akashi_owner using (true) with check (true);
@@ -1342,7 +1345,7 @@ create function akashi_audit.keep_traces(target oid) returns text
   returning md5(traces::text)
 $$;
 
--- Puts a table under audit. Calling it again changes how, and repairs its triggers.
+-- Puts a table under audit. Calling it again changes the protection, and repairs its triggers.
 --   columns: {"column": "plain" | "digest" | "omit"}; what is not named is plain.
 --   ignore:  columns whose change alone writes nothing.
 --   subject: the column that says which person a row is about.
@@ -1375,13 +1378,13 @@ begin
   if policy.schema_name in ('pg_catalog', 'information_schema')
      or (policy.schema_name = 'akashi_audit' and policy.table_name <> 'protected_tables') then
     raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
-      hint = 'the trail, the ledger and the catalogs watch themselves by other means';
+      hint = 'the trail, the ledger and the catalogs are protected by other means';
   end if;
   perform akashi_audit.refuse_json_casts(target);
   policy.key_columns := akashi_audit.primary_key(target);
   if policy.key_columns is null then
     raise exception '% has no primary key', target using errcode = 'invalid_table_definition',
-      hint = 'give it a primary key first: without one a record cannot be followed';
+      hint = 'add a primary key first: without one a record cannot be followed';
   end if;
   select string_agg(wanted, ', ') into missing
   from (select unnest(ignore || subject) union select jsonb_object_keys(columns)) as named (wanted)
@@ -1394,14 +1397,14 @@ begin
   select string_agg(format('%s is %s', key, value), ', ') into missing
   from jsonb_each_text(columns) where value not in ('plain', 'digest', 'omit');
   if missing is not null then
-    raise exception 'columns may be plain, digest or omit: %', missing using errcode = 'invalid_parameter_value';
+    raise exception 'a column must be plain, digest or omit: %', missing using errcode = 'invalid_parameter_value';
   end if;
   if policy.key_columns && array(select key from jsonb_each_text(columns) where value <> 'plain') then
     raise exception 'the key of % cannot be digested or omitted', target using errcode = 'invalid_parameter_value',
       hint = 'the trail finds a record by its key';
   end if;
   if on_failure is null or on_failure not in ('fail', 'record_loss') then
-    raise exception 'on failure a change may fail or record_loss: %', coalesce(on_failure, 'null') using errcode = 'invalid_parameter_value';
+    raise exception 'on_failure must be fail or record_loss: %', coalesce(on_failure, 'null') using errcode = 'invalid_parameter_value';
   end if;
   select string_agg(format('%I', login), ', ') into missing
   from unnest(protect.context_exempt || protect.history_readers) as named (login)
@@ -1410,7 +1413,7 @@ begin
     raise exception 'there is no login %', missing using errcode = 'undefined_object';
   end if;
   if protect.context_exempt <> '{}' and not protect.require_context then
-    raise exception 'logins are exempt from a context that is not required' using errcode = 'invalid_parameter_value',
+    raise exception 'logins cannot be exempt from a context that is not required' using errcode = 'invalid_parameter_value',
       hint = 'require the context too';
   end if;
   policy.require_context := protect.require_context;
@@ -1460,7 +1463,7 @@ comment on function akashi_audit.protect(regclass, text, text, jsonb, text[], te
 
 -- Records some rows of a table as they are, so that the trail has a version of them: the next ones in the order of the key
 -- after `last`, which are the texts of a key. Returns the key of the last one; null when there are no more.
--- Each row is locked for that: who changes it waits, and is recorded behind it.
+-- Each row is locked meanwhile: a concurrent change waits, and is recorded after it.
 create function akashi_audit.record_baseline(part regclass, target regclass, last text[], rows integer) returns text[]
   language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601'
   set bytea_output = 'hex' set extra_float_digits = '1' set lc_monetary = 'C' as $$
@@ -1473,7 +1476,8 @@ declare
 begin
   select p.* into strict policy from akashi_audit.protected_tables p
   join pg_class c on c.oid = target join pg_namespace n on n.oid = c.relnamespace where (p.schema_name, p.table_name) = (n.nspname, c.relname);
-  -- The last key comes back as it went: by the input functions of the columns' types, without casts and checks of their owners.
+  -- The last key is converted back by the input functions of the columns' types, without casts and checks of their
+  -- owners.
   select string_agg(format('r.%I', k.name), ', ' order by k.place), string_agg(format('%I %s', 'k' || k.place, k.type), ', ' order by k.place),
          jsonb_object_agg('k' || k.place, case when k.type in ('json', 'jsonb') then last[k.place]::jsonb else to_jsonb(last[k.place]) end)
   into keys, types, last_key
@@ -1511,9 +1515,9 @@ begin
 end
 $$;
 comment on function akashi_audit.record_baseline(regclass, regclass, text[], integer) is
-  'Records rows of a protected table as they are (event_type data_baseline), for what is compared with the trail later.';
+  'Records the current rows of a protected table (event_type data_baseline), so that they can be compared with the trail later.';
 
--- Ends the audit of a table; what was recorded stays, and so does the record that it ended.
+-- Ends the audit of a table; what was recorded stays, and the end is recorded too.
 create function akashi_audit.unprotect(target regclass) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1556,7 +1560,7 @@ begin
   where (t.schema_name, t.table_name) = (unprotect_missing.schema_name, unprotect_missing.table_name);
 end
 $$;
-comment on function akashi_audit.unprotect_missing(text, text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
+comment on function akashi_audit.unprotect_missing(text, text) is 'Removes the protection of a table that was dropped or renamed; its trail stays.';
 
 create function akashi_audit.exempt(target regclass, reason text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -1567,7 +1571,7 @@ begin
   on conflict (schema_name, table_name) do update set reason = excluded.reason;
 end
 $$;
-comment on function akashi_audit.exempt(regclass, text) is 'Says why a table needs no audit.';
+comment on function akashi_audit.exempt(regclass, text) is 'Exempts a table from audit, with the reason.';
 
 create view akashi_audit.coverage with (security_invoker = true) as
   select n.nspname as schema_name, c.relname as table_name,
@@ -1580,7 +1584,7 @@ create view akashi_audit.coverage with (security_invoker = true) as
   where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p'
     and n.nspname not in ('pg_catalog', 'information_schema', 'akashi_archive', 'akashi_jobs') and n.nspname not like 'pg\_%';
 comment on view akashi_audit.coverage is
-  'Every table of the application''s and of Akashi''s schemas: protected, exempt, or a gap. Partitions stand for their parents.';
+  'Every table in the schemas of the application and of Akashi: protected, exempt, or a gap. Partitions are covered by their parents.';
 grant select on akashi_audit.coverage to akashi_app, akashi_worker, akashi_security_admin;
 
 -- An application action other than a change of a row: a login, an export, a refusal. Written in the caller's
@@ -1608,11 +1612,11 @@ begin
       hint = 'use lowercase letters, digits and underscores; data_change is for the triggers';
   end if;
   if action is null or action = '' or length(action) > 100 then
-    raise exception 'an action has 1 to 100 characters' using errcode = 'invalid_parameter_value';
+    raise exception 'an action must have 1 to 100 characters' using errcode = 'invalid_parameter_value';
   end if;
   -- Sealing prints the whole row in one piece.
   if octet_length(concat(resource, resource_id, result, detail, data_subject, error_code, error_message, compliance_context)) > 1048576 then
-    raise exception 'an action has at most 1 MiB of text' using errcode = 'program_limit_exceeded';
+    raise exception 'an action can have at most 1 MiB of text' using errcode = 'program_limit_exceeded';
   end if;
   if data_classification not in ('public', 'internal', 'confidential', 'restricted') then
     raise exception '% is not a classification', data_classification using errcode = 'invalid_parameter_value',
@@ -1636,7 +1640,7 @@ create function akashi_audit.record_access(resource text, resource_ids text[], r
   select akashi_audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason, 'asked', asked)), data_classification)
 $$;
-comment on function akashi_audit.record_access is 'Records that confidential data was read: asked is the query, resource_ids are the records returned.';
+comment on function akashi_audit.record_access is 'Records that confidential data was read: asked is the query, resource_ids are the returned records.';
 grant execute on function akashi_audit.record_action, akashi_audit.record_access to akashi_client, akashi_worker, akashi_security_admin;
 grant execute on function akashi_audit.record_action to akashi_restorer;
 
@@ -1652,7 +1656,7 @@ begin
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
     perform akashi_security.record_event(event_type => 'audit_loss', event_category => 'integrity', severity => 'critical',
-      source_service => 'akashi', description => 'changes were made and not recorded', resource_type => 'table',
+      source_service => 'akashi', description => 'changes were made but not recorded', resource_type => 'table',
       resource_id => left(loss.schema_name || '.' || loss.table_name, 255), action_performed => 'record', result => 'failure',
       ocsf_class_uid => 2004, event_details => to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
     update akashi_audit.losses set reported_at = clock_timestamp() where id = loss.id;
@@ -1670,7 +1674,7 @@ declare
   by_whom constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
 begin
   if coalesce(explanation, '') = '' then
-    raise exception 'settling losses needs an explanation' using errcode = 'invalid_parameter_value', hint = 'say what happened';
+    raise exception 'settling losses requires an explanation' using errcode = 'invalid_parameter_value', hint = 'say what happened';
   end if;
   update akashi_audit.losses l set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_losses.explanation
   where l.settled_at is null and l.created_at <= until;
@@ -1704,7 +1708,7 @@ comment on view akashi_audit.v_security_audit_summary is
 comment on column akashi_audit.v_security_audit_summary.affected_users is 'akashi_auth.users.id (cognito_user_id in the source).';
 grant select on akashi_audit.v_security_audit_summary to akashi_app, akashi_worker, akashi_security_admin;
 
--- What is unusual in the trail just now, user by user. The rules of detection find the same at any time, and keep it.
+-- Unusual activity in the trail at present, by user. Detection rules find the same at any time and store it.
 create function akashi_audit.detect_audit_anomalies()
   returns table (anomaly_type text, severity text, description text, affected_user text, event_count bigint, time_window text)
   language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -1755,7 +1759,7 @@ comment on column akashi_audit.v_audit_logs_masked.cognito_user_id is
   'akashi_auth.users.id: the subject of the identity provider is personal and stays encrypted with the user.';
 comment on column akashi_audit.v_audit_logs_masked.retention_period is 'Days, from the policy of the table.';
 comment on column akashi_audit.v_audit_logs_masked.archive_status is
-  'active: within its hot retention; due: waits for its partition to be archived. Archived rows are no longer here.';
+  'active: within its hot retention; due: its partition is about to be archived. Archived rows are no longer here.';
 grant select on akashi_audit.v_audit_logs_masked to akashi_reader, akashi_worker, akashi_security_admin;
 
 -- Indexes for rare searches would slow down every write on the open partition, so they are created when a partition
@@ -1810,7 +1814,7 @@ select akashi_audit.protect('akashi_lifecycle.shortenings');
 select akashi_audit.exempt('akashi_audit.audit_logs', 'it is the trail'),
        akashi_audit.exempt('akashi_audit.exempt_tables', 'changed by migrations and administrators; each row says who and when'),
        akashi_audit.exempt('akashi_audit.crosscheck_traces', 'what the cross-check last saw of the catalog'),
-       akashi_audit.exempt('akashi_audit.losses', 'append-only itself; each loss goes into the trail as soon as that can be written'),
+       akashi_audit.exempt('akashi_audit.losses', 'append-only itself; each loss is recorded in the trail as soon as possible'),
        akashi_audit.exempt('akashi_auth.context_keys', 'holds secrets; keys are recorded by id in the key service'),
        akashi_audit.exempt('akashi_keys.digest_salts', 'holds secrets and is written by the trail itself'),
        akashi_audit.exempt('akashi_lifecycle.schema_migrations', 'written by the migration runner, one row each, with a checksum');

@@ -1,5 +1,5 @@
--- The timetable as rows, and the history of runs. graphile-worker keeps its queue in a schema of its own, which it
--- migrates itself as akashi_worker.
+-- The timetable as rows, and the history of runs. graphile-worker keeps its queue in its own schema, which it migrates
+-- itself as akashi_worker.
 create schema akashi_jobs authorization akashi_worker;
 comment on schema akashi_jobs is 'The job queue, managed by graphile-worker.';
 
@@ -30,7 +30,7 @@ create table akashi_lifecycle.jobs (
   created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text
 );
-comment on table akashi_lifecycle.jobs is 'What runs when, without anybody asking.';
+comment on table akashi_lifecycle.jobs is 'Scheduled jobs: what runs when.';
 comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in the time zone.';
 comment on column akashi_lifecycle.jobs.zone is 'Whose clock the schedule follows: UTC, or organisation.time_zone.';
 comment on column akashi_lifecycle.jobs.working_day is
@@ -76,9 +76,9 @@ comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept for 90 d
 comment on column akashi_lifecycle.job_runs.due_at is 'When the run was scheduled or requested.';
 comment on column akashi_lifecycle.job_runs.worker is
   'The worker process, which holds the advisory lock of akashi_lifecycle.worker_lock(worker) while it runs.';
-comment on column akashi_lifecycle.job_runs.progress is 'What a running task last said of how far it is.';
+comment on column akashi_lifecycle.job_runs.progress is 'The latest progress of a running task.';
 comment on column akashi_lifecycle.job_runs.cut_short is
-  'The worker stopped or died before the end: the run stays owed, for as long as begin_run allows.';
+  'The worker stopped or died before the end: the run is repeated, as often as begin_run allows.';
 create unique index job_runs_running_idx on akashi_lifecycle.job_runs (job) where state = 'running';
 create index job_runs_job_idx on akashi_lifecycle.job_runs (job, started_at desc);
 create index job_runs_started_idx on akashi_lifecycle.job_runs (started_at);
@@ -154,8 +154,8 @@ create function akashi_lifecycle.settles(run akashi_lifecycle.job_runs) returns 
     select count(*) >= 3 from akashi_lifecycle.job_runs r where r.job = run.job and r.due_at = run.due_at and r.cut_short)
 $$;
 
--- Begins the run that is due at a time. Returns null when a run is active, one for that time or later was begun and
--- not interrupted, or the job is paused: several workers may ask for the same run.
+-- Starts the run that is due at a time. Returns null if a run is active, if one for that time or later was started and
+-- not interrupted, or if the job is paused: several workers may request the same run.
 create function akashi_lifecycle.begin_run(job text, worker text, due timestamptz) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -202,7 +202,7 @@ declare
   removed integer;
 begin
   if keep < interval '1 day' then
-    raise exception 'history is kept for a day at least' using errcode = 'invalid_parameter_value';
+    raise exception 'history must be kept for at least one day' using errcode = 'invalid_parameter_value';
   end if;
   delete from akashi_lifecycle.job_runs where started_at < now() - keep and state <> 'running';
   get diagnostics removed = row_count;
@@ -220,12 +220,12 @@ grant execute on function akashi_lifecycle.worker_lock(text), akashi_lifecycle.c
 
 -- Jobs of the contexts above; later contexts add their own.
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
-  ('partitions',          '0 1 * * *',   'partitions.apply',    '10 minutes', 'make partitions ahead of time'),
+  ('partitions',          '0 1 * * *',   'partitions.apply',    '10 minutes', 'create partitions ahead of time'),
   ('partition-headroom',  '15 * * * *',  'partitions.check',    '1 minute',   'fail when a table is about to run out of partitions'),
   ('index-closed-partitions', '30 1 * * *', 'audit.index_closed', '2 hours',
    'index partitions of the trail that have closed by user, trace, request and table'),
   ('audit-losses',        '*/5 * * * *', 'audit.losses',        '1 minute',
-   'put changes that could not be recorded into the trail as losses, and fail while any is not settled'),
+   'record changes that could not be audited as losses in the trail, and fail while any loss is not settled'),
   ('prune-job-runs',      '30 4 * * *',  'jobs.prune',          '10 minutes', 'remove runs older than 90 days from the history');
 
 -- Figures of the compliance report: counts of the time from since to until, and the state as of now.

@@ -29,7 +29,7 @@ comment on table akashi_audit.ledger_heads is
   'The head of each log: how far it is sealed, and the signed checkpoint of that size.';
 comment on column akashi_audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
 comment on column akashi_audit.ledger_heads.seq_floor is
-  'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
+  'Rows up to this seq were written before the epoch: all of them that had to be sealed are in the tree, whatever their xid.';
 comment on column akashi_audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
 alter table akashi_audit.ledger_heads enable row level security, force row level security;
 create policy ledger_heads_worker on akashi_audit.ledger_heads to akashi_worker using (true) with check (true);
@@ -43,7 +43,7 @@ create function akashi_audit.keep_head() returns trigger language plpgsql set se
 begin
   if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
      or (new.epoch = old.epoch and (new.last_xid, new.last_seq) < (old.last_xid, old.last_seq)) then
-    raise exception 'the head of log % cannot go back', old.log
+    raise exception 'the head of log % cannot move back', old.log
       using errcode = 'AK001', hint = 'the ledger is append-only; run verify';
   end if;
   return new;
@@ -66,14 +66,14 @@ create table akashi_audit.ledger_entries (
 comment on table akashi_audit.ledger_entries is
   'One row for each sealed row of a log, at its position in the tree. Append-only.';
 create index ledger_entries_row_idx on akashi_audit.ledger_entries (row_id);
--- For readers that take the rows of a log in its order, and none twice: what is sealed at and after a position.
+-- For readers that process the rows of a log in order and exactly once: the rows sealed at and after a position.
 create function akashi_audit.rows_from(log text, first bigint, up_to integer)
   returns table (ledger_position bigint, row_id uuid, created_at timestamptz)
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select e.position, e.row_id, e.created_at from akashi_audit.ledger_entries e
   where e.log = rows_from.log and e.position >= first and e.position < first + up_to order by e.position
 $$;
-comment on function akashi_audit.rows_from(text, bigint, integer) is 'The sealed rows of a log from a position on, at most so many, in their order.';
+comment on function akashi_audit.rows_from(text, bigint, integer) is 'The sealed rows of a log from a position on, in order, up to a maximum number.';
 grant execute on function akashi_audit.rows_from(text, bigint, integer) to akashi_worker, akashi_security_admin;
 create function akashi_audit.sealed_size(log text) returns bigint
   language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -137,7 +137,7 @@ create table akashi_audit.ledger_checkpoints (
 comment on table akashi_audit.ledger_checkpoints is
   'Checkpoints that were published: signed notes that outlive any later head.';
 comment on column akashi_audit.ledger_checkpoints.xid is
-  'The transaction that kept it: what a later one wrote is not older than published_at.';
+  'The transaction that stored it: rows of later transactions are not older than published_at.';
 alter table akashi_audit.ledger_checkpoints enable row level security, force row level security;
 create policy ledger_checkpoints_worker on akashi_audit.ledger_checkpoints to akashi_worker using (true) with check (true);
 create policy ledger_checkpoints_read on akashi_audit.ledger_checkpoints for select to akashi_app, akashi_security_admin, akashi_reader using (true);
@@ -195,12 +195,12 @@ create table akashi_audit.ledger_epochs (
 comment on table akashi_audit.ledger_epochs is
   'Epochs: after a restore, or when the database does not continue what it published, a log continues under a new name that is linked to the old head by a signed note.';
 comment on column akashi_audit.ledger_epochs.cause is
-  'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
+  'ordered: by an administrator or a restore; conflict: a different checkpoint of the same size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
 comment on column akashi_audit.ledger_epochs.common_size is
-  'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
+  'Entries that the published old history and this one share; later entries of the old one are abandoned.';
 
 comment on column akashi_audit.ledger_epochs.retention_digest is
-  'Of the retention records that existed when the epoch began: SHA-256 over the SHA-256 of each note, in ascending order of these.';
+  'Digest of the retention records that existed when the epoch began: SHA-256 over the SHA-256 of each note, in ascending order.';
 comment on column akashi_audit.ledger_epochs.given_up is
   'Origins of epochs published by a database that no longer exists; this database was copied before them.';
 
@@ -240,7 +240,7 @@ create table akashi_audit.ledger_cosignatures (
   cosigned_at timestamptz not null,
   primary key (log, epoch, size, witness)
 );
-comment on table akashi_audit.ledger_cosignatures is 'What witnesses added to published checkpoints.';
+comment on table akashi_audit.ledger_cosignatures is 'Cosignatures of witnesses on published checkpoints.';
 comment on column akashi_audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
 alter table akashi_audit.ledger_cosignatures enable row level security, force row level security;
 create policy ledger_cosignatures_worker on akashi_audit.ledger_cosignatures to akashi_worker using (true) with check (true);
@@ -258,7 +258,7 @@ create table akashi_audit.verifications (
   report      jsonb not null,
   mode        text not null default 'full' check (mode in ('full', 'incremental', 'scrub'))
 );
-comment on table akashi_audit.verifications is 'What each verification found; one that found something is also an alarm.';
+comment on table akashi_audit.verifications is 'The result of each verification; one with problems also raises an alarm.';
 create index verifications_finished_at_idx on akashi_audit.verifications (finished_at desc);
 alter table akashi_audit.verifications enable row level security, force row level security;
 create policy verifications_worker on akashi_audit.verifications for insert to akashi_worker with check (true);
@@ -322,7 +322,7 @@ create table akashi_audit.retention_records (
   check (first_position >= 0 and first_position <= last_position)
 );
 comment on table akashi_audit.retention_records is
-  'That the rows of one range of time were removed by a policy. Their entries stay in the tree.';
+  'Signed records of rows in a time range that a policy removed. Their entries stay in the tree.';
 comment on column akashi_audit.retention_records.digest is
   'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
 create unique index retention_records_first_idx on akashi_audit.retention_records (log, partition_name, first_position);
@@ -351,7 +351,7 @@ begin
   end if;
   if kept.at_expiry = 'keep' or not coalesce(upper_bound + kept.total_retention <= clock_timestamp(), false) then
     raise exception 'rows of log % are kept: %', log, case when kept.at_expiry = 'keep' then 'they do not expire'
-      else 'for ' || kept.total_retention end using errcode = 'AK003', hint = 'the policy of the table decides: akashi archive policy list';
+      else 'for ' || kept.total_retention end using errcode = 'AK003', hint = 'this depends on the policy of the table: akashi archive policy list';
   end if;
   select count(*) into counted from akashi_audit.ledger_entries e
   where e.log = record_retention.log and e.position between first_position and last_position
@@ -415,7 +415,7 @@ create view akashi_audit.sealed_rows with (security_invoker = true) as
       and r.lower_bound <= e.created_at and e.created_at < r.upper_bound
     order by r.retired_at limit 1) t on true;
 comment on view akashi_audit.sealed_rows is
-  'Every row that the ledger knows, with the first published checkpoint that covers it and the record of its retention. Ask for a row_id.';
+  'Every sealed row, with the first published checkpoint that covers it and its retention record. Filter by row_id.';
 grant select on akashi_audit.sealed_rows to akashi_worker, akashi_security_admin;
 
 create table akashi_audit.standing_alarms (
@@ -426,7 +426,7 @@ create table akashi_audit.standing_alarms (
   primary key (kind, subject, detail)
 );
 comment on table akashi_audit.standing_alarms is
-  'Alarms that stand: one security event when one begins, none while it lasts.';
+  'Alarms in effect: a security event is raised when one begins, and none while it lasts.';
 alter table akashi_audit.standing_alarms enable row level security, force row level security;
 create policy standing_alarms_read on akashi_audit.standing_alarms for select to akashi_app, akashi_worker, akashi_security_admin using (true);
 create policy standing_alarms_owner on akashi_audit.standing_alarms to akashi_owner using (true) with check (true);
@@ -523,11 +523,11 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
     select * from guarded union all select * from recorded
   )
   select coalesce(n.nspname || '.' || c.relname, e.name),
-         case when c.oid is null then 'the table is gone'
+         case when c.oid is null then 'the table does not exist'
               when t.oid is null then format('trigger %s is missing', e.trigger_name)
               when t.tgenabled = 'D' then format('trigger %s is disabled', e.trigger_name)
               when t.tgenabled <> 'A' then format('trigger %s does not fire in every session', e.trigger_name)
-              else format('trigger %s is not the one that protect made', e.trigger_name) end
+              else format('trigger %s differs from the one that protect created', e.trigger_name) end
   from expected e
   left join pg_catalog.pg_class c on c.oid = e.relid
   left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -535,8 +535,8 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
   where t.oid is null or t.tgenabled <> 'A' or t.tgfoid <> e.function or t.tgargs <> e.arguments
   union all
   select p.schema_name || '.' || p.table_name,
-         case when stale.gone is not null then format('the protection names columns that are gone: %s', stale.gone)
-              else format('its primary key is not (%s) any more', array_to_string(p.key_columns, ', ')) end
+         case when stale.gone is not null then format('the protection has columns that no longer exist: %s', stale.gone)
+              else format('its primary key is no longer (%s)', array_to_string(p.key_columns, ', ')) end
   from akashi_audit.protected_tables p
   join pg_catalog.pg_namespace n on n.nspname = p.schema_name
   join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
@@ -556,7 +556,7 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
   where trigger_problems.log = 'audit_logs' and casts is not null
   union all
   select schema_name || '.' || table_name,
-         format('%s statements (%s rows) were made and not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),
+         format('%s statements (%s rows) were made but not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),
                 to_char(max(created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"'), (array_agg(message order by created_at desc))[1])
   from akashi_audit.losses
   where trigger_problems.log = 'audit_logs' and settled_at is null
@@ -612,7 +612,7 @@ begin
 end
 $$;
 comment on function akashi_audit.record_catalog(text, text) is
-  'Records which transactions wrote the catalog: after a migration, an upgrade, a logical restore, or a change that an administrator made. Changes that were not recorded before are accepted, and that is an alarm.';
+  'Records which transactions wrote the catalog: after a migration, an upgrade, a logical restore, or a change by an administrator. It accepts changes that were not recorded before, and therefore raises an alarm.';
 
 -- Records what the caller's transaction, a migration, changed, and nothing else: what differed before stays reported.
 -- Called at its end. Does nothing before the first record of the whole catalog; later it is an event.
@@ -702,12 +702,12 @@ begin
     severity => case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end, source_service => 'akashi',
     action_performed => 'open_epoch', result => 'success', ocsf_class_uid => 2004, event_details => report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
-    'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
+    'message', 'a log of the audit ledger continues in a new epoch', 'timestamp', now())::text);
 end
 $$;
 grant execute on function akashi_audit.alert_ledger_epoch(jsonb) to akashi_worker;
 
--- Sets the present alarms of one kind: an array of {subject, detail}. Returns how many are new.
+-- Sets the current alarms of one kind: an array of {subject, detail}. Returns how many are new.
 create function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -737,7 +737,7 @@ end
 $$;
 grant execute on function akashi_audit.watch_alarms(text, text, jsonb) to akashi_worker;
 
--- What holds the frontier back: the oldest transaction with an xid in any database of the cluster, or a prepared one.
+-- What holds the frontier: the oldest transaction with an xid in any database of the cluster, or a prepared one.
 -- pg_stat_activity shows xact_start of other roles only to pg_read_all_stats, so this runs with the owner's rights.
 create function akashi_audit.frontier_holders()
   returns table (pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
@@ -768,7 +768,7 @@ create view akashi_audit.audit_log_chain with (security_invoker = true) as
          encode(e.entry_hash, 'hex') as hash, encode(p.entry_hash, 'hex') as previous_hash
   from akashi_audit.ledger_entries e
   left join akashi_audit.ledger_entries p on p.log = e.log and p.position = e.position - 1;
-comment on view akashi_audit.audit_log_chain is 'Each entry with its hash and that of the entry before, which is null for the first.';
+comment on view akashi_audit.audit_log_chain is 'Each entry with its hash and that of the previous entry, which is null for the first.';
 grant select on akashi_audit.audit_log_chain to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 
 -- The first part of every log's origin (C2SP tlog-checkpoint), unique to the installation.
@@ -779,17 +779,17 @@ values ('ledger.origin', to_jsonb('akashi.local/' || substr(replace(gen_random_u
 -- Incremental daily and full on Sundays; in between, the parts that were hashed longest ago.
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('verify-incremental',  '0 7 * * 1,2,3,4,5,6', 'ledger.verify_incremental', '4 hours',
-   'verify what was sealed since the last good verification, and the state of the triggers'),
+   'verify what was sealed since the last verification without problems, and the state of the triggers'),
   ('verify',              '0 7 * * 0',           'ledger.verify',             '12 hours',
    'verify every row, entry and signature of every log'),
   ('verify-scrub',        '25 * * * *',          'ledger.scrub',              '50 minutes',
-   'hash again the part of every log that was hashed longest ago'),
+   'rehash the part of every log that was hashed longest ago'),
   ('publish-checkpoints', '* * * * *',           'ledger.publish',            '50 seconds',
    'publish signed checkpoints to the object store'),
   ('thin-checkpoints',    '50 3 * * *',          'ledger.thin',               '2 hours',
    'keep one published checkpoint an hour of those older than 40 days, and one a day of those older than 400'),
   ('watch-ledger',        '* * * * *',           'ledger.watch',              '50 seconds',
-   'alarm when a trigger of the record is disabled or gone, or a transaction holds the sealer up');
+   'raise an alarm when a trigger of the record is disabled or missing, or a transaction delays the sealer');
 
 -- How many rows of each log were sealed on each day, as the published checkpoints say it.
 create function akashi_audit.sealed_per_day(since timestamptz, until timestamptz, zone text)

@@ -17,7 +17,7 @@ create function akashi_auth.tier_rank(tier text) returns integer
   language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
   select case tier when 'system' then 3 when 'business' then 2 when 'service' then 1 end
 $$;
-comment on function akashi_auth.tier_rank(text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
+comment on function akashi_auth.tier_rank(text) is 'system 3, business 2, service 1; nothing can move to a higher tier.';
 grant execute on function akashi_auth.tier_rank(text) to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 
 -- Usernames are identities: one person has one name, whatever width, case or look-alike letters it is typed with.
@@ -28,7 +28,7 @@ create function akashi_auth.username_key(username text) returns text
     'aeopcyxijshdqwvlbkmhtbabyehikmvoptyxzσounghiagiyov二口力工夕卜八へべぺ一一----')
 $$;
 comment on function akashi_auth.username_key(text) is
-  'The form in which usernames are unique, looked up and counted: NFKC, lowercase, without accents, look-alike letters of other scripts as one.';
+  'The normalized form by which usernames are unique, looked up and counted: NFKC, lowercase, without accents, look-alike letters of other scripts unified.';
 
 -- Rejects names that could be mistaken for something else: an id, the name of an erased account, a mention of
 -- everyone, invisible characters. ASCII is limited to letters, digits, spaces and . _ - '' + @.
@@ -43,7 +43,7 @@ create function akashi_auth.username_fits(username text, account_status text) re
     and akashi_auth.username_key(username) not in ('all', 'channel', 'everyone', 'here', 'nobody', 'anonymous')
     and (account_status = 'deleted' or akashi_auth.username_key(username) not like 'deleted-%')
 $$;
-comment on function akashi_auth.username_fits(text, text) is 'Whether a username is one that somebody may have.';
+comment on function akashi_auth.username_fits(text, text) is 'Whether a username is allowed.';
 grant execute on function akashi_auth.username_key(text), akashi_auth.username_fits(text, text)
   to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 
@@ -76,7 +76,7 @@ declare
   terms constant text[] := array(select distinct t from regexp_split_to_table(akashi_auth.fold_text(coalesce(query, '')), '\s+') as t where t <> '');
 begin
   if cardinality(terms) > 10 or length(query) > 200 then
-    raise exception 'a search takes 10 words and 200 characters' using errcode = 'invalid_parameter_value';
+    raise exception 'a search can have at most 10 words and 200 characters' using errcode = 'invalid_parameter_value';
   end if;
   return terms;
 end
@@ -160,16 +160,16 @@ create table akashi_auth.users (
 );
 comment on table akashi_auth.users is 'One row per person and identity provider; local accounts have the issuer local.';
 comment on column akashi_auth.users.display_name is 'Null means the username.';
-comment on column akashi_auth.users.tenant_id is 'A label for filters, grouping and retention; tenants are isolated by a database each.';
+comment on column akashi_auth.users.tenant_id is 'A label for filters, grouping and retention; to isolate tenants, use one database for each.';
 comment on column akashi_auth.users.subject is 'Plain only until it is encrypted; then null.';
 comment on column akashi_auth.users.email is 'Plain only until it is encrypted; then null.';
 comment on column akashi_auth.users.subject_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
 comment on column akashi_auth.users.subject_index is 'Blind index of the subject: HMAC-SHA-256. Unique with the issuer.';
 comment on column akashi_auth.users.email_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
 comment on column akashi_auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
-comment on column akashi_auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
+comment on column akashi_auth.users.email_masked is 'Such as t***@example.com: what readers without keys see.';
 comment on column akashi_auth.users.credentials_replaced_at is 'When somebody else last gave the person a password, or removed their second factors.';
-comment on column akashi_auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
+comment on column akashi_auth.users.legal_hold is 'Why the person may not be erased at present; null if nothing prevents it.';
 create unique index users_username_key_idx on akashi_auth.users (akashi_auth.username_key(username));
 create unique index users_issuer_subject_index_key on akashi_auth.users (issuer, subject_index);
 create unique index users_issuer_email_index_key on akashi_auth.users (issuer, email_index);
@@ -224,7 +224,7 @@ begin
        select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
        where ur.role_id = administrator and u.id <> old.id and u.is_active and (ur.expires_at is null or ur.expires_at > now()))
   then
-    raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'grant the role to another user first';
+    raise exception 'the last active sys_admin cannot be deactivated' using errcode = 'AK003', hint = 'grant the role to another user first';
   end if;
   return new;
 end
@@ -237,12 +237,12 @@ alter table akashi_auth.users enable always trigger keep_last_administrator;
 -- A simple view of one table, so that other contexts can join it.
 create view akashi_auth.active_users with (security_invoker = true) as
   select id from akashi_auth.users where is_active;
-comment on view akashi_auth.active_users is 'Who may use an account now.';
+comment on view akashi_auth.active_users is 'Users whose account is active.';
 grant select on akashi_auth.active_users to akashi_policy;
 
 create view akashi_auth.held_users with (security_invoker = true) as
   select id from akashi_auth.users where legal_hold is not null;
-comment on view akashi_auth.held_users is 'People under legal hold: nothing of theirs is purged.';
+comment on view akashi_auth.held_users is 'People under legal hold: none of their data is purged.';
 grant select on akashi_auth.held_users to akashi_worker;
 
 grant create on schema akashi_auth to akashi_policy;
@@ -300,8 +300,8 @@ set local role akashi_owner;
 create function akashi_auth.keep_tier() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if new.tier is distinct from old.tier then
-    raise exception 'the tier of % does not change', tg_table_name using errcode = 'insufficient_privilege',
-      hint = 'make another one of the tier that you want';
+    raise exception 'the tier of % cannot be changed', tg_table_name using errcode = 'insufficient_privilege',
+      hint = 'create another one with the tier that you want';
   end if;
   return new;
 end
@@ -395,7 +395,7 @@ begin
   if akashi_auth.tier_rank(permission.tier) > akashi_auth.tier_rank(role.tier) then
     raise exception 'the % role % cannot hold the % permission %:%', role.tier, role.name, permission.tier,
       permission.resource, permission.action using errcode = 'insufficient_privilege',
-      hint = 'a permission stands only in roles of its tier or above it';
+      hint = 'a permission can only be in roles of its tier or a higher one';
   end if;
   return new;
 end
@@ -443,7 +443,7 @@ create table akashi_auth.service_accounts (
   constraint service_accounts_tier_check check (tier in ('system', 'business', 'service'))
 );
 comment on table akashi_auth.service_accounts is 'Accounts of programs, with API keys only: no password and no sessions.';
-comment on column akashi_auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
+comment on column akashi_auth.service_accounts.tier is 'The highest tier of the roles that it may have.';
 create trigger update_updated_at before update on akashi_auth.service_accounts for each row execute function akashi_auth.update_updated_at();
 alter table akashi_auth.service_accounts enable row level security, force row level security;
 create policy service_accounts_owner on akashi_auth.service_accounts to akashi_owner using (true) with check (true);
@@ -521,10 +521,10 @@ create table akashi_auth.api_keys (
   constraint api_keys_revoked_check check (is_active = (revoked_at is null))
 );
 comment on table akashi_auth.api_keys is 'Keys of users and service accounts, by their hash: the key itself is shown once.';
-comment on column akashi_auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
-comment on column akashi_auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
-comment on column akashi_auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
-comment on column akashi_auth.api_keys.replaces is 'The key that this one was made to replace by rotation.';
+comment on column akashi_auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and not stored.';
+comment on column akashi_auth.api_keys.key_prefix is 'The ten characters after akashi_: identifies the key; not a secret.';
+comment on column akashi_auth.api_keys.permissions is 'Scopes as resource:action; at each use, only those count that the owner still has.';
+comment on column akashi_auth.api_keys.replaces is 'The key that this one replaces after a rotation.';
 comment on column akashi_auth.api_keys.last_used_at is 'Written in batches, so up to a minute late.';
 create index api_keys_service_name_idx on akashi_auth.api_keys (service_name);
 create index api_keys_key_prefix_idx on akashi_auth.api_keys (key_prefix);
@@ -570,13 +570,13 @@ create table akashi_auth.user_sessions (
   constraint user_sessions_status_check check (status in ('online', 'away', 'offline'))
 );
 comment on table akashi_auth.user_sessions is
-  'Sessions of signed-in users, by the hash of their token, with how present they are.';
+  'Sessions of signed-in users, by the hash of their token, with their presence.';
 comment on column akashi_auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
-comment on column akashi_auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
-comment on column akashi_auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
-comment on column akashi_auth.user_sessions.security_validated is 'A second factor was shown in this session.';
-comment on column akashi_auth.user_sessions.authentication_methods is 'How, by the names of RFC 8176: pwd, otp, …';
-comment on column akashi_auth.user_sessions.authenticated_at is 'When credentials were last shown: what a step-up renews.';
+comment on column akashi_auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is not stored.';
+comment on column akashi_auth.user_sessions.expires_at is 'The absolute end; the idle limit counts from last_activity.';
+comment on column akashi_auth.user_sessions.security_validated is 'Whether a second factor was used in this session.';
+comment on column akashi_auth.user_sessions.authentication_methods is 'How the user authenticated, by the names of RFC 8176: pwd, otp, …';
+comment on column akashi_auth.user_sessions.authenticated_at is 'When credentials were last given; a step-up renews it.';
 create index user_sessions_user_idx on akashi_auth.user_sessions (user_id, status);
 create index user_sessions_room_idx on akashi_auth.user_sessions (room_id, status);
 create index user_sessions_expires_idx on akashi_auth.user_sessions (expires_at);
@@ -778,7 +778,7 @@ create table akashi_auth.security_policies (
   constraint security_policies_default_check
     check (akashi_auth.policy_value_fits(default_value, value_type, minimum, maximum, allowed))
 );
-comment on table akashi_auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
+comment on table akashi_auth.security_policies is 'One row per rule; the defaults follow OWASP ASVS 5.0.';
 create trigger update_updated_at before update on akashi_auth.security_policies for each row execute function akashi_auth.update_updated_at();
 alter table akashi_auth.security_policies enable row level security, force row level security;
 create policy security_policies_owner on akashi_auth.security_policies to akashi_owner using (true) with check (true);
@@ -791,30 +791,30 @@ select akashi_audit.protect('akashi_auth.security_policies');
 insert into akashi_auth.security_policies (key, value, default_value, value_type, minimum, maximum, allowed, unit, description)
 select key, value::jsonb, value::jsonb, value_type, minimum, maximum, allowed::text[], unit, description
 from (values
-  ('password.local_login',           'true',  'boolean', null::bigint, null::bigint, null, null, 'local accounts may sign in by password; false leaves OIDC alone'),
-  ('password.min_length',            '12',    'integer', 8, 64, null, 'characters', 'shortest password (ASVS 6.2.1)'),
-  ('password.max_length',            '128',   'integer', 64, 1024, null, 'characters', 'longest password (ASVS 6.2.9)'),
-  ('password.history',               '5',     'integer', 0, 24, null, 'passwords', 'passwords before this one that are refused'),
-  ('password.check_breached',        'true',  'boolean', null, null, null, null, 'passwords of known breaches are refused (ASVS 6.2.12)'),
-  ('password.require_composition',   'false', 'boolean', null, null, null, null, 'letters, digits and signs are demanded; off, since it makes passwords worse (ASVS 6.2.5)'),
-  ('password.max_age_days',          '0',     'integer', 0, 3650, null, 'days', 'a password must be changed after; 0 is never (ASVS 6.2.10)'),
-  ('password.one_time_hours',        '24',    'integer', 1, 168, null, 'hours', 'life of a one-time password'),
-  ('lockout.threshold',              '5',     'integer', 1, 100, null, 'failures', 'failures of one account from one address within the window that slow it down (ASVS 6.3.1)'),
+  ('password.local_login',           'true',  'boolean', null::bigint, null::bigint, null, null, 'whether local accounts may sign in with a password; false allows OIDC only'),
+  ('password.min_length',            '12',    'integer', 8, 64, null, 'characters', 'minimum length of a password (ASVS 6.2.1)'),
+  ('password.max_length',            '128',   'integer', 64, 1024, null, 'characters', 'maximum length of a password (ASVS 6.2.9)'),
+  ('password.history',               '5',     'integer', 0, 24, null, 'passwords', 'how many former passwords cannot be reused'),
+  ('password.check_breached',        'true',  'boolean', null, null, null, null, 'whether passwords from known breaches are refused (ASVS 6.2.12)'),
+  ('password.require_composition',   'false', 'boolean', null, null, null, null, 'whether letters, digits and symbols are required; off, because it makes passwords worse (ASVS 6.2.5)'),
+  ('password.max_age_days',          '0',     'integer', 0, 3650, null, 'days', 'age after which a password must be changed; 0 means never (ASVS 6.2.10)'),
+  ('password.one_time_hours',        '24',    'integer', 1, 168, null, 'hours', 'lifetime of a one-time password'),
+  ('lockout.threshold',              '5',     'integer', 1, 100, null, 'failures', 'failures of one account from one address within the window, after which the address is locked out (ASVS 6.3.1)'),
   ('lockout.window_minutes',         '15',    'integer', 1, 1440, null, 'minutes', 'how far back failures count'),
   ('lockout.duration_minutes',       '15',    'integer', 1, 1440, null, 'minutes', 'how long an address waits after the threshold'),
-  ('lockout.address_threshold',      '50',    'integer', 1, 10000, null, 'failures', 'failures of one address over all accounts within the window'),
-  ('lockout.account_threshold',      '100',   'integer', 5, 100000, null, 'failures', 'failures of one account from all addresses within the window, after which only addresses that it signed in from are served'),
-  ('lockout.factor_threshold',       '10',    'integer', 3, 1000, null, 'failures', 'failures of one account''s second factor from all addresses within the window, after which it waits'),
-  ('session.idle_minutes',           '720',   'integer', 5, 43200, null, 'minutes', 'a session ends after so long without activity (ASVS 7.3.1)'),
-  ('session.absolute_hours',         '168',   'integer', 1, 720, null, 'hours', 'a session ends after so long in all (ASVS 7.3.2)'),
+  ('lockout.address_threshold',      '50',    'integer', 1, 10000, null, 'failures', 'failures of one address across all accounts within the window'),
+  ('lockout.account_threshold',      '100',   'integer', 5, 100000, null, 'failures', 'failures of one account from all addresses within the window, after which only addresses that it has signed in from are accepted'),
+  ('lockout.factor_threshold',       '10',    'integer', 3, 1000, null, 'failures', 'failures of one account''s second factor from all addresses within the window, after which the factor is locked'),
+  ('session.idle_minutes',           '720',   'integer', 5, 43200, null, 'minutes', 'time without activity after which a session ends (ASVS 7.3.1)'),
+  ('session.absolute_hours',         '168',   'integer', 1, 720, null, 'hours', 'time after which a session ends in any case (ASVS 7.3.2)'),
   ('session.max_per_user',           '20',    'integer', 1, 1000, null, 'sessions', 'sessions that one user may have; the oldest ends first'),
   ('session.watched_count',          '5',     'integer', 1, 1000, null, 'sessions', 'more sessions of one user at once are a security event'),
-  ('session.step_up_minutes',        '15',    'integer', 1, 1440, null, 'minutes', 'dangerous actions need credentials that were shown within'),
+  ('session.step_up_minutes',        '15',    'integer', 1, 1440, null, 'minutes', 'how recently credentials must have been given for dangerous operations'),
   ('mfa.required_tiers',             '["system"]', 'text[]', null, null, '{system,business,service}', null, 'holders of a role of these tiers need a second factor (ASVS 6.3.3)'),
   ('mfa.totp_skew_steps',            '1',     'integer', 0, 2, null, 'steps of 30 s', 'how far a clock may be off'),
-  ('mfa.recovery_codes',             '10',    'integer', 5, 20, null, 'codes', 'recovery codes that are made at once'),
-  ('api_key.default_lifetime_days',  '90',    'integer', 1, 3650, null, 'days', 'life of a key where none is asked for'),
-  ('api_key.max_lifetime_days',      '365',   'integer', 1, 3650, null, 'days', 'longest life of a key'),
+  ('mfa.recovery_codes',             '10',    'integer', 5, 20, null, 'codes', 'recovery codes that are generated at once'),
+  ('api_key.default_lifetime_days',  '90',    'integer', 1, 3650, null, 'days', 'default lifetime of a key'),
+  ('api_key.max_lifetime_days',      '365',   'integer', 1, 3650, null, 'days', 'maximum lifetime of a key'),
   ('api_key.rotation_overlap_hours', '24',    'integer', 0, 720, null, 'hours', 'how long the old key still works after a rotation'),
   ('api_key.max_per_owner',          '50',    'integer', 1, 10000, null, 'keys', 'active keys that one owner may have'),
   ('account.default_role',           '"viewer"', 'text', null, null, null, null, 'role of the service tier that every new user gets; empty for none')
@@ -849,7 +849,7 @@ create table akashi_auth.privacy_consents (
   constraint privacy_consents_decision_check check (decision in ('granted', 'withdrawn')),
   constraint privacy_consents_regulation_check check (regulation in ('gdpr', 'appi', 'other'))
 );
-comment on table akashi_auth.privacy_consents is 'Each row is a decision and stays: the history is the record.';
+comment on table akashi_auth.privacy_consents is 'Each row is one decision and is never changed.';
 comment on column akashi_auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
 comment on column akashi_auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
 create index privacy_consents_user_idx on akashi_auth.privacy_consents (user_id, purpose, created_at desc);

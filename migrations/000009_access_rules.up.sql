@@ -74,7 +74,7 @@ begin
   end if;
   if akashi_auth.tier_rank(tier) > akashi_auth.caller_rank() then
     raise exception 'the tier % is above the caller''s own', tier using errcode = 'insufficient_privilege',
-      hint = 'somebody of that tier has to do it';
+      hint = 'somebody of that tier has to do this';
   end if;
 end
 $$;
@@ -99,7 +99,7 @@ begin
     order by 1 limit 1;
     if found then
       raise exception 'the role % has %, which the caller does not have', role_name, missing
-        using errcode = 'insufficient_privilege', hint = 'give only what you have yourself';
+        using errcode = 'insufficient_privilege', hint = 'you can grant only what you have yourself';
     end if;
   end if;
   return role;
@@ -171,7 +171,7 @@ declare
   own constant timestamptz := akashi_auth.caller_until(permissions, tier);
 begin
   if coalesce(until, 'infinity') > own then
-    raise exception 'this would last longer than what the caller has, which ends %', own using errcode = 'insufficient_privilege',
+    raise exception 'this would last longer than the caller''s own rights, which end %', own using errcode = 'insufficient_privilege',
       hint = 'set an earlier expiry, or let a user grant it whose own role does not expire';
   end if;
 end
@@ -194,10 +194,10 @@ declare
 begin
   if grant_role.user_id = akashi_auth.current_user_id() then
     raise exception 'users cannot grant roles to themselves' using errcode = 'insufficient_privilege',
-      hint = 'somebody else has to do it';
+      hint = 'somebody else has to do this';
   end if;
   if grant_role.expires_at <= now() then
-    raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
+    raise exception 'the expiry of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_auth.refuse_longer_role(role, grant_role.expires_at);
   if not exists (select from akashi_auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
@@ -213,7 +213,7 @@ begin
 end
 $$;
 comment on function akashi_auth.grant_role(uuid, text, timestamptz) is
-  'Gives a user a role of the caller''s tier or below it, holding only what the caller has; never to oneself.';
+  'Grants a user a role of the caller''s tier or a lower one, with only permissions that the caller has; never to the caller.';
 
 -- Revokes a role from a user; false when they did not have it. The last administrator is kept.
 create function akashi_auth.revoke_role(user_id uuid, role_name text) returns boolean
@@ -303,7 +303,7 @@ begin
   where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2);
   if not found then
     raise exception 'permission not found: %', permission using errcode = 'undefined_object',
-      hint = 'akashi roles permissions shows them';
+      hint = 'list them with akashi roles permissions';
   end if;
   return found_id;
 end
@@ -323,7 +323,7 @@ begin
   perform akashi_auth.refuse_tier(role.tier);
   if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
     raise exception 'the caller does not have %', permission using errcode = 'insufficient_privilege',
-      hint = 'give only what you have yourself';
+      hint = 'you can grant only what you have yourself';
   end if;
   perform akashi_auth.refuse_longer(null, array['roles:admin', permission], role.tier);
   insert into akashi_auth.role_permissions (role_id, permission_id) values (role.id, akashi_auth.permission_id(permission))
@@ -344,7 +344,7 @@ begin
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if role.name = 'sys_admin' then
-    raise exception 'sys_admin keeps every permission' using errcode = 'AK003', hint = 'make a role with fewer instead';
+    raise exception 'sys_admin always has every permission' using errcode = 'AK003', hint = 'create a role with fewer permissions instead';
   end if;
   delete from akashi_auth.role_permissions rp where rp.role_id = role.id and rp.permission_id = akashi_auth.permission_id(permission);
   return found;
@@ -374,7 +374,7 @@ begin
   if set_policy.key in ('approval.people', 'approval.settling_hours') and set_policy.value < before then
     perform akashi_auth.use_approval('lower_approval', '');
   end if;
-  -- It is given to whoever comes, for good.
+  -- Every new user gets it, without an expiry.
   if set_policy.key = 'account.default_role' and set_policy.value #>> '{}' <> '' then
     perform akashi_auth.refuse_longer_role(akashi_auth.role_to_grant(set_policy.value #>> '{}'), null);
   end if;
@@ -438,10 +438,10 @@ declare
 begin
   if exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id() and k.service_account_id = account.id) then
     raise exception 'users cannot grant roles to themselves' using errcode = 'insufficient_privilege',
-      hint = 'somebody else has to do it';
+      hint = 'somebody else has to do this';
   end if;
   if grant_service_role.expires_at <= now() then
-    raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
+    raise exception 'the expiry of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_auth.refuse_longer_role(role, grant_service_role.expires_at);
   insert into akashi_auth.service_account_roles as sr (service_account_id, role_id, assigned_by, expires_at)
@@ -502,7 +502,7 @@ begin
     select p.tier into scope_tier from akashi_auth.permissions p where p.id = akashi_auth.permission_id(scope);
     if not akashi_auth.key_owner_has(key, scope) then
       raise exception 'the owner of the key does not have %', scope using errcode = 'insufficient_privilege',
-        hint = 'the scopes of a key are within what its owner may';
+        hint = 'the scopes of a key must be within the permissions of its owner';
     end if;
     if akashi_auth.tier_rank(scope_tier) > akashi_auth.tier_rank(key.tier) then
       raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
@@ -510,7 +510,7 @@ begin
     end if;
     if not akashi_auth.is_administrator() and not akashi_auth.has_permission(scope) then
       raise exception 'the caller does not have %', scope using errcode = 'insufficient_privilege',
-        hint = 'give only what you have yourself';
+        hint = 'you can grant only what you have yourself';
     end if;
   end loop;
 end
@@ -543,15 +543,15 @@ begin
   key.user_id := case when service_account is null then coalesce(owner, akashi_auth.current_user_id()) end;
   if service_account is not null then
     if owner is not null then
-      raise exception 'a key has one owner' using errcode = 'invalid_parameter_value';
+      raise exception 'a key can have only one owner' using errcode = 'invalid_parameter_value';
     end if;
     key.service_account_id := (akashi_auth.service_account_named(service_account)).id;
     rank := akashi_auth.service_account_rank(key.service_account_id);
   elsif key.user_id is null then
-    raise exception 'a key has an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
+    raise exception 'a key needs an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
   elsif not akashi_auth.is_administrator() and key.user_id <> coalesce(akashi_auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
     raise exception 'users cannot create keys for another person' using errcode = 'insufficient_privilege',
-      hint = 'make it for a service account';
+      hint = 'create it for a service account';
   else
     if not akashi_auth.is_administrator() and not akashi_auth.owns_key(key) then
       perform akashi_auth.require_permission('api_keys:write');
@@ -568,8 +568,8 @@ begin
   key.permissions := to_jsonb(array(select distinct scope from unnest(scopes) scope order by scope));
   key.expires_at := coalesce(create_api_key.expires_at, now() + (akashi_auth.policy('api_key.default_lifetime_days')::text || ' days')::interval);
   if key.expires_at <= now() or key.expires_at > now() + (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval then
-    raise exception 'a key ends at most % days from now', akashi_auth.policy('api_key.max_lifetime_days')
-      using errcode = 'invalid_parameter_value', hint = 'rotate it instead of letting it live on';
+    raise exception 'a key must expire within % days', akashi_auth.policy('api_key.max_lifetime_days')
+      using errcode = 'invalid_parameter_value', hint = 'rotate it instead';
   end if;
   perform akashi_auth.check_key(key);
   select count(*) into active from akashi_auth.api_keys k
@@ -589,10 +589,10 @@ begin
 end
 $$;
 comment on function akashi_auth.create_api_key is
-  'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
+  'Stores a key by its SHA-256. Its scopes and tier must be within those of owner and caller; owner is for administrators of the database.';
 
 -- Creates the successor of a key with the same owner, scopes and lifetime. The old key remains valid for an overlap. A
--- key that rotates itself keeps its end; otherwise its holder could prolong it forever.
+-- key that rotates itself keeps its expiry; otherwise its holder could prolong it forever.
 create function akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval default null) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -607,19 +607,19 @@ begin
   if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
     if key.user_id is not null and key.user_id is distinct from akashi_auth.current_user_id() then
       raise exception 'users cannot create keys for another person' using errcode = 'insufficient_privilege',
-        hint = 'the owner rotates it; others can revoke it';
+        hint = 'only the owner can rotate it; others can revoke it';
     end if;
     perform akashi_auth.require_permission('api_keys:write');
     perform akashi_auth.check_key(key);
   end if;
   if not key.is_active or key.expires_at <= now() then
-    raise exception 'the key is revoked or has expired' using errcode = 'AK003', hint = 'make a new one';
+    raise exception 'the key is revoked or has expired' using errcode = 'AK003', hint = 'create a new one';
   end if;
   if exists (select from akashi_auth.api_keys k where k.replaces = key.id and k.is_active) then
-    raise exception 'the key was rotated already' using errcode = 'AK003', hint = 'rotate its successor';
+    raise exception 'the key was already rotated' using errcode = 'AK003', hint = 'rotate its successor';
   end if;
   if coalesce(overlap, longest) not between interval '0' and longest then
-    raise exception 'an overlap has at most %', longest using errcode = 'invalid_parameter_value';
+    raise exception 'an overlap can be at most %', longest using errcode = 'invalid_parameter_value';
   end if;
   insert into akashi_auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
     replaces, expires_at, created_by)
@@ -771,11 +771,11 @@ begin
   end if;
   if person.id = akashi_auth.current_user_id() then
     raise exception 'users cannot do this to themselves' using errcode = 'insufficient_privilege',
-      hint = 'somebody else has to do it';
+      hint = 'somebody else has to do this';
   end if;
   if not akashi_auth.is_server() and akashi_auth.user_rank(person.id) > akashi_auth.caller_rank() then
     raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
-      hint = 'somebody of that tier has to do it';
+      hint = 'somebody of that tier has to do this';
   end if;
   if not akashi_auth.is_server() and not akashi_auth.is_administrator() then
     select p.resource || ':' || p.action into missing from akashi_auth.permissions p
@@ -784,7 +784,7 @@ begin
     order by 1 limit 1;
     if found then
       raise exception 'the user has %, which the caller does not have', missing using errcode = 'insufficient_privilege',
-        hint = 'somebody who has it has to do it';
+        hint = 'somebody with this permission has to do this';
     end if;
   end if;
   return person;
@@ -796,13 +796,13 @@ create function akashi_auth.change_user(user_id uuid, changes jsonb, email_encry
   returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- Users change only names of their own. An e-mail address is used for signing in and for notifications, so it is set
-  -- by whoever has verified it.
+  -- by the administrator or provider that has verified it.
   if user_id is distinct from akashi_auth.current_user_id() or change_user.email_index is not null then
     perform akashi_auth.managed_user(user_id, 'users:write');
   end if;
   -- At sign-in it would be taken for an e-mail address.
   if user_id = akashi_auth.current_user_id() and changes ->> 'username' like '%@%' then
-    raise exception 'a username that people choose themselves has no @' using errcode = 'invalid_parameter_value',
+    raise exception 'a username chosen by its user cannot contain @' using errcode = 'invalid_parameter_value',
       hint = 'leave it out';
   end if;
   update akashi_auth.users u set
@@ -825,7 +825,7 @@ create function akashi_auth.set_account_status(user_id uuid, account_status text
 begin
   perform akashi_auth.managed_user(user_id, 'users:write');
   if set_account_status.account_status = 'deleted' then
-    raise exception 'a person is deleted by erasing them' using errcode = 'invalid_parameter_value',
+    raise exception 'an account is deleted by erasing the person' using errcode = 'invalid_parameter_value',
       hint = 'use akashi keys shred; it cannot be undone';
   end if;
   update akashi_auth.users u set account_status = set_account_status.account_status where u.id = user_id;
@@ -864,7 +864,7 @@ begin
   lock table akashi_auth.context_keys in share row exclusive mode;
   if exists (select from akashi_auth.context_keys k where k.id = key_id and k.expires_at is not null) then
     raise exception 'the context key % was replaced', key_id using errcode = 'AK003',
-      hint = 'the keyring is older than the database: use the newest copy of it, or run akashi keys rotate --purpose context';
+      hint = 'the keyring is older than the database: use its newest copy, or run akashi keys rotate --purpose context';
   end if;
   delete from akashi_auth.context_keys k where k.expires_at < clock_timestamp() - longest_transaction;
   if exists (select from akashi_auth.context_keys k where k.id = key_id) then
@@ -886,7 +886,7 @@ create function akashi_auth.create_context_key(application text, login text) ret
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if application is null or application = 'akashi' or application !~ '^[a-z][a-z0-9_-]{0,62}$' then
-    raise exception '% is no name of an application', coalesce(quote_literal(application), 'null')
+    raise exception '% is not a valid application name', coalesce(quote_literal(application), 'null')
       using errcode = 'invalid_parameter_value',
             hint = 'use up to 63 lowercase letters, digits, - and _, and not akashi, which signs for its own users';
   end if;
@@ -915,8 +915,8 @@ declare
 begin
   delete from akashi_auth.context_keys k where k.id = key_id and k.application <> 'akashi' returning * into revoked;
   if revoked.id is null then
-    raise exception 'no application has the context key %', key_id using errcode = 'no_data_found',
-      hint = 'akashi context-key list shows them; the keys of akashi itself are replaced: akashi keys rotate --purpose context';
+    raise exception 'there is no context key % of an application', key_id using errcode = 'no_data_found',
+      hint = 'list them with akashi context-key list; rotate the keys of Akashi itself with akashi keys rotate --purpose context';
   end if;
   perform akashi_audit.record_action('context_key_revoked', 'revoke', 'context_key', key_id, 'SUCCESS',
     jsonb_build_object('application', revoked.application, 'login', revoked.login), 'confidential');

@@ -43,8 +43,8 @@ create table akashi_security.security_events (
   constraint security_events_user_check check (length(user_id) <= 255),
   constraint security_events_session_check check (length(session_id) <= 255),
   constraint security_events_result_check check (result in ('success', 'failure')),
-  -- An event that is too long to be printed could not be sealed. Short values are not measured: 2 KiB print as at most
-  -- 26 MB.
+  -- An event that is too long to be output as text could not be sealed. Short values are not measured: 2 KiB become at
+  -- most 26 MB.
   constraint security_events_size_check check (octet_length(description) <= 1048576 and
     (pg_column_compression(event_details) is null and pg_column_size(event_details) <= 2048 or octet_length(event_details::text) <= 33554432))
 ) partition by range (created_at);
@@ -59,7 +59,7 @@ comment on table akashi_security.security_events is 'Append-only; sealed into th
 comment on column akashi_security.security_events.signed_by is
   'The application whose signed context was recorded with the event; null for events that arrived in logs.';
 comment on column akashi_security.security_events.created_at is 'When it happened.';
-comment on column akashi_security.security_events.received_at is 'When it arrived here; live detectors count by it.';
+comment on column akashi_security.security_events.received_at is 'When Akashi received it; live detectors use this time.';
 
 create index security_events_order_idx on akashi_security.security_events (xid, seq);
 -- Pages and timelines are read newest first.
@@ -141,11 +141,11 @@ begin
       hint = 'use up to 50 lowercase letters, digits and underscores';
   end if;
   if jsonb_typeof(event_details) is distinct from 'object' then
-    raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
+    raise exception 'the details of an event must be an object' using errcode = 'invalid_parameter_value';
   end if;
   -- Sealing prints it in one piece.
   if octet_length(concat(event_details, description)) > 1048576 then
-    raise exception 'an event has at most 1 MiB of description and details' using errcode = 'program_limit_exceeded';
+    raise exception 'an event can have at most 1 MiB of description and details' using errcode = 'program_limit_exceeded';
   end if;
   if not who.verified then
     claimed := nullif(jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'session_id', who.session_id,
@@ -187,7 +187,7 @@ declare
   missing   timestamptz;
 begin
   if not who.verified then
-    raise exception 'events are taken in under a signed request context only' using errcode = 'insufficient_privilege',
+    raise exception 'events are accepted only with a signed request context' using errcode = 'insufficient_privilege',
       hint = 'open the database with the context key';
   end if;
   sender := jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'subject', who.subject,
@@ -238,8 +238,8 @@ comment on function akashi_security.submit_events(jsonb) is
   'Stores an array of events of services, 7 days old to 5 minutes ahead, each once; returns the outcome of each by position.';
 grant execute on function akashi_security.submit_events(jsonb) to akashi_app, akashi_worker;
 
--- Records brute force and unusual access that are under way: one event for each address, account and user in the time that
--- is counted. The rules of detection find the same, and more, at any time.
+-- Records brute force and unusual access in progress: one event for each address, account and user within the counted
+-- time. Detection rules find the same, and more, at any time.
 create function akashi_security.detect_security_anomalies() returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -290,7 +290,7 @@ begin
 end
 $$;
 comment on function akashi_security.detect_security_anomalies() is
-  'Records brute_force_detected for each address and account with more than 5 failed sign-ins in 5 minutes, and unusual_access_pattern for each user with more than 100 accesses to data in 1 hour, once in that time.';
+  'Records brute_force_detected for each address and account with more than 5 failed sign-ins in 5 minutes, and unusual_access_pattern for each user with more than 100 accesses to data in 1 hour; once in that time.';
 grant execute on function akashi_security.detect_security_anomalies() to akashi_worker, akashi_security_admin;
 
 -- Records changes of a user's classification or account status. The actor is that of the context; the resource is the
@@ -314,7 +314,7 @@ begin
   return null;
 end
 $$;
-comment on function akashi_security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
+comment on function akashi_security.log_security_event() is 'Records a security event when a user''s classification or account status changes.';
 create trigger users_security_event_trigger after update on akashi_auth.users for each row
   when (old.security_classification is distinct from new.security_classification
         or old.account_status is distinct from new.account_status)
@@ -401,7 +401,7 @@ create table akashi_security.security_event_hook_results (
   primary key (id, created_at),
   check (isfinite(created_at))
 ) partition by range (created_at);
-comment on table akashi_security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
+comment on table akashi_security.security_event_hook_results is 'Append-only: the response of each hook to an event, one row per attempt.';
 create index security_event_hook_results_event_idx on akashi_security.security_event_hook_results (event_id);
 create index security_event_hook_results_hook_idx on akashi_security.security_event_hook_results (hook_name, created_at desc);
 
@@ -432,11 +432,11 @@ create view akashi_security.v_security_events with (security_invoker = true) as
           where schema_name = 'akashi_security' and table_name = 'security_events') as retention_period
   from akashi_security.security_events e
   left join akashi_security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;
-comment on view akashi_security.v_security_events is 'Events with what was done about them, under the names of the sources.';
+comment on view akashi_security.v_security_events is 'Events with their remediation, under the column names of the sources.';
 comment on column akashi_security.v_security_events.archived is
   'Resolved more than 90 days ago. Derived: the event itself is sealed and never changes.';
 comment on column akashi_security.v_security_events.archive_status is
-  'active: within its hot retention; due: waits for its partition to be archived. Archived events are no longer here.';
+  'active: within its hot retention; due: its partition is about to be archived. Archived events are no longer here.';
 comment on column akashi_security.v_security_events.retention_period is 'Days, from the policy of the table.';
 grant select on akashi_security.v_security_events to akashi_worker, akashi_security_admin;
 
@@ -461,7 +461,7 @@ create table akashi_security.ingest_batches (
   last_at     timestamptz not null,
   received_at timestamptz not null default clock_timestamp()
 );
-comment on table akashi_security.ingest_batches is 'One row per batch of events taken in, by the SHA-256 of their ids: exactly once also after archiving.';
+comment on table akashi_security.ingest_batches is 'One row per batch of ingested events, by the SHA-256 of their ids: ensures exactly once even after archiving.';
 
 alter table akashi_security.ingest_batches enable row level security, force row level security;
 create policy ingest_batches_worker on akashi_security.ingest_batches to akashi_worker using (true) with check (true);
@@ -469,7 +469,7 @@ create policy ingest_batches_read on akashi_security.ingest_batches for select t
 create policy ingest_batches_owner on akashi_security.ingest_batches to akashi_owner using (true) with check (true);
 grant select, insert on akashi_security.ingest_batches to akashi_worker;
 grant select on akashi_security.ingest_batches to akashi_security_admin;
--- What the intake did not understand, to be read again by a later version. Lines are evidence of nothing until then.
+-- Lines that could not be parsed, to be read again by a later version. Until then they are not evidence.
 create table akashi_security.ingest_quarantine (
   digest      bytea primary key check (octet_length(digest) = 32),
   source      text not null,

@@ -21,9 +21,9 @@ create table akashi_auth.local_credentials (
   last_modified_by text,
   constraint local_credentials_password_hash_check check (password_hash ~ '^\$(argon2id|2[aby])\$')
 );
-comment on table akashi_auth.local_credentials is 'The password of a local account, beside users so that no reader of a person reads it.';
+comment on table akashi_auth.local_credentials is 'The password of a local account, in its own table so that reading a user never reads it.';
 comment on column akashi_auth.local_credentials.password_hash is 'argon2id in PHC form; bcrypt only until the next login.';
-comment on column akashi_auth.local_credentials.expires_at is 'End of a one-time password; null for one that the person chose.';
+comment on column akashi_auth.local_credentials.expires_at is 'Expiry of a one-time password; null for a password that the person chose.';
 create trigger update_updated_at before update on akashi_auth.local_credentials for each row execute function akashi_auth.update_updated_at();
 alter table akashi_auth.local_credentials enable row level security, force row level security;
 create policy local_credentials_owner on akashi_auth.local_credentials to akashi_owner using (true) with check (true);
@@ -43,7 +43,7 @@ create table akashi_auth.password_history (
   created_at    timestamptz not null default now(),
   created_by    text default coalesce(akashi_auth.current_user_id()::text, session_user)
 );
-comment on table akashi_auth.password_history is 'Passwords that were used before, so that policy can refuse them again.';
+comment on table akashi_auth.password_history is 'Former passwords, so that policy can refuse their reuse.';
 create index password_history_user_idx on akashi_auth.password_history (user_id, created_at desc);
 alter table akashi_auth.password_history enable row level security, force row level security;
 create policy password_history_owner on akashi_auth.password_history to akashi_owner using (true) with check (true);
@@ -66,10 +66,10 @@ create table akashi_auth.mfa_factors (
   last_modified_by text,
   constraint mfa_factors_type_check check (factor_type in ('totp'))
 );
-comment on table akashi_auth.mfa_factors is 'Second factors of a user, their secrets encrypted under the person''s key.';
+comment on table akashi_auth.mfa_factors is 'Second factors of a user, with secrets encrypted under the person''s key.';
 comment on column akashi_auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
-comment on column akashi_auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
-comment on column akashi_auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';
+comment on column akashi_auth.mfa_factors.last_used_step is 'Time step of the last accepted code; it only increases, so no code works twice.';
+comment on column akashi_auth.mfa_factors.confirmed_at is 'When a code was first confirmed; before that the factor is not valid.';
 create index mfa_factors_user_idx on akashi_auth.mfa_factors (user_id);
 create trigger update_updated_at before update on akashi_auth.mfa_factors for each row execute function akashi_auth.update_updated_at();
 alter table akashi_auth.mfa_factors enable row level security, force row level security;
@@ -91,14 +91,14 @@ create function akashi_auth.keep_step() returns trigger language plpgsql set sea
 begin
   if new.last_used_step < old.last_used_step
      or (new.last_used_step = old.last_used_step and new.last_used_at is distinct from old.last_used_at) then
-    raise exception 'a code of this step was used already' using errcode = 'AK003', hint = 'wait for the next code';
+    raise exception 'a code of this step was already used' using errcode = 'AK003', hint = 'wait for the next code';
   end if;
   return new;
 end
 $$;
 create trigger keep_step before update on akashi_auth.mfa_factors for each row execute function akashi_auth.keep_step();
 
--- Passkeys (WebAuthn): the private key stays with its owner, so nothing here opens anything.
+-- Passkeys (WebAuthn): the private key stays with its owner, so nothing stored here can be used to sign in.
 create table akashi_auth.passkeys (
   id               uuid primary key default gen_random_uuid(),
   user_id          uuid not null references akashi_auth.users (id) on delete cascade,
@@ -113,11 +113,11 @@ create table akashi_auth.passkeys (
   created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text
 );
-comment on table akashi_auth.passkeys is 'WebAuthn credentials of a user: a second factor, and for local accounts a sign-in of their own.';
-comment on column akashi_auth.passkeys.credential_id is 'As the authenticator named it.';
+comment on table akashi_auth.passkeys is 'WebAuthn credentials of a user: a second factor, and for local accounts a way to sign in alone.';
+comment on column akashi_auth.passkeys.credential_id is 'The id given by the authenticator.';
 comment on column akashi_auth.passkeys.public_key is 'COSE key.';
-comment on column akashi_auth.passkeys.sign_count is 'Of the authenticator; 0 where it counts nothing. It only grows.';
-comment on column akashi_auth.passkeys.backed_up is 'Whether it is copied to other devices of its owner.';
+comment on column akashi_auth.passkeys.sign_count is 'Signature counter of the authenticator; 0 if it has none. It only increases.';
+comment on column akashi_auth.passkeys.backed_up is 'Whether it is synced to other devices of its owner.';
 create index passkeys_user_idx on akashi_auth.passkeys (user_id);
 create trigger update_updated_at before update on akashi_auth.passkeys for each row execute function akashi_auth.update_updated_at();
 alter table akashi_auth.passkeys enable row level security, force row level security;
@@ -130,7 +130,7 @@ grant select (id, user_id, label, backed_up, last_used_at, created_at, updated_a
 select akashi_audit.protect('akashi_auth.passkeys', 'restricted', 'user_id', '{"public_key": "omit", "credential_id": "omit"}',
   array['sign_count', 'last_used_at', 'updated_at', 'last_modified_by']);
 
--- What it takes to check an assertion; no row for an unknown credential.
+-- The data needed to check an assertion; no row for an unknown credential.
 create function akashi_auth.passkey_named(credential bytea)
   returns table (id uuid, user_id uuid, issuer text, public_key bytea, sign_count bigint)
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -138,8 +138,8 @@ create function akashi_auth.passkey_named(credential bytea)
   from akashi_auth.passkeys k join akashi_auth.users u on u.id = k.user_id where k.credential_id = credential
 $$;
 
--- Takes up an assertion that was verified. False when its challenge is older than the last use, so that none counts
--- twice, or when the counter did not grow, since then a copy of the authenticator is about.
+-- Accepts a verified assertion. False if its challenge is older than the last use, so that no assertion counts twice,
+-- or if the counter did not increase, because then a copy of the authenticator may exist.
 create function akashi_auth.use_passkey(passkey uuid, counter bigint, challenged_at timestamptz) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -158,7 +158,7 @@ create table akashi_auth.recovery_codes (
   created_at timestamptz not null default now(),
   created_by text default coalesce(akashi_auth.current_user_id()::text, session_user)
 );
-comment on table akashi_auth.recovery_codes is 'One use each, in place of a second factor; SHA-256 of random codes.';
+comment on table akashi_auth.recovery_codes is 'Single-use codes instead of a second factor, as SHA-256 of random codes.';
 create index recovery_codes_user_idx on akashi_auth.recovery_codes (user_id);
 alter table akashi_auth.recovery_codes enable row level security, force row level security;
 create policy recovery_codes_owner on akashi_auth.recovery_codes to akashi_owner using (true) with check (true);
@@ -212,9 +212,9 @@ begin
 end
 $uuid$;
 comment on table akashi_auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
-comment on column akashi_auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
-comment on column akashi_auth.login_attempts.result is 'partial: the credential was right, and did not complete a sign-in: a second factor follows, or it was shown in a session. denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
-comment on column akashi_auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
+comment on column akashi_auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed, because it may be personal, or a password typed in the wrong field.';
+comment on column akashi_auth.login_attempts.result is 'partial: the credential was correct but did not complete a sign-in: a second factor follows, or it was a step-up in a session. denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
+comment on column akashi_auth.login_attempts.counted is 'Whether it counts towards a lockout; attempts denied by policy never do.';
 create index login_attempts_order_idx on akashi_auth.login_attempts (xid, seq);
 create index login_attempts_user_idx on akashi_auth.login_attempts (user_id, created_at desc) where user_id is not null;
 create index login_attempts_identifier_idx on akashi_auth.login_attempts (identifier_hash, created_at desc) where identifier_hash is not null;
@@ -243,7 +243,7 @@ create table akashi_auth.login_throttles (
   announced      boolean not null default false,
   expires_at     timestamptz not null
 );
-comment on table akashi_auth.login_throttles is 'Counters that live for minutes; the record of each attempt is akashi_auth.login_attempts.';
+comment on table akashi_auth.login_throttles is 'Short-lived counters; the record of each attempt is akashi_auth.login_attempts.';
 comment on column akashi_auth.login_throttles.key is 'SHA-256 of the counted account or address.';
 comment on column akashi_auth.login_throttles.announced is 'The event account_locked was recorded for this lock.';
 create index login_throttles_expires_idx on akashi_auth.login_throttles (expires_at);
@@ -334,7 +334,7 @@ declare
   seconds integer;
 begin
   if not who.verified then
-    raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
+    raise exception 'signing in requires a signed context' using errcode = 'insufficient_privilege';
   end if;
   delete from akashi_auth.login_throttles where key in (
     select key from akashi_auth.login_throttles where expires_at < clock_timestamp() limit 20 for update skip locked);
@@ -390,7 +390,7 @@ declare
 begin
   select bool_or(akashi_auth.place_of(a.ip_address) is not distinct from akashi_auth.place_of(address)) into known
   from akashi_auth.login_attempts a where a.user_id = person and a.result = 'success' and a.session_id is not null;
-  -- The first sign-in of all is from no new place.
+  -- The very first sign-in does not count as a new place.
   if not known then
     perform akashi_auth.record_authentication('sign_in_from_new_place', 'medium', person, session, '{}');
   end if;
@@ -403,7 +403,7 @@ begin
 end
 $$;
 
--- Ends what begin_login began, and records it. Outcomes:
+-- Completes what begin_login started, and records it. Outcomes:
 --   success  signed in: the account's count at this address begins anew
 --   partial  right, and no sign-in by it: a second factor is still to come, or the credential was shown again in a
 --            session. Given back, so that a known password does not clear the guesses of codes
@@ -426,7 +426,7 @@ declare
   factor_locked boolean := false;
 begin
   if not who.verified then
-    raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
+    raise exception 'signing in requires a signed context' using errcode = 'insufficient_privilege';
   end if;
   if guess and outcome in ('success', 'partial', 'denied') then
     if outcome = 'success' then
@@ -520,7 +520,8 @@ begin
 end
 $$;
 
--- Gives somebody a one-time password in place of theirs and ends their sessions. False for who has no password here.
+-- Gives somebody a one-time password in place of theirs and ends their sessions. False if the user has no password
+-- here.
 create function akashi_auth.replace_password(user_id uuid, password_hash text) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -631,8 +632,8 @@ begin
 end
 $$;
 
--- What detection does about a user, for the worker alone. Returns what became of it: done; unknown, when there is no such
--- active user; or refused, when nobody could administer afterwards. Whoever calls it records it.
+-- The response of detection to a user; for the worker only. Returns done; unknown, if there is no such active user; or
+-- refused, if no administrator would remain. The caller records it.
 create function akashi_auth.respond(user_id text, action text) returns text
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -724,7 +725,7 @@ create function akashi_auth.set_session_status(new_status text, room uuid defaul
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if new_status not in ('online', 'away', 'offline') then
-    raise exception 'presence is online, away or offline' using errcode = 'invalid_parameter_value';
+    raise exception 'presence must be online, away or offline' using errcode = 'invalid_parameter_value';
   end if;
   update akashi_auth.user_sessions s set status = new_status, room_id = coalesce(room, s.room_id),
     last_activity = case when new_status = 'online' then now() else s.last_activity end
@@ -743,7 +744,7 @@ create view akashi_auth.presence with (security_invoker = true) as
   from akashi_auth.user_sessions s
   where s.revoked_at is null and s.expires_at > now() and s.last_activity > now() - interval '30 minutes'
   group by s.user_id;
-comment on view akashi_auth.presence is 'A person is as present as their most present session; without a row, offline.';
+comment on view akashi_auth.presence is 'The presence of a person is that of their most active session; without a row, offline.';
 
 -- The number of people active in the last half hour.
 create function akashi_auth.active_user_count() returns bigint
@@ -776,7 +777,7 @@ begin
 end
 $$;
 comment on function akashi_auth.sockets_changed(uuid[], uuid[], integer[]) is
-  'Returns the users whose sessions were written. A closed session that was active since has reconnected, maybe to another server.';
+  'Returns the users whose sessions were updated. A closed session that has been active since has reconnected, perhaps to another server.';
 
 grant execute on function akashi_auth.set_session_status(text, uuid), akashi_auth.active_user_count() to akashi_app;
 grant execute on function akashi_auth.valid_sessions(uuid[]), akashi_auth.active_user_count(),
@@ -822,7 +823,7 @@ grant execute on function akashi_auth.purge_expired(integer) to akashi_worker;
 
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('identity-purge', '0 18 * * *', 'identity.purge', '1 hour',
-   'remove sessions that expired long ago, and one-time passwords and second factors that nobody took up');
+   'delete sessions that expired long ago, unused one-time passwords and unconfirmed second factors');
 
 -- Figures of the compliance report: counts of the time from since to until, and the state as of now.
 -- A second factor of a person of another issuer is that issuer's affair.

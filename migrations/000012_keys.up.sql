@@ -19,11 +19,11 @@ create table akashi_keys.personal_columns (
   check ((at_erasure = 'kept') = (until is not null)),
   check (at_erasure <> 'shredded' or form = 'encrypted')
 );
-comment on table akashi_keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
-comment on column akashi_keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
+comment on table akashi_keys.personal_columns is 'Which columns hold personal values; the certificate of an erasure is generated from it.';
+comment on column akashi_keys.personal_columns.person_column is 'The column that identifies the person: the id of a user.';
 comment on column akashi_keys.personal_columns.at_erasure is
-  'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; replaced: emptied by a function of its schema; kept: stays plain.';
-comment on column akashi_keys.personal_columns.until is 'When and why a kept value goes.';
+  'shredded: stays as bytes that nobody can decrypt; cleared: set to null; deleted: the row is deleted; replaced: emptied by a function of its schema; kept: stays in plain text.';
+comment on column akashi_keys.personal_columns.until is 'When and why a kept value is deleted.';
 alter table akashi_keys.personal_columns enable row level security, force row level security;
 create policy personal_columns_owner on akashi_keys.personal_columns to akashi_owner using (true) with check (true);
 select akashi_audit.protect('akashi_keys.personal_columns');
@@ -49,8 +49,8 @@ insert into akashi_keys.personal_columns (schema_name, table_name, column_name, 
   ('akashi_auth',  'login_attempts',    'ip_address',        'user_id',      'plain',     'kept', '6 months after the attempt'),
   ('akashi_auth',  'login_attempts',    'user_agent',        'user_id',      'plain',     'kept', '6 months after the attempt'),
   ('akashi_auth',  'login_attempts',    'identifier_hash',   'user_id',      'index',     'kept', '6 months after the attempt'),
-  ('akashi_audit', 'audit_logs',        'ip_address',        'user_id',      'plain',     'kept', '2,555 days after the act: who acted from where is the record'),
-  ('akashi_audit', 'audit_logs',        'user_agent',        'user_id',      'plain',     'kept', '2,555 days after the act: who acted from where is the record'),
+  ('akashi_audit', 'audit_logs',        'ip_address',        'user_id',      'plain',     'kept', '2,555 days after the action: who acted from where is part of the record'),
+  ('akashi_audit', 'audit_logs',        'user_agent',        'user_id',      'plain',     'kept', '2,555 days after the action: who acted from where is part of the record'),
   ('akashi_audit', 'audit_logs',        'new_values',        'data_subject', 'plain',     'kept', '2,555 days: addresses and devices of sessions; names in it are digests, encrypted columns unreadable'),
   ('akashi_security', 'security_events', 'user_name',        'user_id',      'plain',     'kept', 'the retention of security events'),
   ('akashi_security', 'security_events', 'external_user_id', 'user_id',      'plain',     'kept', 'the retention of security events'),
@@ -70,10 +70,10 @@ create table akashi_keys.erasures (
   certificate      text,
   check ((completed_at is null) = (certificate is null))
 );
-comment on table akashi_keys.erasures is 'Persons whose key was destroyed. No foreign key: the record outlives the account.';
-comment on column akashi_keys.erasures.columns is 'What stood where when it began: the personal columns with counts of values.';
-comment on column akashi_keys.erasures.salts is 'Salts of digests that were destroyed.';
-comment on column akashi_keys.erasures.certificate is 'Signed note (C2SP signed-note) that says what became unreadable and what remains.';
+comment on table akashi_keys.erasures is 'People whose key was destroyed. No foreign key: the record outlives the account.';
+comment on column akashi_keys.erasures.columns is 'The personal columns with counts of their values when the erasure began.';
+comment on column akashi_keys.erasures.salts is 'Number of salts that were destroyed.';
+comment on column akashi_keys.erasures.certificate is 'Signed note (C2SP signed-note) that lists what became unreadable and what remains.';
 alter table akashi_keys.erasures enable row level security, force row level security;
 create policy erasures_owner on akashi_keys.erasures to akashi_owner using (true) with check (true);
 create policy erasures_staff on akashi_keys.erasures for select to akashi_worker, akashi_security_admin using (true);
@@ -166,7 +166,7 @@ begin
   join akashi_keys.personal_columns c using (schema_name, table_name)
   where p.legal_hold;
   if held is not null then
-    raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase when the hold is lifted';
+    raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase them when the hold is lifted';
   end if;
   if begun.user_id is null then
     perform akashi_auth.use_approval('erase_person', person::text);
@@ -247,8 +247,8 @@ grant execute on function akashi_keys.begin_erasure(uuid, text, text), akashi_ke
   akashi_keys.finish_erasure(uuid, text)
   to akashi_app, akashi_worker, akashi_security_admin;
 
--- A person of an application, who has no account here: of values that the trail keeps as digests nothing can be found
--- any more. The application deletes what its own tables hold. Returns how many salts were destroyed.
+-- For a person of an application, who has no account in Akashi: values that the trail holds as digests can no longer be
+-- found. The application deletes what its own tables hold. Returns how many salts were destroyed.
 create function akashi_keys.forget_person(person text, reason text) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -256,10 +256,10 @@ declare
 begin
   perform akashi_keys.require_erasing();
   if coalesce(person, '') = '' or coalesce(reason, '') = '' or length(reason) > 1000 then
-    raise exception 'a person is forgotten by name, for a reason of up to 1,000 characters' using errcode = 'invalid_parameter_value';
+    raise exception 'forgetting a person requires their id and a reason of up to 1,000 characters' using errcode = 'invalid_parameter_value';
   end if;
   if exists (select from akashi_auth.users u where u.id = akashi_auth.try_uuid(person)) then
-    raise exception '% has an account', person using errcode = 'AK003', hint = 'erase them with it: akashi keys shred';
+    raise exception '% has an account', person using errcode = 'AK003', hint = 'erase the account too: akashi keys shred';
   end if;
   destroyed := akashi_audit.erase_salt(person);
   perform akashi_audit.record_action('person_forgotten', 'forget', 'person', person, 'SUCCESS',
@@ -268,7 +268,7 @@ begin
 end
 $$;
 comment on function akashi_keys.forget_person(text, text) is
-  'Destroys the salt of a person of an application, as --subject names them: their digests in the trail say nothing any more.';
+  'Destroys the salt of a person of an application, as identified by --subject: their digests in the trail reveal nothing any more.';
 grant execute on function akashi_keys.forget_person(text, text) to akashi_app, akashi_worker, akashi_security_admin;
 
 create function akashi_keys.erased_in(schema_name text, table_name text) returns table (person_column text, user_id uuid)
@@ -277,19 +277,19 @@ create function akashi_keys.erased_in(schema_name text, table_name text) returns
   where (c.schema_name, c.table_name) = (erased_in.schema_name, erased_in.table_name)
 $$;
 comment on function akashi_keys.erased_in(text, text) is
-  'Whose rows of a table must not come back from a backup: people who were erased, by the column that says whose a row is.';
+  'Erased people whose rows of a table must not be restored from a backup, by the column that identifies the person.';
 
 -- Intervals of key rotation and of its reminders.
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('keys.wrapping.rotation_days', '365', '\d{1,6}', 'a whole number of days, or 0 for never',
    'age at which the wrapping key is rotated'),
   ('keys.blind_index.rotation_days', '0', '\d{1,6}', 'a whole number of days, or 0 for never',
-   'age at which the key of blind indexes is rotated, which rewrites every user');
+   'age at which the blind-index key is rotated, which rewrites every user');
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
-  ('rotate-keys',        '40 18 * * *', 'keys.rotate',    '6 hours',   'rotate keys that are older than their policy, and go on with a rotation that was cut short'),
-  ('key-age',            '50 6 * * *',  'keys.check',     '5 minutes', 'fail when a key is a week older than its policy'),
+  ('rotate-keys',        '40 18 * * *', 'keys.rotate',    '6 hours',   'rotate keys that are older than their policy, and continue an interrupted rotation'),
+  ('key-age',            '50 6 * * *',  'keys.check',     '5 minutes', 'fail when the rotation of a key is a week overdue'),
   ('reconcile-erasures', '20 * * * *',  'keys.reconcile', '2 hours',
-   'complete erasures that were cut short, and erase again who came back with a restored database');
+   'complete interrupted erasures, and erase again people who came back with a restored database');
 
 -- Figures of the compliance report: counts of the time from since to until, and the state as of now.
 create function akashi_keys.erasure_evidence(since timestamptz, until timestamptz,

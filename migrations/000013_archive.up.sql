@@ -42,17 +42,17 @@ create table akashi_lifecycle.exports (
                                  and objects is not null and bytes is not null and verified_at is not null))
 );
 comment on table akashi_lifecycle.exports is
-  'One row per export of a partition: generation 0 when it closed, later ones for rows that came afterwards.';
+  'One row per export of a partition: generation 0 when it closed, later ones for rows that arrived afterwards.';
 comment on column akashi_lifecycle.exports.state is
   'exporting; verified: read back and compared, manifest published; superseded: a later export holds all its rows; detached: in schema akashi_archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
-comment on column akashi_lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
-comment on column akashi_lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
+comment on column akashi_lifecycle.exports.after_key is 'The export holds rows after this key of its order; null for the first.';
+comment on column akashi_lifecycle.exports.upto_key is 'The export holds rows up to this key: the sealed frontier at that time; null if the table has no log.';
 comment on column akashi_lifecycle.exports.fingerprint is
   'SHA-256 of COPY … TO STDOUT (FORMAT csv, FORCE_QUOTE *) of the rows in order.';
 comment on column akashi_lifecycle.exports.keep_until is 'A restored partition is not detached again before this time.';
-comment on column akashi_lifecycle.exports.message is 'Why the last attempt failed; null when it did not.';
+comment on column akashi_lifecycle.exports.message is 'Why the last attempt failed; null if it did not.';
 comment on column akashi_lifecycle.exports.retention_record is
-  'Row of akashi_audit.retention_records that names what was deleted; null where the table has no log.';
+  'Row of akashi_audit.retention_records that lists what was deleted; null if the table has no log.';
 
 alter table akashi_lifecycle.exports enable row level security, force row level security;
 create policy exports_worker on akashi_lifecycle.exports to akashi_worker using (true) with check (true);
@@ -93,8 +93,8 @@ create trigger keep_export before update on akashi_lifecycle.exports for each ro
 alter table akashi_lifecycle.exports enable always trigger keep_export;
 select akashi_audit.exempt('akashi_lifecycle.exports', 'history that only the worker writes; drops and restores are actions of the trail');
 
--- How many rows of whom an export holds, counted while it was compared. Names of tenants are labels that applications
--- give: an export counts the largest groups, and gathers the others under no name.
+-- How many rows of each tenant and class an export holds, counted while it was compared. Tenant names are labels set by
+-- applications: an export counts the largest groups by name, and all others together.
 create table akashi_lifecycle.export_groups (
   export    uuid not null references akashi_lifecycle.exports,
   tenant    text,
@@ -105,8 +105,8 @@ create table akashi_lifecycle.export_groups (
   gathered  boolean not null default false,
   unique nulls not distinct (export, tenant, class, gathered)
 );
-comment on table akashi_lifecycle.export_groups is 'Rows of an export by tenant and class; both null where the table has no such column.';
-comment on column akashi_lifecycle.export_groups.gathered is 'The rows of all groups beyond the largest that are counted by name.';
+comment on table akashi_lifecycle.export_groups is 'Rows of an export by tenant and class; both null if the table has no such column.';
+comment on column akashi_lifecycle.export_groups.gathered is 'The rows of all smaller groups, which are not counted by name.';
 alter table akashi_lifecycle.export_groups enable row level security, force row level security;
 create policy export_groups_worker on akashi_lifecycle.export_groups to akashi_worker using (true) with check (true);
 create policy export_groups_read on akashi_lifecycle.export_groups for select to akashi_security_admin, akashi_reader using (true);
@@ -115,7 +115,7 @@ grant select on akashi_lifecycle.export_groups to akashi_worker, akashi_security
 grant insert (export, tenant, class, row_count, oldest, newest, gathered) on akashi_lifecycle.export_groups to akashi_worker;
 select akashi_audit.exempt('akashi_lifecycle.export_groups', 'counts that only the worker adds, beside the export that they are of');
 
--- The columns that name the tenant and the class of a row; null where a table has none.
+-- The columns with the tenant and the class of a row; null if a table has none.
 create function akashi_lifecycle.group_columns(schema_name text, table_name text, out tenant text, out class text)
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select max(a.attname::text) filter (where a.attname = 'tenant_id'),
@@ -130,8 +130,8 @@ comment on function akashi_lifecycle.group_columns(text, text) is
   'tenant_id, and data_classification, security_classification or event_category, whichever is first.';
 grant execute on function akashi_lifecycle.group_columns(text, text) to akashi_worker, akashi_security_admin;
 
--- Copies of the archive: which rows go to which other destination, and how long they stay there. The archive itself
--- stays whole, so that what is proved, queried and restored does not depend on a copy.
+-- Copies of the archive: which rows are copied to which destination, and how long they are kept there. The archive
+-- itself stays complete, so proofs, queries and restores do not depend on a copy.
 create table akashi_lifecycle.copy_policies (
   id               uuid primary key default akashi_audit.uuid_v7(),
   schema_name      text not null,
@@ -149,11 +149,11 @@ create table akashi_lifecycle.copy_policies (
   foreign key (schema_name, table_name) references akashi_lifecycle.policies
 );
 comment on table akashi_lifecycle.copy_policies is 'One row for each part of a table that is copied from the archive to another destination.';
-comment on column akashi_lifecycle.copy_policies.tenant is 'Rows of this tenant; null for rows of all.';
-comment on column akashi_lifecycle.copy_policies.class is 'Rows of this class; null for rows of all.';
+comment on column akashi_lifecycle.copy_policies.tenant is 'Rows of this tenant; null for all tenants.';
+comment on column akashi_lifecycle.copy_policies.class is 'Rows of this class; null for all classes.';
 comment on column akashi_lifecycle.copy_policies.destination is 'Name of a store in the configuration of the processes; the row can name no other store.';
 comment on column akashi_lifecycle.copy_policies.total_retention is 'How long a copy is kept, from the end of its period.';
-comment on column akashi_lifecycle.copy_policies.ended_at is 'Nothing is copied any more; what was copied stays as long as it was promised.';
+comment on column akashi_lifecycle.copy_policies.ended_at is 'Since then nothing is copied; existing copies are kept as long as promised.';
 alter table akashi_lifecycle.copy_policies enable row level security, force row level security;
 create policy copy_policies_read on akashi_lifecycle.copy_policies for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
 create policy copy_policies_owner on akashi_lifecycle.copy_policies to akashi_owner using (true) with check (true);
@@ -185,8 +185,8 @@ create table akashi_lifecycle.copies (
 );
 create index copies_export_idx on akashi_lifecycle.copies (export);
 comment on table akashi_lifecycle.copies is 'One row for each copy of an export, or of a part of it.';
-comment on column akashi_lifecycle.copies.manifest is 'Key of the manifest at the destination; an export without such rows has none.';
-comment on column akashi_lifecycle.copies.keep_until is 'Promised when it was copied: a shorter policy does not change it, a longer one does.';
+comment on column akashi_lifecycle.copies.manifest is 'Key of the manifest at the destination; null if the export has no such rows.';
+comment on column akashi_lifecycle.copies.keep_until is 'Set when it was copied: a shorter policy does not change it, a longer one does.';
 alter table akashi_lifecycle.copies enable row level security, force row level security;
 create policy copies_worker on akashi_lifecycle.copies to akashi_worker using (true) with check (true);
 create policy copies_read on akashi_lifecycle.copies for select to akashi_reader, akashi_security_admin using (true);
@@ -194,7 +194,7 @@ create policy copies_owner on akashi_lifecycle.copies to akashi_owner using (tru
 grant select on akashi_lifecycle.copies to akashi_worker, akashi_reader, akashi_security_admin;
 grant update (state, manifest_sha256, row_count, objects, bytes, message) on akashi_lifecycle.copies to akashi_worker;
 
--- What was copied and compared does not change, and only functions of the owner let it be deleted.
+-- A compared copy does not change, and only functions of the owner can mark it as deleted.
 create function akashi_lifecycle.keep_copy() returns trigger
   language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
@@ -233,7 +233,7 @@ begin
   where (p.schema_name, p.table_name) = (set_copy_policy.schema_name, set_copy_policy.table_name) for update;
   if not found then
     raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object',
-      hint = 'akashi archive policy set gives it one';
+      hint = 'create one with akashi archive policy set';
   end if;
   select * into before from akashi_lifecycle.copy_policies p
   where (p.schema_name, p.table_name) = (set_copy_policy.schema_name, set_copy_policy.table_name)
@@ -241,18 +241,18 @@ begin
     and p.destination = set_copy_policy.destination for update;
   if total_retention is null then
     if before.id is null or before.ended_at is not null then
-      raise exception 'no such part of %.% is copied to %', schema_name, table_name, destination using errcode = 'undefined_object',
-        hint = 'akashi archive policy list shows what is copied';
+      raise exception 'this part of %.% is not copied to %', schema_name, table_name, destination using errcode = 'undefined_object',
+        hint = 'list copy policies with akashi archive policy list';
     end if;
     update akashi_lifecycle.copy_policies p set ended_at = clock_timestamp(), last_modified_by = acting
     where p.id = before.id returning * into changed;
   else
     if own.at_expiry <> 'archive' then
       raise exception '%.% is not archived, so there is nothing to copy', schema_name, table_name using errcode = 'AK003',
-        hint = 'copies are made of the archive: give it at_expiry archive first';
+        hint = 'copies are made from the archive: set at_expiry to archive first';
     end if;
     if total_retention not between interval '1 day' and interval '1000 years' then
-      raise exception 'a copy is kept for a day at least and for 1000 years at most' using errcode = 'invalid_parameter_value';
+      raise exception 'a copy must be kept for at least a day and at most 1000 years' using errcode = 'invalid_parameter_value';
     end if;
     select * into named from akashi_lifecycle.group_columns(schema_name, table_name);
     if tenant is not null and named.tenant is null or class is not null and named.class is null then
@@ -279,11 +279,11 @@ begin
 end
 $$;
 comment on function akashi_lifecycle.set_copy_policy(text, text, text, text, text, interval, text) is
-  'Copies a part of a table''s archive to a destination and keeps it there that long; null ends the copying.';
+  'Sets how long a part of a table''s archive is kept at a destination; null stops copying.';
 grant execute on function akashi_lifecycle.set_copy_policy(text, text, text, text, text, interval, text) to akashi_worker, akashi_security_admin;
 
--- Copies that are owed: of what is archived and not yet past the time for which it would be kept. In PL/pgSQL, so that it
--- is planned for the one export that is asked for.
+-- Copies that are still to be made: of archived rows that are not yet past the retention of the copy. In PL/pgSQL, so
+-- that it is planned for the one export that is asked for.
 create function akashi_lifecycle.owed_copies(as_of timestamptz, only_export uuid default null) returns table (policy uuid, export uuid)
   language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -296,7 +296,7 @@ begin
 end
 $$;
 
--- What there is to do about copies: `copy`, `delete`, or `held` by a legal hold.
+-- Pending actions on copies: `copy`, `delete`, or `held` by a legal hold.
 create function akashi_lifecycle.copy_plan(as_of timestamptz, only_schema text default null, only_table text default null)
   returns table (schema_name text, table_name text, partition_name text, lower_bound timestamptz, upper_bound timestamptz, generation integer,
     step text, copy uuid, policy uuid, export uuid, tenant text, class text, destination text, row_count bigint, keep_until timestamptz)
@@ -320,9 +320,9 @@ create function akashi_lifecycle.copy_plan(as_of timestamptz, only_schema text d
   where only_schema is null or (e.schema_name, e.table_name) = (only_schema, only_table)
   order by 1, 2, 4, 6, p.destination, p.tenant nulls first, p.class nulls first
 $$;
-comment on function akashi_lifecycle.copy_plan(timestamptz, text, text) is 'Copies that are owed, and copies past the time for which they are kept.';
+comment on function akashi_lifecycle.copy_plan(timestamptz, text, text) is 'Copies that are still to be made, and copies past their retention.';
 
--- Begins a copy, or goes on with one that a killed run began. Null when it is not owed any more.
+-- Begins a copy, or continues one that a killed run began. Null if it is no longer needed.
 create function akashi_lifecycle.begin_copy(policy uuid, export uuid, manifest text) returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -371,7 +371,7 @@ create function akashi_lifecycle.finish_deleting_copy(copy uuid) returns void
 declare
   own akashi_lifecycle.copies;
 begin
-  -- What was never complete is no copy: it is made anew when it is owed again.
+  -- An incomplete copy does not count: it is made again when it is needed again.
   delete from akashi_lifecycle.copies c where c.id = finish_deleting_copy.copy and c.state = 'deleting' and c.verified_at is null;
   update akashi_lifecycle.copies c set state = 'deleted', deleted_at = clock_timestamp(), message = null
   where c.id = finish_deleting_copy.copy and c.state = 'deleting' returning * into own;
@@ -386,7 +386,8 @@ grant execute on function akashi_lifecycle.owed_copies(timestamptz, uuid), akash
 grant execute on function akashi_lifecycle.begin_copy(uuid, uuid, text), akashi_lifecycle.begin_deleting_copy(uuid),
   akashi_lifecycle.finish_deleting_copy(uuid) to akashi_worker;
 
--- What is stored of whom: rows in the archive, those of them that are in PostgreSQL as well, and their share of the bytes.
+-- What is stored of each tenant and class: rows in the archive, how many of them are in PostgreSQL as well, and their
+-- share of the bytes.
 create view akashi_lifecycle.tenant_usage with (security_invoker = true) as
   select e.schema_name, e.table_name, g.tenant, g.class, g.gathered,
          sum(g.row_count)::bigint as archived_rows,
@@ -411,7 +412,7 @@ create view akashi_lifecycle.tenant_usage with (security_invoker = true) as
   where e.state in ('verified', 'detached', 'dropped')
   group by e.schema_name, e.table_name, g.tenant, g.class, g.gathered;
 comment on view akashi_lifecycle.tenant_usage is
-  'What is stored of each tenant and class of what was exported; bytes of partitions, exports and copies are shared by rows.';
+  'Exported data by tenant and class; bytes of partitions, exports and copies are distributed by rows.';
 grant select on akashi_lifecycle.tenant_usage to akashi_worker, akashi_reader, akashi_security_admin;
 
 -- Marks that a verified export contains every row of its table, including those of earlier exports.
@@ -436,7 +437,8 @@ create function akashi_lifecycle.held_by(policy akashi_lifecycle.policies, keep_
 $$;
 
 -- Every closed partition and its due action: `export`, `drop`, `held`, or `reattach` for a detached one that must
--- stay. What takes rows now does not leave, whatever moment is asked for. Null when it is exported and stays for now; then only late rows are exported.
+-- stay. A partition that accepts rows at present is never due, whatever time is requested. Null if it is exported and
+-- stays for now; then only late rows are exported.
 create function akashi_lifecycle.archive_plan(as_of timestamptz, only_schema text default null, only_table text default null)
   returns table (schema_name text, table_name text, partition_name text, lower_bound timestamptz, upper_bound timestamptz,
     step text, held_by text, attached boolean, mutable boolean, csv boolean, state text, row_count bigint, estimated boolean,
@@ -477,14 +479,14 @@ create function akashi_lifecycle.archive_plan(as_of timestamptz, only_schema tex
               when expired and held is null then 'drop'
               when state is distinct from 'verified' then 'export'
               when expired then 'held' end,
-         case when not attached and not expired then 'its time in PostgreSQL is longer now' else held end,
+         case when not attached and not expired then 'its hot retention is longer now' else held end,
          attached, not (p).append_only, (p).format = 'parquet+csv', state, coalesce(known, estimate), known is null, manifest, verified_at
   from due order by 1, 2, 4, attached
 $$;
 comment on function akashi_lifecycle.archive_plan(timestamptz, text, text) is
-  'What the archive would do with each closed partition at a moment.';
+  'What the archive would do with each closed partition at a given time.';
 
--- Why nothing of a table is deleted though its retention is over; null where nothing keeps it.
+-- Why data of a table is not deleted although its retention is over; null if nothing prevents it.
 create function akashi_lifecycle.kept_by(policy akashi_lifecycle.policies) returns text
   language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -494,7 +496,7 @@ begin
 end
 $$;
 
--- Why an export has to stay until it was copied; null when no copy of it is owed.
+-- Why an export has to stay until it has been copied; null if no copy of it is pending.
 create function akashi_lifecycle.awaited_copy(export uuid) returns text
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select format('its copy to %s is not made yet', min(p.destination))
@@ -541,7 +543,7 @@ create function akashi_lifecycle.retirement_plan(as_of timestamptz, only_schema 
          due.id, due.text, due.row_count, due.id is null, due.manifest, due.generation
   from due order by 1, 2, 4, 13
 $$;
-comment on function akashi_lifecycle.retirement_plan(timestamptz, text, text) is 'What is past its total retention at a moment.';
+comment on function akashi_lifecycle.retirement_plan(timestamptz, text, text) is 'Data past its total retention at a given time.';
 grant execute on function akashi_lifecycle.kept_by(akashi_lifecycle.policies), akashi_lifecycle.held_by(akashi_lifecycle.policies, timestamptz, timestamptz),
   akashi_lifecycle.archive_plan(timestamptz, text, text), akashi_lifecycle.retirement_plan(timestamptz, text, text)
   to akashi_worker, akashi_security_admin;
@@ -566,7 +568,7 @@ begin
       hint = 'akashi archive hold --release ends it';
   end if;
   if upper_bound > now() then
-    raise exception 'the partition takes rows until %', upper_bound using errcode = 'AK003';
+    raise exception 'the partition accepts rows until %', upper_bound using errcode = 'AK003';
   end if;
   if upper_bound + policy.hot_retention > as_of then
     raise exception 'the partition is kept in PostgreSQL until %', upper_bound + policy.hot_retention using errcode = 'AK003';
@@ -682,15 +684,15 @@ begin
 end
 $$;
 
--- Creates the table for the rows of a period; it is attached after they were compared.
+-- Creates the table for the rows of a period; it is attached after they have been compared.
 create function akashi_lifecycle.prepare_restored(schema_name text, table_name text, partition_name text, lower_bound timestamptz, upper_bound timestamptz)
   returns void language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
 begin
   if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
-    raise exception 'rows of the period came to %.% since it was archived', schema_name, table_name using errcode = 'AK003',
-      hint = 'akashi archive run exports and drops them; then all are restored together';
+    raise exception 'rows of the period arrived in %.% after it was archived', schema_name, table_name using errcode = 'AK003',
+      hint = 'export and drop them with akashi archive run first; then all rows are restored together';
   end if;
   perform akashi_lifecycle.prepare_partition(parent, partition_name, lower_bound, upper_bound);
 end
@@ -761,7 +763,7 @@ begin
 end
 $$;
 comment on function akashi_lifecycle.reattach_partition(text, text, text, timestamptz, timestamptz, timestamptz) is
-  'Puts a detached partition back into its table.';
+  'Attaches a detached partition to its table again.';
 
 grant execute on function akashi_lifecycle.detach_partition(text, text, text, timestamptz), akashi_lifecycle.fence_partition(text, text, text), akashi_lifecycle.freeze_detached(text),
   akashi_lifecycle.reattach_partition(text, text, text, timestamptz, timestamptz, timestamptz), akashi_lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz) to akashi_worker;
@@ -789,8 +791,8 @@ begin
 end
 $$;
 
--- Marks an export before its objects are deleted: from then on it is not read. Returns false when the export is not
--- ready for it. Repeated calls for one that is retiring only check that it still may be.
+-- Marks an export before its objects are deleted: from then on it is not read. Returns false if the export is not ready
+-- for this. Repeated calls for an export that is retiring only check that this is still allowed.
 create function akashi_lifecycle.begin_retiring(export uuid, record uuid) returns boolean
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -803,8 +805,8 @@ begin
   end if;
   perform akashi_lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
   if own.state <> 'retiring' and akashi_lifecycle.awaited_copy(own.id) is not null then
-    raise exception 'an export of %.% stays: %', own.schema_name, own.table_name, akashi_lifecycle.awaited_copy(own.id) using errcode = 'AK003',
-      hint = 'akashi archive run makes it';
+    raise exception 'an export of %.% cannot be retired: %', own.schema_name, own.table_name, akashi_lifecycle.awaited_copy(own.id) using errcode = 'AK003',
+      hint = 'make the copy with akashi archive run';
   end if;
   select l.log into own_log from akashi_audit.logs l where (l.schema_name, l.table_name) = (own.schema_name, own.table_name);
   if own_log is not null and own.row_count > 0
@@ -871,8 +873,8 @@ begin
   execute format('select count(*) from only %s', child) into counted;
   select l.log into own_log from akashi_audit.logs l where (l.schema_name, l.table_name) = (drop_retired.schema_name, drop_retired.table_name);
   if own_log is not null and akashi_audit.has_unrecorded_rows(own_log, child, counted, bounds.lower, bounds.upper) then
-    raise exception '%.% has rows that no retention record names', schema_name, partition_name
-      using errcode = 'AK003', hint = 'rows came since: the next run records them too';
+    raise exception '%.% has rows that no retention record covers', schema_name, partition_name
+      using errcode = 'AK003', hint = 'rows arrived meanwhile: the next run records them too';
   end if;
   execute format('alter table %s detach partition %s', parent, child);
   execute format('drop table %I.%I', schema_name, partition_name);
@@ -894,7 +896,7 @@ create view akashi_lifecycle.partition_restores with (security_invoker = true) a
          a.created_at as restored_at, (a.detail ->> 'keep_until')::timestamptz as keep_until, a.db_user as restored_by
   from akashi_audit.recorded_actions a
   where a.event_type = 'archive' and a.action = 'restore' and a.result = 'SUCCESS';
-comment on view akashi_lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
+comment on view akashi_lifecycle.partition_restores is 'Every restore of a period from the archive.';
 
 create view akashi_lifecycle.data_lineage with (security_invoker = true) as
   select n.schema_name, n.table_name, n.row_id, n.created_at, n.log, n.position, n.entry_hash,
@@ -919,8 +921,8 @@ create view akashi_lifecycle.data_lineage with (security_invoker = true) as
     and e.lower_bound <= n.created_at and n.created_at < e.upper_bound
     and n.position between e.first_position and e.last_position;
 comment on view akashi_lifecycle.data_lineage is
-  'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
-comment on column akashi_lifecycle.data_lineage.manifest is 'Names the object whose positions hold this one.';
+  'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and its retention record. Filter by row_id.';
+comment on column akashi_lifecycle.data_lineage.manifest is 'Lists the objects with their positions.';
 grant select on akashi_lifecycle.partition_restores, akashi_lifecycle.data_lineage to akashi_worker, akashi_security_admin;
 
 -- The archive's SQL interface. Tables waiting in schema akashi_archive, and archived periods.
@@ -942,8 +944,8 @@ create function akashi_archive.get_archive_status() returns table (
 $$;
 comment on function akashi_archive.get_archive_status() is 'Every export with its state, rows, size in PostgreSQL and manifest in the store.';
 
--- Functions can neither upload nor commit in between, so without p_dry_run this asks the worker to begin. Returns what
--- is due in both cases.
+-- Functions can neither upload nor commit in between, so without p_dry_run this only requests the work from the worker.
+-- Returns what is due in both cases.
 create function akashi_archive.process_archived_partitions(p_dry_run boolean default false)
   returns table (table_name text, row_count bigint, exported boolean, dropped boolean, message text)
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -961,7 +963,7 @@ begin
 end
 $$;
 comment on function akashi_archive.process_archived_partitions(boolean) is
-  'Asks the worker to export and drop what is due, and returns what that is; with true it only returns it.';
+  'Requests export and drop of what is due from the worker, and returns the plan; with true it only returns the plan.';
 
 grant execute on function akashi_archive.get_archive_status(), akashi_archive.process_archived_partitions(boolean)
   to akashi_worker, akashi_security_admin;
@@ -972,7 +974,7 @@ insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) v
   ('archive-retire', '0 4 * * *', 'archive.retire', '12 hours', 'delete data past its total retention, after a signed retention record'),
   ('archive-review', '0 11 2 1,4,7,10 *', 'archive.review', '12 hours', 'read a sample of every table of the archive back, and compare it with its manifests');
 
--- Queries that somebody keeps: their own, and those that others share. A shared one may be run, and changed by its owner alone.
+-- Saved queries: private, or shared with others. A shared one can be run by others, but changed only by its owner.
 create table akashi_lifecycle.saved_queries (
   id          uuid primary key default gen_random_uuid(),
   owner_id    uuid not null default akashi_auth.current_user_id() references akashi_auth.users (id) on delete cascade,
@@ -985,8 +987,8 @@ create table akashi_lifecycle.saved_queries (
   last_modified_by text,
   unique (owner_id, name)
 );
-comment on table akashi_lifecycle.saved_queries is 'Queries over PostgreSQL and the archive that people keep.';
-comment on column akashi_lifecycle.saved_queries.shared is 'Whoever may query sees it too.';
+comment on table akashi_lifecycle.saved_queries is 'Saved queries over PostgreSQL and the archive.';
+comment on column akashi_lifecycle.saved_queries.shared is 'Visible to everybody who may run queries.';
 alter table akashi_lifecycle.saved_queries enable row level security, force row level security;
 create policy saved_queries_read on akashi_lifecycle.saved_queries for select to akashi_app
   using (owner_id = (select akashi_auth.current_user_id()) or (shared and (select akashi_auth.has_permission('query:read'))));
@@ -1012,7 +1014,7 @@ create function akashi_lifecycle.retention_evidence(since timestamptz, until tim
          (select count(*) from akashi_lifecycle.partition_headroom h where h.covered_until < now() + interval '7 days'),
          (select count(*) from akashi_lifecycle.exports e where e.verified_at >= since and e.verified_at < until),
          (select coalesce(sum(e.row_count), 0) from akashi_lifecycle.exports e where e.verified_at >= since and e.verified_at < until),
-         -- The job exports once a day what closed.
+         -- The job exports closed partitions once a day.
          (select count(*) from akashi_lifecycle.archive_plan(now() - interval '2 days') a where a.step = 'export' and a.row_count > 0),
          (select count(*) from akashi_lifecycle.exports e where e.retired_at >= since and e.retired_at < until),
          (select count(*) from akashi_lifecycle.shortenings)

@@ -1,5 +1,5 @@
--- What backups need from the cluster and the timetable. The attribute belongs to the role, and so to every database of
--- the cluster. Where it cannot be granted (managed PostgreSQL), the provider's backups are used instead.
+-- What backups need from the cluster and the job schedule. The attribute belongs to the role, and so to every database
+-- of the cluster. Where it cannot be granted (managed PostgreSQL), the provider's backups are used instead.
 do $replication$
 begin
   if not (select rolreplication from pg_catalog.pg_roles where rolname = 'akashi_backup') then
@@ -8,7 +8,7 @@ begin
   grant execute on function pg_catalog.pg_create_restore_point(text) to akashi_backup;
 exception
   when insufficient_privilege then
-    raise notice 'akashi_backup may not replicate: physical backups are the provider''s here';
+    raise notice 'akashi_backup has no replication privilege: use the physical backups of the provider';
 end
 $replication$;
 set local role akashi_owner;
@@ -33,7 +33,7 @@ create table akashi_lifecycle.drills (
 create index drills_started_at_idx on akashi_lifecycle.drills (started_at desc);
 comment on table akashi_lifecycle.drills is 'One row per recovery drill, with its signed report.';
 comment on column akashi_lifecycle.drills.rpo_seconds is 'Age of the latest moment that could be restored when the drill began.';
-comment on column akashi_lifecycle.drills.rto_seconds is 'From the start of the restore until the server took queries.';
+comment on column akashi_lifecycle.drills.rto_seconds is 'From the start of the restore until the server accepted queries.';
 comment on column akashi_lifecycle.drills.object is 'Key of the signed report in the object store.';
 comment on column akashi_lifecycle.drills.note is 'The same report: a signed note.';
 comment on column akashi_lifecycle.drills.kind is 'drill: to a random moment; recovery_test: the whole cluster to the latest one.';
@@ -47,7 +47,8 @@ grant insert (id, system_id, started_at, finished_at, ok, target, rpo_seconds, r
   on akashi_lifecycle.drills to akashi_worker;
 select akashi_audit.exempt('akashi_lifecycle.drills', 'reports that only the worker adds; each is signed and kept in the object store too');
 
--- Restores of one table, requested over HTTP. The process that was asked carries one out, and says how far it is.
+-- Restores of one table, requested over HTTP. The process that received the request carries it out and reports its
+-- progress.
 create table akashi_lifecycle.restores (
   id           uuid primary key default akashi_audit.uuid_v7(),
   table_name   text not null,
@@ -70,8 +71,8 @@ create table akashi_lifecycle.restores (
 create index restores_started_idx on akashi_lifecycle.restores (started_at desc, id desc);
 comment on table akashi_lifecycle.restores is 'Every restore of one table that was requested over HTTP, kept for 400 days.';
 comment on column akashi_lifecycle.restores.process is 'The process that carries it out.';
-comment on column akashi_lifecycle.restores.seen_at is 'When that process last wrote: one that is silent for a minute has died.';
-comment on column akashi_lifecycle.restores.cancelled_by is 'Who asked for it to be cancelled.';
+comment on column akashi_lifecycle.restores.seen_at is 'When that process last reported: one that has not reported for a minute has died.';
+comment on column akashi_lifecycle.restores.cancelled_by is 'Who requested its cancellation.';
 alter table akashi_lifecycle.restores enable row level security, force row level security;
 create policy restores_read on akashi_lifecycle.restores for select to akashi_worker, akashi_security_admin using (true);
 create policy restores_owner on akashi_lifecycle.restores to akashi_owner using (true) with check (true);
@@ -87,7 +88,7 @@ create function akashi_lifecycle.begin_restore(table_name text, target text, int
   returning id
 $$;
 
--- Says where a restore is; returns whether somebody asked for it to be cancelled.
+-- Reports the progress of a restore; returns whether somebody requested its cancellation.
 create function akashi_lifecycle.continue_restore(id uuid, phase text) returns boolean
   language sql security definer set search_path = pg_catalog, pg_temp as $$
   update akashi_lifecycle.restores r set phase = coalesce(continue_restore.phase, r.phase), seen_at = clock_timestamp()
@@ -113,7 +114,7 @@ begin
 end
 $$;
 
--- A process that died says nothing.
+-- A process that died does not report.
 create function akashi_lifecycle.close_dead_restores() returns void
   language sql security definer set search_path = pg_catalog, pg_temp as $$
   update akashi_lifecycle.restores set state = 'failed', message = 'the process that carried it out died', phase = 'ended',
@@ -127,7 +128,7 @@ declare
   removed integer;
 begin
   if keep < interval '1 day' then
-    raise exception 'history is kept for a day at least' using errcode = 'invalid_parameter_value';
+    raise exception 'history must be kept for at least one day' using errcode = 'invalid_parameter_value';
   end if;
   delete from akashi_lifecycle.restores where finished_at < now() - keep;
   get diagnostics removed = row_count;
@@ -140,7 +141,7 @@ grant execute on function akashi_lifecycle.continue_restore(uuid, text), akashi_
   to akashi_worker, akashi_security_admin;
 grant execute on function akashi_lifecycle.prune_restores(interval) to akashi_worker;
 
--- Named moments. The name in the WAL is what a restore looks for; the row says that there is one.
+-- Named restore points. A restore searches the WAL for the name; the row makes it listable.
 create table akashi_lifecycle.restore_points (
   id         uuid primary key default gen_random_uuid(),
   name       text not null check (octet_length(name) between 1 and 63),
@@ -149,7 +150,7 @@ create table akashi_lifecycle.restore_points (
   created_by text not null default coalesce(akashi_auth.current_user_id()::text, session_user)
 );
 create index restore_points_created_idx on akashi_lifecycle.restore_points (created_at desc);
-comment on table akashi_lifecycle.restore_points is 'Restore points that were created, newest of a name last; they end with the backups.';
+comment on table akashi_lifecycle.restore_points is 'Restore points that were created; they are removed with the backups.';
 alter table akashi_lifecycle.restore_points enable row level security, force row level security;
 create policy restore_points_read on akashi_lifecycle.restore_points for select to akashi_worker, akashi_security_admin, akashi_reader using (true);
 create policy restore_points_add on akashi_lifecycle.restore_points for insert to akashi_worker, akashi_security_admin with check (true);
@@ -169,8 +170,8 @@ create table akashi_lifecycle.store_ownership (
   database_oid      oid not null,
   updated_at        timestamptz not null default clock_timestamp()
 );
-comment on table akashi_lifecycle.store_ownership is 'The installation that this database is, and whether it owns its object store.';
-comment on column akashi_lifecycle.store_ownership.token is 'Of its record in the object store; null when another installation owns the store.';
+comment on table akashi_lifecycle.store_ownership is 'The identity of this installation, and whether it owns its object store.';
+comment on column akashi_lifecycle.store_ownership.token is 'Token of its record in the object store; null if another installation owns the store.';
 alter table akashi_lifecycle.store_ownership enable row level security, force row level security;
 create policy store_ownership_owner on akashi_lifecycle.store_ownership to akashi_owner using (true) with check (true);
 select akashi_audit.exempt('akashi_lifecycle.store_ownership', 'each change of owner is a security event');
@@ -186,7 +187,7 @@ create function akashi_lifecycle.installation(
   left join akashi_lifecycle.store_ownership o on true
 $$;
 comment on function akashi_lifecycle.installation() is
-  'The installation, and whether this database is a copy of the one that it was; timeline is null on a standby.';
+  'The installation, and whether this database is a copy of the original; timeline is null on a standby.';
 grant execute on function akashi_lifecycle.installation() to akashi_worker, akashi_security_admin, akashi_reader, akashi_app;
 
 create function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) returns void
@@ -200,7 +201,7 @@ create function akashi_lifecycle.set_store_ownership(installation uuid, token bi
      clock_timestamp())
 $$;
 comment on function akashi_lifecycle.set_store_ownership(uuid, bigint) is
-  'Keeps what the object store says of its owner; a null token: it is another installation.';
+  'Stores who owns the object store; with a null token it is another installation.';
 grant execute on function akashi_lifecycle.set_store_ownership(uuid, bigint) to akashi_worker;
 
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
@@ -227,7 +228,7 @@ insert into akashi_lifecycle.settings (key, value, pattern, accepts, description
   ('backup.drill_max_age_days', '35', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
    'an alarm is raised when no drill passed for longer'),
   ('backup.recovery_test_max_age_days', '200', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
-   'an alarm is raised when no test of a whole recovery passed for longer'),
+   'an alarm is raised when no full recovery test passed for longer'),
   ('backup.audit_near_days', '90', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
    'how long a weekly copy of the audit log is kept on the warm tier'),
   ('backup.audit_cold_days', '1095', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
@@ -235,18 +236,18 @@ insert into akashi_lifecycle.settings (key, value, pattern, accepts, description
 
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('backup-full',          '0 5 * * *',     'backup.full',          '12 hours',  'take a full backup'),
-  ('backup-incremental',   '30 * * * *',    'backup.incremental',   '1 hour',    'take what changed since the backup before (PostgreSQL 17 and newer)'),
-  ('backup-prune',         '20 4 * * *',    'backup.prune',         '1 hour',    'remove backups and WAL that the retention no longer needs'),
-  ('backup-drill',         '0 8 1 * *',     'backup.drill',         '12 hours',  'restore to a random moment on a server that is thrown away, and compare'),
-  ('backup-watch',         '*/10 * * * *',  'backup.watch',         '5 minutes', 'look in the store for the newest backup and the latest moment that can be restored'),
-  ('backup-audit-copy',    '0 6 * * 0',     'backup.audit_copy',    '6 hours',   'copy what was sealed since the last copy of the audit log, and prune old copies'),
-  ('check-structure',      '0 20 3 * *',    'database.check_structure', '12 hours', 'check tables and indexes for damage, and foreign keys for rows that refer to none'),
-  ('backup-recovery-test', '0 10 15 1,7 *', 'backup.recovery_test', '24 hours',  'restore the whole cluster to the latest moment on a server that is thrown away');
+  ('backup-incremental',   '30 * * * *',    'backup.incremental',   '1 hour',    'back up what changed since the previous backup (PostgreSQL 17 and newer)'),
+  ('backup-prune',         '20 4 * * *',    'backup.prune',         '1 hour',    'delete backups and WAL past their retention'),
+  ('backup-drill',         '0 8 1 * *',     'backup.drill',         '12 hours',  'restore to a random moment on a temporary server, and compare'),
+  ('backup-watch',         '*/10 * * * *',  'backup.watch',         '5 minutes', 'check the store for the newest backup and the latest moment that can be restored'),
+  ('backup-audit-copy',    '0 6 * * 0',     'backup.audit_copy',    '6 hours',   'copy the audit rows sealed since the last copy, and prune old copies'),
+  ('check-structure',      '0 20 3 * *',    'database.check_structure', '12 hours', 'check tables and indexes for damage, and foreign keys for rows without a referenced row'),
+  ('backup-recovery-test', '0 10 15 1,7 *', 'backup.recovery_test', '24 hours',  'restore the whole cluster to the latest moment on a temporary server');
 
 -- Backup jobs that run only on request, without a schedule.
 insert into akashi_lifecycle.jobs (name, schedule, task, paused, timeout, description) values
-  ('backup-verify', '0 14 22 * *', 'backup.verify', true, '24 hours', 'read and check every object of the backups; on request, as each drill does it too'),
-  ('backup-rewrap', '0 14 22 * *', 'backup.rewrap', true, '1 hour',   'wrap the data keys of the backups for the present recipients; on request');
+  ('backup-verify', '0 14 22 * *', 'backup.verify', true, '24 hours', 'read and check every backup object; on request, because each drill does it too'),
+  ('backup-rewrap', '0 14 22 * *', 'backup.rewrap', true, '1 hour',   're-encrypt the data keys of the backups for the current recipients; on request');
 
 -- Figures of the compliance report: counts of the time from since to until, and the state as of now.
 create function akashi_lifecycle.backup_evidence(since timestamptz, until timestamptz,

@@ -31,8 +31,8 @@ comment on column akashi_chat.rooms.is_encrypted is
   'Its messages are stored as ciphertext under a key of the room; decided when the room is created.';
 comment on column akashi_chat.rooms.key_destroyed_at is 'When the key of a deleted encrypted room was destroyed in the keyring.';
 comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
-comment on column akashi_chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
-comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
+comment on column akashi_chat.rooms.direct_key is 'Both user ids of a direct room, the smaller first: one room per pair.';
+comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read but no longer written to.';
 
 create index rooms_type_idx on akashi_chat.rooms (room_type, is_active, is_deleted);
 create index rooms_created_by_idx on akashi_chat.rooms (created_by);
@@ -68,9 +68,9 @@ create table akashi_chat.room_members (
   check (removed_at is null or not is_active),
   check (banned_at is null or not is_active)
 );
-comment on column akashi_chat.room_members.removed_at is 'Removed by somebody else: comes back only by a new invitation.';
-comment on column akashi_chat.room_members.banned_at is 'Comes back by no invitation either, until the ban is lifted.';
-comment on table akashi_chat.room_members is 'Who is or was in a room, and with which power.';
+comment on column akashi_chat.room_members.removed_at is 'When somebody else removed the person, who can return only by a new invitation.';
+comment on column akashi_chat.room_members.banned_at is 'Since when the person is banned, and cannot be invited until the ban is lifted.';
+comment on table akashi_chat.room_members is 'Who is or was in a room, with their role.';
 
 create index room_members_room_idx on akashi_chat.room_members (room_id, is_active);
 create index room_members_user_idx on akashi_chat.room_members (user_id, is_active);
@@ -93,7 +93,7 @@ create table akashi_chat.room_keys (
   foreign key (room_id, is_encrypted) references akashi_chat.rooms (id, is_encrypted) on delete cascade
 );
 comment on table akashi_chat.room_keys is
-  'The key of an encrypted room, a copy for each member and invited person. It opens with the keys of the room and of the person, which are in the keyring.';
+  'The key of an encrypted room, a copy for each member and invited person. Decrypting it requires the keys of the room and of the person, which are in the keyring.';
 create index room_keys_user_idx on akashi_chat.room_keys (user_id);
 alter table akashi_chat.room_keys enable row level security, force row level security;
 create policy room_keys_owner on akashi_chat.room_keys to akashi_owner using (true) with check (true);
@@ -114,7 +114,7 @@ create table akashi_chat.room_invitations (
   last_modified_by varchar(255),
   check ((status = 'pending') = (responded_at is null))
 );
-comment on table akashi_chat.room_invitations is 'An invitation is answered once; past expires_at it is no longer answered at all.';
+comment on table akashi_chat.room_invitations is 'Invitations. Each can be accepted or declined once, before expires_at.';
 
 create unique index room_invitations_pending_idx on akashi_chat.room_invitations (room_id, invited_user_id) where status = 'pending';
 create index room_invitations_user_idx on akashi_chat.room_invitations (invited_user_id, status);
@@ -132,7 +132,7 @@ create table akashi_chat.room_sequences (
   last_message_at timestamptz not null default '-infinity'
 ) with (fillfactor = 50);
 comment on table akashi_chat.room_sequences is
-  'The locked row that gives a room its one order. Apart from akashi_chat.rooms, so that a message writes no audit row for the room.';
+  'The row that is locked to order the events of a room. Separate from akashi_chat.rooms, so that a message writes no audit row for the room.';
 alter table akashi_chat.room_sequences enable row level security, force row level security;
 create policy room_sequences_owner on akashi_chat.room_sequences to akashi_owner using (true) with check (true);
 create policy room_sequences_worker on akashi_chat.room_sequences for select to akashi_worker using (true);
@@ -151,8 +151,8 @@ create table akashi_chat.room_events (
   primary key (room_id, sequence)
 );
 comment on table akashi_chat.room_events is
-  'What happened in a room, in its order: a client that lost its connection asks for everything after the last sequence it has. Messages themselves are looked up; what is older than the window is reloaded.';
-comment on column akashi_chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
+  'The events of a room, in order: a client that lost its connection requests everything after its last sequence. Messages themselves are looked up; for older events the client reloads the history.';
+comment on column akashi_chat.room_events.user_id is 'The person it is about: the member, or the person who reacted.';
 create index room_events_created_at_idx on akashi_chat.room_events using brin (created_at);
 alter table akashi_chat.room_events enable row level security, force row level security;
 create policy room_events_owner on akashi_chat.room_events to akashi_owner using (true) with check (true);
@@ -194,7 +194,7 @@ create function akashi_chat.my_invited_rooms() returns uuid[]
   where i.invited_user_id = akashi_auth.current_user_id() and i.status = 'pending' and i.expires_at > now()
     and (select akashi_auth.key_permits('rooms:read'))
 $$;
-comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
+comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, so that they can be seen before accepting.';
 
 -- The active account of the verified context; fails when the caller is not signed in or lacks the permission.
 create function akashi_chat.require_user(permission text default 'rooms:write') returns uuid
@@ -203,10 +203,10 @@ declare
   me uuid := akashi_auth.current_user_id();
 begin
   if me is null or not exists (select from akashi_auth.active_users u where u.id = me) then
-    raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
+    raise exception 'the chat requires a signed-in user' using errcode = 'insufficient_privilege', hint = 'sign in first';
   end if;
   if not akashi_auth.shown_permits(permission) then
-    raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
+    raise exception 'the permission % is required', permission using errcode = 'insufficient_privilege',
       hint = 'ask somebody who may grant roles';
   end if;
   return me;
@@ -233,7 +233,7 @@ create policy room_invitations_mine on akashi_chat.room_invitations for select t
   using (invited_user_id = (select akashi_auth.current_user_id()) or room_id = any ((select akashi_chat.my_managed_rooms())::uuid[]));
 create policy room_sequences_of_mine on akashi_chat.room_sequences for select to akashi_app
   using (room_id = any ((select akashi_chat.my_rooms())::uuid[]));
--- Whoever is only invited has a copy and cannot read it yet.
+-- An invited person already has a copy but cannot read it yet.
 create policy room_keys_mine on akashi_chat.room_keys for select to akashi_app
   using (user_id = (select akashi_auth.current_user_id()) and room_id = any ((select akashi_chat.my_rooms())::uuid[]));
 create policy room_events_of_mine on akashi_chat.room_events for select to akashi_app
@@ -278,7 +278,7 @@ create function akashi_chat.refuse_unless_role(mine akashi_chat.room_members, va
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if mine.role is null or mine.role <> all (allowed) then
-    raise exception 'this needs the role % in the room', array_to_string(allowed, ' or ')
+    raise exception 'this requires the role % in the room', array_to_string(allowed, ' or ')
       using errcode = 'insufficient_privilege', hint = 'ask an owner of the room';
   end if;
 end
@@ -293,7 +293,7 @@ begin
 end
 $$;
 
--- Copies of the key of an encrypted room belong to its members and to whom they invited.
+-- Only members and invited people have copies of the key of an encrypted room.
 create function akashi_chat.drop_unused_keys(room uuid default null) returns bigint
   language sql set search_path = pg_catalog, pg_temp as $$
   with gone as (
@@ -336,7 +336,7 @@ begin
   perform akashi_chat.refuse_banned(room.id, person);
   if room.is_encrypted and not exists (select from akashi_chat.room_keys k where k.room_id = room.id and k.user_id = person) then
     raise exception 'this person has no copy of the key of the room' using errcode = 'AK003',
-      hint = 'an owner or admin who is a member invites them';
+      hint = 'an owner or admin who is a member has to invite them';
   end if;
   insert into akashi_chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
   on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, removed_at = null,
@@ -355,10 +355,10 @@ declare
   room akashi_chat.rooms;
 begin
   if create_room.room_type not in ('public', 'private') then
-    raise exception 'a room is public or private' using errcode = 'invalid_parameter_value', hint = 'a direct room is opened with a person';
+    raise exception 'a room must be public or private' using errcode = 'invalid_parameter_value', hint = 'open a direct room with a person instead';
   end if;
   if encrypted_as is not null and create_room.room_type <> 'private' then
-    raise exception 'an encrypted room is private' using errcode = 'invalid_parameter_value';
+    raise exception 'an encrypted room must be private' using errcode = 'invalid_parameter_value';
   end if;
   insert into akashi_chat.rooms (id, name, room_type, description, max_members, is_encrypted, created_by)
   values (coalesce(encrypted_as, gen_random_uuid()), btrim(create_room.name), create_room.room_type,
@@ -373,7 +373,7 @@ begin
 end
 $$;
 comment on function akashi_chat.create_room(text, text, text, integer, uuid, bytea) is
-  'The caller becomes the owner. encrypted_as: the id of an encrypted room, for which its key was made; key_copy: the caller''s copy.';
+  'The caller becomes the owner. encrypted_as: the id of an encrypted room, for which a key was created; key_copy: the caller''s copy.';
 
 create function akashi_chat.open_direct_room(with_user uuid) returns akashi_chat.rooms
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -390,7 +390,7 @@ begin
     return room;
   end if;
   if not exists (select from akashi_auth.active_users u where u.id = with_user) or not akashi_chat.accepts_direct(with_user, me) then
-    raise exception 'this person cannot be written to' using errcode = 'no_data_found';
+    raise exception 'this person does not accept messages' using errcode = 'no_data_found';
   end if;
   insert into akashi_chat.rooms (name, room_type, max_members, direct_key, created_by)
   values ('direct', 'direct', 2, pair, me) on conflict (direct_key) do nothing returning * into room;
@@ -403,7 +403,7 @@ begin
   return room;
 end
 $$;
-comment on function akashi_chat.open_direct_room(uuid) is 'The one direct room of a pair, made on first use; returns the same from both sides.';
+comment on function akashi_chat.open_direct_room(uuid) is 'The direct room of two people, created on first use; the same for both.';
 
 create function akashi_chat.join_room(room uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -417,11 +417,11 @@ begin
   end if;
   if exists (select from akashi_chat.room_members m
              where m.room_id = room and m.user_id = akashi_auth.current_user_id() and m.removed_at is not null) then
-    raise exception 'whoever was removed from a room comes back by invitation' using errcode = 'insufficient_privilege',
+    raise exception 'a person who was removed from a room can return only by invitation' using errcode = 'insufficient_privilege',
       hint = 'ask an owner or admin of the room';
   end if;
   if (held.target).room_type <> 'public' then
-    raise exception 'a private room is entered by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
+    raise exception 'a private room can be joined only by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
   end if;
   perform akashi_chat.add_member(held.target, akashi_auth.current_user_id(), 'member');
 end
@@ -449,7 +449,7 @@ create function akashi_chat.refuse_direct(room akashi_chat.rooms) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if room.room_type = 'direct' then
-    raise exception 'the members of a direct room stay the same' using errcode = 'AK003';
+    raise exception 'the members of a direct room cannot change' using errcode = 'AK003';
   end if;
 end
 $$;
@@ -486,9 +486,9 @@ begin
 end
 $$;
 comment on function akashi_chat.remove_member(uuid, uuid) is
-  'Owners remove anybody, admins only members. Whoever was removed comes back only by a new invitation.';
+  'Owners can remove anybody, admins only members. A removed person can return only by a new invitation.';
 
--- Bans somebody from a room, member or not, or lifts the ban. Owners ban anybody, admins only members.
+-- Bans somebody from a room, member or not, or lifts the ban. Owners can ban anybody, admins only members.
 create function akashi_chat.ban_member(room uuid, person uuid, banned boolean) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -523,16 +523,17 @@ begin
     end if;
     if member.role = 'owner' and not exists (
       select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
-      raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
+      raise exception 'a room needs an owner' using errcode = 'AK003', hint = 'make another member owner first';
     end if;
     perform akashi_chat.end_membership(member);
   end if;
   update akashi_chat.room_members m set removed_at = now(), banned_at = now() where m.id = member.id;
 end
 $$;
-comment on function akashi_chat.ban_member(uuid, uuid, boolean) is 'Whoever is banned joins no more, by an invitation either.';
+comment on function akashi_chat.ban_member(uuid, uuid, boolean) is 'A banned person cannot join, not even by invitation.';
 
--- Makes somebody the only owner of a room, member or not: for rooms whose owner is gone. Former owners become admins.
+-- Makes somebody, member or not, the only owner of a room: for rooms without an active owner. Former owners become
+-- admins.
 create function akashi_chat.transfer_room(room uuid, person uuid, reason text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -563,7 +564,7 @@ begin
     jsonb_build_object('reason', reason), data_subject => person::text);
 end
 $$;
-comment on function akashi_chat.transfer_room(uuid, uuid, text) is 'For rooms:admin.';
+comment on function akashi_chat.transfer_room(uuid, uuid, text) is 'Requires rooms:admin.';
 
 create function akashi_chat.set_member_role(room uuid, person uuid, new_role text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -579,7 +580,7 @@ begin
   end if;
   if member.role = 'owner' and new_role <> 'owner' and not exists (
     select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
-    raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
+    raise exception 'a room needs an owner' using errcode = 'AK003', hint = 'make another member owner first';
   end if;
   update akashi_chat.room_members m set role = new_role where m.id = member.id and m.role <> new_role;
   if found then
@@ -611,14 +612,14 @@ begin
     perform akashi_chat.refuse_unless_role(held.mine, 'owner');
   end if;
   if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
-    raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
+    raise exception 'a room must be public or private' using errcode = 'invalid_parameter_value';
   end if;
   -- Private messages were written for the members of that time.
   if (held.target).room_type = 'private' and changes ->> 'room_type' = 'public' then
-    raise exception 'a private room does not become public' using errcode = 'AK003', hint = 'create a public room';
+    raise exception 'a private room cannot become public' using errcode = 'AK003', hint = 'create a public room instead';
   end if;
   if (changes ->> 'max_members')::integer < (select count(*) from akashi_chat.room_members m where m.room_id = room and m.is_active) then
-    raise exception 'the room has more members than that' using errcode = 'AK003';
+    raise exception 'the room has more members than this limit' using errcode = 'AK003';
   end if;
   update akashi_chat.rooms r set
     name = coalesce(btrim(changes ->> 'name'), r.name),
@@ -663,7 +664,7 @@ begin
   update akashi_chat.rooms r set is_deleted = true, is_active = false where r.id = room;
 end
 $$;
-comment on function akashi_chat.delete_room(uuid) is 'The key of an encrypted room is destroyed after it.';
+comment on function akashi_chat.delete_room(uuid) is 'The key of an encrypted room is destroyed afterwards.';
 
 create function akashi_chat.rooms_to_forget() returns setof uuid
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -694,13 +695,13 @@ begin
     perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member');
   end if;
   if valid_for not between interval '1 minute' and interval '90 days' then
-    raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
+    raise exception 'an invitation must be valid for between a minute and 90 days' using errcode = 'invalid_parameter_value';
   end if;
   if not exists (select from akashi_auth.active_users u where u.id = person) then
     raise exception 'user not found' using errcode = 'no_data_found';
   end if;
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
-    raise exception 'this person is a member already' using errcode = 'AK003';
+    raise exception 'this person is already a member' using errcode = 'AK003';
   end if;
   perform akashi_chat.refuse_banned(room, person);
   renewed := exists (select from akashi_chat.room_invitations i
@@ -713,7 +714,7 @@ begin
   end if;
   if (held.target).is_encrypted then
     if (held.mine).id is null or key_copy is null then
-      raise exception 'only a member can pass the key of an encrypted room on' using errcode = 'insufficient_privilege',
+      raise exception 'only a member can pass on the key of an encrypted room' using errcode = 'insufficient_privilege',
         hint = 'ask an owner or admin who is a member';
     end if;
     insert into akashi_chat.room_keys as k (room_id, user_id, wrapped) values (room, person, key_copy)
@@ -748,7 +749,7 @@ begin
   update akashi_chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
   where i.id = invitation and i.status = 'pending' and i.expires_at > now() returning * into answered;
   if not found then
-    raise exception 'this invitation was answered, revoked or has expired' using errcode = 'AK003', hint = 'ask for a new one';
+    raise exception 'this invitation was accepted, declined or revoked, or has expired' using errcode = 'AK003', hint = 'ask for a new one';
   end if;
   if accept then
     select * into room from akashi_chat.rooms r where r.id = answered.room_id and not r.is_deleted;
@@ -785,7 +786,7 @@ begin
 end
 $$;
 
--- Public rooms as a directory shows them; only members see the members.
+-- Public rooms as listed in the directory; only members see the members.
 create function akashi_chat.public_rooms(matching text default '', after_name text default null, after_id uuid default null, page_size integer default 50)
   returns table (id uuid, name varchar, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamptz)
   language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
@@ -809,7 +810,7 @@ begin
 end
 $$;
 comment on function akashi_chat.public_rooms(text, text, uuid, integer) is
-  'Public rooms by name, of which name and description contain every word of matching; after_name and after_id begin the next page.';
+  'Public rooms by name whose name and description contain every word of matching; after_name and after_id begin the next page.';
 
 grant execute on function
   akashi_chat.create_room(text, text, text, integer, uuid, bytea), akashi_chat.open_direct_room(uuid), akashi_chat.join_room(uuid), akashi_chat.leave_room(uuid),

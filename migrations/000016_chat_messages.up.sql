@@ -31,11 +31,11 @@ create table akashi_chat.file_uploads (
   check (upload_status <> 'completed' or virus_scanned),
   check ((upload_status = 'failed') = (failure_reason is not null))
 );
-comment on table akashi_chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. Nothing is completed that was not scanned.';
-comment on column akashi_chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
-comment on column akashi_chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
-comment on column akashi_chat.file_uploads.removed_at is 'When the bytes of a deleted file left the object store.';
-comment on column akashi_chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
+comment on table akashi_chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. A file is completed only after it was scanned.';
+comment on column akashi_chat.file_uploads.file_name is 'The name under which it is stored; original_name is only displayed.';
+comment on column akashi_chat.file_uploads.received_at is 'When all bytes were stored; from then on it is waiting to be scanned.';
+comment on column akashi_chat.file_uploads.removed_at is 'When the bytes of a deleted file were removed from the object store.';
+comment on column akashi_chat.file_uploads.message_id is 'The message that it was sent with; without one only its uploader sees it.';
 create index file_uploads_user_idx on akashi_chat.file_uploads (user_id, created_at desc);
 create index file_uploads_status_idx on akashi_chat.file_uploads (upload_status, created_at);
 create index file_uploads_waiting_idx on akashi_chat.file_uploads (received_at) where upload_status = 'processing';
@@ -84,11 +84,11 @@ create table akashi_chat.messages (
     or client_id is not null and length(content) between 84 and 21500
        and content ~ ('^room1\.' || client_id::text || '\.[A-Za-z0-9+/]+={0,2}$'))
 ) partition by range (created_at);
-comment on table akashi_chat.messages is 'What was said in rooms; a deleted message stays in its place without its words.';
-comment on column akashi_chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
+comment on table akashi_chat.messages is 'Messages; a deleted message keeps its place without its text.';
+comment on column akashi_chat.messages.client_id is 'Chosen by the client: sending it again returns the same message.';
 comment on column akashi_chat.messages.content is
-  'Empty once deleted; 1 to 4,000 characters otherwise, none with a file. In an encrypted room their ciphertext, in base64.';
-comment on column akashi_chat.messages.content_encrypted is 'As its room is.';
+  'Empty if deleted; otherwise 1 to 4,000 characters, or none with a file. In an encrypted room the ciphertext, in base64.';
+comment on column akashi_chat.messages.content_encrypted is 'Whether the room is encrypted.';
 create index messages_room_created_idx on akashi_chat.messages (room_id, created_at desc);
 create index messages_user_idx on akashi_chat.messages (user_id, created_at desc);
 create index messages_reply_idx on akashi_chat.messages (reply_to_id) where reply_to_id is not null;
@@ -124,9 +124,9 @@ create table akashi_chat.message_edits (
   foreign key (room_id, content_encrypted) references akashi_chat.rooms (id, is_encrypted) on delete cascade,
   check (not content_encrypted or length(previous_content) >= 84 and previous_content ~ '^room1\.[0-9a-f-]{36}\.[A-Za-z0-9+/]+={0,2}$')
 );
-comment on column akashi_chat.message_edits.kind is 'edit: members see it; delete: the message was deleted since, or by this.';
+comment on column akashi_chat.message_edits.kind is 'edit: visible to members; delete: the message was deleted by or after it.';
 comment on table akashi_chat.message_edits is
-  'What a message said before. Members see edits until the message is deleted; from then on only a security administrator does, with a reason.';
+  'Earlier texts of messages. Members see them until the message is deleted; from then on only a security administrator does, with a reason.';
 create index message_edits_message_idx on akashi_chat.message_edits (message_id, created_at);
 alter table akashi_chat.message_edits enable row level security, force row level security;
 create policy message_edits_owner on akashi_chat.message_edits to akashi_owner using (true) with check (true);
@@ -160,13 +160,13 @@ create table akashi_chat.read_positions (
   read_to         timestamptz not null,
   primary key (user_id, room_id)
 ) with (fillfactor = 70);
-comment on table akashi_chat.read_positions is 'How far each person has read in each room.';
-comment on column akashi_chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
+comment on table akashi_chat.read_positions is 'How far each person has read each room.';
+comment on column akashi_chat.read_positions.read_to is 'created_at of the last message read; later ones are unread.';
 alter table akashi_chat.read_positions enable row level security, force row level security;
 create policy read_positions_owner on akashi_chat.read_positions to akashi_owner using (true) with check (true);
 create policy read_positions_mine on akashi_chat.read_positions for select to akashi_app using (user_id = (select akashi_auth.current_user_id()));
 grant select on akashi_chat.read_positions to akashi_app;
-select akashi_audit.exempt('akashi_chat.read_positions', 'moves with every message read; says nothing that is not in akashi_chat.messages');
+select akashi_audit.exempt('akashi_chat.read_positions', 'moves with every message read; contains nothing that is not in akashi_chat.messages');
 
 create table akashi_chat.notifications (
   id                uuid primary key default gen_random_uuid(),
@@ -183,9 +183,9 @@ create table akashi_chat.notifications (
   created_by        varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by  varchar(255)
 );
-comment on table akashi_chat.notifications is 'Says that there is something to read, never what: the message is read under its own policy.';
+comment on table akashi_chat.notifications is 'Announces that there is something to read, without its text: the message is read under its own policy.';
 comment on column akashi_chat.notifications.delivery_status is
-  'pending until a client of its reader has fetched it; failed is for a delivery outside, which has a carrier that can refuse.';
+  'pending until a client of the reader has fetched it; failed is reserved for deliveries through an external service.';
 create index notifications_user_idx on akashi_chat.notifications (user_id, created_at desc);
 create index notifications_pending_idx on akashi_chat.notifications (created_at) where delivery_status = 'pending';
 create trigger update_updated_at before update on akashi_chat.notifications for each row execute function akashi_auth.update_updated_at();
@@ -290,7 +290,7 @@ create function akashi_chat.refuse_file(room akashi_chat.rooms) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if room.is_encrypted then
-    raise exception 'an encrypted room takes no files' using errcode = 'AK003', hint = 'send it in another room';
+    raise exception 'files cannot be sent in an encrypted room' using errcode = 'AK003', hint = 'send it in another room';
   end if;
 end
 $$;
@@ -327,11 +327,11 @@ begin
   end if;
   perform akashi_chat.refuse_if_inactive(target);
   if message_type not in ('text', 'image', 'file') then
-    raise exception 'a message is text, image or file' using errcode = 'invalid_parameter_value';
+    raise exception 'a message must be text, image or file' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_chat.refuse_file(target) where file_upload is not null;
   if (message_type = 'text') = (file_upload is not null) then
-    raise exception 'a file belongs to a message of type image or file, and every such message has one'
+    raise exception 'a message of type image or file needs a file, and other messages cannot have one'
       using errcode = 'invalid_parameter_value';
   end if;
   if reply_to is not null then
@@ -365,7 +365,7 @@ begin
 end
 $$;
 comment on function akashi_chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid) is
-  'Sent again with the same client id it answers the message that is there, and writes nothing.';
+  'Sent again with the same client id, it returns the existing message and writes nothing.';
 
 -- A message that the caller may see, with its room locked; otherwise not found.
 create function akashi_chat.lock_message(message uuid, out target akashi_chat.messages, out mine akashi_chat.room_members)
@@ -396,7 +396,7 @@ declare
 begin
   select * into held from akashi_chat.lock_message(message);
   if (held.target).user_id is distinct from (held.mine).user_id or (held.target).message_type = 'system' then
-    raise exception 'a message is edited by its author' using errcode = 'insufficient_privilege';
+    raise exception 'only the author can edit a message' using errcode = 'insufficient_privilege';
   end if;
   if (held.target).content = new_content then
     return held.target;
@@ -431,7 +431,7 @@ begin
   perform akashi_chat.append_event((held.target).room_id, 'message_deleted', message, (held.mine).user_id);
 end
 $$;
-comment on function akashi_chat.delete_message(uuid) is 'By its author, or by an owner or admin of the room.';
+comment on function akashi_chat.delete_message(uuid) is 'For its author, and for an owner or admin of the room.';
 
 -- Authors may raise the classification; owners and admins of the room may set any.
 create function akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text) returns void
@@ -461,7 +461,7 @@ begin
   where m.id = message and m.created_at = akashi_chat.message_time(message);
 end
 $$;
-comment on function akashi_chat.classify_message(uuid, text) is 'Its author may raise the classification, an owner or admin of the room set any.';
+comment on function akashi_chat.classify_message(uuid, text) is 'Its author may raise the classification, an owner or admin of the room may set any.';
 
 create function akashi_chat.classify_file(file uuid, security_classification text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -481,7 +481,7 @@ begin
   update akashi_chat.file_uploads f set security_classification = classify_file.security_classification where f.id = file;
 end
 $$;
-comment on function akashi_chat.classify_file(uuid, text) is 'Its uploader may raise the classification, an owner or admin of the room set any.';
+comment on function akashi_chat.classify_file(uuid, text) is 'Its uploader may raise the classification, an owner or admin of the room may set any.';
 
 create function akashi_chat.add_reaction(message uuid, reaction text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -491,7 +491,7 @@ begin
   select * into held from akashi_chat.lock_message(message);
   -- Limit of distinct reactions to one message.
   if (select count(distinct r.emoji) from akashi_chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
-    raise exception 'a message takes 20 different reactions' using errcode = 'AK003';
+    raise exception 'a message can have at most 20 different reactions' using errcode = 'AK003';
   end if;
   insert into akashi_chat.message_reactions (message_id, room_id, user_id, emoji)
   values (message, (held.target).room_id, (held.mine).user_id, reaction) on conflict (message_id, user_id, emoji) do nothing;
@@ -549,8 +549,8 @@ begin
     -- A server that stopped meanwhile leaves uploads that never end.
     and (f.received_at is not null or f.created_at > now() - interval '15 minutes');
   if unsent.files > most_files or unsent.bytes + more > most_bytes then
-    raise exception 'too many files were uploaded and not sent' using errcode = 'AK004',
-      hint = 'send them; those that are not sent are removed after a while';
+    raise exception 'too many files were uploaded but not sent' using errcode = 'AK004',
+      hint = 'send them; unsent files are removed after a week';
   end if;
 end
 $$;
@@ -563,7 +563,7 @@ declare
 begin
   select * into held from akashi_chat.lock_room(room);
   if (held.mine).id is null then
-    raise exception 'only members send files' using errcode = 'insufficient_privilege', hint = 'join the room first';
+    raise exception 'only members can send files' using errcode = 'insufficient_privilege', hint = 'join the room first';
   end if;
   perform akashi_chat.refuse_if_inactive(held.target), akashi_chat.refuse_file(held.target);
   perform akashi_chat.refuse_unsent((held.mine).user_id, begin_upload.file_size);
@@ -581,14 +581,14 @@ create function akashi_chat.give_up_upload(upload uuid) returns void
   update akashi_chat.file_uploads f set upload_status = 'failed', failure_reason = 'incomplete'
   where f.id = upload and f.user_id = akashi_auth.current_user_id() and f.upload_status = 'processing' and f.received_at is null
 $$;
-comment on function akashi_chat.give_up_upload(uuid) is 'Its bytes did not arrive or are not kept: they no longer count for its sender.';
+comment on function akashi_chat.give_up_upload(uuid) is 'The upload did not complete: it no longer counts towards the limit of its sender.';
 
 create function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) returns akashi_chat.file_uploads
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   received akashi_chat.file_uploads;
 begin
-  -- What it was expected to have is counted already.
+  -- Its expected size is already counted.
   perform akashi_chat.refuse_unsent(f.user_id, receive_upload.file_size - f.file_size)
   from akashi_chat.file_uploads f where f.id = upload and f.user_id = akashi_chat.require_user();
   update akashi_chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
@@ -601,7 +601,7 @@ begin
   return received;
 end
 $$;
-comment on function akashi_chat.receive_upload(uuid, bigint, text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
+comment on function akashi_chat.receive_upload(uuid, bigint, text) is 'Marks that all bytes are stored. The worker scans them and completes or rejects the file.';
 
 create function akashi_chat.finish_upload(upload uuid, outcome jsonb) returns akashi_chat.file_uploads
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -671,14 +671,14 @@ declare
 begin
   select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
   if not found then
-    raise exception 'there is no such message' using errcode = 'no_data_found';
+    raise exception 'message not found' using errcode = 'no_data_found';
   end if;
   perform akashi_chat.record_review(room, reason);
   return query select * from akashi_chat.message_edits e where e.message_id = message order by e.created_at;
 end
 $$;
 comment on function akashi_chat.read_edits_as_security_admin(uuid, text) is
-  'Earlier texts of a message, also of a deleted one: the reading is in the trail.';
+  'Earlier texts of a message, even of a deleted one; the access is recorded in the trail.';
 
 -- Under legal hold neither messages nor their files are removed.
 create function akashi_chat.is_held() returns boolean
@@ -805,7 +805,7 @@ begin
   return erased;
 end
 $$;
-comment on function akashi_chat.erase_person(uuid, integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
+comment on function akashi_chat.erase_person(uuid, integer) is 'Returns the number of messages erased in this batch; repeat until it is less than the batch size.';
 
 -- Passes the room of an erased owner to an admin, otherwise to the longest-standing member.
 create function akashi_chat.hand_over(owner akashi_chat.room_members) returns void
@@ -827,7 +827,7 @@ begin
 end
 $$;
 
--- Also for persons restored by rows of a time before their erasure.
+-- Also for people who came back with rows from before their erasure.
 create function akashi_chat.erase_with_person() returns trigger
   language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
@@ -840,7 +840,7 @@ $$;
 create trigger erase_chat after insert or update of columns on akashi_keys.erasures for each row
   when (new.completed_at is null) execute function akashi_chat.erase_with_person();
 
--- A message keeps its place without its text, which none of the generic ways does.
+-- A message keeps its place without its text, which none of the generic actions does.
 insert into akashi_keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure, until) values
   ('akashi_chat', 'messages',          'content',          'user_id',   'plain', 'replaced', null),
   ('akashi_chat', 'message_edits',     'previous_content', 'edited_by', 'plain', 'replaced', null),
@@ -864,4 +864,4 @@ insert into akashi_lifecycle.settings (key, value, pattern, accepts, description
    'how long a deleted message is kept before it is removed permanently');
 insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('chat-purge', '10 4 * * *', 'chat.purge', '2 hours',
-   'remove messages deleted long ago, old notifications and events of rooms, and the bytes of deleted files');
+   'remove messages deleted long ago, old notifications and room events, and the bytes of deleted files');

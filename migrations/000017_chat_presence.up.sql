@@ -30,7 +30,7 @@ create function akashi_chat.presence_to_spread(people uuid[]) returns table (use
     select m.room_id from akashi_chat.room_members m where m.user_id = p.person and m.is_active)
   from unnest(people) as p (person)
 $$;
-comment on function akashi_chat.presence_to_spread(uuid[]) is 'For a node that spreads changes: the statuses, and the rooms whose members may know them.';
+comment on function akashi_chat.presence_to_spread(uuid[]) is 'For a node that publishes changes: the statuses, and the rooms whose members may see them.';
 
 grant execute on function akashi_chat.presence(uuid[]) to akashi_app;
 grant execute on function akashi_chat.presence_to_spread(uuid), akashi_chat.presence_to_spread(uuid[]) to akashi_worker;

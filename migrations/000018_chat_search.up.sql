@@ -13,13 +13,13 @@ create function akashi_chat.searchable(words text) returns text
   language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
   if lower('É') <> 'é' then
-    raise exception 'this database cannot be searched: its LC_CTYPE knows no letters beyond ASCII' using errcode = 'feature_not_supported',
+    raise exception 'this database cannot be searched: its LC_CTYPE supports only ASCII letters' using errcode = 'feature_not_supported',
       hint = 'move it to a database with LC_CTYPE C.UTF-8 or another UTF-8 locale';
   end if;
   return words;
 end
 $$;
-comment on function akashi_chat.searchable(text) is 'The query, where it can be searched for.';
+comment on function akashi_chat.searchable(text) is 'The query, if the database can be searched.';
 grant execute on function akashi_chat.searchable(text) to akashi_app;
 
 -- Newest first, by page. Row security keeps the planner from using an index for conditions that are not leakproof, so

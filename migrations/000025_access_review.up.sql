@@ -1,5 +1,5 @@
--- Access reviews: each quarter people look at who holds which role and which key, and sign off each right: it is kept, or
--- it is taken away at once.
+-- Access reviews: each quarter people review who holds which role and which key, and sign off each right: it is kept,
+-- or it is revoked at once.
 --
 --   access_reviews            one row a review: when it was opened, until when it is due
 --   access_review_items       the rights that were held then
@@ -16,7 +16,7 @@ create table akashi_auth.access_reviews (
   due_at     timestamptz not null check (due_at > opened_at)
 );
 comment on table akashi_auth.access_reviews is 'Reviews of who holds which role and key.';
-comment on column akashi_auth.access_reviews.opened_by is 'The id of a user, or system:, operator: or the login of whoever opened it.';
+comment on column akashi_auth.access_reviews.opened_by is 'Who opened it: the id of a user, system:…, operator:… or a login.';
 alter table akashi_auth.access_reviews enable row level security, force row level security;
 create policy access_reviews_owner on akashi_auth.access_reviews to akashi_owner using (true) with check (true);
 select akashi_audit.guard('akashi_auth.access_reviews'), akashi_audit.protect('akashi_auth.access_reviews');
@@ -36,7 +36,7 @@ create table akashi_auth.access_review_items (
 comment on table akashi_auth.access_review_items is 'The rights that a review is about. No foreign keys to people: the record outlives the account.';
 comment on column akashi_auth.access_review_items.right_id is 'The id in user_roles, service_account_roles or api_keys.';
 comment on column akashi_auth.access_review_items.user_id is 'Who holds it; null for a service account.';
-comment on column akashi_auth.access_review_items.title is 'The role, or the beginning of the key.';
+comment on column akashi_auth.access_review_items.title is 'The role, or the prefix of the key.';
 alter table akashi_auth.access_review_items enable row level security, force row level security;
 create policy access_review_items_owner on akashi_auth.access_review_items to akashi_owner using (true) with check (true);
 select akashi_audit.guard('akashi_auth.access_review_items'),
@@ -51,27 +51,28 @@ create table akashi_auth.access_review_decisions (
   gave_it      boolean not null,
   seen         jsonb not null check (jsonb_typeof(seen) = 'object')
 );
-comment on table akashi_auth.access_review_decisions is 'What a person decided about a right. The trail records it, and the ledger seals that.';
-comment on column akashi_auth.access_review_decisions.gave_it is 'Whether it was this person who had given the right.';
+comment on table akashi_auth.access_review_decisions is 'The decision of a person about a right, recorded in the trail and sealed.';
+comment on column akashi_auth.access_review_decisions.gave_it is 'Whether this person had granted the right.';
 comment on column akashi_auth.access_review_decisions.seen is 'The right as it was then: since, expires_at, last_used_at, given_by.';
 alter table akashi_auth.access_review_decisions enable row level security, force row level security;
 create policy access_review_decisions_owner on akashi_auth.access_review_decisions to akashi_owner using (true) with check (true);
 select akashi_audit.guard('akashi_auth.access_review_decisions'),
        akashi_audit.protect('akashi_auth.access_review_decisions', 'confidential', 'decided_by');
 
--- Whoever writes the row, also the owner, has to be the person who decides, in a session, and not about themselves.
+-- The row must be written in a session of the person who decides, and not about themselves; this holds for the owner
+-- too.
 create function akashi_auth.check_access_decision() returns trigger
   language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   item akashi_auth.access_review_items;
 begin
   if not akashi_auth.confirmed_person() or new.decided_by is distinct from akashi_auth.current_user_id() then
-    raise exception 'a right is signed off by the person who decides, in a session of their own' using errcode = 'insufficient_privilege',
-      hint = 'sign in, and confirm with POST /v1/session/confirm where it is asked for';
+    raise exception 'a right must be signed off by a person in their own session' using errcode = 'insufficient_privilege',
+      hint = 'sign in, and confirm with POST /v1/session/step-up if required';
   end if;
   select * into item from akashi_auth.access_review_items i where i.id = new.item_id;
   if item.user_id = new.decided_by then
-    raise exception 'nobody signs off their own rights' using errcode = 'insufficient_privilege', hint = 'somebody else has to do it';
+    raise exception 'people cannot sign off their own rights' using errcode = 'insufficient_privilege', hint = 'somebody else has to do this';
   end if;
   new.decided_at := clock_timestamp();
   return new;
@@ -81,7 +82,7 @@ create trigger check_access_decision before insert on akashi_auth.access_review_
   for each row execute function akashi_auth.check_access_decision();
 alter table akashi_auth.access_review_decisions enable always trigger check_access_decision;
 
--- Every role and key that opens something now. A role was last used when its holder last was here.
+-- Every role and key currently in effect. A role was last used when its holder was last active.
 create function akashi_auth.access_rights()
   returns table (kind text, right_id uuid, user_id uuid, account_id uuid, holder text, title text, tier text, granted_at timestamptz,
                  expires_at timestamptz, last_used_at timestamptz, given_by text)
@@ -115,9 +116,9 @@ begin
     order by array_position(array['system', 'business', 'service'], r.tier), r.holder, r.kind, r.title;
 end
 $$;
-comment on function akashi_auth.list_access_rights() is 'Who holds which role and key, since when, last used when, given by whom. Requires roles:read.';
+comment on function akashi_auth.list_access_rights() is 'Who holds which role and key, since when, when last used, granted by whom. Requires roles:read.';
 
--- How far each review is. Rights that ended are settled as well.
+-- The progress of each review. Rights that have ended count as decided.
 create function akashi_auth.access_review_states()
   returns table (id uuid, opened_at timestamptz, opened_by text, due_at timestamptz, items bigint, kept bigint, revoked bigint, ended bigint,
                  open_items bigint, completed_at timestamptz)
@@ -143,7 +144,7 @@ begin
 end
 $$;
 
--- The rights of one review as they are now, with what was decided.
+-- The current rights of one review, with the decisions.
 create function akashi_auth.list_access_review(review uuid)
   returns table (id uuid, kind text, user_id uuid, account_id uuid, holder text, title text, tier text, granted_at timestamptz, expires_at timestamptz,
                  last_used_at timestamptz, given_by text, ended boolean, decision text, reason text, decided_at timestamptz, decided_by uuid, gave_it boolean)
@@ -164,9 +165,9 @@ begin
     order by d.item_id is not null, array_position(array['system', 'business', 'service'], i.tier), 5, i.kind, i.title;
 end
 $$;
-comment on function akashi_auth.list_access_review(uuid) is 'The rights of a review as they are now, undecided ones first. Requires roles:read.';
+comment on function akashi_auth.list_access_review(uuid) is 'The current rights of a review, undecided ones first. Requires roles:read.';
 
--- Opens a review of all rights that are held now. Null for the server where one is open already.
+-- Opens a review of all rights currently held. For the server, null if one is already open.
 create function akashi_auth.open_access_review() returns uuid
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -175,13 +176,13 @@ begin
   if not akashi_auth.is_server() then
     perform akashi_auth.require_permission('roles:write');
   end if;
-  -- Two may open one at once.
+  -- Two callers may open one at the same time.
   lock table akashi_auth.access_reviews in share row exclusive mode;
   if exists (select from akashi_auth.access_review_states() s where s.completed_at is null) then
     if akashi_auth.is_server() and not akashi_auth.is_administrator() then
       return null;
     end if;
-    raise exception 'an access review is open' using errcode = 'AK003', hint = 'complete it first: akashi access-review list';
+    raise exception 'an access review is already open' using errcode = 'AK003', hint = 'complete it first: akashi access-review list';
   end if;
   insert into akashi_auth.access_reviews (opened_by, due_at)
   values (akashi_auth.acting_name(),
@@ -189,7 +190,7 @@ begin
   returning id into review;
   insert into akashi_auth.access_review_items (review_id, kind, right_id, user_id, account_id, title, tier, granted_at)
   select review, r.kind, r.right_id, r.user_id, r.account_id, r.title, r.tier, r.granted_at from akashi_auth.access_rights() r
-  -- What everybody has says nothing of anybody.
+  -- The role that everybody has is not worth reviewing.
   where not (r.kind = 'user_role' and r.tier = 'service' and r.title = coalesce(akashi_auth.policy('account.default_role') #>> '{}', ''));
   perform akashi_security.record_event(event_type => 'access_review_opened', event_category => 'authorization', severity => 'info',
     source_service => 'akashi', resource_type => 'access_review', resource_id => review::text, action_performed => 'open',
@@ -197,9 +198,9 @@ begin
   return review;
 end
 $$;
-comment on function akashi_auth.open_access_review() is 'Opens a review of every role and key, but the role that every user has. Requires roles:write.';
+comment on function akashi_auth.open_access_review() is 'Opens a review of every role and key, except the role that every user has. Requires roles:write.';
 
--- Signs a right off: it is kept, or taken away now.
+-- Signs off a right: it is kept, or revoked now.
 create function akashi_auth.decide_access(review uuid, item uuid, decision text, reason text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -213,11 +214,11 @@ begin
   end if;
   perform akashi_auth.refuse_tier(found_item.tier);
   if exists (select from akashi_auth.access_review_decisions d where d.item_id = item) then
-    raise exception 'this right was signed off already' using errcode = 'AK003', hint = 'the next review has it again';
+    raise exception 'this right was already signed off' using errcode = 'AK003', hint = 'the next review will include it again';
   end if;
   select * into held from akashi_auth.access_rights() r where r.right_id = found_item.right_id;
   if not found then
-    raise exception 'this right has ended meanwhile' using errcode = 'AK003', hint = 'there is nothing left to decide';
+    raise exception 'this right has ended in the meantime' using errcode = 'AK003', hint = 'there is nothing left to decide';
   end if;
   insert into akashi_auth.access_review_decisions (item_id, decision, reason, decided_at, decided_by, gave_it, seen)
   values (item, decide_access.decision, decide_access.reason, clock_timestamp(), akashi_auth.current_user_id(),
@@ -233,9 +234,9 @@ begin
 end
 $$;
 comment on function akashi_auth.decide_access(uuid, uuid, text, text) is
-  'Signs off a right of a review: keep, or revoke it now. Requires roles:write and the right''s tier, in a session, and never about oneself.';
+  'Signs off a right of a review: keep, or revoke it now. Requires roles:write and the tier of the right, in a session, and never for one''s own rights.';
 
--- Whether a review is owed: for the alarm.
+-- Whether a review is overdue, for the alarm.
 create function akashi_auth.access_review_owed(out open_items bigint, out due_at timestamptz, out last_completed_at timestamptz)
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(sum(s.open_items), 0)::bigint, min(s.due_at) filter (where s.completed_at is null),
@@ -265,9 +266,9 @@ grant execute on function akashi_auth.access_review_evidence(timestamptz, timest
 
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('access_review.due_days', '21', '[1-9]\d{0,2}', 'a whole number of days, 1 or more',
-   'how long the people have who sign off a review of access rights'),
+   'time for signing off a review of access rights'),
   ('access_review.max_age_days', '115', '[1-9]\d{0,3}', 'a whole number of days, 1 or more',
-   'an alarm is raised when no review of access rights was completed that was opened later');
+   'an alarm is raised when the last completed review of access rights was opened longer ago');
 
 insert into akashi_lifecycle.jobs (name, schedule, zone, working_day, task, timeout, description) values
   ('access-review', '0 9 1 1,4,7,10 *', 'organisation', true, 'identity.open_access_review', '10 minutes',

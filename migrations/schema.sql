@@ -33,7 +33,7 @@ create role akashi_worker login;
 -- Schemas
 
 create schema akashi_archive authorization akashi_owner;
-comment on schema akashi_archive is 'Detached partitions that wait for the end of their time in PostgreSQL.';
+comment on schema akashi_archive is 'Detached partitions that are about to be dropped.';
 grant usage on schema akashi_archive to akashi_reader;
 grant usage on schema akashi_archive to akashi_security_admin;
 grant usage on schema akashi_archive to akashi_worker;
@@ -49,7 +49,7 @@ grant usage on schema akashi_audit to akashi_security_admin;
 grant usage on schema akashi_audit to akashi_worker;
 
 create schema akashi_auth authorization akashi_owner;
-comment on schema akashi_auth is 'Who may do what: users, sessions, roles, and the signed request context.';
+comment on schema akashi_auth is 'Users, sessions, roles and permissions, and the signed request context.';
 grant usage on schema akashi_auth to akashi_app;
 grant usage on schema akashi_auth to akashi_client;
 grant usage on schema akashi_auth to akashi_policy;
@@ -66,7 +66,7 @@ grant usage on schema akashi_chat to akashi_security_admin;
 grant usage on schema akashi_chat to akashi_worker;
 
 create schema akashi_keys authorization akashi_owner;
-comment on schema akashi_keys is 'Ids of keys that live outside the database.';
+comment on schema akashi_keys is 'Ids of keys that are kept outside the database.';
 grant usage on schema akashi_keys to akashi_app;
 grant usage on schema akashi_keys to akashi_policy;
 grant usage on schema akashi_keys to akashi_security_admin;
@@ -168,17 +168,17 @@ alter table akashi_audit.audit_logs owner to akashi_owner;
 comment on table akashi_audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
 comment on column akashi_audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
 comment on column akashi_audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
-comment on column akashi_audit.audit_logs.user_id is 'The user as the application that signed names them; any text. The users of akashi have uuids.';
+comment on column akashi_audit.audit_logs.user_id is 'The user id in the application that signed the context; any text. Users of akashi have uuids.';
 comment on column akashi_audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
 comment on column akashi_audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
 comment on column akashi_audit.audit_logs.signed_by is 'The application whose key signed the context; null where context_verified is false.';
-comment on column akashi_audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
+comment on column akashi_audit.audit_logs.db_user is 'The login according to the server, independent of the application.';
 comment on column akashi_audit.audit_logs.db_system_user is 'How the connection authenticated and as whom (system_user), which SET SESSION AUTHORIZATION does not change; null before PostgreSQL 16 and without authentication.';
-comment on column akashi_audit.audit_logs.trigger_depth is 'How many triggers the statement ran inside of; null for none. A trigger''s statement is recorded before the statement that fired it.';
+comment on column akashi_audit.audit_logs.trigger_depth is 'How many triggers the statement was nested in; null for none. A trigger''s statement is recorded before the statement that fired it.';
 comment on column akashi_audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns; sha256: and the hex of its SHA-256 where it is longer than 2,000 bytes.';
-comment on column akashi_audit.audit_logs.data_subject is 'Which person the row is about.';
-comment on column akashi_audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
-comment on column akashi_audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
+comment on column akashi_audit.audit_logs.data_subject is 'The person that the row is about.';
+comment on column akashi_audit.audit_logs.old_values is 'UPDATE: the previous values of the changed columns. DELETE: the whole row.';
+comment on column akashi_audit.audit_logs.new_values is 'INSERT, UPDATE: the whole new row.';
 CREATE INDEX audit_logs_order_idx ON ONLY akashi_audit.audit_logs USING btree (xid, seq);
 CREATE INDEX audit_logs_record_idx ON ONLY akashi_audit.audit_logs USING btree (record_id, table_name);
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -230,7 +230,7 @@ create table akashi_audit.catalog_records (
   constraint catalog_records_pkey PRIMARY KEY (number)
 );
 alter table akashi_audit.catalog_records owner to akashi_owner;
-comment on table akashi_audit.catalog_records is 'Transactions that changed the catalog of the record, in order. Append-only; `row` is the row of the trail that was sealed, kept for as long as the database is.';
+comment on table akashi_audit.catalog_records is 'Transactions that changed the catalog of the record, in order. Append-only; `row` is the sealed row of the trail, kept as long as the database exists.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.catalog_records FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.catalog_records enable always trigger refuse_change;
 alter table akashi_audit.catalog_records enable row level security;
@@ -355,7 +355,7 @@ create table akashi_audit.crosscheck_traces (
   constraint crosscheck_traces_pkey PRIMARY KEY (schema_name, table_name)
 );
 alter table akashi_audit.crosscheck_traces owner to akashi_owner;
-comment on table akashi_audit.crosscheck_traces is 'Of each protected table, what in the catalog changes when its rows change and the write-ahead log does not tell how.';
+comment on table akashi_audit.crosscheck_traces is 'For each protected table, the parts of the catalog that change when its rows change in ways that the write-ahead log does not contain.';
 alter table akashi_audit.crosscheck_traces enable row level security;
 alter table akashi_audit.crosscheck_traces force row level security;
 create policy crosscheck_traces_owner on akashi_audit.crosscheck_traces for all to akashi_owner using (true) with check (true);
@@ -375,7 +375,7 @@ create table akashi_audit.exempt_tables (
   constraint exempt_tables_reason_check CHECK ((reason <> ''::text))
 );
 alter table akashi_audit.exempt_tables owner to akashi_owner;
-comment on table akashi_audit.exempt_tables is 'Tables that need no audit, each with the reason; whatever is neither here nor protected is a gap.';
+comment on table akashi_audit.exempt_tables is 'Tables that need no audit, each with the reason; every other table must be protected, or is a gap.';
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_audit.exempt_tables FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
 alter table akashi_audit.exempt_tables enable row level security;
 alter table akashi_audit.exempt_tables force row level security;
@@ -398,7 +398,7 @@ create table akashi_audit.ledger_checkpoints (
 );
 alter table akashi_audit.ledger_checkpoints owner to akashi_owner;
 comment on table akashi_audit.ledger_checkpoints is 'Checkpoints that were published: signed notes that outlive any later head.';
-comment on column akashi_audit.ledger_checkpoints.xid is 'The transaction that kept it: what a later one wrote is not older than published_at.';
+comment on column akashi_audit.ledger_checkpoints.xid is 'The transaction that stored it: rows of later transactions are not older than published_at.';
 CREATE TRIGGER keep_checkpoint BEFORE DELETE ON akashi_audit.ledger_checkpoints FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_checkpoint();
 alter table akashi_audit.ledger_checkpoints enable always trigger keep_checkpoint;
 CREATE TRIGGER refuse_change BEFORE UPDATE OR TRUNCATE ON akashi_audit.ledger_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -424,7 +424,7 @@ create table akashi_audit.ledger_cosignatures (
   constraint ledger_cosignatures_size_check CHECK ((size >= 0))
 );
 alter table akashi_audit.ledger_cosignatures owner to akashi_owner;
-comment on table akashi_audit.ledger_cosignatures is 'What witnesses added to published checkpoints.';
+comment on table akashi_audit.ledger_cosignatures is 'Cosignatures of witnesses on published checkpoints.';
 comment on column akashi_audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_cosignatures FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.ledger_cosignatures enable always trigger refuse_change;
@@ -493,10 +493,10 @@ create table akashi_audit.ledger_epochs (
 );
 alter table akashi_audit.ledger_epochs owner to akashi_owner;
 comment on table akashi_audit.ledger_epochs is 'Epochs: after a restore, or when the database does not continue what it published, a log continues under a new name that is linked to the old head by a signed note.';
-comment on column akashi_audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
-comment on column akashi_audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
+comment on column akashi_audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: a different checkpoint of the same size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
+comment on column akashi_audit.ledger_epochs.common_size is 'Entries that the published old history and this one share; later entries of the old one are abandoned.';
 comment on column akashi_audit.ledger_epochs.given_up is 'Origins of epochs published by a database that no longer exists; this database was copied before them.';
-comment on column akashi_audit.ledger_epochs.retention_digest is 'Of the retention records that existed when the epoch began: SHA-256 over the SHA-256 of each note, in ascending order of these.';
+comment on column akashi_audit.ledger_epochs.retention_digest is 'Digest of the retention records that existed when the epoch began: SHA-256 over the SHA-256 of each note, in ascending order.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_epochs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.ledger_epochs enable always trigger refuse_change;
 alter table akashi_audit.ledger_epochs enable row level security;
@@ -531,7 +531,7 @@ create table akashi_audit.ledger_heads (
 alter table akashi_audit.ledger_heads owner to akashi_owner;
 comment on table akashi_audit.ledger_heads is 'The head of each log: how far it is sealed, and the signed checkpoint of that size.';
 comment on column akashi_audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
-comment on column akashi_audit.ledger_heads.seq_floor is 'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
+comment on column akashi_audit.ledger_heads.seq_floor is 'Rows up to this seq were written before the epoch: all of them that had to be sealed are in the tree, whatever their xid.';
 comment on column akashi_audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
 CREATE TRIGGER keep_head BEFORE UPDATE ON akashi_audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_head();
 alter table akashi_audit.ledger_heads enable always trigger keep_head;
@@ -618,8 +618,8 @@ create table akashi_audit.losses (
 alter table akashi_audit.losses owner to akashi_owner;
 comment on table akashi_audit.losses is 'Statements on tables protected with on_failure => record_loss whose changes could not be recorded.';
 comment on column akashi_audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
-comment on column akashi_audit.losses.claimed_user_id is 'What the connection said, unchecked.';
-comment on column akashi_audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
+comment on column akashi_audit.losses.claimed_user_id is 'The user id that the connection claimed, unverified.';
+comment on column akashi_audit.losses.reported_at is 'When the loss itself was recorded in the trail and raised as an event.';
 comment on column akashi_audit.losses.settled_at is 'When it was settled; until then verify, doctor and the metrics report it.';
 CREATE TRIGGER keep_loss BEFORE UPDATE ON akashi_audit.losses FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_loss();
 alter table akashi_audit.losses enable always trigger keep_loss;
@@ -642,7 +642,7 @@ create unlogged table akashi_audit.moving_rows (
   constraint moving_rows_pkey PRIMARY KEY (number)
 );
 alter table akashi_audit.moving_rows owner to akashi_owner;
-comment on table akashi_audit.moving_rows is 'Rows that move between partitions, for the length of a statement.';
+comment on table akashi_audit.moving_rows is 'Rows that move between partitions during a statement.';
 alter table akashi_audit.moving_rows enable row level security;
 alter table akashi_audit.moving_rows force row level security;
 create policy moving_rows_owner on akashi_audit.moving_rows for all to akashi_owner using (true) with check (true);
@@ -673,12 +673,12 @@ create table akashi_audit.protected_tables (
   constraint protected_tables_pkey PRIMARY KEY (schema_name, table_name)
 );
 alter table akashi_audit.protected_tables owner to akashi_owner;
-comment on table akashi_audit.protected_tables is 'Which tables are under audit, and how. Triggers are made from it; `verify` compares them.';
-comment on column akashi_audit.protected_tables.on_failure is 'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in akashi_audit.losses.';
-comment on column akashi_audit.protected_tables.replica_identity is 'Relations whose replica identity the protection set to FULL, each with the one that it had (pg_class.relreplident); unprotect restores it.';
-comment on column akashi_audit.protected_tables.baseline_at is 'Since when the trail has a version of every row: it was empty when it was protected, or a baseline was recorded; null when rows may be older than the protection.';
-comment on column akashi_audit.protected_tables.require_context is 'Changes without a signed request context are refused, but those of the logins in context_exempt.';
-comment on column akashi_audit.protected_tables.history_readers is 'Logins that may read the whole history of the table in the trail, whoever made it.';
+comment on table akashi_audit.protected_tables is 'Which tables are under audit, and how. Their triggers are generated from it; `verify` compares them.';
+comment on column akashi_audit.protected_tables.on_failure is 'When a change cannot be recorded: fail (the change fails) or record_loss (it succeeds and is counted in akashi_audit.losses).';
+comment on column akashi_audit.protected_tables.replica_identity is 'Relations whose replica identity the protection set to FULL, each with its former one (pg_class.relreplident); unprotect restores it.';
+comment on column akashi_audit.protected_tables.baseline_at is 'Since when the trail has a version of every row: the table was empty when it was protected, or a baseline was recorded; null if rows may be older than the protection.';
+comment on column akashi_audit.protected_tables.require_context is 'Changes without a signed request context are refused, except those of the logins in context_exempt.';
+comment on column akashi_audit.protected_tables.history_readers is 'Logins that may read the whole history of the table in the trail, including changes made by others.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_audit.protected_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
 alter table akashi_audit.protected_tables enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_audit.protected_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
@@ -716,7 +716,7 @@ create table akashi_audit.retention_records (
   constraint retention_records_row_count_check CHECK ((row_count > 0))
 );
 alter table akashi_audit.retention_records owner to akashi_owner;
-comment on table akashi_audit.retention_records is 'That the rows of one range of time were removed by a policy. Their entries stay in the tree.';
+comment on table akashi_audit.retention_records is 'Signed records of rows in a time range that a policy removed. Their entries stay in the tree.';
 comment on column akashi_audit.retention_records.digest is 'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
 CREATE UNIQUE INDEX retention_records_first_idx ON akashi_audit.retention_records USING btree (log, partition_name, first_position);
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.retention_records FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -739,7 +739,7 @@ create table akashi_audit.standing_alarms (
   constraint standing_alarms_pkey PRIMARY KEY (kind, subject, detail)
 );
 alter table akashi_audit.standing_alarms owner to akashi_owner;
-comment on table akashi_audit.standing_alarms is 'Alarms that stand: one security event when one begins, none while it lasts.';
+comment on table akashi_audit.standing_alarms is 'Alarms in effect: a security event is raised when one begins, and none while it lasts.';
 alter table akashi_audit.standing_alarms enable row level security;
 alter table akashi_audit.standing_alarms force row level security;
 create policy standing_alarms_owner on akashi_audit.standing_alarms for all to akashi_owner using (true) with check (true);
@@ -759,7 +759,7 @@ create table akashi_audit.verifications (
   constraint verifications_pkey PRIMARY KEY (id)
 );
 alter table akashi_audit.verifications owner to akashi_owner;
-comment on table akashi_audit.verifications is 'What each verification found; one that found something is also an alarm.';
+comment on table akashi_audit.verifications is 'The result of each verification; one with problems also raises an alarm.';
 CREATE INDEX verifications_finished_at_idx ON akashi_audit.verifications USING btree (finished_at DESC);
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.verifications FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.verifications enable always trigger refuse_change;
@@ -834,8 +834,8 @@ create table akashi_auth.access_review_decisions (
   constraint access_review_decisions_seen_check CHECK ((jsonb_typeof(seen) = 'object'::text))
 );
 alter table akashi_auth.access_review_decisions owner to akashi_owner;
-comment on table akashi_auth.access_review_decisions is 'What a person decided about a right. The trail records it, and the ledger seals that.';
-comment on column akashi_auth.access_review_decisions.gave_it is 'Whether it was this person who had given the right.';
+comment on table akashi_auth.access_review_decisions is 'The decision of a person about a right, recorded in the trail and sealed.';
+comment on column akashi_auth.access_review_decisions.gave_it is 'Whether this person had granted the right.';
 comment on column akashi_auth.access_review_decisions.seen is 'The right as it was then: since, expires_at, last_used_at, given_by.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.access_review_decisions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{item_id}', 'decided_by', '{}', '{}', '{}');
 alter table akashi_auth.access_review_decisions enable always trigger akashi_audit_delete;
@@ -873,7 +873,7 @@ alter table akashi_auth.access_review_items owner to akashi_owner;
 comment on table akashi_auth.access_review_items is 'The rights that a review is about. No foreign keys to people: the record outlives the account.';
 comment on column akashi_auth.access_review_items.right_id is 'The id in user_roles, service_account_roles or api_keys.';
 comment on column akashi_auth.access_review_items.user_id is 'Who holds it; null for a service account.';
-comment on column akashi_auth.access_review_items.title is 'The role, or the beginning of the key.';
+comment on column akashi_auth.access_review_items.title is 'The role, or the prefix of the key.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.access_review_items REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{}', '{}');
 alter table akashi_auth.access_review_items enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.access_review_items REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{}', '{}');
@@ -898,7 +898,7 @@ create table akashi_auth.access_reviews (
 );
 alter table akashi_auth.access_reviews owner to akashi_owner;
 comment on table akashi_auth.access_reviews is 'Reviews of who holds which role and key.';
-comment on column akashi_auth.access_reviews.opened_by is 'The id of a user, or system:, operator: or the login of whoever opened it.';
+comment on column akashi_auth.access_reviews.opened_by is 'Who opened it: the id of a user, system:…, operator:… or a login.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.access_reviews REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.access_reviews enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.access_reviews REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
@@ -949,10 +949,10 @@ create table akashi_auth.api_keys (
 );
 alter table akashi_auth.api_keys owner to akashi_owner;
 comment on table akashi_auth.api_keys is 'Keys of users and service accounts, by their hash: the key itself is shown once.';
-comment on column akashi_auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
-comment on column akashi_auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
-comment on column akashi_auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
-comment on column akashi_auth.api_keys.replaces is 'The key that this one was made to replace by rotation.';
+comment on column akashi_auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and not stored.';
+comment on column akashi_auth.api_keys.key_prefix is 'The ten characters after akashi_: identifies the key; not a secret.';
+comment on column akashi_auth.api_keys.permissions is 'Scopes as resource:action; at each use, only those count that the owner still has.';
+comment on column akashi_auth.api_keys.replaces is 'The key that this one replaces after a rotation.';
 comment on column akashi_auth.api_keys.last_used_at is 'Written in batches, so up to a minute late.';
 CREATE INDEX api_keys_created_by_idx ON akashi_auth.api_keys USING btree (created_by) WHERE (created_by IS NOT NULL);
 CREATE INDEX api_keys_expires_at_idx ON akashi_auth.api_keys USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -1118,7 +1118,7 @@ create table akashi_auth.context_keys (
 );
 alter table akashi_auth.context_keys owner to akashi_owner;
 comment on table akashi_auth.context_keys is 'Keys that verify a request context, as the two padded blocks of HMAC-SHA256 (RFC 2104), since the check runs in every audited statement.';
-comment on column akashi_auth.context_keys.application is 'Whose users the key speaks for. Only those of akashi have permissions here; the trail keeps the name in signed_by.';
+comment on column akashi_auth.context_keys.application is 'The application whose users the key signs for. Only users of akashi have permissions; the trail records the name in signed_by.';
 comment on column akashi_auth.context_keys.login is 'The only login whose contexts the key verifies; null for the keys of akashi itself.';
 comment on column akashi_auth.context_keys.expires_at is 'When a replaced key stops verifying new contexts; null for a key in use.';
 alter table akashi_auth.context_keys enable row level security;
@@ -1142,9 +1142,9 @@ create table akashi_auth.local_credentials (
   constraint local_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.local_credentials owner to akashi_owner;
-comment on table akashi_auth.local_credentials is 'The password of a local account, beside users so that no reader of a person reads it.';
+comment on table akashi_auth.local_credentials is 'The password of a local account, in its own table so that reading a user never reads it.';
 comment on column akashi_auth.local_credentials.password_hash is 'argon2id in PHC form; bcrypt only until the next login.';
-comment on column akashi_auth.local_credentials.expires_at is 'End of a one-time password; null for one that the person chose.';
+comment on column akashi_auth.local_credentials.expires_at is 'Expiry of a one-time password; null for a password that the person chose.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.local_credentials REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
 alter table akashi_auth.local_credentials enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.local_credentials REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
@@ -1200,9 +1200,9 @@ create table akashi_auth.login_attempts (
 ) partition by RANGE (created_at);
 alter table akashi_auth.login_attempts owner to akashi_owner;
 comment on table akashi_auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
-comment on column akashi_auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
-comment on column akashi_auth.login_attempts.result is 'partial: the credential was right, and did not complete a sign-in: a second factor follows, or it was shown in a session. denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
-comment on column akashi_auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
+comment on column akashi_auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed, because it may be personal, or a password typed in the wrong field.';
+comment on column akashi_auth.login_attempts.result is 'partial: the credential was correct but did not complete a sign-in: a second factor follows, or it was a step-up in a session. denied: refused before the credentials were checked, e.g. locked or not allowed by policy.';
+comment on column akashi_auth.login_attempts.counted is 'Whether it counts towards a lockout; attempts denied by policy never do.';
 CREATE INDEX login_attempts_identifier_idx ON ONLY akashi_auth.login_attempts USING btree (identifier_hash, created_at DESC) WHERE (identifier_hash IS NOT NULL);
 CREATE INDEX login_attempts_ip_idx ON ONLY akashi_auth.login_attempts USING btree (ip_address, created_at DESC);
 CREATE INDEX login_attempts_order_idx ON ONLY akashi_auth.login_attempts USING btree (xid, seq);
@@ -1232,7 +1232,7 @@ create table akashi_auth.login_throttles (
   constraint login_throttles_pkey PRIMARY KEY (key)
 );
 alter table akashi_auth.login_throttles owner to akashi_owner;
-comment on table akashi_auth.login_throttles is 'Counters that live for minutes; the record of each attempt is akashi_auth.login_attempts.';
+comment on table akashi_auth.login_throttles is 'Short-lived counters; the record of each attempt is akashi_auth.login_attempts.';
 comment on column akashi_auth.login_throttles.key is 'SHA-256 of the counted account or address.';
 comment on column akashi_auth.login_throttles.announced is 'The event account_locked was recorded for this lock.';
 CREATE INDEX login_throttles_expires_idx ON akashi_auth.login_throttles USING btree (expires_at);
@@ -1259,10 +1259,10 @@ create table akashi_auth.mfa_factors (
   constraint mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.mfa_factors owner to akashi_owner;
-comment on table akashi_auth.mfa_factors is 'Second factors of a user, their secrets encrypted under the person''s key.';
+comment on table akashi_auth.mfa_factors is 'Second factors of a user, with secrets encrypted under the person''s key.';
 comment on column akashi_auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
-comment on column akashi_auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
-comment on column akashi_auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';
+comment on column akashi_auth.mfa_factors.last_used_step is 'Time step of the last accepted code; it only increases, so no code works twice.';
+comment on column akashi_auth.mfa_factors.confirmed_at is 'When a code was first confirmed; before that the factor is not valid.';
 CREATE INDEX mfa_factors_user_idx ON akashi_auth.mfa_factors USING btree (user_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.mfa_factors REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
 alter table akashi_auth.mfa_factors enable always trigger akashi_audit_delete;
@@ -1316,11 +1316,11 @@ create table akashi_auth.passkeys (
   constraint passkeys_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.passkeys owner to akashi_owner;
-comment on table akashi_auth.passkeys is 'WebAuthn credentials of a user: a second factor, and for local accounts a sign-in of their own.';
-comment on column akashi_auth.passkeys.credential_id is 'As the authenticator named it.';
+comment on table akashi_auth.passkeys is 'WebAuthn credentials of a user: a second factor, and for local accounts a way to sign in alone.';
+comment on column akashi_auth.passkeys.credential_id is 'The id given by the authenticator.';
 comment on column akashi_auth.passkeys.public_key is 'COSE key.';
-comment on column akashi_auth.passkeys.sign_count is 'Of the authenticator; 0 where it counts nothing. It only grows.';
-comment on column akashi_auth.passkeys.backed_up is 'Whether it is copied to other devices of its owner.';
+comment on column akashi_auth.passkeys.sign_count is 'Signature counter of the authenticator; 0 if it has none. It only increases.';
+comment on column akashi_auth.passkeys.backed_up is 'Whether it is synced to other devices of its owner.';
 CREATE INDEX passkeys_user_idx ON akashi_auth.passkeys USING btree (user_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.passkeys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{sign_count,last_used_at,updated_at,last_modified_by}', '{}', '{credential_id,public_key}');
 alter table akashi_auth.passkeys enable always trigger akashi_audit_delete;
@@ -1356,7 +1356,7 @@ create table akashi_auth.password_history (
   constraint password_history_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.password_history owner to akashi_owner;
-comment on table akashi_auth.password_history is 'Passwords that were used before, so that policy can refuse them again.';
+comment on table akashi_auth.password_history is 'Former passwords, so that policy can refuse their reuse.';
 CREATE INDEX password_history_user_idx ON akashi_auth.password_history USING btree (user_id, created_at DESC);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.password_history REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
 alter table akashi_auth.password_history enable always trigger akashi_audit_delete;
@@ -1433,7 +1433,7 @@ create table akashi_auth.privacy_consents (
   constraint privacy_consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.privacy_consents owner to akashi_owner;
-comment on table akashi_auth.privacy_consents is 'Each row is a decision and stays: the history is the record.';
+comment on table akashi_auth.privacy_consents is 'Each row is one decision and is never changed.';
 comment on column akashi_auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
 comment on column akashi_auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
 CREATE INDEX privacy_consents_user_idx ON akashi_auth.privacy_consents USING btree (user_id, purpose, created_at DESC);
@@ -1470,7 +1470,7 @@ create table akashi_auth.recovery_codes (
   constraint recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.recovery_codes owner to akashi_owner;
-comment on table akashi_auth.recovery_codes is 'One use each, in place of a second factor; SHA-256 of random codes.';
+comment on table akashi_auth.recovery_codes is 'Single-use codes instead of a second factor, as SHA-256 of random codes.';
 CREATE INDEX recovery_codes_user_idx ON akashi_auth.recovery_codes USING btree (user_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.recovery_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
 alter table akashi_auth.recovery_codes enable always trigger akashi_audit_delete;
@@ -1594,7 +1594,7 @@ create table akashi_auth.security_policies (
   constraint security_policies_value_type_check CHECK ((value_type = ANY (ARRAY['boolean'::text, 'integer'::text, 'text'::text, 'text[]'::text])))
 );
 alter table akashi_auth.security_policies owner to akashi_owner;
-comment on table akashi_auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
+comment on table akashi_auth.security_policies is 'One row per rule; the defaults follow OWASP ASVS 5.0.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.security_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
 alter table akashi_auth.security_policies enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.security_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'key');
@@ -1676,7 +1676,7 @@ create table akashi_auth.service_accounts (
 );
 alter table akashi_auth.service_accounts owner to akashi_owner;
 comment on table akashi_auth.service_accounts is 'Accounts of programs, with API keys only: no password and no sessions.';
-comment on column akashi_auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
+comment on column akashi_auth.service_accounts.tier is 'The highest tier of the roles that it may have.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_auth.service_accounts enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.service_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
@@ -1767,13 +1767,13 @@ create table akashi_auth.user_sessions (
   constraint user_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.user_sessions owner to akashi_owner;
-comment on table akashi_auth.user_sessions is 'Sessions of signed-in users, by the hash of their token, with how present they are.';
+comment on table akashi_auth.user_sessions is 'Sessions of signed-in users, by the hash of their token, with their presence.';
 comment on column akashi_auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
-comment on column akashi_auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
-comment on column akashi_auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
-comment on column akashi_auth.user_sessions.security_validated is 'A second factor was shown in this session.';
-comment on column akashi_auth.user_sessions.authentication_methods is 'How, by the names of RFC 8176: pwd, otp, …';
-comment on column akashi_auth.user_sessions.authenticated_at is 'When credentials were last shown: what a step-up renews.';
+comment on column akashi_auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is not stored.';
+comment on column akashi_auth.user_sessions.expires_at is 'The absolute end; the idle limit counts from last_activity.';
+comment on column akashi_auth.user_sessions.security_validated is 'Whether a second factor was used in this session.';
+comment on column akashi_auth.user_sessions.authentication_methods is 'How the user authenticated, by the names of RFC 8176: pwd, otp, …';
+comment on column akashi_auth.user_sessions.authenticated_at is 'When credentials were last given; a step-up renews it.';
 CREATE INDEX user_sessions_activity_idx ON akashi_auth.user_sessions USING btree (last_activity);
 CREATE INDEX user_sessions_expires_idx ON akashi_auth.user_sessions USING btree (expires_at);
 CREATE INDEX user_sessions_room_idx ON akashi_auth.user_sessions USING btree (room_id, status);
@@ -1901,13 +1901,13 @@ comment on table akashi_auth.users is 'One row per person and identity provider;
 comment on column akashi_auth.users.subject is 'Plain only until it is encrypted; then null.';
 comment on column akashi_auth.users.display_name is 'Null means the username.';
 comment on column akashi_auth.users.email is 'Plain only until it is encrypted; then null.';
-comment on column akashi_auth.users.tenant_id is 'A label for filters, grouping and retention; tenants are isolated by a database each.';
+comment on column akashi_auth.users.tenant_id is 'A label for filters, grouping and retention; to isolate tenants, use one database for each.';
 comment on column akashi_auth.users.subject_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
 comment on column akashi_auth.users.subject_index is 'Blind index of the subject: HMAC-SHA-256. Unique with the issuer.';
 comment on column akashi_auth.users.email_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
 comment on column akashi_auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
-comment on column akashi_auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
-comment on column akashi_auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
+comment on column akashi_auth.users.email_masked is 'Such as t***@example.com: what readers without keys see.';
+comment on column akashi_auth.users.legal_hold is 'Why the person may not be erased at present; null if nothing prevents it.';
 comment on column akashi_auth.users.credentials_replaced_at is 'When somebody else last gave the person a password, or removed their second factors.';
 CREATE INDEX users_account_status_idx ON akashi_auth.users USING btree (account_status);
 CREATE INDEX users_compliance_tags_idx ON akashi_auth.users USING gin (compliance_tags);
@@ -2012,11 +2012,11 @@ create table akashi_chat.file_uploads (
   constraint file_uploads_width_check CHECK ((width > 0))
 );
 alter table akashi_chat.file_uploads owner to akashi_owner;
-comment on table akashi_chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. Nothing is completed that was not scanned.';
-comment on column akashi_chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
-comment on column akashi_chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
-comment on column akashi_chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
-comment on column akashi_chat.file_uploads.removed_at is 'When the bytes of a deleted file left the object store.';
+comment on table akashi_chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. A file is completed only after it was scanned.';
+comment on column akashi_chat.file_uploads.message_id is 'The message that it was sent with; without one only its uploader sees it.';
+comment on column akashi_chat.file_uploads.file_name is 'The name under which it is stored; original_name is only displayed.';
+comment on column akashi_chat.file_uploads.received_at is 'When all bytes were stored; from then on it is waiting to be scanned.';
+comment on column akashi_chat.file_uploads.removed_at is 'When the bytes of a deleted file were removed from the object store.';
 CREATE INDEX file_uploads_created_idx ON akashi_chat.file_uploads USING btree (created_at);
 CREATE INDEX file_uploads_deleted_idx ON akashi_chat.file_uploads USING btree (updated_at) WHERE (is_deleted AND (removed_at IS NULL));
 CREATE INDEX file_uploads_mime_idx ON akashi_chat.file_uploads USING btree (mime_type);
@@ -2059,8 +2059,8 @@ create table akashi_chat.message_edits (
   constraint message_edits_room_id_content_encrypted_fkey FOREIGN KEY (room_id, content_encrypted) REFERENCES akashi_chat.rooms(id, is_encrypted) ON DELETE CASCADE
 );
 alter table akashi_chat.message_edits owner to akashi_owner;
-comment on table akashi_chat.message_edits is 'What a message said before. Members see edits until the message is deleted; from then on only a security administrator does, with a reason.';
-comment on column akashi_chat.message_edits.kind is 'edit: members see it; delete: the message was deleted since, or by this.';
+comment on table akashi_chat.message_edits is 'Earlier texts of messages. Members see them until the message is deleted; from then on only a security administrator does, with a reason.';
+comment on column akashi_chat.message_edits.kind is 'edit: visible to members; delete: the message was deleted by or after it.';
 CREATE INDEX message_edits_message_idx ON akashi_chat.message_edits USING btree (message_id, created_at);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.message_edits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
 alter table akashi_chat.message_edits enable always trigger akashi_audit_delete;
@@ -2135,10 +2135,10 @@ create table akashi_chat.messages (
   constraint messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE SET NULL
 ) partition by RANGE (created_at);
 alter table akashi_chat.messages owner to akashi_owner;
-comment on table akashi_chat.messages is 'What was said in rooms; a deleted message stays in its place without its words.';
-comment on column akashi_chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file. In an encrypted room their ciphertext, in base64.';
-comment on column akashi_chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
-comment on column akashi_chat.messages.content_encrypted is 'As its room is.';
+comment on table akashi_chat.messages is 'Messages; a deleted message keeps its place without its text.';
+comment on column akashi_chat.messages.content is 'Empty if deleted; otherwise 1 to 4,000 characters, or none with a file. In an encrypted room the ciphertext, in base64.';
+comment on column akashi_chat.messages.client_id is 'Chosen by the client: sending it again returns the same message.';
+comment on column akashi_chat.messages.content_encrypted is 'Whether the room is encrypted.';
 CREATE INDEX messages_client_idx ON ONLY akashi_chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
 CREATE INDEX messages_created_idx ON ONLY akashi_chat.messages USING btree (created_at DESC);
 CREATE INDEX messages_file_idx ON ONLY akashi_chat.messages USING btree (file_upload_id) WHERE (file_upload_id IS NOT NULL);
@@ -2183,8 +2183,8 @@ create table akashi_chat.notifications (
   constraint notifications_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_chat.notifications owner to akashi_owner;
-comment on table akashi_chat.notifications is 'Says that there is something to read, never what: the message is read under its own policy.';
-comment on column akashi_chat.notifications.delivery_status is 'pending until a client of its reader has fetched it; failed is for a delivery outside, which has a carrier that can refuse.';
+comment on table akashi_chat.notifications is 'Announces that there is something to read, without its text: the message is read under its own policy.';
+comment on column akashi_chat.notifications.delivery_status is 'pending until a client of the reader has fetched it; failed is reserved for deliveries through an external service.';
 CREATE INDEX notifications_pending_idx ON akashi_chat.notifications USING btree (created_at) WHERE ((delivery_status)::text = 'pending'::text);
 CREATE INDEX notifications_user_idx ON akashi_chat.notifications USING btree (user_id, created_at DESC);
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_chat.notifications FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
@@ -2238,8 +2238,8 @@ create table akashi_chat.read_positions (
   constraint read_positions_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 ) with (fillfactor=70);
 alter table akashi_chat.read_positions owner to akashi_owner;
-comment on table akashi_chat.read_positions is 'How far each person has read in each room.';
-comment on column akashi_chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
+comment on table akashi_chat.read_positions is 'How far each person has read each room.';
+comment on column akashi_chat.read_positions.read_to is 'created_at of the last message read; later ones are unread.';
 alter table akashi_chat.read_positions enable row level security;
 alter table akashi_chat.read_positions force row level security;
 create policy read_positions_mine on akashi_chat.read_positions for select to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
@@ -2259,8 +2259,8 @@ create table akashi_chat.room_events (
   constraint room_events_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
 );
 alter table akashi_chat.room_events owner to akashi_owner;
-comment on table akashi_chat.room_events is 'What happened in a room, in its order: a client that lost its connection asks for everything after the last sequence it has. Messages themselves are looked up; what is older than the window is reloaded.';
-comment on column akashi_chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
+comment on table akashi_chat.room_events is 'The events of a room, in order: a client that lost its connection requests everything after its last sequence. Messages themselves are looked up; for older events the client reloads the history.';
+comment on column akashi_chat.room_events.user_id is 'The person it is about: the member, or the person who reacted.';
 CREATE INDEX room_events_created_at_idx ON akashi_chat.room_events USING brin (created_at);
 alter table akashi_chat.room_events enable row level security;
 alter table akashi_chat.room_events force row level security;
@@ -2290,7 +2290,7 @@ create table akashi_chat.room_invitations (
   constraint room_invitations_status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'accepted'::character varying, 'declined'::character varying, 'revoked'::character varying])::text[])))
 );
 alter table akashi_chat.room_invitations owner to akashi_owner;
-comment on table akashi_chat.room_invitations is 'An invitation is answered once; past expires_at it is no longer answered at all.';
+comment on table akashi_chat.room_invitations is 'Invitations. Each can be accepted or declined once, before expires_at.';
 CREATE UNIQUE INDEX room_invitations_pending_idx ON akashi_chat.room_invitations USING btree (room_id, invited_user_id) WHERE ((status)::text = 'pending'::text);
 CREATE INDEX room_invitations_user_idx ON akashi_chat.room_invitations USING btree (invited_user_id, status);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.room_invitations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
@@ -2325,7 +2325,7 @@ create table akashi_chat.room_keys (
   constraint room_keys_wrapped_check CHECK ((octet_length(wrapped) = 88))
 );
 alter table akashi_chat.room_keys owner to akashi_owner;
-comment on table akashi_chat.room_keys is 'The key of an encrypted room, a copy for each member and invited person. It opens with the keys of the room and of the person, which are in the keyring.';
+comment on table akashi_chat.room_keys is 'The key of an encrypted room, a copy for each member and invited person. Decrypting it requires the keys of the room and of the person, which are in the keyring.';
 CREATE INDEX room_keys_user_idx ON akashi_chat.room_keys USING btree (user_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.room_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{room_id,user_id}', 'user_id', '{}', '{}', '{wrapped}');
 alter table akashi_chat.room_keys enable always trigger akashi_audit_delete;
@@ -2367,9 +2367,9 @@ create table akashi_chat.room_members (
   constraint room_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_chat.room_members owner to akashi_owner;
-comment on table akashi_chat.room_members is 'Who is or was in a room, and with which power.';
-comment on column akashi_chat.room_members.removed_at is 'Removed by somebody else: comes back only by a new invitation.';
-comment on column akashi_chat.room_members.banned_at is 'Comes back by no invitation either, until the ban is lifted.';
+comment on table akashi_chat.room_members is 'Who is or was in a room, with their role.';
+comment on column akashi_chat.room_members.removed_at is 'When somebody else removed the person, who can return only by a new invitation.';
+comment on column akashi_chat.room_members.banned_at is 'Since when the person is banned, and cannot be invited until the ban is lifted.';
 CREATE INDEX room_members_role_idx ON akashi_chat.room_members USING btree (room_id, role);
 CREATE INDEX room_members_room_idx ON akashi_chat.room_members USING btree (room_id, is_active);
 CREATE INDEX room_members_user_idx ON akashi_chat.room_members USING btree (user_id, is_active);
@@ -2401,7 +2401,7 @@ create table akashi_chat.room_sequences (
   constraint room_sequences_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
 ) with (fillfactor=50);
 alter table akashi_chat.room_sequences owner to akashi_owner;
-comment on table akashi_chat.room_sequences is 'The locked row that gives a room its one order. Apart from akashi_chat.rooms, so that a message writes no audit row for the room.';
+comment on table akashi_chat.room_sequences is 'The row that is locked to order the events of a room. Separate from akashi_chat.rooms, so that a message writes no audit row for the room.';
 alter table akashi_chat.room_sequences enable row level security;
 alter table akashi_chat.room_sequences force row level security;
 create policy room_sequences_of_mine on akashi_chat.room_sequences for select to akashi_app using ((room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])));
@@ -2443,10 +2443,10 @@ create table akashi_chat.rooms (
 );
 alter table akashi_chat.rooms owner to akashi_owner;
 comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
-comment on column akashi_chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
+comment on column akashi_chat.rooms.direct_key is 'Both user ids of a direct room, the smaller first: one room per pair.';
 comment on column akashi_chat.rooms.is_encrypted is 'Its messages are stored as ciphertext under a key of the room; decided when the room is created.';
 comment on column akashi_chat.rooms.key_destroyed_at is 'When the key of a deleted encrypted room was destroyed in the keyring.';
-comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
+comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read but no longer written to.';
 CREATE INDEX rooms_created_at_idx ON akashi_chat.rooms USING btree (created_at);
 CREATE INDEX rooms_created_by_idx ON akashi_chat.rooms USING btree (created_by);
 CREATE INDEX rooms_names_idx ON akashi_chat.rooms USING gin (akashi_auth.ngrams(akashi_auth.fold_text((((name)::text || '
@@ -2551,7 +2551,7 @@ create table akashi_keys.digest_salts (
   constraint digest_salts_pkey PRIMARY KEY (data_subject)
 );
 alter table akashi_keys.digest_salts owner to akashi_owner;
-comment on table akashi_keys.digest_salts is 'Salts of digested values, one per person: without the salt, nobody can find the value of a digest, not even by trying. Erasing a person deletes theirs. The empty subject is for rows without a data subject.';
+comment on table akashi_keys.digest_salts is 'Salts of digested values, one per person: without the salt, the value of a digest cannot be found even by guessing. Erasing a person deletes their salt. The empty subject is for rows without a data subject.';
 alter table akashi_keys.digest_salts enable row level security;
 alter table akashi_keys.digest_salts force row level security;
 create policy digest_salts_owner on akashi_keys.digest_salts for all to akashi_owner using (true) with check (true);
@@ -2571,10 +2571,10 @@ create table akashi_keys.erasures (
   constraint erasures_reason_check CHECK (((reason <> ''::text) AND (length(reason) <= 1000)))
 );
 alter table akashi_keys.erasures owner to akashi_owner;
-comment on table akashi_keys.erasures is 'Persons whose key was destroyed. No foreign key: the record outlives the account.';
-comment on column akashi_keys.erasures.columns is 'What stood where when it began: the personal columns with counts of values.';
-comment on column akashi_keys.erasures.salts is 'Salts of digests that were destroyed.';
-comment on column akashi_keys.erasures.certificate is 'Signed note (C2SP signed-note) that says what became unreadable and what remains.';
+comment on table akashi_keys.erasures is 'People whose key was destroyed. No foreign key: the record outlives the account.';
+comment on column akashi_keys.erasures.columns is 'The personal columns with counts of their values when the erasure began.';
+comment on column akashi_keys.erasures.salts is 'Number of salts that were destroyed.';
+comment on column akashi_keys.erasures.certificate is 'Signed note (C2SP signed-note) that lists what became unreadable and what remains.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_keys.erasures REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
 alter table akashi_keys.erasures enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_keys.erasures REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
@@ -2610,10 +2610,10 @@ create table akashi_keys.personal_columns (
   constraint personal_columns_until_check CHECK ((until <> ''::text))
 );
 alter table akashi_keys.personal_columns owner to akashi_owner;
-comment on table akashi_keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
-comment on column akashi_keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
-comment on column akashi_keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; replaced: emptied by a function of its schema; kept: stays plain.';
-comment on column akashi_keys.personal_columns.until is 'When and why a kept value goes.';
+comment on table akashi_keys.personal_columns is 'Which columns hold personal values; the certificate of an erasure is generated from it.';
+comment on column akashi_keys.personal_columns.person_column is 'The column that identifies the person: the id of a user.';
+comment on column akashi_keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can decrypt; cleared: set to null; deleted: the row is deleted; replaced: emptied by a function of its schema; kept: stays in plain text.';
+comment on column akashi_keys.personal_columns.until is 'When and why a kept value is deleted.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_keys.personal_columns REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
 alter table akashi_keys.personal_columns enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_keys.personal_columns REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
@@ -2751,8 +2751,8 @@ create table akashi_lifecycle.copies (
 );
 alter table akashi_lifecycle.copies owner to akashi_owner;
 comment on table akashi_lifecycle.copies is 'One row for each copy of an export, or of a part of it.';
-comment on column akashi_lifecycle.copies.manifest is 'Key of the manifest at the destination; an export without such rows has none.';
-comment on column akashi_lifecycle.copies.keep_until is 'Promised when it was copied: a shorter policy does not change it, a longer one does.';
+comment on column akashi_lifecycle.copies.manifest is 'Key of the manifest at the destination; null if the export has no such rows.';
+comment on column akashi_lifecycle.copies.keep_until is 'Set when it was copied: a shorter policy does not change it, a longer one does.';
 CREATE INDEX copies_export_idx ON akashi_lifecycle.copies USING btree (export);
 CREATE TRIGGER keep_copy BEFORE UPDATE ON akashi_lifecycle.copies FOR EACH ROW EXECUTE FUNCTION akashi_lifecycle.keep_copy();
 alter table akashi_lifecycle.copies enable always trigger keep_copy;
@@ -2794,11 +2794,11 @@ create table akashi_lifecycle.copy_policies (
 );
 alter table akashi_lifecycle.copy_policies owner to akashi_owner;
 comment on table akashi_lifecycle.copy_policies is 'One row for each part of a table that is copied from the archive to another destination.';
-comment on column akashi_lifecycle.copy_policies.tenant is 'Rows of this tenant; null for rows of all.';
-comment on column akashi_lifecycle.copy_policies.class is 'Rows of this class; null for rows of all.';
+comment on column akashi_lifecycle.copy_policies.tenant is 'Rows of this tenant; null for all tenants.';
+comment on column akashi_lifecycle.copy_policies.class is 'Rows of this class; null for all classes.';
 comment on column akashi_lifecycle.copy_policies.destination is 'Name of a store in the configuration of the processes; the row can name no other store.';
 comment on column akashi_lifecycle.copy_policies.total_retention is 'How long a copy is kept, from the end of its period.';
-comment on column akashi_lifecycle.copy_policies.ended_at is 'Nothing is copied any more; what was copied stays as long as it was promised.';
+comment on column akashi_lifecycle.copy_policies.ended_at is 'Since then nothing is copied; existing copies are kept as long as promised.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.copy_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_lifecycle.copy_policies enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.copy_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
@@ -2842,7 +2842,7 @@ create table akashi_lifecycle.drills (
 alter table akashi_lifecycle.drills owner to akashi_owner;
 comment on table akashi_lifecycle.drills is 'One row per recovery drill, with its signed report.';
 comment on column akashi_lifecycle.drills.rpo_seconds is 'Age of the latest moment that could be restored when the drill began.';
-comment on column akashi_lifecycle.drills.rto_seconds is 'From the start of the restore until the server took queries.';
+comment on column akashi_lifecycle.drills.rto_seconds is 'From the start of the restore until the server accepted queries.';
 comment on column akashi_lifecycle.drills.object is 'Key of the signed report in the object store.';
 comment on column akashi_lifecycle.drills.note is 'The same report: a signed note.';
 comment on column akashi_lifecycle.drills.kind is 'drill: to a random moment; recovery_test: the whole cluster to the latest one.';
@@ -2882,8 +2882,8 @@ create table akashi_lifecycle.export_groups (
   constraint export_groups_row_count_check CHECK ((row_count > 0))
 );
 alter table akashi_lifecycle.export_groups owner to akashi_owner;
-comment on table akashi_lifecycle.export_groups is 'Rows of an export by tenant and class; both null where the table has no such column.';
-comment on column akashi_lifecycle.export_groups.gathered is 'The rows of all groups beyond the largest that are counted by name.';
+comment on table akashi_lifecycle.export_groups is 'Rows of an export by tenant and class; both null if the table has no such column.';
+comment on column akashi_lifecycle.export_groups.gathered is 'The rows of all smaller groups, which are not counted by name.';
 alter table akashi_lifecycle.export_groups enable row level security;
 alter table akashi_lifecycle.export_groups force row level security;
 create policy export_groups_owner on akashi_lifecycle.export_groups for all to akashi_owner using (true) with check (true);
@@ -2945,14 +2945,14 @@ create table akashi_lifecycle.exports (
   constraint exports_state_check CHECK ((state = ANY (ARRAY['exporting'::text, 'verified'::text, 'superseded'::text, 'detached'::text, 'dropped'::text, 'retiring'::text, 'retired'::text])))
 );
 alter table akashi_lifecycle.exports owner to akashi_owner;
-comment on table akashi_lifecycle.exports is 'One row per export of a partition: generation 0 when it closed, later ones for rows that came afterwards.';
+comment on table akashi_lifecycle.exports is 'One row per export of a partition: generation 0 when it closed, later ones for rows that arrived afterwards.';
 comment on column akashi_lifecycle.exports.state is 'exporting; verified: read back and compared, manifest published; superseded: a later export holds all its rows; detached: in schema akashi_archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
 comment on column akashi_lifecycle.exports.fingerprint is 'SHA-256 of COPY … TO STDOUT (FORMAT csv, FORCE_QUOTE *) of the rows in order.';
-comment on column akashi_lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
-comment on column akashi_lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
+comment on column akashi_lifecycle.exports.after_key is 'The export holds rows after this key of its order; null for the first.';
+comment on column akashi_lifecycle.exports.upto_key is 'The export holds rows up to this key: the sealed frontier at that time; null if the table has no log.';
 comment on column akashi_lifecycle.exports.keep_until is 'A restored partition is not detached again before this time.';
-comment on column akashi_lifecycle.exports.message is 'Why the last attempt failed; null when it did not.';
-comment on column akashi_lifecycle.exports.retention_record is 'Row of akashi_audit.retention_records that names what was deleted; null where the table has no log.';
+comment on column akashi_lifecycle.exports.message is 'Why the last attempt failed; null if it did not.';
+comment on column akashi_lifecycle.exports.retention_record is 'Row of akashi_audit.retention_records that lists what was deleted; null if the table has no log.';
 CREATE TRIGGER keep_export BEFORE UPDATE ON akashi_lifecycle.exports FOR EACH ROW EXECUTE FUNCTION akashi_lifecycle.keep_export();
 alter table akashi_lifecycle.exports enable always trigger keep_export;
 alter table akashi_lifecycle.exports enable row level security;
@@ -3004,8 +3004,8 @@ alter table akashi_lifecycle.job_runs owner to akashi_owner;
 comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept for 90 days, also of deleted jobs.';
 comment on column akashi_lifecycle.job_runs.due_at is 'When the run was scheduled or requested.';
 comment on column akashi_lifecycle.job_runs.worker is 'The worker process, which holds the advisory lock of akashi_lifecycle.worker_lock(worker) while it runs.';
-comment on column akashi_lifecycle.job_runs.cut_short is 'The worker stopped or died before the end: the run stays owed, for as long as begin_run allows.';
-comment on column akashi_lifecycle.job_runs.progress is 'What a running task last said of how far it is.';
+comment on column akashi_lifecycle.job_runs.cut_short is 'The worker stopped or died before the end: the run is repeated, as often as begin_run allows.';
+comment on column akashi_lifecycle.job_runs.progress is 'The latest progress of a running task.';
 CREATE INDEX job_runs_job_idx ON akashi_lifecycle.job_runs USING btree (job, started_at DESC);
 CREATE UNIQUE INDEX job_runs_running_idx ON akashi_lifecycle.job_runs USING btree (job) WHERE (state = 'running'::text);
 CREATE INDEX job_runs_started_idx ON akashi_lifecycle.job_runs USING btree (started_at);
@@ -3039,7 +3039,7 @@ create table akashi_lifecycle.jobs (
   constraint jobs_zone_check CHECK ((zone = ANY (ARRAY['UTC'::text, 'organisation'::text])))
 );
 alter table akashi_lifecycle.jobs owner to akashi_owner;
-comment on table akashi_lifecycle.jobs is 'What runs when, without anybody asking.';
+comment on table akashi_lifecycle.jobs is 'Scheduled jobs: what runs when.';
 comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in the time zone.';
 comment on column akashi_lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
 comment on column akashi_lifecycle.jobs.zone is 'Whose clock the schedule follows: UTC, or organisation.time_zone.';
@@ -3094,12 +3094,12 @@ create table akashi_lifecycle.policies (
   constraint policies_total_retention_check CHECK ((total_retention <= 'P1000Y'::interval))
 );
 alter table akashi_lifecycle.policies owner to akashi_owner;
-comment on table akashi_lifecycle.policies is 'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
+comment on table akashi_lifecycle.policies is 'One row per partitioned table: interval of its partitions, how many are created ahead, hot retention, what happens then, total retention.';
 comment on column akashi_lifecycle.policies.premake is 'Partitions that exist ahead of the current one.';
 comment on column akashi_lifecycle.policies.at_expiry is 'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
-comment on column akashi_lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
-comment on column akashi_lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
-comment on column akashi_lifecycle.policies.retention_set_by is 'Who last changed at_expiry or total_retention, and when: signed into the record of what is retired. Null as installed.';
+comment on column akashi_lifecycle.policies.lateness is 'How long after its end a partition still accepts rows before it is exported.';
+comment on column akashi_lifecycle.policies.format is 'parquet, or parquet+csv for an additional CSV copy.';
+comment on column akashi_lifecycle.policies.retention_set_by is 'Who last changed at_expiry or total_retention, and when: part of the signed retention record. Null if never changed.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
 alter table akashi_lifecycle.policies enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
@@ -3128,7 +3128,7 @@ create table akashi_lifecycle.restore_points (
   constraint restore_points_pkey PRIMARY KEY (id)
 );
 alter table akashi_lifecycle.restore_points owner to akashi_owner;
-comment on table akashi_lifecycle.restore_points is 'Restore points that were created, newest of a name last; they end with the backups.';
+comment on table akashi_lifecycle.restore_points is 'Restore points that were created; they are removed with the backups.';
 CREATE INDEX restore_points_created_idx ON akashi_lifecycle.restore_points USING btree (created_at DESC);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.restore_points REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_lifecycle.restore_points enable always trigger akashi_audit_delete;
@@ -3175,8 +3175,8 @@ create table akashi_lifecycle.restores (
 alter table akashi_lifecycle.restores owner to akashi_owner;
 comment on table akashi_lifecycle.restores is 'Every restore of one table that was requested over HTTP, kept for 400 days.';
 comment on column akashi_lifecycle.restores.process is 'The process that carries it out.';
-comment on column akashi_lifecycle.restores.seen_at is 'When that process last wrote: one that is silent for a minute has died.';
-comment on column akashi_lifecycle.restores.cancelled_by is 'Who asked for it to be cancelled.';
+comment on column akashi_lifecycle.restores.seen_at is 'When that process last reported: one that has not reported for a minute has died.';
+comment on column akashi_lifecycle.restores.cancelled_by is 'Who requested its cancellation.';
 CREATE INDEX restores_started_idx ON akashi_lifecycle.restores USING btree (started_at DESC, id DESC);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.restores REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{phase,seen_at}', '{}', '{}');
 alter table akashi_lifecycle.restores enable always trigger akashi_audit_delete;
@@ -3211,8 +3211,8 @@ create table akashi_lifecycle.saved_queries (
   constraint saved_queries_sql_check CHECK (((sql ~ '\S'::text) AND (length(sql) <= 100000)))
 );
 alter table akashi_lifecycle.saved_queries owner to akashi_owner;
-comment on table akashi_lifecycle.saved_queries is 'Queries over PostgreSQL and the archive that people keep.';
-comment on column akashi_lifecycle.saved_queries.shared is 'Whoever may query sees it too.';
+comment on table akashi_lifecycle.saved_queries is 'Saved queries over PostgreSQL and the archive.';
+comment on column akashi_lifecycle.saved_queries.shared is 'Visible to everybody who may run queries.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.saved_queries REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
 alter table akashi_lifecycle.saved_queries enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.saved_queries REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', 'id');
@@ -3285,7 +3285,7 @@ create table akashi_lifecycle.shortenings (
   constraint shortenings_schema_name_table_name_fkey FOREIGN KEY (schema_name, table_name) REFERENCES akashi_lifecycle.policies(schema_name, table_name) ON DELETE CASCADE
 );
 alter table akashi_lifecycle.shortenings owner to akashi_owner;
-comment on table akashi_lifecycle.shortenings is 'Shorter retentions of logs that were requested and are not in effect yet.';
+comment on table akashi_lifecycle.shortenings is 'Shorter retentions of logs that were requested but are not in effect yet.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.shortenings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
 alter table akashi_lifecycle.shortenings enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.shortenings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
@@ -3316,8 +3316,8 @@ create table akashi_lifecycle.store_ownership (
   constraint store_ownership_token_check CHECK ((token > 0))
 );
 alter table akashi_lifecycle.store_ownership owner to akashi_owner;
-comment on table akashi_lifecycle.store_ownership is 'The installation that this database is, and whether it owns its object store.';
-comment on column akashi_lifecycle.store_ownership.token is 'Of its record in the object store; null when another installation owns the store.';
+comment on table akashi_lifecycle.store_ownership is 'The identity of this installation, and whether it owns its object store.';
+comment on column akashi_lifecycle.store_ownership.token is 'Token of its record in the object store; null if another installation owns the store.';
 alter table akashi_lifecycle.store_ownership enable row level security;
 alter table akashi_lifecycle.store_ownership force row level security;
 create policy store_ownership_owner on akashi_lifecycle.store_ownership for all to akashi_owner using (true) with check (true);
@@ -3694,7 +3694,7 @@ create table akashi_security.ingest_batches (
   constraint ingest_batches_pkey PRIMARY KEY (digest)
 );
 alter table akashi_security.ingest_batches owner to akashi_owner;
-comment on table akashi_security.ingest_batches is 'One row per batch of events taken in, by the SHA-256 of their ids: exactly once also after archiving.';
+comment on table akashi_security.ingest_batches is 'One row per batch of ingested events, by the SHA-256 of their ids: ensures exactly once even after archiving.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_security.ingest_batches FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_security.ingest_batches enable always trigger refuse_change;
 alter table akashi_security.ingest_batches enable row level security;
@@ -3817,7 +3817,7 @@ create table akashi_security.security_event_hook_results (
   constraint security_event_hook_results_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'skipped'::character varying])::text[])))
 ) partition by RANGE (created_at);
 alter table akashi_security.security_event_hook_results owner to akashi_owner;
-comment on table akashi_security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
+comment on table akashi_security.security_event_hook_results is 'Append-only: the response of each hook to an event, one row per attempt.';
 CREATE INDEX security_event_hook_results_event_idx ON ONLY akashi_security.security_event_hook_results USING btree (event_id);
 CREATE INDEX security_event_hook_results_hook_idx ON ONLY akashi_security.security_event_hook_results USING btree (hook_name, created_at DESC);
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_security.security_event_hook_results FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -3884,7 +3884,7 @@ create table akashi_security.security_events (
 alter table akashi_security.security_events owner to akashi_owner;
 comment on table akashi_security.security_events is 'Append-only; sealed into the ledger security_events.';
 comment on column akashi_security.security_events.created_at is 'When it happened.';
-comment on column akashi_security.security_events.received_at is 'When it arrived here; live detectors count by it.';
+comment on column akashi_security.security_events.received_at is 'When Akashi received it; live detectors use this time.';
 comment on column akashi_security.security_events.signed_by is 'The application whose signed context was recorded with the event; null for events that arrived in logs.';
 CREATE INDEX security_events_blocks_idx ON ONLY akashi_security.security_events USING brin (event_type text_bloom_ops (n_distinct_per_range='50'), source_ip inet_bloom_ops (n_distinct_per_range='400'), user_id text_bloom_ops (n_distinct_per_range='400'), user_name text_bloom_ops (n_distinct_per_range='400')) WITH (pages_per_range='64', autosummarize='on');
 CREATE INDEX security_events_created_idx ON ONLY akashi_security.security_events USING btree (created_at DESC, id DESC);
@@ -3963,7 +3963,7 @@ create view akashi_audit.audit_log_chain with (security_invoker=true) as
    FROM (akashi_audit.ledger_entries e
      LEFT JOIN akashi_audit.ledger_entries p ON (((p.log = e.log) AND (p."position" = (e."position" - 1)))));
 alter view akashi_audit.audit_log_chain owner to akashi_owner;
-comment on view akashi_audit.audit_log_chain is 'Each entry with its hash and that of the entry before, which is null for the first.';
+comment on view akashi_audit.audit_log_chain is 'Each entry with its hash and that of the previous entry, which is null for the first.';
 grant select on akashi_audit.audit_log_chain to akashi_app;
 grant select on akashi_audit.audit_log_chain to akashi_reader;
 grant select on akashi_audit.audit_log_chain to akashi_security_admin;
@@ -3985,7 +3985,7 @@ create view akashi_audit.coverage with (security_invoker=true) as
      LEFT JOIN akashi_audit.exempt_tables e ON (((e.schema_name = n.nspname) AND (e.table_name = c.relname))))
   WHERE ((c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])) AND (NOT c.relispartition) AND (c.relpersistence = 'p'::"char") AND (n.nspname <> ALL (ARRAY['pg_catalog'::name, 'information_schema'::name, 'akashi_archive'::name, 'akashi_jobs'::name])) AND (n.nspname !~~ 'pg\_%'::text));
 alter view akashi_audit.coverage owner to akashi_owner;
-comment on view akashi_audit.coverage is 'Every table of the application''s and of Akashi''s schemas: protected, exempt, or a gap. Partitions stand for their parents.';
+comment on view akashi_audit.coverage is 'Every table in the schemas of the application and of Akashi: protected, exempt, or a gap. Partitions are covered by their parents.';
 grant select on akashi_audit.coverage to akashi_app;
 grant select on akashi_audit.coverage to akashi_security_admin;
 grant select on akashi_audit.coverage to akashi_worker;
@@ -4016,7 +4016,7 @@ create view akashi_audit.recorded_actions with (security_invoker=true) as
    FROM akashi_audit.audit_logs
   WHERE (event_type <> 'data_change'::text);
 alter view akashi_audit.recorded_actions owner to akashi_owner;
-comment on view akashi_audit.recorded_actions is 'What record_action() wrote.';
+comment on view akashi_audit.recorded_actions is 'The rows written by record_action().';
 grant select on akashi_audit.recorded_actions to akashi_security_admin;
 grant select on akashi_audit.recorded_actions to akashi_worker;
 
@@ -4049,7 +4049,7 @@ create view akashi_audit.sealed_rows with (security_invoker=true) as
           ORDER BY r.retired_at
          LIMIT 1) t ON (true));
 alter view akashi_audit.sealed_rows owner to akashi_owner;
-comment on view akashi_audit.sealed_rows is 'Every row that the ledger knows, with the first published checkpoint that covers it and the record of its retention. Ask for a row_id.';
+comment on view akashi_audit.sealed_rows is 'Every sealed row, with the first published checkpoint that covers it and its retention record. Filter by row_id.';
 grant select on akashi_audit.sealed_rows to akashi_security_admin;
 grant select on akashi_audit.sealed_rows to akashi_worker;
 
@@ -4120,7 +4120,7 @@ create view akashi_auth.active_users with (security_invoker=true) as
    FROM akashi_auth.users
   WHERE is_active;
 alter view akashi_auth.active_users owner to akashi_owner;
-comment on view akashi_auth.active_users is 'Who may use an account now.';
+comment on view akashi_auth.active_users is 'Users whose account is active.';
 grant select on akashi_auth.active_users to akashi_policy;
 
 create view akashi_auth.current_consents with (security_invoker=true) as
@@ -4144,7 +4144,7 @@ create view akashi_auth.held_users with (security_invoker=true) as
    FROM akashi_auth.users
   WHERE (legal_hold IS NOT NULL);
 alter view akashi_auth.held_users owner to akashi_owner;
-comment on view akashi_auth.held_users is 'People under legal hold: nothing of theirs is purged.';
+comment on view akashi_auth.held_users is 'People under legal hold: none of their data is purged.';
 grant select on akashi_auth.held_users to akashi_worker;
 
 create view akashi_auth.masked_users with (security_barrier=true) as
@@ -4182,7 +4182,7 @@ create view akashi_auth.presence with (security_invoker=true) as
   WHERE ((revoked_at IS NULL) AND (expires_at > now()) AND (last_activity > (now() - 'PT30M'::interval)))
   GROUP BY user_id;
 alter view akashi_auth.presence owner to akashi_owner;
-comment on view akashi_auth.presence is 'A person is as present as their most present session; without a row, offline.';
+comment on view akashi_auth.presence is 'The presence of a person is that of their most active session; without a row, offline.';
 
 create view akashi_auth.profiles with (security_barrier=true) as
  SELECT id,
@@ -4244,7 +4244,7 @@ create view akashi_lifecycle.data_lineage with (security_invoker=true) as
      JOIN akashi_lifecycle.policies p ON (((p.schema_name = n.schema_name) AND (p.table_name = n.table_name))))
      LEFT JOIN akashi_lifecycle.exports e ON (((e.schema_name = n.schema_name) AND (e.table_name = n.table_name) AND (e.state <> ALL (ARRAY['exporting'::text, 'superseded'::text])) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))));
 alter view akashi_lifecycle.data_lineage owner to akashi_owner;
-comment on view akashi_lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
+comment on view akashi_lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and its retention record. Filter by row_id.';
 grant select on akashi_lifecycle.data_lineage to akashi_security_admin;
 grant select on akashi_lifecycle.data_lineage to akashi_worker;
 
@@ -4277,7 +4277,7 @@ create view akashi_lifecycle.partition_restores with (security_invoker=true) as
    FROM akashi_audit.recorded_actions a
   WHERE ((event_type = 'archive'::text) AND (action = 'restore'::text) AND (result = 'SUCCESS'::text));
 alter view akashi_lifecycle.partition_restores owner to akashi_owner;
-comment on view akashi_lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
+comment on view akashi_lifecycle.partition_restores is 'Every restore of a period from the archive.';
 grant select on akashi_lifecycle.partition_restores to akashi_security_admin;
 grant select on akashi_lifecycle.partition_restores to akashi_worker;
 
@@ -4291,7 +4291,7 @@ create view akashi_lifecycle.retention with (security_invoker=true) as
     at_expiry
    FROM akashi_lifecycle.policies;
 alter view akashi_lifecycle.retention owner to akashi_owner;
-comment on view akashi_lifecycle.retention is 'What other contexts may know of a policy: how long rows are kept, and whether they may change.';
+comment on view akashi_lifecycle.retention is 'The parts of a policy that other contexts use: how long rows are kept, and whether they may change.';
 grant select on akashi_lifecycle.retention to akashi_app;
 grant select on akashi_lifecycle.retention to akashi_reader;
 grant select on akashi_lifecycle.retention to akashi_security_admin;
@@ -4328,7 +4328,7 @@ create view akashi_lifecycle.tenant_usage with (security_invoker=true) as
   WHERE (e.state = ANY (ARRAY['verified'::text, 'detached'::text, 'dropped'::text]))
   GROUP BY e.schema_name, e.table_name, g.tenant, g.class, g.gathered;
 alter view akashi_lifecycle.tenant_usage owner to akashi_owner;
-comment on view akashi_lifecycle.tenant_usage is 'What is stored of each tenant and class of what was exported; bytes of partitions, exports and copies are shared by rows.';
+comment on view akashi_lifecycle.tenant_usage is 'Exported data by tenant and class; bytes of partitions, exports and copies are distributed by rows.';
 grant select on akashi_lifecycle.tenant_usage to akashi_reader;
 grant select on akashi_lifecycle.tenant_usage to akashi_security_admin;
 grant select on akashi_lifecycle.tenant_usage to akashi_worker;
@@ -4394,7 +4394,7 @@ create view akashi_security.v_security_events with (security_invoker=true) as
    FROM (akashi_security.security_events e
      LEFT JOIN akashi_security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
 alter view akashi_security.v_security_events owner to akashi_owner;
-comment on view akashi_security.v_security_events is 'Events with what was done about them, under the names of the sources.';
+comment on view akashi_security.v_security_events is 'Events with their remediation, under the column names of the sources.';
 grant select on akashi_security.v_security_events to akashi_security_admin;
 grant select on akashi_security.v_security_events to akashi_worker;
 
@@ -4477,7 +4477,7 @@ begin
 end
 $function$;
 alter function akashi_archive.process_archived_partitions(p_dry_run boolean) owner to akashi_owner;
-comment on function akashi_archive.process_archived_partitions(p_dry_run boolean) is 'Asks the worker to export and drop what is due, and returns what that is; with true it only returns it.';
+comment on function akashi_archive.process_archived_partitions(p_dry_run boolean) is 'Requests export and drop of what is due from the worker, and returns the plan; with true it only returns the plan.';
 grant execute on function akashi_archive.process_archived_partitions(p_dry_run boolean) to akashi_security_admin;
 grant execute on function akashi_archive.process_archived_partitions(p_dry_run boolean) to akashi_worker;
 
@@ -4508,7 +4508,7 @@ begin
     severity => case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end, source_service => 'akashi',
     action_performed => 'open_epoch', result => 'success', ocsf_class_uid => 2004, event_details => report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
-    'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
+    'message', 'a log of the audit ledger continues in a new epoch', 'timestamp', now())::text);
 end
 $function$;
 alter function akashi_audit.alert_ledger_epoch(report jsonb) owner to akashi_owner;
@@ -4759,7 +4759,7 @@ AS $function$
   select count(*) from akashi_audit.audit_logs a where a.data_subject = count_about.data_subject
 $function$;
 alter function akashi_audit.count_about(data_subject text) owner to akashi_policy;
-comment on function akashi_audit.count_about(data_subject text) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
+comment on function akashi_audit.count_about(data_subject text) is 'Number of rows of the trail in PostgreSQL that are about a person. Reads the whole trail.';
 grant execute on function akashi_audit.count_about(data_subject text) to akashi_app;
 grant execute on function akashi_audit.count_about(data_subject text) to akashi_owner;
 grant execute on function akashi_audit.count_about(data_subject text) to akashi_security_admin;
@@ -4899,7 +4899,7 @@ AS $function$
   select count(*)::integer from erased
 $function$;
 alter function akashi_audit.erase_salt(data_subject text) owner to akashi_owner;
-comment on function akashi_audit.erase_salt(data_subject text) is 'Makes the digests of a person say nothing: the second half of an erasure.';
+comment on function akashi_audit.erase_salt(data_subject text) is 'Deletes the salt of a person, so that their digests reveal nothing: the second half of an erasure.';
 
 CREATE OR REPLACE FUNCTION akashi_audit.exempt(target regclass, reason text)
  RETURNS void
@@ -4914,7 +4914,7 @@ begin
 end
 $function$;
 alter function akashi_audit.exempt(target regclass, reason text) owner to akashi_owner;
-comment on function akashi_audit.exempt(target regclass, reason text) is 'Says why a table needs no audit.';
+comment on function akashi_audit.exempt(target regclass, reason text) is 'Exempts a table from audit, with the reason.';
 
 CREATE OR REPLACE FUNCTION akashi_audit.fence_log(log text, OUT floor bigint, OUT xmin xid8)
  RETURNS record
@@ -5242,7 +5242,7 @@ AS $function$
 begin
   if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
      or (new.epoch = old.epoch and (new.last_xid, new.last_seq) < (old.last_xid, old.last_seq)) then
-    raise exception 'the head of log % cannot go back', old.log
+    raise exception 'the head of log % cannot move back', old.log
       using errcode = 'AK001', hint = 'the ledger is append-only; run verify';
   end if;
   return new;
@@ -5262,7 +5262,7 @@ begin
      or (old.reported_at is not null and new.reported_at is distinct from old.reported_at)
      or (old.settled_at is not null and (new.settled_at, new.settled_by, new.explanation)
          is distinct from (old.settled_at, old.settled_by, old.explanation)) then
-    raise exception 'a loss can be reported and settled, once each, and not be changed'
+    raise exception 'a loss can be reported once and settled once, but not changed'
       using errcode = 'AK001', hint = 'the record is append-only';
   end if;
   return new;
@@ -5418,7 +5418,7 @@ begin
       perform akashi_audit.refuse_unsigned(tg_relid, tg_argv[6]::text[]);
     end if;
     redacted := cardinality(digested) + cardinality(omitted) > 0;
-    -- A stale key column shows as a key without a value; the others have to be looked for.
+    -- A stale key column shows as a key without a value; the others have to be searched for.
     named := case when redacted or subject_column is not null
       then array_remove(key_columns || digested || omitted || subject_column, null) end;
   end if;
@@ -5426,7 +5426,7 @@ begin
     if pg_trigger_depth() > 1 then
       depth := pg_trigger_depth() - 1;
       seq_offset := akashi_audit.seq_offset(depth);
-      -- For the statement that fired the trigger: it may have to be numbered before this one.
+      -- For the statement that fired the trigger, which may have to be numbered before this one.
       perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
     end if;
     if tg_op = 'UPDATE' and current_setting('akashi.moving', true) <> '' then
@@ -5531,12 +5531,12 @@ begin
     return null;
   end if;
   get diagnostics done = row_count;
-  -- No name is looked up before the path is pinned again.
+  -- No name is resolved before the path is pinned again.
   if done operator(pg_catalog.>) 0 and done operator(pg_catalog.<) bulk_rows and tg_op operator(pg_catalog.<>) 'UPDATE' then
     return null;
   end if;
   joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  -- Of an UPDATE fewer rows may be recorded than were changed.
+  -- An UPDATE may record fewer rows than it changed.
   if bulk_rows > 0 and tg_op = 'UPDATE' then
     if exists (select from old_rows offset 50) then
       done := case when done = 0 and not not exists (
@@ -5638,7 +5638,7 @@ begin
       perform akashi_audit.refuse_unsigned(tg_relid, tg_argv[6]::text[]);
     end if;
     redacted := cardinality(digested) + cardinality(omitted) > 0;
-    -- A stale key column shows as a key without a value; the others have to be looked for.
+    -- A stale key column shows as a key without a value; the others have to be searched for.
     named := case when redacted or subject_column is not null
       then array_remove(key_columns || digested || omitted || subject_column, null) end;
   end if;
@@ -5646,7 +5646,7 @@ begin
     if pg_trigger_depth() > 1 then
       depth := pg_trigger_depth() - 1;
       seq_offset := akashi_audit.seq_offset(depth);
-      -- For the statement that fired the trigger: it may have to be numbered before this one.
+      -- For the statement that fired the trigger, which may have to be numbered before this one.
       perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
     end if;
     if tg_op = 'UPDATE' and current_setting('akashi.moving', true) <> '' then
@@ -5751,12 +5751,12 @@ begin
     return null;
   end if;
   get diagnostics done = row_count;
-  -- No name is looked up before the path is pinned again.
+  -- No name is resolved before the path is pinned again.
   if done operator(pg_catalog.>) 0 and done operator(pg_catalog.<) bulk_rows and tg_op operator(pg_catalog.<>) 'UPDATE' then
     return null;
   end if;
   joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  -- Of an UPDATE fewer rows may be recorded than were changed.
+  -- An UPDATE may record fewer rows than it changed.
   if bulk_rows > 0 and tg_op = 'UPDATE' then
     if exists (select from old_rows offset 50) then
       done := case when done = 0 and not not exists (
@@ -5822,7 +5822,7 @@ exception
       end if;
       insert into akashi_audit.losses (schema_name, table_name, operation, row_count, sqlstate, message)
       values (tg_table_schema, tg_table_name, tg_op, lost, state, left(cause, 1000));
-      raise warning '% of %.% was made and not recorded: %', tg_op, tg_table_schema, tg_table_name, cause
+      raise warning '% of %.% was made but not recorded: %', tg_op, tg_table_schema, tg_table_name, cause
         using hint = 'see akashi_audit.losses and akashi doctor';
     end;
   return null;
@@ -5910,13 +5910,13 @@ begin
   if policy.schema_name in ('pg_catalog', 'information_schema')
      or (policy.schema_name = 'akashi_audit' and policy.table_name <> 'protected_tables') then
     raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
-      hint = 'the trail, the ledger and the catalogs watch themselves by other means';
+      hint = 'the trail, the ledger and the catalogs are protected by other means';
   end if;
   perform akashi_audit.refuse_json_casts(target);
   policy.key_columns := akashi_audit.primary_key(target);
   if policy.key_columns is null then
     raise exception '% has no primary key', target using errcode = 'invalid_table_definition',
-      hint = 'give it a primary key first: without one a record cannot be followed';
+      hint = 'add a primary key first: without one a record cannot be followed';
   end if;
   select string_agg(wanted, ', ') into missing
   from (select unnest(ignore || subject) union select jsonb_object_keys(columns)) as named (wanted)
@@ -5929,14 +5929,14 @@ begin
   select string_agg(format('%s is %s', key, value), ', ') into missing
   from jsonb_each_text(columns) where value not in ('plain', 'digest', 'omit');
   if missing is not null then
-    raise exception 'columns may be plain, digest or omit: %', missing using errcode = 'invalid_parameter_value';
+    raise exception 'a column must be plain, digest or omit: %', missing using errcode = 'invalid_parameter_value';
   end if;
   if policy.key_columns && array(select key from jsonb_each_text(columns) where value <> 'plain') then
     raise exception 'the key of % cannot be digested or omitted', target using errcode = 'invalid_parameter_value',
       hint = 'the trail finds a record by its key';
   end if;
   if on_failure is null or on_failure not in ('fail', 'record_loss') then
-    raise exception 'on failure a change may fail or record_loss: %', coalesce(on_failure, 'null') using errcode = 'invalid_parameter_value';
+    raise exception 'on_failure must be fail or record_loss: %', coalesce(on_failure, 'null') using errcode = 'invalid_parameter_value';
   end if;
   select string_agg(format('%I', login), ', ') into missing
   from unnest(protect.context_exempt || protect.history_readers) as named (login)
@@ -5945,7 +5945,7 @@ begin
     raise exception 'there is no login %', missing using errcode = 'undefined_object';
   end if;
   if protect.context_exempt <> '{}' and not protect.require_context then
-    raise exception 'logins are exempt from a context that is not required' using errcode = 'invalid_parameter_value',
+    raise exception 'logins cannot be exempt from a context that is not required' using errcode = 'invalid_parameter_value',
       hint = 'require the context too';
   end if;
   policy.require_context := protect.require_context;
@@ -6021,13 +6021,13 @@ AS $function$
 declare
   part record;
   identities jsonb := '{}';
-  -- A column that is computed when it is read is never sent, and may be in no replica identity.
+  -- A virtual column is never sent, and cannot be part of a replica identity.
   computed constant boolean := exists (select from pg_attribute a where a.attrelid = target and a.attgenerated = 'v' and not a.attisdropped);
 begin
   if computed and exists (
     select from (select relid::oid as oid from pg_partition_tree(target) union select target) t join pg_class c using (oid)
     where c.relkind = 'r' and (c.relreplident = 'f' or not akashi_audit.has_replica_identity(c.oid))) then
-    raise warning 'the cross-check does not see %: it has a virtual column and no key that tells its rows', target;
+    raise warning 'the cross-check does not see %: it has a virtual column and no key that identifies its rows', target;
     return identities;
   end if;
   for part in
@@ -6065,7 +6065,7 @@ begin
 end
 $function$;
 alter function akashi_audit.publish_generated_columns() owner to akashi_owner;
-comment on function akashi_audit.publish_generated_columns() is 'Lets the cross-check see generated columns where the server can send them, from PostgreSQL 18.';
+comment on function akashi_audit.publish_generated_columns() is 'Lets the cross-check see generated columns where the server can send them (PostgreSQL 18 and newer).';
 
 CREATE OR REPLACE FUNCTION akashi_audit.random_salts(rows bigint)
  RETURNS bytea
@@ -6089,7 +6089,7 @@ AS $function$
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason, 'asked', asked)), data_classification)
 $function$;
 alter function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) owner to akashi_owner;
-comment on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) is 'Records that confidential data was read: asked is the query, resource_ids are the records returned.';
+comment on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) is 'Records that confidential data was read: asked is the query, resource_ids are the returned records.';
 grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_client;
 grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_security_admin;
 grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_worker;
@@ -6109,11 +6109,11 @@ begin
       hint = 'use lowercase letters, digits and underscores; data_change is for the triggers';
   end if;
   if action is null or action = '' or length(action) > 100 then
-    raise exception 'an action has 1 to 100 characters' using errcode = 'invalid_parameter_value';
+    raise exception 'an action must have 1 to 100 characters' using errcode = 'invalid_parameter_value';
   end if;
   -- Sealing prints the whole row in one piece.
   if octet_length(concat(resource, resource_id, result, detail, data_subject, error_code, error_message, compliance_context)) > 1048576 then
-    raise exception 'an action has at most 1 MiB of text' using errcode = 'program_limit_exceeded';
+    raise exception 'an action can have at most 1 MiB of text' using errcode = 'program_limit_exceeded';
   end if;
   if data_classification not in ('public', 'internal', 'confidential', 'restricted') then
     raise exception '% is not a classification', data_classification using errcode = 'invalid_parameter_value',
@@ -6155,7 +6155,8 @@ declare
 begin
   select p.* into strict policy from akashi_audit.protected_tables p
   join pg_class c on c.oid = target join pg_namespace n on n.oid = c.relnamespace where (p.schema_name, p.table_name) = (n.nspname, c.relname);
-  -- The last key comes back as it went: by the input functions of the columns' types, without casts and checks of their owners.
+  -- The last key is converted back by the input functions of the columns' types, without casts and checks of their
+  -- owners.
   select string_agg(format('r.%I', k.name), ', ' order by k.place), string_agg(format('%I %s', 'k' || k.place, k.type), ', ' order by k.place),
          jsonb_object_agg('k' || k.place, case when k.type in ('json', 'jsonb') then last[k.place]::jsonb else to_jsonb(last[k.place]) end)
   into keys, types, last_key
@@ -6193,7 +6194,7 @@ begin
 end
 $function$;
 alter function akashi_audit.record_baseline(part regclass, target regclass, last text[], rows integer) owner to akashi_owner;
-comment on function akashi_audit.record_baseline(part regclass, target regclass, last text[], rows integer) is 'Records rows of a protected table as they are (event_type data_baseline), for what is compared with the trail later.';
+comment on function akashi_audit.record_baseline(part regclass, target regclass, last text[], rows integer) is 'Records the current rows of a protected table (event_type data_baseline), so that they can be compared with the trail later.';
 
 CREATE OR REPLACE FUNCTION akashi_audit.record_catalog(action text, reason text DEFAULT NULL::text)
  RETURNS void
@@ -6214,7 +6215,7 @@ begin
 end
 $function$;
 alter function akashi_audit.record_catalog(action text, reason text) owner to akashi_owner;
-comment on function akashi_audit.record_catalog(action text, reason text) is 'Records which transactions wrote the catalog: after a migration, an upgrade, a logical restore, or a change that an administrator made. Changes that were not recorded before are accepted, and that is an alarm.';
+comment on function akashi_audit.record_catalog(action text, reason text) is 'Records which transactions wrote the catalog: after a migration, an upgrade, a logical restore, or a change by an administrator. It accepts changes that were not recorded before, and therefore raises an alarm.';
 
 CREATE OR REPLACE FUNCTION akashi_audit.record_discrepancies(discrepancies jsonb)
  RETURNS integer
@@ -6261,7 +6262,7 @@ declare
   key text;
 begin
   if not record ?& key_columns then
-    raise exception 'the key that the audit of this table names (%) is not its key any more', array_to_string(key_columns, ', ')
+    raise exception 'the key in the protection of this table (%) is no longer its key', array_to_string(key_columns, ', ')
       using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
   end if;
   key := case when cardinality(key_columns) = 1 then record ->> key_columns[1]
@@ -6352,7 +6353,7 @@ begin
   end if;
   if kept.at_expiry = 'keep' or not coalesce(upper_bound + kept.total_retention <= clock_timestamp(), false) then
     raise exception 'rows of log % are kept: %', log, case when kept.at_expiry = 'keep' then 'they do not expire'
-      else 'for ' || kept.total_retention end using errcode = 'AK003', hint = 'the policy of the table decides: akashi archive policy list';
+      else 'for ' || kept.total_retention end using errcode = 'AK003', hint = 'this depends on the policy of the table: akashi archive policy list';
   end if;
   select count(*) into counted from akashi_audit.ledger_entries e
   where e.log = record_retention.log and e.position between first_position and last_position
@@ -6444,7 +6445,7 @@ begin
     casts := akashi_audit.json_casts(relation);
     if casts is not null then
       raise exception '% has columns of types with a cast to json: %', relation::regclass, casts using errcode = 'AK003',
-        hint = 'drop the cast: it, and not the value, would decide what the trail says';
+        hint = 'drop the cast: otherwise it would decide what the trail records';
     end if;
   end if;
   return true;
@@ -6459,7 +6460,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.refuse_stale_protection(relation oid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  raise exception 'columns that the audit of % names are not there any more', relation::regclass
+  raise exception 'columns in the protection of % no longer exist', relation::regclass
     using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
 end
 $function$;
@@ -6474,7 +6475,7 @@ AS $function$
 begin
   if not akashi_auth.context_verified() and session_user::text <> all (exempt) then
     raise exception 'changes of % need a signed request context', relation::regclass using errcode = 'AK005',
-      hint = 'make them inside of withActor() (docs/use-from-your-app.md), or exempt the login: akashi protect --require-context --context-exempt';
+      hint = 'make them inside withActor() (docs/use-from-your-app.md), or exempt the login: akashi protect --require-context --context-exempt';
   end if;
 end
 $function$;
@@ -6558,7 +6559,7 @@ begin
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
     perform akashi_security.record_event(event_type => 'audit_loss', event_category => 'integrity', severity => 'critical',
-      source_service => 'akashi', description => 'changes were made and not recorded', resource_type => 'table',
+      source_service => 'akashi', description => 'changes were made but not recorded', resource_type => 'table',
       resource_id => left(loss.schema_name || '.' || loss.table_name, 255), action_performed => 'record', result => 'failure',
       ocsf_class_uid => 2004, event_details => to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
     update akashi_audit.losses set reported_at = clock_timestamp() where id = loss.id;
@@ -6587,7 +6588,7 @@ begin
     who.session_id := akashi_auth.try_name(who.session_id);
     who.subject := akashi_auth.try_name(who.subject);
     who.tenant_id := akashi_auth.try_name(who.tenant_id);
-    -- A name that is cut is another name.
+    -- A truncated name would be another name.
     if who.verified and who is distinct from claimed then
       raise exception 'a name in the signed context is too long or contains control characters'
         using errcode = 'invalid_parameter_value',
@@ -6669,7 +6670,7 @@ AS $function$
   where e.log = rows_from.log and e.position >= first and e.position < first + up_to order by e.position
 $function$;
 alter function akashi_audit.rows_from(log text, first bigint, up_to integer) owner to akashi_owner;
-comment on function akashi_audit.rows_from(log text, first bigint, up_to integer) is 'The sealed rows of a log from a position on, at most so many, in their order.';
+comment on function akashi_audit.rows_from(log text, first bigint, up_to integer) is 'The sealed rows of a log from a position on, in order, up to a maximum number.';
 grant execute on function akashi_audit.rows_from(log text, first bigint, up_to integer) to akashi_security_admin;
 grant execute on function akashi_audit.rows_from(log text, first bigint, up_to integer) to akashi_worker;
 
@@ -6788,7 +6789,7 @@ declare
   by_whom constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
 begin
   if coalesce(explanation, '') = '' then
-    raise exception 'settling losses needs an explanation' using errcode = 'invalid_parameter_value', hint = 'say what happened';
+    raise exception 'settling losses requires an explanation' using errcode = 'invalid_parameter_value', hint = 'say what happened';
   end if;
   update akashi_audit.losses l set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_losses.explanation
   where l.settled_at is null and l.created_at <= until;
@@ -6955,11 +6956,11 @@ AS $function$
     select * from guarded union all select * from recorded
   )
   select coalesce(n.nspname || '.' || c.relname, e.name),
-         case when c.oid is null then 'the table is gone'
+         case when c.oid is null then 'the table does not exist'
               when t.oid is null then format('trigger %s is missing', e.trigger_name)
               when t.tgenabled = 'D' then format('trigger %s is disabled', e.trigger_name)
               when t.tgenabled <> 'A' then format('trigger %s does not fire in every session', e.trigger_name)
-              else format('trigger %s is not the one that protect made', e.trigger_name) end
+              else format('trigger %s differs from the one that protect created', e.trigger_name) end
   from expected e
   left join pg_catalog.pg_class c on c.oid = e.relid
   left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -6967,8 +6968,8 @@ AS $function$
   where t.oid is null or t.tgenabled <> 'A' or t.tgfoid <> e.function or t.tgargs <> e.arguments
   union all
   select p.schema_name || '.' || p.table_name,
-         case when stale.gone is not null then format('the protection names columns that are gone: %s', stale.gone)
-              else format('its primary key is not (%s) any more', array_to_string(p.key_columns, ', ')) end
+         case when stale.gone is not null then format('the protection has columns that no longer exist: %s', stale.gone)
+              else format('its primary key is no longer (%s)', array_to_string(p.key_columns, ', ')) end
   from akashi_audit.protected_tables p
   join pg_catalog.pg_namespace n on n.nspname = p.schema_name
   join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
@@ -6988,7 +6989,7 @@ AS $function$
   where trigger_problems.log = 'audit_logs' and casts is not null
   union all
   select schema_name || '.' || table_name,
-         format('%s statements (%s rows) were made and not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),
+         format('%s statements (%s rows) were made but not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),
                 to_char(max(created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"'), (array_agg(message order by created_at desc))[1])
   from akashi_audit.losses
   where trigger_problems.log = 'audit_logs' and settled_at is null
@@ -7047,7 +7048,7 @@ begin
 end
 $function$;
 alter function akashi_audit.unprotect_missing(schema_name text, table_name text) owner to akashi_owner;
-comment on function akashi_audit.unprotect_missing(schema_name text, table_name text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
+comment on function akashi_audit.unprotect_missing(schema_name text, table_name text) is 'Removes the protection of a table that was dropped or renamed; its trail stays.';
 
 CREATE OR REPLACE FUNCTION akashi_audit.unpublish(target regclass, identities jsonb)
  RETURNS void
@@ -7086,7 +7087,7 @@ begin
 end
 $function$;
 alter function akashi_audit.use_system_user() owner to akashi_owner;
-comment on function akashi_audit.use_system_user() is 'Lets the trail keep system_user where the server has it, from PostgreSQL 16.';
+comment on function akashi_audit.use_system_user() is 'Makes the trail record system_user where the server has it (PostgreSQL 16 and newer).';
 
 CREATE OR REPLACE FUNCTION akashi_audit.uuid_v7()
  RETURNS uuid
@@ -7190,7 +7191,7 @@ AS $function$
                    where (p.schema_name, p.table_name) = (withheld_columns.schema_name, withheld_columns.table_name)), '{}')
 $function$;
 alter function akashi_audit.withheld_columns(schema_name text, table_name text) owner to akashi_owner;
-comment on function akashi_audit.withheld_columns(schema_name text, table_name text) is 'Columns of a table of which the trail holds no values.';
+comment on function akashi_audit.withheld_columns(schema_name text, table_name text) is 'Columns of a table whose values are not in the trail.';
 
 CREATE OR REPLACE FUNCTION akashi_auth.accept_context()
  RETURNS text
@@ -7220,7 +7221,7 @@ begin
 end
 $function$;
 alter function akashi_auth.accept_context() owner to akashi_policy;
-comment on function akashi_auth.accept_context() is 'Takes up the signed context of the app.* settings for this transaction. The application that signed it; null when it does not count.';
+comment on function akashi_auth.accept_context() is 'Accepts the signed context in the app.* settings for this transaction. Returns the application that signed it, or null if it is not valid.';
 grant execute on function akashi_auth.accept_context() to akashi_client;
 grant execute on function akashi_auth.accept_context() to akashi_owner;
 grant execute on function akashi_auth.accept_context() to akashi_reader;
@@ -7574,7 +7575,7 @@ declare
   seconds integer;
 begin
   if not who.verified then
-    raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
+    raise exception 'signing in requires a signed context' using errcode = 'insufficient_privilege';
   end if;
   delete from akashi_auth.login_throttles where key in (
     select key from akashi_auth.login_throttles where expires_at < clock_timestamp() limit 20 for update skip locked);
@@ -7688,13 +7689,13 @@ CREATE OR REPLACE FUNCTION akashi_auth.change_user(user_id uuid, changes jsonb, 
 AS $function$
 begin
   -- Users change only names of their own. An e-mail address is used for signing in and for notifications, so it is set
-  -- by whoever has verified it.
+  -- by the administrator or provider that has verified it.
   if user_id is distinct from akashi_auth.current_user_id() or change_user.email_index is not null then
     perform akashi_auth.managed_user(user_id, 'users:write');
   end if;
   -- At sign-in it would be taken for an e-mail address.
   if user_id = akashi_auth.current_user_id() and changes ->> 'username' like '%@%' then
-    raise exception 'a username that people choose themselves has no @' using errcode = 'invalid_parameter_value',
+    raise exception 'a username chosen by its user cannot contain @' using errcode = 'invalid_parameter_value',
       hint = 'leave it out';
   end if;
   update akashi_auth.users u set
@@ -7726,12 +7727,12 @@ declare
   item akashi_auth.access_review_items;
 begin
   if not akashi_auth.confirmed_person() or new.decided_by is distinct from akashi_auth.current_user_id() then
-    raise exception 'a right is signed off by the person who decides, in a session of their own' using errcode = 'insufficient_privilege',
-      hint = 'sign in, and confirm with POST /v1/session/confirm where it is asked for';
+    raise exception 'a right must be signed off by a person in their own session' using errcode = 'insufficient_privilege',
+      hint = 'sign in, and confirm with POST /v1/session/step-up if required';
   end if;
   select * into item from akashi_auth.access_review_items i where i.id = new.item_id;
   if item.user_id = new.decided_by then
-    raise exception 'nobody signs off their own rights' using errcode = 'insufficient_privilege', hint = 'somebody else has to do it';
+    raise exception 'people cannot sign off their own rights' using errcode = 'insufficient_privilege', hint = 'somebody else has to do this';
   end if;
   new.decided_at := clock_timestamp();
   return new;
@@ -7761,7 +7762,7 @@ begin
     select p.tier into scope_tier from akashi_auth.permissions p where p.id = akashi_auth.permission_id(scope);
     if not akashi_auth.key_owner_has(key, scope) then
       raise exception 'the owner of the key does not have %', scope using errcode = 'insufficient_privilege',
-        hint = 'the scopes of a key are within what its owner may';
+        hint = 'the scopes of a key must be within the permissions of its owner';
     end if;
     if akashi_auth.tier_rank(scope_tier) > akashi_auth.tier_rank(key.tier) then
       raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
@@ -7769,7 +7770,7 @@ begin
     end if;
     if not akashi_auth.is_administrator() and not akashi_auth.has_permission(scope) then
       raise exception 'the caller does not have %', scope using errcode = 'insufficient_privilege',
-        hint = 'give only what you have yourself';
+        hint = 'you can grant only what you have yourself';
     end if;
   end loop;
 end
@@ -7792,7 +7793,7 @@ begin
   if akashi_auth.tier_rank(permission.tier) > akashi_auth.tier_rank(role.tier) then
     raise exception 'the % role % cannot hold the % permission %:%', role.tier, role.name, permission.tier,
       permission.resource, permission.action using errcode = 'insufficient_privilege',
-      hint = 'a permission stands only in roles of its tier or above it';
+      hint = 'a permission can only be in roles of its tier or a higher one';
   end if;
   return new;
 end
@@ -7886,14 +7887,14 @@ begin
   if coalesce(current_setting('app.context_receipt', true), '') = '' then
     return null;
   end if;
-  -- Whoever learned a replaced key can make receipts too, but no transaction that began in time.
+  -- Someone who learned a replaced key could also make receipts, but not for a transaction that began in time.
   return (select k.application from akashi_auth.context_keys k
           where k.id = current_setting('app.context_key', true) and (k.expires_at is null or k.expires_at > now())
             and current_setting('app.context_receipt', true) = akashi_auth.context_hmac(k, 'akashi-receipt/1', akashi_auth.transaction_name()));
 end
 $function$;
 alter function akashi_auth.context_application() owner to akashi_policy;
-comment on function akashi_auth.context_application() is 'The application whose signed context this transaction accepted; null when there is none, or the app.* settings changed since.';
+comment on function akashi_auth.context_application() is 'The application whose signed context this transaction accepted; null if there is none, or if the app.* settings have changed since.';
 grant execute on function akashi_auth.context_application() to akashi_client;
 grant execute on function akashi_auth.context_application() to akashi_owner;
 grant execute on function akashi_auth.context_application() to akashi_reader;
@@ -7969,15 +7970,15 @@ begin
   key.user_id := case when service_account is null then coalesce(owner, akashi_auth.current_user_id()) end;
   if service_account is not null then
     if owner is not null then
-      raise exception 'a key has one owner' using errcode = 'invalid_parameter_value';
+      raise exception 'a key can have only one owner' using errcode = 'invalid_parameter_value';
     end if;
     key.service_account_id := (akashi_auth.service_account_named(service_account)).id;
     rank := akashi_auth.service_account_rank(key.service_account_id);
   elsif key.user_id is null then
-    raise exception 'a key has an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
+    raise exception 'a key needs an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
   elsif not akashi_auth.is_administrator() and key.user_id <> coalesce(akashi_auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
     raise exception 'users cannot create keys for another person' using errcode = 'insufficient_privilege',
-      hint = 'make it for a service account';
+      hint = 'create it for a service account';
   else
     if not akashi_auth.is_administrator() and not akashi_auth.owns_key(key) then
       perform akashi_auth.require_permission('api_keys:write');
@@ -7994,8 +7995,8 @@ begin
   key.permissions := to_jsonb(array(select distinct scope from unnest(scopes) scope order by scope));
   key.expires_at := coalesce(create_api_key.expires_at, now() + (akashi_auth.policy('api_key.default_lifetime_days')::text || ' days')::interval);
   if key.expires_at <= now() or key.expires_at > now() + (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval then
-    raise exception 'a key ends at most % days from now', akashi_auth.policy('api_key.max_lifetime_days')
-      using errcode = 'invalid_parameter_value', hint = 'rotate it instead of letting it live on';
+    raise exception 'a key must expire within % days', akashi_auth.policy('api_key.max_lifetime_days')
+      using errcode = 'invalid_parameter_value', hint = 'rotate it instead';
   end if;
   perform akashi_auth.check_key(key);
   select count(*) into active from akashi_auth.api_keys k
@@ -8015,7 +8016,7 @@ begin
 end
 $function$;
 alter function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) owner to akashi_owner;
-comment on function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) is 'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
+comment on function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) is 'Stores a key by its SHA-256. Its scopes and tier must be within those of owner and caller; owner is for administrators of the database.';
 grant execute on function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_auth.create_context_key(application text, login text)
@@ -8025,7 +8026,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.create_context_key(application text, logi
 AS $function$
 begin
   if application is null or application = 'akashi' or application !~ '^[a-z][a-z0-9_-]{0,62}$' then
-    raise exception '% is no name of an application', coalesce(quote_literal(application), 'null')
+    raise exception '% is not a valid application name', coalesce(quote_literal(application), 'null')
       using errcode = 'invalid_parameter_value',
             hint = 'use up to 63 lowercase letters, digits, - and _, and not akashi, which signs for its own users';
   end if;
@@ -8179,11 +8180,11 @@ begin
   end if;
   perform akashi_auth.refuse_tier(found_item.tier);
   if exists (select from akashi_auth.access_review_decisions d where d.item_id = item) then
-    raise exception 'this right was signed off already' using errcode = 'AK003', hint = 'the next review has it again';
+    raise exception 'this right was already signed off' using errcode = 'AK003', hint = 'the next review will include it again';
   end if;
   select * into held from akashi_auth.access_rights() r where r.right_id = found_item.right_id;
   if not found then
-    raise exception 'this right has ended meanwhile' using errcode = 'AK003', hint = 'there is nothing left to decide';
+    raise exception 'this right has ended in the meantime' using errcode = 'AK003', hint = 'there is nothing left to decide';
   end if;
   insert into akashi_auth.access_review_decisions (item_id, decision, reason, decided_at, decided_by, gave_it, seen)
   values (item, decide_access.decision, decide_access.reason, clock_timestamp(), akashi_auth.current_user_id(),
@@ -8199,7 +8200,7 @@ begin
 end
 $function$;
 alter function akashi_auth.decide_access(review uuid, item uuid, decision text, reason text) owner to akashi_owner;
-comment on function akashi_auth.decide_access(review uuid, item uuid, decision text, reason text) is 'Signs off a right of a review: keep, or revoke it now. Requires roles:write and the right''s tier, in a session, and never about oneself.';
+comment on function akashi_auth.decide_access(review uuid, item uuid, decision text, reason text) is 'Signs off a right of a review: keep, or revoke it now. Requires roles:write and the tier of the right, in a session, and never for one''s own rights.';
 grant execute on function akashi_auth.decide_access(review uuid, item uuid, decision text, reason text) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_auth.delete_role(role_name text)
@@ -8281,7 +8282,7 @@ begin
   perform akashi_auth.refuse_tier(role.tier);
   if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
     raise exception 'the caller does not have %', permission using errcode = 'insufficient_privilege',
-      hint = 'give only what you have yourself';
+      hint = 'you can grant only what you have yourself';
   end if;
   perform akashi_auth.refuse_longer(null, array['roles:admin', permission], role.tier);
   insert into akashi_auth.role_permissions (role_id, permission_id) values (role.id, akashi_auth.permission_id(permission))
@@ -8303,10 +8304,10 @@ declare
 begin
   if grant_role.user_id = akashi_auth.current_user_id() then
     raise exception 'users cannot grant roles to themselves' using errcode = 'insufficient_privilege',
-      hint = 'somebody else has to do it';
+      hint = 'somebody else has to do this';
   end if;
   if grant_role.expires_at <= now() then
-    raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
+    raise exception 'the expiry of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_auth.refuse_longer_role(role, grant_role.expires_at);
   if not exists (select from akashi_auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
@@ -8322,7 +8323,7 @@ begin
 end
 $function$;
 alter function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
-comment on function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) is 'Gives a user a role of the caller''s tier or below it, holding only what the caller has; never to oneself.';
+comment on function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) is 'Grants a user a role of the caller''s tier or a lower one, with only permissions that the caller has; never to the caller.';
 grant execute on function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
@@ -8338,10 +8339,10 @@ declare
 begin
   if exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id() and k.service_account_id = account.id) then
     raise exception 'users cannot grant roles to themselves' using errcode = 'insufficient_privilege',
-      hint = 'somebody else has to do it';
+      hint = 'somebody else has to do this';
   end if;
   if grant_service_role.expires_at <= now() then
-    raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
+    raise exception 'the expiry of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_auth.refuse_longer_role(role, grant_service_role.expires_at);
   insert into akashi_auth.service_account_roles as sr (service_account_id, role_id, assigned_by, expires_at)
@@ -8495,7 +8496,7 @@ begin
        select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
        where ur.role_id = administrator and u.id <> old.id and u.is_active and (ur.expires_at is null or ur.expires_at > now()))
   then
-    raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'grant the role to another user first';
+    raise exception 'the last active sys_admin cannot be deactivated' using errcode = 'AK003', hint = 'grant the role to another user first';
   end if;
   return new;
 end
@@ -8511,7 +8512,7 @@ AS $function$
 begin
   if new.last_used_step < old.last_used_step
      or (new.last_used_step = old.last_used_step and new.last_used_at is distinct from old.last_used_at) then
-    raise exception 'a code of this step was used already' using errcode = 'AK003', hint = 'wait for the next code';
+    raise exception 'a code of this step was already used' using errcode = 'AK003', hint = 'wait for the next code';
   end if;
   return new;
 end
@@ -8526,8 +8527,8 @@ CREATE OR REPLACE FUNCTION akashi_auth.keep_tier()
 AS $function$
 begin
   if new.tier is distinct from old.tier then
-    raise exception 'the tier of % does not change', tg_table_name using errcode = 'insufficient_privilege',
-      hint = 'make another one of the tier that you want';
+    raise exception 'the tier of % cannot be changed', tg_table_name using errcode = 'insufficient_privilege',
+      hint = 'create another one with the tier that you want';
   end if;
   return new;
 end
@@ -8607,7 +8608,7 @@ begin
 end
 $function$;
 alter function akashi_auth.list_access_review(review uuid) owner to akashi_owner;
-comment on function akashi_auth.list_access_review(review uuid) is 'The rights of a review as they are now, undecided ones first. Requires roles:read.';
+comment on function akashi_auth.list_access_review(review uuid) is 'The current rights of a review, undecided ones first. Requires roles:read.';
 grant execute on function akashi_auth.list_access_review(review uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_auth.list_access_reviews()
@@ -8637,7 +8638,7 @@ begin
 end
 $function$;
 alter function akashi_auth.list_access_rights() owner to akashi_owner;
-comment on function akashi_auth.list_access_rights() is 'Who holds which role and key, since when, last used when, given by whom. Requires roles:read.';
+comment on function akashi_auth.list_access_rights() is 'Who holds which role and key, since when, when last used, granted by whom. Requires roles:read.';
 grant execute on function akashi_auth.list_access_rights() to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_auth.make_first_administrator(user_id uuid)
@@ -8681,11 +8682,11 @@ begin
   end if;
   if person.id = akashi_auth.current_user_id() then
     raise exception 'users cannot do this to themselves' using errcode = 'insufficient_privilege',
-      hint = 'somebody else has to do it';
+      hint = 'somebody else has to do this';
   end if;
   if not akashi_auth.is_server() and akashi_auth.user_rank(person.id) > akashi_auth.caller_rank() then
     raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
-      hint = 'somebody of that tier has to do it';
+      hint = 'somebody of that tier has to do this';
   end if;
   if not akashi_auth.is_server() and not akashi_auth.is_administrator() then
     select p.resource || ':' || p.action into missing from akashi_auth.permissions p
@@ -8694,7 +8695,7 @@ begin
     order by 1 limit 1;
     if found then
       raise exception 'the user has %, which the caller does not have', missing using errcode = 'insufficient_privilege',
-        hint = 'somebody who has it has to do it';
+        hint = 'somebody with this permission has to do this';
     end if;
   end if;
   return person;
@@ -8746,13 +8747,13 @@ begin
   if not akashi_auth.is_server() then
     perform akashi_auth.require_permission('roles:write');
   end if;
-  -- Two may open one at once.
+  -- Two callers may open one at the same time.
   lock table akashi_auth.access_reviews in share row exclusive mode;
   if exists (select from akashi_auth.access_review_states() s where s.completed_at is null) then
     if akashi_auth.is_server() and not akashi_auth.is_administrator() then
       return null;
     end if;
-    raise exception 'an access review is open' using errcode = 'AK003', hint = 'complete it first: akashi access-review list';
+    raise exception 'an access review is already open' using errcode = 'AK003', hint = 'complete it first: akashi access-review list';
   end if;
   insert into akashi_auth.access_reviews (opened_by, due_at)
   values (akashi_auth.acting_name(),
@@ -8760,7 +8761,7 @@ begin
   returning id into review;
   insert into akashi_auth.access_review_items (review_id, kind, right_id, user_id, account_id, title, tier, granted_at)
   select review, r.kind, r.right_id, r.user_id, r.account_id, r.title, r.tier, r.granted_at from akashi_auth.access_rights() r
-  -- What everybody has says nothing of anybody.
+  -- The role that everybody has is not worth reviewing.
   where not (r.kind = 'user_role' and r.tier = 'service' and r.title = coalesce(akashi_auth.policy('account.default_role') #>> '{}', ''));
   perform akashi_security.record_event(event_type => 'access_review_opened', event_category => 'authorization', severity => 'info',
     source_service => 'akashi', resource_type => 'access_review', resource_id => review::text, action_performed => 'open',
@@ -8769,7 +8770,7 @@ begin
 end
 $function$;
 alter function akashi_auth.open_access_review() owner to akashi_owner;
-comment on function akashi_auth.open_access_review() is 'Opens a review of every role and key, but the role that every user has. Requires roles:write.';
+comment on function akashi_auth.open_access_review() is 'Opens a review of every role and key, except the role that every user has. Requires roles:write.';
 grant execute on function akashi_auth.open_access_review() to akashi_app;
 grant execute on function akashi_auth.open_access_review() to akashi_worker;
 
@@ -8857,7 +8858,7 @@ begin
   where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2);
   if not found then
     raise exception 'permission not found: %', permission using errcode = 'undefined_object',
-      hint = 'akashi roles permissions shows them';
+      hint = 'list them with akashi roles permissions';
   end if;
   return found_id;
 end
@@ -9022,7 +9023,7 @@ declare
   own constant timestamptz := akashi_auth.caller_until(permissions, tier);
 begin
   if coalesce(until, 'infinity') > own then
-    raise exception 'this would last longer than what the caller has, which ends %', own using errcode = 'insufficient_privilege',
+    raise exception 'this would last longer than the caller''s own rights, which end %', own using errcode = 'insufficient_privilege',
       hint = 'set an earlier expiry, or let a user grant it whose own role does not expire';
   end if;
 end
@@ -9054,7 +9055,7 @@ begin
   end if;
   if akashi_auth.tier_rank(tier) > akashi_auth.caller_rank() then
     raise exception 'the tier % is above the caller''s own', tier using errcode = 'insufficient_privilege',
-      hint = 'somebody of that tier has to do it';
+      hint = 'somebody of that tier has to do this';
   end if;
 end
 $function$;
@@ -9347,8 +9348,8 @@ declare
 begin
   delete from akashi_auth.context_keys k where k.id = key_id and k.application <> 'akashi' returning * into revoked;
   if revoked.id is null then
-    raise exception 'no application has the context key %', key_id using errcode = 'no_data_found',
-      hint = 'akashi context-key list shows them; the keys of akashi itself are replaced: akashi keys rotate --purpose context';
+    raise exception 'there is no context key % of an application', key_id using errcode = 'no_data_found',
+      hint = 'list them with akashi context-key list; rotate the keys of Akashi itself with akashi keys rotate --purpose context';
   end if;
   perform akashi_audit.record_action('context_key_revoked', 'revoke', 'context_key', key_id, 'SUCCESS',
     jsonb_build_object('application', revoked.application, 'login', revoked.login), 'confidential');
@@ -9372,7 +9373,7 @@ begin
   end if;
   perform akashi_auth.refuse_tier(role.tier);
   if role.name = 'sys_admin' then
-    raise exception 'sys_admin keeps every permission' using errcode = 'AK003', hint = 'make a role with fewer instead';
+    raise exception 'sys_admin always has every permission' using errcode = 'AK003', hint = 'create a role with fewer permissions instead';
   end if;
   delete from akashi_auth.role_permissions rp where rp.role_id = role.id and rp.permission_id = akashi_auth.permission_id(permission);
   return found;
@@ -9482,7 +9483,7 @@ begin
     order by 1 limit 1;
     if found then
       raise exception 'the role % has %, which the caller does not have', role_name, missing
-        using errcode = 'insufficient_privilege', hint = 'give only what you have yourself';
+        using errcode = 'insufficient_privilege', hint = 'you can grant only what you have yourself';
     end if;
   end if;
   return role;
@@ -9527,19 +9528,19 @@ begin
   if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
     if key.user_id is not null and key.user_id is distinct from akashi_auth.current_user_id() then
       raise exception 'users cannot create keys for another person' using errcode = 'insufficient_privilege',
-        hint = 'the owner rotates it; others can revoke it';
+        hint = 'only the owner can rotate it; others can revoke it';
     end if;
     perform akashi_auth.require_permission('api_keys:write');
     perform akashi_auth.check_key(key);
   end if;
   if not key.is_active or key.expires_at <= now() then
-    raise exception 'the key is revoked or has expired' using errcode = 'AK003', hint = 'make a new one';
+    raise exception 'the key is revoked or has expired' using errcode = 'AK003', hint = 'create a new one';
   end if;
   if exists (select from akashi_auth.api_keys k where k.replaces = key.id and k.is_active) then
-    raise exception 'the key was rotated already' using errcode = 'AK003', hint = 'rotate its successor';
+    raise exception 'the key was already rotated' using errcode = 'AK003', hint = 'rotate its successor';
   end if;
   if coalesce(overlap, longest) not between interval '0' and longest then
-    raise exception 'an overlap has at most %', longest using errcode = 'invalid_parameter_value';
+    raise exception 'an overlap can be at most %', longest using errcode = 'invalid_parameter_value';
   end if;
   insert into akashi_auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
     replaces, expires_at, created_by)
@@ -9598,7 +9599,7 @@ declare
   terms constant text[] := array(select distinct t from regexp_split_to_table(akashi_auth.fold_text(coalesce(query, '')), '\s+') as t where t <> '');
 begin
   if cardinality(terms) > 10 or length(query) > 200 then
-    raise exception 'a search takes 10 words and 200 characters' using errcode = 'invalid_parameter_value';
+    raise exception 'a search can have at most 10 words and 200 characters' using errcode = 'invalid_parameter_value';
   end if;
   return terms;
 end
@@ -9671,7 +9672,7 @@ AS $function$
 begin
   perform akashi_auth.managed_user(user_id, 'users:write');
   if set_account_status.account_status = 'deleted' then
-    raise exception 'a person is deleted by erasing them' using errcode = 'invalid_parameter_value',
+    raise exception 'an account is deleted by erasing the person' using errcode = 'invalid_parameter_value',
       hint = 'use akashi keys shred; it cannot be undone';
   end if;
   update akashi_auth.users u set account_status = set_account_status.account_status where u.id = user_id;
@@ -9709,7 +9710,7 @@ declare
 begin
   if cardinality(context) is distinct from cardinality(settings) then
     raise exception 'a request context has % values, not %', cardinality(settings), coalesce(cardinality(context), 0)
-      using errcode = 'invalid_parameter_value', hint = 'pass them in the order of docs/request-context.md, empty where there is none';
+      using errcode = 'invalid_parameter_value', hint = 'pass them in the order of docs/request-context.md, the empty string for a missing value';
   end if;
   for i in 1 .. cardinality(settings) loop
     -- Most are empty, and are so already.
@@ -9720,13 +9721,13 @@ begin
   application := akashi_auth.accept_context();
   if application is null then
     raise exception 'the request context is not accepted' using errcode = 'AK005',
-      hint = 'read akashi_auth.context_audience() and sign again; if that is refused too, the key is revoked or made for another login';
+      hint = 'read akashi_auth.context_audience() and sign again; if that is refused too, the key is revoked or was created for another login';
   end if;
   return application;
 end
 $function$;
 alter function akashi_auth.set_context(context text[]) owner to akashi_policy;
-comment on function akashi_auth.set_context(context text[]) is 'Sets the app.* settings to the values of a signed context, in the order in which they are signed and the signature last, and takes it up for this transaction, or fails with AK005. The application that signed it.';
+comment on function akashi_auth.set_context(context text[]) is 'Sets the app.* settings to the values of a signed context, in the order in which they are signed with the signature last, and accepts it for this transaction, or fails with AK005. Returns the application that signed it.';
 grant execute on function akashi_auth.set_context(context text[]) to akashi_client;
 grant execute on function akashi_auth.set_context(context text[]) to akashi_owner;
 grant execute on function akashi_auth.set_context(context text[]) to akashi_reader;
@@ -9781,7 +9782,7 @@ begin
   if set_policy.key in ('approval.people', 'approval.settling_hours') and set_policy.value < before then
     perform akashi_auth.use_approval('lower_approval', '');
   end if;
-  -- It is given to whoever comes, for good.
+  -- Every new user gets it, without an expiry.
   if set_policy.key = 'account.default_role' and set_policy.value #>> '{}' <> '' then
     perform akashi_auth.refuse_longer_role(akashi_auth.role_to_grant(set_policy.value #>> '{}'), null);
   end if;
@@ -9817,7 +9818,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.set_session_status(new_status text, room 
 AS $function$
 begin
   if new_status not in ('online', 'away', 'offline') then
-    raise exception 'presence is online, away or offline' using errcode = 'invalid_parameter_value';
+    raise exception 'presence must be online, away or offline' using errcode = 'invalid_parameter_value';
   end if;
   update akashi_auth.user_sessions s set status = new_status, room_id = coalesce(room, s.room_id),
     last_activity = case when new_status = 'online' then now() else s.last_activity end
@@ -9849,7 +9850,7 @@ declare
   factor_locked boolean := false;
 begin
   if not who.verified then
-    raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
+    raise exception 'signing in requires a signed context' using errcode = 'insufficient_privilege';
   end if;
   if guess and outcome in ('success', 'partial', 'denied') then
     if outcome = 'success' then
@@ -9930,7 +9931,7 @@ begin
 end
 $function$;
 alter function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) owner to akashi_owner;
-comment on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Returns the users whose sessions were written. A closed session that was active since has reconnected, maybe to another server.';
+comment on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Returns the users whose sessions were updated. A closed session that has been active since has reconnected, perhaps to another server.';
 grant execute on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.term_ngrams(terms text[])
@@ -9977,7 +9978,7 @@ AS $function$
   select case tier when 'system' then 3 when 'business' then 2 when 'service' then 1 end
 $function$;
 alter function akashi_auth.tier_rank(tier text) owner to akashi_owner;
-comment on function akashi_auth.tier_rank(tier text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
+comment on function akashi_auth.tier_rank(tier text) is 'system 3, business 2, service 1; nothing can move to a higher tier.';
 grant execute on function akashi_auth.tier_rank(tier text) to akashi_app;
 grant execute on function akashi_auth.tier_rank(tier text) to akashi_policy;
 grant execute on function akashi_auth.tier_rank(tier text) to akashi_security_admin;
@@ -10122,7 +10123,7 @@ begin
   lock table akashi_auth.context_keys in share row exclusive mode;
   if exists (select from akashi_auth.context_keys k where k.id = key_id and k.expires_at is not null) then
     raise exception 'the context key % was replaced', key_id using errcode = 'AK003',
-      hint = 'the keyring is older than the database: use the newest copy of it, or run akashi keys rotate --purpose context';
+      hint = 'the keyring is older than the database: use its newest copy, or run akashi keys rotate --purpose context';
   end if;
   delete from akashi_auth.context_keys k where k.expires_at < clock_timestamp() - longest_transaction;
   if exists (select from akashi_auth.context_keys k where k.id = key_id) then
@@ -10204,7 +10205,7 @@ AS $function$
     and (account_status = 'deleted' or akashi_auth.username_key(username) not like 'deleted-%')
 $function$;
 alter function akashi_auth.username_fits(username text, account_status text) owner to akashi_owner;
-comment on function akashi_auth.username_fits(username text, account_status text) is 'Whether a username is one that somebody may have.';
+comment on function akashi_auth.username_fits(username text, account_status text) is 'Whether a username is allowed.';
 grant execute on function akashi_auth.username_fits(username text, account_status text) to akashi_app;
 grant execute on function akashi_auth.username_fits(username text, account_status text) to akashi_policy;
 grant execute on function akashi_auth.username_fits(username text, account_status text) to akashi_security_admin;
@@ -10221,7 +10222,7 @@ AS $function$
     'aeopcyxijshdqwvlbkmhtbabyehikmvoptyxzσounghiagiyov二口力工夕卜八へべぺ一一----')
 $function$;
 alter function akashi_auth.username_key(username text) owner to akashi_owner;
-comment on function akashi_auth.username_key(username text) is 'The form in which usernames are unique, looked up and counted: NFKC, lowercase, without accents, look-alike letters of other scripts as one.';
+comment on function akashi_auth.username_key(username text) is 'The normalized form by which usernames are unique, looked up and counted: NFKC, lowercase, without accents, look-alike letters of other scripts unified.';
 grant execute on function akashi_auth.username_key(username text) to akashi_app;
 grant execute on function akashi_auth.username_key(username text) to akashi_policy;
 grant execute on function akashi_auth.username_key(username text) to akashi_security_admin;
@@ -10270,7 +10271,7 @@ declare
 begin
   select bool_or(akashi_auth.place_of(a.ip_address) is not distinct from akashi_auth.place_of(address)) into known
   from akashi_auth.login_attempts a where a.user_id = person and a.result = 'success' and a.session_id is not null;
-  -- The first sign-in of all is from no new place.
+  -- The very first sign-in does not count as a new place.
   if not known then
     perform akashi_auth.record_authentication('sign_in_from_new_place', 'medium', person, session, '{}');
   end if;
@@ -10327,7 +10328,7 @@ begin
   perform akashi_chat.refuse_banned(room.id, person);
   if room.is_encrypted and not exists (select from akashi_chat.room_keys k where k.room_id = room.id and k.user_id = person) then
     raise exception 'this person has no copy of the key of the room' using errcode = 'AK003',
-      hint = 'an owner or admin who is a member invites them';
+      hint = 'an owner or admin who is a member has to invite them';
   end if;
   insert into akashi_chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
   on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, removed_at = null,
@@ -10350,7 +10351,7 @@ begin
   select * into held from akashi_chat.lock_message(message);
   -- Limit of distinct reactions to one message.
   if (select count(distinct r.emoji) from akashi_chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
-    raise exception 'a message takes 20 different reactions' using errcode = 'AK003';
+    raise exception 'a message can have at most 20 different reactions' using errcode = 'AK003';
   end if;
   insert into akashi_chat.message_reactions (message_id, room_id, user_id, emoji)
   values (message, (held.target).room_id, (held.mine).user_id, reaction) on conflict (message_id, user_id, emoji) do nothing;
@@ -10382,7 +10383,7 @@ begin
   update akashi_chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
   where i.id = invitation and i.status = 'pending' and i.expires_at > now() returning * into answered;
   if not found then
-    raise exception 'this invitation was answered, revoked or has expired' using errcode = 'AK003', hint = 'ask for a new one';
+    raise exception 'this invitation was accepted, declined or revoked, or has expired' using errcode = 'AK003', hint = 'ask for a new one';
   end if;
   if accept then
     select * into room from akashi_chat.rooms r where r.id = answered.room_id and not r.is_deleted;
@@ -10456,7 +10457,7 @@ begin
     end if;
     if member.role = 'owner' and not exists (
       select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
-      raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
+      raise exception 'a room needs an owner' using errcode = 'AK003', hint = 'make another member owner first';
     end if;
     perform akashi_chat.end_membership(member);
   end if;
@@ -10464,7 +10465,7 @@ begin
 end
 $function$;
 alter function akashi_chat.ban_member(room uuid, person uuid, banned boolean) owner to akashi_owner;
-comment on function akashi_chat.ban_member(room uuid, person uuid, banned boolean) is 'Whoever is banned joins no more, by an invitation either.';
+comment on function akashi_chat.ban_member(room uuid, person uuid, banned boolean) is 'A banned person cannot join, not even by invitation.';
 grant execute on function akashi_chat.ban_member(room uuid, person uuid, banned boolean) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text)
@@ -10479,7 +10480,7 @@ declare
 begin
   select * into held from akashi_chat.lock_room(room);
   if (held.mine).id is null then
-    raise exception 'only members send files' using errcode = 'insufficient_privilege', hint = 'join the room first';
+    raise exception 'only members can send files' using errcode = 'insufficient_privilege', hint = 'join the room first';
   end if;
   perform akashi_chat.refuse_if_inactive(held.target), akashi_chat.refuse_file(held.target);
   perform akashi_chat.refuse_unsent((held.mine).user_id, begin_upload.file_size);
@@ -10517,7 +10518,7 @@ begin
 end
 $function$;
 alter function akashi_chat.classify_file(file uuid, security_classification text) owner to akashi_owner;
-comment on function akashi_chat.classify_file(file uuid, security_classification text) is 'Its uploader may raise the classification, an owner or admin of the room set any.';
+comment on function akashi_chat.classify_file(file uuid, security_classification text) is 'Its uploader may raise the classification, an owner or admin of the room may set any.';
 grant execute on function akashi_chat.classify_file(file uuid, security_classification text) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.classify_message(message uuid, security_classification text)
@@ -10537,7 +10538,7 @@ begin
 end
 $function$;
 alter function akashi_chat.classify_message(message uuid, security_classification text) owner to akashi_owner;
-comment on function akashi_chat.classify_message(message uuid, security_classification text) is 'Its author may raise the classification, an owner or admin of the room set any.';
+comment on function akashi_chat.classify_message(message uuid, security_classification text) is 'Its author may raise the classification, an owner or admin of the room may set any.';
 grant execute on function akashi_chat.classify_message(message uuid, security_classification text) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.conversation(message uuid, most integer)
@@ -10581,10 +10582,10 @@ declare
   room akashi_chat.rooms;
 begin
   if create_room.room_type not in ('public', 'private') then
-    raise exception 'a room is public or private' using errcode = 'invalid_parameter_value', hint = 'a direct room is opened with a person';
+    raise exception 'a room must be public or private' using errcode = 'invalid_parameter_value', hint = 'open a direct room with a person instead';
   end if;
   if encrypted_as is not null and create_room.room_type <> 'private' then
-    raise exception 'an encrypted room is private' using errcode = 'invalid_parameter_value';
+    raise exception 'an encrypted room must be private' using errcode = 'invalid_parameter_value';
   end if;
   insert into akashi_chat.rooms (id, name, room_type, description, max_members, is_encrypted, created_by)
   values (coalesce(encrypted_as, gen_random_uuid()), btrim(create_room.name), create_room.room_type,
@@ -10599,7 +10600,7 @@ begin
 end
 $function$;
 alter function akashi_chat.create_room(name text, room_type text, description text, max_members integer, encrypted_as uuid, key_copy bytea) owner to akashi_owner;
-comment on function akashi_chat.create_room(name text, room_type text, description text, max_members integer, encrypted_as uuid, key_copy bytea) is 'The caller becomes the owner. encrypted_as: the id of an encrypted room, for which its key was made; key_copy: the caller''s copy.';
+comment on function akashi_chat.create_room(name text, room_type text, description text, max_members integer, encrypted_as uuid, key_copy bytea) is 'The caller becomes the owner. encrypted_as: the id of an encrypted room, for which a key was created; key_copy: the caller''s copy.';
 grant execute on function akashi_chat.create_room(name text, room_type text, description text, max_members integer, encrypted_as uuid, key_copy bytea) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.delete_message(message uuid)
@@ -10627,7 +10628,7 @@ begin
 end
 $function$;
 alter function akashi_chat.delete_message(message uuid) owner to akashi_owner;
-comment on function akashi_chat.delete_message(message uuid) is 'By its author, or by an owner or admin of the room.';
+comment on function akashi_chat.delete_message(message uuid) is 'For its author, and for an owner or admin of the room.';
 grant execute on function akashi_chat.delete_message(message uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.delete_room(room uuid)
@@ -10655,7 +10656,7 @@ begin
 end
 $function$;
 alter function akashi_chat.delete_room(room uuid) owner to akashi_owner;
-comment on function akashi_chat.delete_room(room uuid) is 'The key of an encrypted room is destroyed after it.';
+comment on function akashi_chat.delete_room(room uuid) is 'The key of an encrypted room is destroyed afterwards.';
 grant execute on function akashi_chat.delete_room(room uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.drop_unused_keys(room uuid DEFAULT NULL::uuid)
@@ -10686,7 +10687,7 @@ declare
 begin
   select * into held from akashi_chat.lock_message(message);
   if (held.target).user_id is distinct from (held.mine).user_id or (held.target).message_type = 'system' then
-    raise exception 'a message is edited by its author' using errcode = 'insufficient_privilege';
+    raise exception 'only the author can edit a message' using errcode = 'insufficient_privilege';
   end if;
   if (held.target).content = new_content then
     return held.target;
@@ -10789,7 +10790,7 @@ begin
 end
 $function$;
 alter function akashi_chat.erase_person(person uuid, batch integer) owner to akashi_owner;
-comment on function akashi_chat.erase_person(person uuid, batch integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
+comment on function akashi_chat.erase_person(person uuid, batch integer) is 'Returns the number of messages erased in this batch; repeat until it is less than the batch size.';
 grant execute on function akashi_chat.erase_person(person uuid, batch integer) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_chat.erase_with_person()
@@ -10865,7 +10866,7 @@ AS $function$
   where f.id = upload and f.user_id = akashi_auth.current_user_id() and f.upload_status = 'processing' and f.received_at is null
 $function$;
 alter function akashi_chat.give_up_upload(upload uuid) owner to akashi_owner;
-comment on function akashi_chat.give_up_upload(upload uuid) is 'Its bytes did not arrive or are not kept: they no longer count for its sender.';
+comment on function akashi_chat.give_up_upload(upload uuid) is 'The upload did not complete: it no longer counts towards the limit of its sender.';
 grant execute on function akashi_chat.give_up_upload(upload uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.hand_over(owner akashi_chat.room_members)
@@ -10913,13 +10914,13 @@ begin
     perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member');
   end if;
   if valid_for not between interval '1 minute' and interval '90 days' then
-    raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
+    raise exception 'an invitation must be valid for between a minute and 90 days' using errcode = 'invalid_parameter_value';
   end if;
   if not exists (select from akashi_auth.active_users u where u.id = person) then
     raise exception 'user not found' using errcode = 'no_data_found';
   end if;
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
-    raise exception 'this person is a member already' using errcode = 'AK003';
+    raise exception 'this person is already a member' using errcode = 'AK003';
   end if;
   perform akashi_chat.refuse_banned(room, person);
   renewed := exists (select from akashi_chat.room_invitations i
@@ -10932,7 +10933,7 @@ begin
   end if;
   if (held.target).is_encrypted then
     if (held.mine).id is null or key_copy is null then
-      raise exception 'only a member can pass the key of an encrypted room on' using errcode = 'insufficient_privilege',
+      raise exception 'only a member can pass on the key of an encrypted room' using errcode = 'insufficient_privilege',
         hint = 'ask an owner or admin who is a member';
     end if;
     insert into akashi_chat.room_keys as k (room_id, user_id, wrapped) values (room, person, key_copy)
@@ -10981,11 +10982,11 @@ begin
   end if;
   if exists (select from akashi_chat.room_members m
              where m.room_id = room and m.user_id = akashi_auth.current_user_id() and m.removed_at is not null) then
-    raise exception 'whoever was removed from a room comes back by invitation' using errcode = 'insufficient_privilege',
+    raise exception 'a person who was removed from a room can return only by invitation' using errcode = 'insufficient_privilege',
       hint = 'ask an owner or admin of the room';
   end if;
   if (held.target).room_type <> 'public' then
-    raise exception 'a private room is entered by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
+    raise exception 'a private room can be joined only by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
   end if;
   perform akashi_chat.add_member(held.target, akashi_auth.current_user_id(), 'member');
 end
@@ -11147,7 +11148,7 @@ AS $function$
     and (select akashi_auth.key_permits('rooms:read'))
 $function$;
 alter function akashi_chat.my_invited_rooms() owner to akashi_policy;
-comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
+comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, so that they can be seen before accepting.';
 grant execute on function akashi_chat.my_invited_rooms() to akashi_app;
 grant execute on function akashi_chat.my_invited_rooms() to akashi_owner;
 
@@ -11241,7 +11242,7 @@ begin
     return room;
   end if;
   if not exists (select from akashi_auth.active_users u where u.id = with_user) or not akashi_chat.accepts_direct(with_user, me) then
-    raise exception 'this person cannot be written to' using errcode = 'no_data_found';
+    raise exception 'this person does not accept messages' using errcode = 'no_data_found';
   end if;
   insert into akashi_chat.rooms (name, room_type, max_members, direct_key, created_by)
   values ('direct', 'direct', 2, pair, me) on conflict (direct_key) do nothing returning * into room;
@@ -11255,7 +11256,7 @@ begin
 end
 $function$;
 alter function akashi_chat.open_direct_room(with_user uuid) owner to akashi_owner;
-comment on function akashi_chat.open_direct_room(with_user uuid) is 'The one direct room of a pair, made on first use; returns the same from both sides.';
+comment on function akashi_chat.open_direct_room(with_user uuid) is 'The direct room of two people, created on first use; the same for both.';
 grant execute on function akashi_chat.open_direct_room(with_user uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.pin_message(message uuid, wanted boolean)
@@ -11324,11 +11325,11 @@ begin
   end if;
   perform akashi_chat.refuse_if_inactive(target);
   if message_type not in ('text', 'image', 'file') then
-    raise exception 'a message is text, image or file' using errcode = 'invalid_parameter_value';
+    raise exception 'a message must be text, image or file' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_chat.refuse_file(target) where file_upload is not null;
   if (message_type = 'text') = (file_upload is not null) then
-    raise exception 'a file belongs to a message of type image or file, and every such message has one'
+    raise exception 'a message of type image or file needs a file, and other messages cannot have one'
       using errcode = 'invalid_parameter_value';
   end if;
   if reply_to is not null then
@@ -11362,7 +11363,7 @@ begin
 end
 $function$;
 alter function akashi_chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) owner to akashi_owner;
-comment on function akashi_chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) is 'Sent again with the same client id it answers the message that is there, and writes nothing.';
+comment on function akashi_chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) is 'Sent again with the same client id, it returns the existing message and writes nothing.';
 grant execute on function akashi_chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.presence(people uuid[])
@@ -11389,7 +11390,7 @@ AS $function$
   from unnest(people) as p (person)
 $function$;
 alter function akashi_chat.presence_to_spread(people uuid[]) owner to akashi_owner;
-comment on function akashi_chat.presence_to_spread(people uuid[]) is 'For a node that spreads changes: the statuses, and the rooms whose members may know them.';
+comment on function akashi_chat.presence_to_spread(people uuid[]) is 'For a node that publishes changes: the statuses, and the rooms whose members may see them.';
 grant execute on function akashi_chat.presence_to_spread(people uuid[]) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_chat.presence_to_spread(person uuid)
@@ -11431,7 +11432,7 @@ begin
 end
 $function$;
 alter function akashi_chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) owner to akashi_owner;
-comment on function akashi_chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) is 'Public rooms by name, of which name and description contain every word of matching; after_name and after_id begin the next page.';
+comment on function akashi_chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) is 'Public rooms by name whose name and description contain every word of matching; after_name and after_id begin the next page.';
 grant execute on function akashi_chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.purge_expired(batch integer DEFAULT 1000)
@@ -11526,14 +11527,14 @@ declare
 begin
   select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
   if not found then
-    raise exception 'there is no such message' using errcode = 'no_data_found';
+    raise exception 'message not found' using errcode = 'no_data_found';
   end if;
   perform akashi_chat.record_review(room, reason);
   return query select * from akashi_chat.message_edits e where e.message_id = message order by e.created_at;
 end
 $function$;
 alter function akashi_chat.read_edits_as_security_admin(message uuid, reason text) owner to akashi_owner;
-comment on function akashi_chat.read_edits_as_security_admin(message uuid, reason text) is 'Earlier texts of a message, also of a deleted one: the reading is in the trail.';
+comment on function akashi_chat.read_edits_as_security_admin(message uuid, reason text) is 'Earlier texts of a message, even of a deleted one; the access is recorded in the trail.';
 grant execute on function akashi_chat.read_edits_as_security_admin(message uuid, reason text) to akashi_security_admin;
 
 CREATE OR REPLACE FUNCTION akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text)
@@ -11545,7 +11546,7 @@ AS $function$
 declare
   received akashi_chat.file_uploads;
 begin
-  -- What it was expected to have is counted already.
+  -- Its expected size is already counted.
   perform akashi_chat.refuse_unsent(f.user_id, receive_upload.file_size - f.file_size)
   from akashi_chat.file_uploads f where f.id = upload and f.user_id = akashi_chat.require_user();
   update akashi_chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
@@ -11559,7 +11560,7 @@ begin
 end
 $function$;
 alter function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) owner to akashi_owner;
-comment on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
+comment on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) is 'Marks that all bytes are stored. The worker scans them and completes or rejects the file.';
 grant execute on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.record_review(room uuid, reason text)
@@ -11621,7 +11622,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.refuse_direct(room akashi_chat.rooms)
 AS $function$
 begin
   if room.room_type = 'direct' then
-    raise exception 'the members of a direct room stay the same' using errcode = 'AK003';
+    raise exception 'the members of a direct room cannot change' using errcode = 'AK003';
   end if;
 end
 $function$;
@@ -11634,7 +11635,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.refuse_file(room akashi_chat.rooms)
 AS $function$
 begin
   if room.is_encrypted then
-    raise exception 'an encrypted room takes no files' using errcode = 'AK003', hint = 'send it in another room';
+    raise exception 'files cannot be sent in an encrypted room' using errcode = 'AK003', hint = 'send it in another room';
   end if;
 end
 $function$;
@@ -11660,7 +11661,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.refuse_unless_role(mine akashi_chat.room_
 AS $function$
 begin
   if mine.role is null or mine.role <> all (allowed) then
-    raise exception 'this needs the role % in the room', array_to_string(allowed, ' or ')
+    raise exception 'this requires the role % in the room', array_to_string(allowed, ' or ')
       using errcode = 'insufficient_privilege', hint = 'ask an owner of the room';
   end if;
 end
@@ -11684,8 +11685,8 @@ begin
     -- A server that stopped meanwhile leaves uploads that never end.
     and (f.received_at is not null or f.created_at > now() - interval '15 minutes');
   if unsent.files > most_files or unsent.bytes + more > most_bytes then
-    raise exception 'too many files were uploaded and not sent' using errcode = 'AK004',
-      hint = 'send them; those that are not sent are removed after a while';
+    raise exception 'too many files were uploaded but not sent' using errcode = 'AK004',
+      hint = 'send them; unsent files are removed after a week';
   end if;
 end
 $function$;
@@ -11718,7 +11719,7 @@ begin
 end
 $function$;
 alter function akashi_chat.remove_member(room uuid, person uuid) owner to akashi_owner;
-comment on function akashi_chat.remove_member(room uuid, person uuid) is 'Owners remove anybody, admins only members. Whoever was removed comes back only by a new invitation.';
+comment on function akashi_chat.remove_member(room uuid, person uuid) is 'Owners can remove anybody, admins only members. A removed person can return only by a new invitation.';
 grant execute on function akashi_chat.remove_member(room uuid, person uuid) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.remove_reaction(message uuid, reaction text)
@@ -11750,10 +11751,10 @@ declare
   me uuid := akashi_auth.current_user_id();
 begin
   if me is null or not exists (select from akashi_auth.active_users u where u.id = me) then
-    raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
+    raise exception 'the chat requires a signed-in user' using errcode = 'insufficient_privilege', hint = 'sign in first';
   end if;
   if not akashi_auth.shown_permits(permission) then
-    raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
+    raise exception 'the permission % is required', permission using errcode = 'insufficient_privilege',
       hint = 'ask somebody who may grant roles';
   end if;
   return me;
@@ -11927,14 +11928,14 @@ CREATE OR REPLACE FUNCTION akashi_chat.searchable(words text)
 AS $function$
 begin
   if lower('É') <> 'é' then
-    raise exception 'this database cannot be searched: its LC_CTYPE knows no letters beyond ASCII' using errcode = 'feature_not_supported',
+    raise exception 'this database cannot be searched: its LC_CTYPE supports only ASCII letters' using errcode = 'feature_not_supported',
       hint = 'move it to a database with LC_CTYPE C.UTF-8 or another UTF-8 locale';
   end if;
   return words;
 end
 $function$;
 alter function akashi_chat.searchable(words text) owner to akashi_owner;
-comment on function akashi_chat.searchable(words text) is 'The query, where it can be searched for.';
+comment on function akashi_chat.searchable(words text) is 'The query, if the database can be searched.';
 grant execute on function akashi_chat.searchable(words text) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.set_favourite(room uuid, wanted boolean)
@@ -11977,7 +11978,7 @@ begin
   end if;
   if member.role = 'owner' and new_role <> 'owner' and not exists (
     select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
-    raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
+    raise exception 'a room needs an owner' using errcode = 'AK003', hint = 'make another member owner first';
   end if;
   update akashi_chat.room_members m set role = new_role where m.id = member.id and m.role <> new_role;
   if found then
@@ -12067,7 +12068,7 @@ begin
 end
 $function$;
 alter function akashi_chat.transfer_room(room uuid, person uuid, reason text) owner to akashi_owner;
-comment on function akashi_chat.transfer_room(room uuid, person uuid, reason text) is 'For rooms:admin.';
+comment on function akashi_chat.transfer_room(room uuid, person uuid, reason text) is 'Requires rooms:admin.';
 grant execute on function akashi_chat.transfer_room(room uuid, person uuid, reason text) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.update_room(room uuid, changes jsonb)
@@ -12086,14 +12087,14 @@ begin
     perform akashi_chat.refuse_unless_role(held.mine, 'owner');
   end if;
   if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
-    raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
+    raise exception 'a room must be public or private' using errcode = 'invalid_parameter_value';
   end if;
   -- Private messages were written for the members of that time.
   if (held.target).room_type = 'private' and changes ->> 'room_type' = 'public' then
-    raise exception 'a private room does not become public' using errcode = 'AK003', hint = 'create a public room';
+    raise exception 'a private room cannot become public' using errcode = 'AK003', hint = 'create a public room instead';
   end if;
   if (changes ->> 'max_members')::integer < (select count(*) from akashi_chat.room_members m where m.room_id = room and m.is_active) then
-    raise exception 'the room has more members than that' using errcode = 'AK003';
+    raise exception 'the room has more members than this limit' using errcode = 'AK003';
   end if;
   update akashi_chat.rooms r set
     name = coalesce(btrim(changes ->> 'name'), r.name),
@@ -12145,7 +12146,7 @@ begin
   join akashi_keys.personal_columns c using (schema_name, table_name)
   where p.legal_hold;
   if held is not null then
-    raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase when the hold is lifted';
+    raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase them when the hold is lifted';
   end if;
   if begun.user_id is null then
     perform akashi_auth.use_approval('erase_person', person::text);
@@ -12283,7 +12284,7 @@ AS $function$
   where (c.schema_name, c.table_name) = (erased_in.schema_name, erased_in.table_name)
 $function$;
 alter function akashi_keys.erased_in(schema_name text, table_name text) owner to akashi_owner;
-comment on function akashi_keys.erased_in(schema_name text, table_name text) is 'Whose rows of a table must not come back from a backup: people who were erased, by the column that says whose a row is.';
+comment on function akashi_keys.erased_in(schema_name text, table_name text) is 'Erased people whose rows of a table must not be restored from a backup, by the column that identifies the person.';
 
 CREATE OR REPLACE FUNCTION akashi_keys.erasure_evidence(since timestamp with time zone, until timestamp with time zone, OUT requested bigint, OUT completed bigint, OUT unfinished bigint, OUT overdue bigint, OUT longest_days numeric)
  RETURNS record
@@ -12340,10 +12341,10 @@ declare
 begin
   perform akashi_keys.require_erasing();
   if coalesce(person, '') = '' or coalesce(reason, '') = '' or length(reason) > 1000 then
-    raise exception 'a person is forgotten by name, for a reason of up to 1,000 characters' using errcode = 'invalid_parameter_value';
+    raise exception 'forgetting a person requires their id and a reason of up to 1,000 characters' using errcode = 'invalid_parameter_value';
   end if;
   if exists (select from akashi_auth.users u where u.id = akashi_auth.try_uuid(person)) then
-    raise exception '% has an account', person using errcode = 'AK003', hint = 'erase them with it: akashi keys shred';
+    raise exception '% has an account', person using errcode = 'AK003', hint = 'erase the account too: akashi keys shred';
   end if;
   destroyed := akashi_audit.erase_salt(person);
   perform akashi_audit.record_action('person_forgotten', 'forget', 'person', person, 'SUCCESS',
@@ -12352,7 +12353,7 @@ begin
 end
 $function$;
 alter function akashi_keys.forget_person(person text, reason text) owner to akashi_owner;
-comment on function akashi_keys.forget_person(person text, reason text) is 'Destroys the salt of a person of an application, as --subject names them: their digests in the trail say nothing any more.';
+comment on function akashi_keys.forget_person(person text, reason text) is 'Destroys the salt of a person of an application, as identified by --subject: their digests in the trail reveal nothing any more.';
 grant execute on function akashi_keys.forget_person(person text, reason text) to akashi_app;
 grant execute on function akashi_keys.forget_person(person text, reason text) to akashi_security_admin;
 grant execute on function akashi_keys.forget_person(person text, reason text) to akashi_worker;
@@ -12433,7 +12434,7 @@ begin
     select from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = schema_name and c.relname = table_name and c.relkind in ('r', 'p') and n.nspname like 'akashi\_%'
       and c.relowner = 'akashi_owner'::regrole) then
-    raise exception '%.% is no table of Akashi', schema_name, table_name using errcode = 'undefined_table';
+    raise exception '%.% is not a table of Akashi', schema_name, table_name using errcode = 'undefined_table';
   end if;
   execute format('analyze %I.%I', schema_name, table_name);
 end
@@ -12527,7 +12528,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.apply_shortenings() owner to akashi_owner;
-comment on function akashi_lifecycle.apply_shortenings() is 'Puts shorter retentions into effect whose delay is over; answers how many.';
+comment on function akashi_lifecycle.apply_shortenings() is 'Puts shorter retentions into effect whose delay is over; returns how many.';
 grant execute on function akashi_lifecycle.apply_shortenings() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text DEFAULT NULL::text, only_table text DEFAULT NULL::text)
@@ -12571,12 +12572,12 @@ AS $function$
               when expired and held is null then 'drop'
               when state is distinct from 'verified' then 'export'
               when expired then 'held' end,
-         case when not attached and not expired then 'its time in PostgreSQL is longer now' else held end,
+         case when not attached and not expired then 'its hot retention is longer now' else held end,
          attached, not (p).append_only, (p).format = 'parquet+csv', state, coalesce(known, estimate), known is null, manifest, verified_at
   from due order by 1, 2, 4, attached
 $function$;
 alter function akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text, only_table text) owner to akashi_owner;
-comment on function akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'What the archive would do with each closed partition at a moment.';
+comment on function akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'What the archive would do with each closed partition at a given time.';
 grant execute on function akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.archive_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_worker;
 
@@ -12618,7 +12619,7 @@ begin
       hint = 'akashi archive hold --release ends it';
   end if;
   if upper_bound > now() then
-    raise exception 'the partition takes rows until %', upper_bound using errcode = 'AK003';
+    raise exception 'the partition accepts rows until %', upper_bound using errcode = 'AK003';
   end if;
   if upper_bound + policy.hot_retention > as_of then
     raise exception 'the partition is kept in PostgreSQL until %', upper_bound + policy.hot_retention using errcode = 'AK003';
@@ -12839,8 +12840,8 @@ begin
   end if;
   perform akashi_lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
   if own.state <> 'retiring' and akashi_lifecycle.awaited_copy(own.id) is not null then
-    raise exception 'an export of %.% stays: %', own.schema_name, own.table_name, akashi_lifecycle.awaited_copy(own.id) using errcode = 'AK003',
-      hint = 'akashi archive run makes it';
+    raise exception 'an export of %.% cannot be retired: %', own.schema_name, own.table_name, akashi_lifecycle.awaited_copy(own.id) using errcode = 'AK003',
+      hint = 'make the copy with akashi archive run';
   end if;
   select l.log into own_log from akashi_audit.logs l where (l.schema_name, l.table_name) = (own.schema_name, own.table_name);
   if own_log is not null and own.row_count > 0
@@ -13045,7 +13046,7 @@ AS $function$
   order by 1, 2, 4, 6, p.destination, p.tenant nulls first, p.class nulls first
 $function$;
 alter function akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text, only_table text) owner to akashi_owner;
-comment on function akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'Copies that are owed, and copies past the time for which they are kept.';
+comment on function akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'Copies that are still to be made, and copies past their retention.';
 grant execute on function akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.copy_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_worker;
 
@@ -13086,7 +13087,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) owner to akashi_owner;
-comment on function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) is 'Creates and attaches the partition of a table for a given time, protected like its parent; null when it exists already.';
+comment on function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) is 'Creates and attaches the partition of a table for a given time, protected like its parent; null if it already exists.';
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partitions(parent regclass, moments timestamp with time zone[])
  RETURNS integer
@@ -13102,9 +13103,9 @@ declare
   piece tstzrange;
   made integer := 0;
 begin
-  -- Other years are written in ways that not every reader of the record knows.
+  -- Not every reader of the record can parse other years.
   if exists (select from unnest(moments) m where m is null or not isfinite(m) or m < '0001-01-01' or m >= '10000-01-01') then
-    raise exception 'a partition is for a moment from year 1 to 9999' using errcode = 'invalid_parameter_value';
+    raise exception 'partitions can be created for the years 1 to 9999' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_lifecycle.lock_partitions(parent);
   missing := akashi_lifecycle.uncovered(parent,
@@ -13123,7 +13124,7 @@ begin
   end loop;
   if made > 0 and (select count(*) from pg_inherits i where i.inhparent = parent) > akashi_lifecycle.max_partitions(parent) then
     raise exception '% would have more than % partitions, for which the server has too few locks', parent, akashi_lifecycle.max_partitions(parent)
-      using errcode = 'AK003', hint = 'raise max_locks_per_transaction, e.g. to 512, and restart PostgreSQL; or take in fewer periods and archive them first';
+      using errcode = 'AK003', hint = 'raise max_locks_per_transaction, e.g. to 512, and restart PostgreSQL; or ingest fewer periods at once and archive them first';
   end if;
   return made;
 end
@@ -13158,7 +13159,7 @@ begin
     moments := moments || at;
     if cardinality(moments) > max_partitions then
       raise exception 'the range % to % has more than % partitions', range_from, range_to, max_partitions
-        using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
+        using errcode = 'program_limit_exceeded', hint = 'use smaller ranges';
     end if;
     at := akashi_lifecycle.partition_to(at, step);
   end loop;
@@ -13200,7 +13201,7 @@ begin
   end if;
   if wanted.at_expiry <> 'keep' and wanted.total_retention < floor then
     raise exception 'rows of a log must be kept for at least % days', extract(day from floor) using errcode = 'AK003',
-      hint = 'the floor is the setting retention.floor_days, which an administrator of the database sets';
+      hint = 'the minimum is the setting retention.floor_days, which only an administrator of the database can change';
   end if;
   delete from akashi_lifecycle.shortenings s where (s.schema_name, s.table_name) = (wanted.schema_name, wanted.table_name);
   if wanted.at_expiry = 'keep' or (before.at_expiry <> 'keep' and wanted.total_retention >= before.total_retention) then
@@ -13288,7 +13289,7 @@ begin
     return;
   end if;
   if batch < 1 then
-    raise exception 'a batch has at least one row' using errcode = 'invalid_parameter_value';
+    raise exception 'a batch must have at least one row' using errcode = 'invalid_parameter_value';
   end if;
   perform akashi_lifecycle.lock_partitions(parent);
   partition_name := (select c.relname from pg_catalog.pg_class c where c.oid = fallback);
@@ -13314,7 +13315,7 @@ begin
   end if;
   if not isfinite(oldest) then
     raise exception '% has rows at %, which no partition can hold', fallback, oldest
-      using errcode = 'AK003', hint = 'give them a time, or remove them';
+      using errcode = 'AK003', hint = 'give them a valid time, or remove them';
   end if;
   -- A row in the default partition is in no other partition, so the part with its oldest row is not covered.
   select p into piece
@@ -13354,7 +13355,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) owner to akashi_owner;
-comment on function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) is 'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
+comment on function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) is 'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it returns detached.';
 grant execute on function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.drill_evidence(since timestamp with time zone, until timestamp with time zone, OUT drills bigint, OUT passed bigint, OUT failed bigint, OUT worst_rpo_seconds numeric, OUT rpo_limit_seconds numeric, OUT worst_rto_seconds numeric, OUT rto_limit_seconds numeric, OUT days_since_passed numeric, OUT max_age_days numeric, OUT days_since_recovery_test numeric)
@@ -13439,8 +13440,8 @@ begin
   execute format('select count(*) from only %s', child) into counted;
   select l.log into own_log from akashi_audit.logs l where (l.schema_name, l.table_name) = (drop_retired.schema_name, drop_retired.table_name);
   if own_log is not null and akashi_audit.has_unrecorded_rows(own_log, child, counted, bounds.lower, bounds.upper) then
-    raise exception '%.% has rows that no retention record names', schema_name, partition_name
-      using errcode = 'AK003', hint = 'rows came since: the next run records them too';
+    raise exception '%.% has rows that no retention record covers', schema_name, partition_name
+      using errcode = 'AK003', hint = 'rows arrived meanwhile: the next run records them too';
   end if;
   execute format('alter table %s detach partition %s', parent, child);
   execute format('drop table %I.%I', schema_name, partition_name);
@@ -13494,7 +13495,7 @@ AS $function$
 declare
   own akashi_lifecycle.copies;
 begin
-  -- What was never complete is no copy: it is made anew when it is owed again.
+  -- An incomplete copy does not count: it is made again when it is needed again.
   delete from akashi_lifecycle.copies c where c.id = finish_deleting_copy.copy and c.state = 'deleting' and c.verified_at is null;
   update akashi_lifecycle.copies c set state = 'deleted', deleted_at = clock_timestamp(), message = null
   where c.id = finish_deleting_copy.copy and c.state = 'deleting' returning * into own;
@@ -13635,7 +13636,7 @@ begin
     perform akashi_auth.require_permission('lifecycle:admin');
   end if;
   if coalesce(reason, '') !~ '\S' then
-    raise exception 'a legal hold begins and ends with a reason' using errcode = 'invalid_parameter_value', hint = 'state the reason';
+    raise exception 'a legal hold requires a reason to begin or end' using errcode = 'invalid_parameter_value', hint = 'state the reason';
   end if;
   update akashi_lifecycle.policies p set legal_hold = held
   where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name) and p.legal_hold <> held;
@@ -13650,7 +13651,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) owner to akashi_owner;
-comment on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) is 'Puts a table under legal hold, or ends it: while it lasts nothing of the table is dropped, retired or deleted.';
+comment on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) is 'Puts a table under legal hold, or ends the hold. While it lasts, nothing of the table is dropped, retired or deleted.';
 grant execute on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_worker;
 
@@ -13668,7 +13669,7 @@ AS $function$
   left join akashi_lifecycle.store_ownership o on true
 $function$;
 alter function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) owner to akashi_owner;
-comment on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) is 'The installation, and whether this database is a copy of the one that it was; timeline is null on a standby.';
+comment on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) is 'The installation, and whether this database is a copy of the original; timeline is null on a standby.';
 grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_app;
 grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_reader;
 grant execute on function akashi_lifecycle.installation(OUT installation uuid, OUT token bigint, OUT cluster text, OUT timeline text, OUT database text, OUT copied boolean) to akashi_security_admin;
@@ -13895,7 +13896,7 @@ begin
   end if;
   if fallback is not null then
     return query select policy.schema_name, policy.table_name, c.relname::text, 'drain', null::timestamptz, null::timestamptz,
-      format('about %s rows of the default partition get partitions of their own', greatest(c.reltuples, 0)::bigint)
+      format('about %s rows of the default partition are moved into new partitions', greatest(c.reltuples, 0)::bigint)
     from pg_catalog.pg_class c where c.oid = fallback;
   end if;
   -- Rows in the default partition block only partitions that would contain them.
@@ -13944,7 +13945,7 @@ begin
   others := akashi_lifecycle.code_of_others(name::regclass);
   if others is not null then
     raise exception '% would run untrusted code: %', name, others using errcode = 'AK003',
-      hint = 'Akashi works on tables of akashi_owner whose types, triggers and expressions are of akashi_owner or a superuser';
+      hint = 'the table must belong to akashi_owner, and its types, triggers and expressions to akashi_owner or a superuser';
   end if;
   return name::regclass;
 end
@@ -14003,7 +14004,7 @@ AS $function$
                                                      else to_char(at at time zone 'UTC', '_YYYY_MM') end || piece)
 $function$;
 alter function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) owner to akashi_owner;
-comment on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) is 'audit_logs_2026_11 for months, security_events_p20261121 for days; long names of tables are cut and get a digest.';
+comment on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) is 'audit_logs_2026_11 for months, security_events_p20261121 for days; long table names are truncated and get a digest.';
 grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) to akashi_app;
 grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) to akashi_reader;
 grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text, piece text) to akashi_security_admin;
@@ -14096,7 +14097,7 @@ begin
   where c.oid = parent;
   if not found then
     raise exception '% has no lifecycle policy', parent
-      using errcode = 'undefined_object', hint = 'akashi archive policy set gives it one';
+      using errcode = 'undefined_object', hint = 'create one with akashi archive policy set';
   end if;
   return policy;
 end
@@ -14132,8 +14133,8 @@ declare
   parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
 begin
   if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
-    raise exception 'rows of the period came to %.% since it was archived', schema_name, table_name using errcode = 'AK003',
-      hint = 'akashi archive run exports and drops them; then all are restored together';
+    raise exception 'rows of the period arrived in %.% after it was archived', schema_name, table_name using errcode = 'AK003',
+      hint = 'export and drop them with akashi archive run first; then all rows are restored together';
   end if;
   perform akashi_lifecycle.prepare_partition(parent, partition_name, lower_bound, upper_bound);
 end
@@ -14170,7 +14171,7 @@ declare
   removed integer;
 begin
   if keep < interval '1 day' then
-    raise exception 'history is kept for a day at least' using errcode = 'invalid_parameter_value';
+    raise exception 'history must be kept for at least one day' using errcode = 'invalid_parameter_value';
   end if;
   delete from akashi_lifecycle.job_runs where started_at < now() - keep and state <> 'running';
   get diagnostics removed = row_count;
@@ -14190,7 +14191,7 @@ declare
   removed integer;
 begin
   if keep < interval '1 day' then
-    raise exception 'history is kept for a day at least' using errcode = 'invalid_parameter_value';
+    raise exception 'history must be kept for at least one day' using errcode = 'invalid_parameter_value';
   end if;
   delete from akashi_lifecycle.restores where finished_at < now() - keep;
   get diagnostics removed = row_count;
@@ -14241,7 +14242,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
-comment on function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) is 'Puts a detached partition back into its table.';
+comment on function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) is 'Attaches a detached partition to its table again.';
 grant execute on function akashi_lifecycle.reattach_partition(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.recent_drills(until timestamp with time zone)
@@ -14363,7 +14364,7 @@ AS $function$
          (select count(*) from akashi_lifecycle.partition_headroom h where h.covered_until < now() + interval '7 days'),
          (select count(*) from akashi_lifecycle.exports e where e.verified_at >= since and e.verified_at < until),
          (select coalesce(sum(e.row_count), 0) from akashi_lifecycle.exports e where e.verified_at >= since and e.verified_at < until),
-         -- The job exports once a day what closed.
+         -- The job exports closed partitions once a day.
          (select count(*) from akashi_lifecycle.archive_plan(now() - interval '2 days') a where a.step = 'export' and a.row_count > 0),
          (select count(*) from akashi_lifecycle.exports e where e.retired_at >= since and e.retired_at < until),
          (select count(*) from akashi_lifecycle.shortenings)
@@ -14411,7 +14412,7 @@ AS $function$
   from due order by 1, 2, 4, 13
 $function$;
 alter function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) owner to akashi_owner;
-comment on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'What is past its total retention at a moment.';
+comment on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) is 'Data past its total retention at a given time.';
 grant execute on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.retirement_plan(as_of timestamp with time zone, only_schema text, only_table text) to akashi_worker;
 
@@ -14460,7 +14461,7 @@ begin
   where (p.schema_name, p.table_name) = (set_copy_policy.schema_name, set_copy_policy.table_name) for update;
   if not found then
     raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object',
-      hint = 'akashi archive policy set gives it one';
+      hint = 'create one with akashi archive policy set';
   end if;
   select * into before from akashi_lifecycle.copy_policies p
   where (p.schema_name, p.table_name) = (set_copy_policy.schema_name, set_copy_policy.table_name)
@@ -14468,18 +14469,18 @@ begin
     and p.destination = set_copy_policy.destination for update;
   if total_retention is null then
     if before.id is null or before.ended_at is not null then
-      raise exception 'no such part of %.% is copied to %', schema_name, table_name, destination using errcode = 'undefined_object',
-        hint = 'akashi archive policy list shows what is copied';
+      raise exception 'this part of %.% is not copied to %', schema_name, table_name, destination using errcode = 'undefined_object',
+        hint = 'list copy policies with akashi archive policy list';
     end if;
     update akashi_lifecycle.copy_policies p set ended_at = clock_timestamp(), last_modified_by = acting
     where p.id = before.id returning * into changed;
   else
     if own.at_expiry <> 'archive' then
       raise exception '%.% is not archived, so there is nothing to copy', schema_name, table_name using errcode = 'AK003',
-        hint = 'copies are made of the archive: give it at_expiry archive first';
+        hint = 'copies are made from the archive: set at_expiry to archive first';
     end if;
     if total_retention not between interval '1 day' and interval '1000 years' then
-      raise exception 'a copy is kept for a day at least and for 1000 years at most' using errcode = 'invalid_parameter_value';
+      raise exception 'a copy must be kept for at least a day and at most 1000 years' using errcode = 'invalid_parameter_value';
     end if;
     select * into named from akashi_lifecycle.group_columns(schema_name, table_name);
     if tenant is not null and named.tenant is null or class is not null and named.class is null then
@@ -14506,7 +14507,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text) owner to akashi_owner;
-comment on function akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text) is 'Copies a part of a table''s archive to a destination and keeps it there that long; null ends the copying.';
+comment on function akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text) is 'Sets how long a part of a table''s archive is kept at a destination; null stops copying.';
 grant execute on function akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text) to akashi_security_admin;
 grant execute on function akashi_lifecycle.set_copy_policy(schema_name text, table_name text, tenant text, class text, destination text, total_retention interval, reason text) to akashi_worker;
 
@@ -14542,8 +14543,8 @@ begin
   end if;
   select key into wrong from jsonb_each(changes) where key <> all (known) order by key limit 1;
   if found then
-    raise exception 'a policy has no % to change', wrong using errcode = 'invalid_parameter_value',
-      hint = 'it has ' || array_to_string(known, ', ') || '; akashi_lifecycle.hold() is for legal hold';
+    raise exception 'a policy has no %', wrong using errcode = 'invalid_parameter_value',
+      hint = 'it has ' || array_to_string(known, ', ') || '; use akashi_lifecycle.hold() for a legal hold';
   end if;
   select * into before from akashi_lifecycle.policies p
   where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name) for update;
@@ -14551,7 +14552,7 @@ begin
     if not (changes ?& array['interval', 'hot_retention', 'at_expiry', 'total_retention']) then
       raise exception '%.% has no lifecycle policy', set_policy.schema_name, set_policy.table_name
         using errcode = 'undefined_object',
-              hint = 'a new one takes interval, hot_retention, at_expiry and total_retention';
+              hint = 'a new policy needs interval, hot_retention, at_expiry and total_retention';
     end if;
     if not exists (
       select from pg_catalog.pg_partitioned_table t
@@ -14561,7 +14562,7 @@ begin
       raise exception '% is not partitioned by range of created_at', target using errcode = 'wrong_object_type';
     end if;
     if (select c.relowner from pg_catalog.pg_class c where c.oid = target) <> 'akashi_owner'::regrole then
-      raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
+      raise exception '% is not owned by akashi_owner, which creates and detaches partitions', target
         using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
     end if;
     if changes ->> 'at_expiry' = 'archive' then
@@ -14573,16 +14574,16 @@ begin
       'premake', case changes ->> 'interval' when 'month' then 3 else 30 end, 'created_at', now(), 'updated_at', now()));
     insert into akashi_lifecycle.policies select (jsonb_populate_record(before, changes)).*;
   elsif changes ? 'interval' and changes ->> 'interval' <> before.interval then
-    raise exception 'the interval of %.% cannot be changed: its partitions are cut by it', set_policy.schema_name, set_policy.table_name
+    raise exception 'the interval of %.% cannot be changed: its partitions depend on it', set_policy.schema_name, set_policy.table_name
       using errcode = 'AK003';
   end if;
   changed := jsonb_populate_record(before, changes);
   if not (changed.premake between case changed.interval when 'day' then least_days else least_months end and most_steps) then
-    raise exception 'partitions are made % to % % ahead', case changed.interval when 'day' then least_days else least_months end,
+    raise exception 'partitions must be created % to % % ahead', case changed.interval when 'day' then least_days else least_months end,
       most_steps, changed.interval || 's' using errcode = 'invalid_parameter_value';
   end if;
   if changed.at_expiry not in ('archive', 'retire', 'keep') then
-    raise exception 'at its expiry a partition is archived, retired or kept, not %', changed.at_expiry
+    raise exception 'at_expiry must be archive, retire or keep, not %', changed.at_expiry
       using errcode = 'invalid_parameter_value';
   end if;
   if changed.hot_retention < '1 day' then
@@ -14590,15 +14591,15 @@ begin
   end if;
   if greatest(changed.total_retention, changed.lateness) > interval '1000 years' then
     raise exception 'a period in a policy is at most 1000 years' using errcode = 'invalid_parameter_value',
-      hint = 'to keep rows for good, let at_expiry be keep';
+      hint = 'to keep rows forever, set at_expiry to keep';
   end if;
   if changed.total_retention < changed.hot_retention then
-    raise exception 'rows are kept at least as long as they stay in PostgreSQL: % is shorter than %',
+    raise exception 'the total retention must not be shorter than the hot retention: % is shorter than %',
       changed.total_retention, changed.hot_retention using errcode = 'invalid_parameter_value';
   end if;
   if changed.lateness < '0' or changed.format not in ('parquet', 'parquet+csv') or changed.interval not in ('day', 'month') then
     raise exception 'the policy is not valid' using errcode = 'invalid_parameter_value',
-      hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
+      hint = 'interval must be day or month, lateness not negative, format parquet or parquet+csv';
   end if;
   if changed.at_expiry = 'archive' then
     perform akashi_lifecycle.assert_archivable(target);
@@ -14642,7 +14643,7 @@ AS $function$
      clock_timestamp())
 $function$;
 alter function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) owner to akashi_owner;
-comment on function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) is 'Keeps what the object store says of its owner; a null token: it is another installation.';
+comment on function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) is 'Stores who owns the object store; with a null token it is another installation.';
 grant execute on function akashi_lifecycle.set_store_ownership(installation uuid, token bigint) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.setting(key text)
@@ -14662,7 +14663,7 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.setting(key text) owner to akashi_owner;
-comment on function akashi_lifecycle.setting(key text) is 'The value of a setting; an error where there is none.';
+comment on function akashi_lifecycle.setting(key text) is 'The value of a setting; an error if there is none.';
 grant execute on function akashi_lifecycle.setting(key text) to akashi_app;
 grant execute on function akashi_lifecycle.setting(key text) to akashi_reader;
 grant execute on function akashi_lifecycle.setting(key text) to akashi_security_admin;
@@ -14793,7 +14794,7 @@ begin
 end
 $function$;
 alter function akashi_security.detect_security_anomalies() owner to akashi_owner;
-comment on function akashi_security.detect_security_anomalies() is 'Records brute_force_detected for each address and account with more than 5 failed sign-ins in 5 minutes, and unusual_access_pattern for each user with more than 100 accesses to data in 1 hour, once in that time.';
+comment on function akashi_security.detect_security_anomalies() is 'Records brute_force_detected for each address and account with more than 5 failed sign-ins in 5 minutes, and unusual_access_pattern for each user with more than 100 accesses to data in 1 hour; once in that time.';
 grant execute on function akashi_security.detect_security_anomalies() to akashi_security_admin;
 grant execute on function akashi_security.detect_security_anomalies() to akashi_worker;
 
@@ -14919,7 +14920,7 @@ begin
 end
 $function$;
 alter function akashi_security.log_security_event() owner to akashi_owner;
-comment on function akashi_security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
+comment on function akashi_security.log_security_event() is 'Records a security event when a user''s classification or account status changes.';
 
 CREATE OR REPLACE FUNCTION akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text DEFAULT NULL::text, user_id text DEFAULT NULL::text, user_name text DEFAULT NULL::text, external_user_id text DEFAULT NULL::text, session_id text DEFAULT NULL::text, source_ip inet DEFAULT NULL::inet, resource_type text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, action_performed text DEFAULT NULL::text, result text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, tenant_name text DEFAULT NULL::text, client_id text DEFAULT NULL::text, client_name text DEFAULT NULL::text, ocsf_class_uid integer DEFAULT NULL::integer, event_details jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid
@@ -14938,11 +14939,11 @@ begin
       hint = 'use up to 50 lowercase letters, digits and underscores';
   end if;
   if jsonb_typeof(event_details) is distinct from 'object' then
-    raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
+    raise exception 'the details of an event must be an object' using errcode = 'invalid_parameter_value';
   end if;
   -- Sealing prints it in one piece.
   if octet_length(concat(event_details, description)) > 1048576 then
-    raise exception 'an event has at most 1 MiB of description and details' using errcode = 'program_limit_exceeded';
+    raise exception 'an event can have at most 1 MiB of description and details' using errcode = 'program_limit_exceeded';
   end if;
   if not who.verified then
     claimed := nullif(jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'session_id', who.session_id,
@@ -15006,7 +15007,7 @@ declare
   missing   timestamptz;
 begin
   if not who.verified then
-    raise exception 'events are taken in under a signed request context only' using errcode = 'insufficient_privilege',
+    raise exception 'events are accepted only with a signed request context' using errcode = 'insufficient_privilege',
       hint = 'open the database with the context key';
   end if;
   sender := jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'subject', who.subject,

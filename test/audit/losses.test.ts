@@ -109,7 +109,7 @@ describe('a table that prefers a loss to a refusal', () => {
     ])
     const problems = await ledger.problems()
     expect(problems).toMatchObject([{ kind: 'trigger', id: 'public.lenient' }])
-    expect(problems[0]?.detail).toContain('4 statements (103 rows) were made and not recorded')
+    expect(problems[0]?.detail).toContain('4 statements (103 rows) were made but not recorded')
 
     expect(await reportLosses(worker, tester)).toBe(4)
     expect(await reportLosses(worker, tester)).toBe(0)

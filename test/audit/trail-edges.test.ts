@@ -512,7 +512,7 @@ describe('a table that changes', () => {
     await run('shop', "create table shop (id int primary key); select akashi_audit.protect('shop')")
     const rows = await run('store', 'alter table shop rename to store', 'insert into store values (1)')
     expect(said(rows)).toEqual(['INSERT 1'])
-    expect(await problems('public.shop')).toContain('the table is gone')
+    expect(await problems('public.shop')).toContain('the table does not exist')
     expect(await ask("select state from akashi_audit.coverage where table_name = 'store'")).toEqual([
       { state: 'gap' },
     ])
@@ -570,6 +570,6 @@ describe('a table that changes', () => {
   it('cannot be protected without a key, with a hint', async () => {
     await expect(
       run('keyless', 'create table keyless (id int unique)', "select akashi_audit.protect('keyless')"),
-    ).rejects.toMatchObject({ hint: expect.stringContaining('give it a primary key first') as unknown })
+    ).rejects.toMatchObject({ hint: expect.stringContaining('add a primary key first') as unknown })
   })
 })

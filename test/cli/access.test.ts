@@ -160,10 +160,10 @@ describe('akashi apikeys', () => {
   })
 
   it.each([
-    [['apikeys', 'create', 'ownerless'], /has an owner/],
+    [['apikeys', 'create', 'ownerless'], /needs an owner/],
     [['apikeys', 'create', 'x', '--owner', 'USER', '--scopes', 'users:read'], /does not have users:read/],
     [['apikeys', 'create', 'x', '--owner', 'USER', '--days', 'many'], /--days must be a number, not many/],
-    [['apikeys', 'create', 'x', '--owner', 'USER', '--days', '4000'], /at most 365 days/],
+    [['apikeys', 'create', 'x', '--owner', 'USER', '--days', '4000'], /within 365 days/],
     [['apikeys', 'rotate', '00000000-0000-0000-0000-000000000001'], /API key not found/],
   ])('refuses %j', async (argv, message) => {
     const outcome = await mistaken(argv)

@@ -90,8 +90,8 @@ describe('akashi context-key', () => {
     const create = (application: string, login: string) =>
       run('context-key', 'create', '--application', application, '--login', login)
     for (const [application, login, says] of [
-      ['akashi', 'akashi_app', /no name of an application/],
-      ['Shop', 'akashi_app', /no name of an application/],
+      ['akashi', 'akashi_app', /not a valid application name/],
+      ['Shop', 'akashi_app', /not a valid application name/],
       ['shop', 'nobody_such', /no login nobody_such/],
       ['shop', 'akashi_backup', /grant akashi_client to akashi_backup/],
       ['shop', 'akashi_server', /may not use contexts/],

@@ -96,7 +96,7 @@ it('the keyring is copied, checked, lost and brought back; who was erased stays 
   await follow('key-escrow.md', 'Every day')
   expect((await readdir(escrow)).length).toBe(1)
   expect(await follow('key-escrow.md', 'Every month: check that the newest copy is usable')).toContain(
-    '3 persons have a key, 0 were erased',
+    '3 people have a key, 0 were erased',
   )
   await follow('key-escrow.md', 'Every year')
 
@@ -132,7 +132,7 @@ it('the keyring is copied, checked, lost and brought back; who was erased stays 
   await follow('leaked-key.md', 'The key that signs checkpoints')
   await follow('leaked-key.md', 'The key that signs contexts')
   await follow('leaked-key.md', 'The key of an application')
-  expect(await follow('leaked-key.md', 'The whole keyring')).toContain('2 persons have a key, 1 were erased')
+  expect(await follow('leaked-key.md', 'The whole keyring')).toContain('2 people have a key, 1 were erased')
   // The copy from before the rotation lacks the new keys.
   await follow('key-escrow.md', 'Every day')
   await addUsers('carol')

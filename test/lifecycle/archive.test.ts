@@ -58,7 +58,7 @@ test('a partition that takes rows now is exported as of a later time, and does n
         rows.at(-1)?.partition,
       ]),
     ),
-  ).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('takes rows until') })
+  ).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('accepts rows until') })
   expect(await shop.rowsOf('shop.open_now')).toHaveLength(1)
 })
 

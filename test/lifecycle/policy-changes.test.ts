@@ -47,10 +47,10 @@ test('what is named is changed, the rest stays, and the trail has both sides and
 
 test.each([
   [{ ahead: 7 }, 'invalid_input', /8 to 1200 days ahead/],
-  [{ hot: '10 years' }, 'invalid_input', /kept at least as long/],
+  [{ hot: '10 years' }, 'invalid_input', /must not be shorter than the hot retention/],
   [{ total: '293000 years' }, 'invalid_input', /at most 1000 years/],
   [{ lateness: '293000 years' }, 'invalid_input', /at most 1000 years/],
-  [{ total: '30 days' }, 'invalid_input', /kept at least as long/],
+  [{ total: '30 days' }, 'invalid_input', /must not be shorter than the hot retention/],
   [{ hot: '0 days' }, 'invalid_input', /at least one day/],
   [{ hot: 'a while' }, 'invalid_input', /a duration in the policy is not valid/],
   [{ lateness: '-1 day' }, 'invalid_input', /not valid/],

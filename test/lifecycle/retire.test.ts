@@ -214,7 +214,7 @@ test('login attempts are dropped by a signed record when six months are over, la
   await pretendOld(database)
   // What is not sealed has no entry, and so no record.
   expect(await run({ table: attempts })).toMatchObject([
-    { action: 'failed', message: expect.stringMatching(/no retention record names/) },
+    { action: 'failed', message: expect.stringMatching(/no retention record covers/) },
   ])
   await ledger.seal()
   await holdTable(worker, tester, { ...attempts, held: true, reason: 'case 9' })

@@ -180,5 +180,5 @@ test('transaction_age: ids are used and never frozen, until somebody freezes the
 })
 
 test('everything could be looked at', () => {
-  expect(log.lines.filter((line) => JSON.stringify(line).includes('could not be looked at'))).toEqual([])
+  expect(log.lines.filter((line) => JSON.stringify(line).includes('could not be checked'))).toEqual([])
 })

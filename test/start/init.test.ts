@@ -128,7 +128,7 @@ describe.each(servers.filter(({ here }) => here))('on $name', { timeout: START_T
     expect(rights).toEqual({ login: 'my "shop"', app: true, worker: false, tables: false, more: false })
     const twice = await refusal(url, 'app', 'create', 'shop', '--login', 'my "shop"')
     expect(twice).toContain('already a role')
-    expect(await refusal(url, 'app', 'create', 'Shop')).toContain('is no name')
+    expect(await refusal(url, 'app', 'create', 'Shop')).toContain('is not a valid application name')
 
     for (const table of ['app.orders', 'app.notes', 'app."Line Items"']) {
       expect(await run(url, 'protect', table)).toMatchObject({ status: 0, stderr: '' })

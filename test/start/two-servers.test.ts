@@ -221,7 +221,7 @@ describe('akashi users', () => {
     [['suspend', 'nobody-here'], /user not found: nobody-here/],
     [['create', 'x', '--email', 'x@example.com'], /^hint: username: has 3 to 50 characters$/m],
     [['create', 'taro', '--email', 'other@example.com'], /exists|taken|already/],
-    [['reset-password', 'hanako'], /has no password here/],
+    [['reset-password', 'hanako'], /has no password in Akashi/],
     [['list', '--status', 'asleep'], /asleep is not a status/],
   ])('refuses %j with a line and a hint', async (args, message) => {
     const { status, stderr } = await akashi(['users', ...args, '--data', data])
