@@ -734,7 +734,7 @@ describe('a comparison of rows that was stopped', () => {
       different: 2,
       missing: 1,
     })
-    expect(() => parseStatePosition('x')).toThrow(/no position/)
+    expect(() => parseStatePosition('x')).toThrow(/is not a position/)
   })
 })
 

@@ -294,7 +294,7 @@ describe('a superuser who alters sealed rows', () => {
       'replaced',
       `create function nothing() returns trigger language plpgsql as 'begin return null; end'; drop trigger akashi_audit_insert on shop; create trigger akashi_audit_insert after insert on shop execute function nothing(); alter table shop enable always trigger akashi_audit_insert`,
       "drop function nothing cascade; select akashi_audit.protect('shop', 'confidential', 'id')",
-      'trigger akashi_audit_insert is not the one that protect made',
+      'trigger akashi_audit_insert differs from the one that protect created',
     ],
   ])('is found by a trigger that was %s', async (_, breakIt, mend, detail) => {
     await database.asSuperuser((session) => session.query(breakIt))

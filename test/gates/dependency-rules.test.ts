@@ -49,6 +49,8 @@ const homelessPackages = [
   '@duckdb/node-api',
   'nodemailer',
   '@aws-sdk/client-securityhub',
+  '@opentelemetry/sdk-trace',
+  '@opentelemetry/exporter-trace-otlp-http',
   'd3-scale',
   'd3-shape',
   'pdfmake',

@@ -297,7 +297,7 @@ describe('a bundle', () => {
     await expect(check({ ...bundle, runs: [{ ...run, rules: run?.rules.slice(1) }] })).rejects.toThrow(
       /rules of a run/,
     )
-    await expect(check({ ...bundle, runs: [{ ...run, proof: event }] })).rejects.toThrow(/is none/)
+    await expect(check({ ...bundle, runs: [{ ...run, proof: event }] })).rejects.toThrow(/is not a run/)
     await expect(
       check({ ...bundle, finding: { ...bundle.finding, id: '01890a5d-ac96-874b-bcce-b302099a8057' } }),
     ).rejects.toThrow(/does not name/)
