@@ -5,6 +5,7 @@ import { request } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
@@ -118,7 +119,8 @@ it('takes over a new certificate without a restart, and keeps connections', asyn
   expect(await ask(port, after.cert, { host: '127.0.0.1' })).toBe(200)
   await expect(ask(port, before.cert)).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
   expect(await statusOver(open)).toBe('HTTP/1.1 200 OK')
-  expect(reports()).toEqual([])
+  // It may look between the two writes.
+  expect(reports().filter((text) => !/not a certificate and its key/.test(text))).toEqual([])
 })
 
 async function statusOver(socket: TLSSocket): Promise<string | undefined> {
@@ -139,11 +141,15 @@ it('keeps the former certificate when the new one is broken, and says so once', 
   ] as const) {
     lines = []
     await put(broken)
-    await expect.poll(reports).toEqual([expect.stringMatching(report)])
+    await expect.poll(() => reports().at(-1)).toMatch(report)
+    const reported = reports().length
     expect(await ask(port, pair.cert)).toBe(200)
+    await sleep(5 * LOOK_MS)
+    expect(reports()).toHaveLength(reported)
   }
+  lines = []
   await rm(files.tlsKey)
-  await expect.poll(reports).toHaveLength(2)
+  await expect.poll(reports).toHaveLength(1)
   expect(JSON.stringify(lines)).not.toContain('PRIVATE KEY')
   expect(await ask(port, pair.cert)).toBe(200)
   const next = selfSigned()
