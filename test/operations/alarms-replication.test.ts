@@ -110,7 +110,7 @@ test('wal_kept: WAL waits for an object store that nobody streams to, until some
   await write(20 * MEBIBYTE)
   expect(await open('wal_kept')).toEqual([
     expect.stringMatching(
-      /^: \d+ MB of WAL wait for the object store; the slot is reserved, and nothing streams$/,
+      /^: \d+ MB of WAL are waiting for the object store; the slot is reserved, and no process streams it$/,
     ),
   ])
   stream = cluster.stream()
@@ -149,7 +149,7 @@ test('crosscheck_stopped: nothing reads the slot of the cross-check, until somet
   expect(await open('crosscheck_stopped')).toEqual([])
   await reader.stop()
   await expect.poll(state).toBe('stopped')
-  expect(await open('crosscheck_stopped')).toEqual([expect.stringContaining('nothing reads')])
+  expect(await open('crosscheck_stopped')).toEqual([expect.stringContaining('no process reads')])
   reader = running()
   await expect.poll(state).toBe('running')
   expect(await open('crosscheck_stopped')).toEqual([])
