@@ -14,7 +14,8 @@ drop table akashi_audit.standing_alarms, akashi_audit.retention_records, akashi_
   akashi_audit.verifications, akashi_audit.ledger_cosignatures, akashi_audit.witnesses, akashi_audit.ledger_epochs, akashi_audit.ledger_checkpoints,
   akashi_audit.ledger_tiles, akashi_audit.ledger_entries, akashi_audit.ledger_heads;
 drop view akashi_audit.logs;
-drop function akashi_audit.keep_tile(), akashi_audit.keep_head();
+drop function akashi_audit.keep_tile(), akashi_audit.keep_head(), akashi_audit.keep_checkpoint(),
+  akashi_audit.is_thinned_out(timestamptz, timestamptz);
 do $stats$
 begin
   revoke pg_read_all_stats from akashi_owner;
