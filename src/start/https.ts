@@ -1,5 +1,5 @@
 /** The certificate that HTTPS is served with: read from files, and read anew when they change. */
-import { createHash, X509Certificate } from 'node:crypto'
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { createSecureContext, type SecureContext, type TlsOptions, Server as TlsServer } from 'node:tls'
@@ -50,7 +50,11 @@ async function readTexts({ certificate, key }: CertificateFiles): Promise<Texts>
 
 function checkedPair({ cert, key }: Texts, files: CertificateFiles): Pair {
   try {
-    return { cert, key, leaf: new X509Certificate(cert), context: createSecureContext({ cert, key }) }
+    const leaf = new X509Certificate(cert)
+    // A context is also made without a key, and an empty one counts as none.
+    if (!leaf.checkPrivateKey(createPrivateKey(key)))
+      throw new Error('the key is that of another certificate')
+    return { cert, key, leaf, context: createSecureContext({ cert, key }) }
   } catch (error) {
     // What OpenSSL says of a file holds nothing of its content.
     const why = error instanceof Error ? error.message : String(error)

@@ -137,6 +137,8 @@ it('keeps the former certificate when the new one is broken, and says so once', 
   for (const [broken, report] of [
     [{ key: selfSigned().key }, /not a certificate and its key/],
     [{ cert: 'half a certif', key: pair.key }, /not a certificate and its key/],
+    // As the file is while it is written.
+    [{ cert: pair.cert, key: '' }, /not a certificate and its key/],
     [selfSigned({ days: -1 }), /the certificate ended/],
   ] as const) {
     lines = []

@@ -54,6 +54,10 @@ beforeAll(async () => {
   running = await akashiUp(data)
   superuser = (await document<{ url: string }>(['url', '--role', 'superuser'])).url
   await dropSpareDatabases(superuser)
+  // Those of the schedule, at whatever time the test runs, would come between its own.
+  await sql(
+    `select akashi_lifecycle.pause_job(name, true) from akashi_lifecycle.jobs where name like 'backup-%'`,
+  )
   await sql('create table public.orders (id integer primary key, note text)')
   await sql(`select akashi_audit.protect('public.orders')`)
   await sql(`insert into public.orders select i, 'order ' || i from generate_series(1, 500) i`)
