@@ -300,7 +300,7 @@ describe('a bundle', () => {
     await expect(check({ ...bundle, runs: [{ ...run, proof: event }] })).rejects.toThrow(/is not a run/)
     await expect(
       check({ ...bundle, finding: { ...bundle.finding, id: '01890a5d-ac96-874b-bcce-b302099a8057' } }),
-    ).rejects.toThrow(/does not name/)
+    ).rejects.toThrow(/does not contain the finding/)
     await expect(check({})).rejects.toThrow(/not a bundle/)
   })
 })
