@@ -69,7 +69,9 @@ export function lastSessionEnd(): SessionEnd {
 
 /** The server no longer accepts the session: drops everything that was read with it. */
 export function endSession(how: Exclude<SessionEnd, null> = 'expired'): void {
-  if (queryClient.getQueryData(sessionQuery.queryKey) !== null) lastEnd = how
+  // Several requests may learn it. What was read since, such as the ways to sign in, is not the session's.
+  if (queryClient.getQueryData(sessionQuery.queryKey) === null) return
+  lastEnd = how
   queryClient.setQueryData(sessionQuery.queryKey, null)
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionQuery.queryKey[0] })
 }
