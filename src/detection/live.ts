@@ -31,6 +31,8 @@ interface Watched {
   /** The first position that was not read. */
   next: number
   recordedAt: number
+  /** Whether the windows contain the rows before `next`. */
+  filled: boolean
   /** Whether rows were read that detection itself did not write. */
   worthwhile: boolean
   waiting: Finding[]
@@ -64,6 +66,7 @@ export class LiveDetector {
         recorded: null,
         next: 0,
         recordedAt: 0,
+        filled: false,
         worthwhile: false,
         waiting: [],
       }
@@ -125,6 +128,10 @@ export class LiveDetector {
           "select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)",
         )
         const bounds = await boundsOf(session, watched.log, watched.next, rows)
+        if (!watched.filled && bounds !== null) {
+          await this.#fill(session, watched, bounds.first)
+          watched.filled = true
+        }
         for (const matcher of watched.matchers) {
           for (const row of await matched(session, matcher, newRows(watched, rows), bounds)) matcher.row(row)
           watched.waiting.push(...matcher.take())
@@ -138,29 +145,32 @@ export class LiveDetector {
     )
   }
 
-  /** Continues where the last process ended, with its windows. */
+  /** Continues where the last process ended. */
   async #begin(session: Session, watched: Watched, size: number): Promise<void> {
     const { rows } = await session.query<{ end: number | null }>(
       `select max(end_position)::float8 as "end" from akashi_security.detection_runs where log = $1 and kind = 'live'`,
       [watched.log],
     )
-    const last = rows[0]?.end ?? null
-    const next = last ?? (size <= FIRST_ROWS ? 0 : size)
-    if (next > 0) {
-      const bounds =
-        next < size ? await boundsOf(session, watched.log, next, Math.min(size - next, ROUND_ROWS)) : null
-      for (const matcher of watched.matchers) {
-        const until = bounds?.first ?? Date.now() * 1_000
-        const before: Source = (bind) =>
-          `select r.* from ${schemaOf[watched.log]}.${watched.log} r
-             where r.created_at >= timestamptz 'epoch' + ${bind(until - matcher.horizon)}::bigint * interval '1 microsecond'
-               and r.created_at < timestamptz 'epoch' + ${bind(until)}::bigint * interval '1 microsecond'`
-        for (const row of await matched(session, matcher, before, null)) matcher.row(row, true)
-      }
-    }
+    const next = rows[0]?.end ?? (size <= FIRST_ROWS ? 0 : size)
     watched.recorded = next
     watched.next = next
     watched.recordedAt = performance.now()
+  }
+
+  /**
+   * Fills the windows with the rows that were evaluated before. Only with those: a row that is not sealed yet, or
+   * sealed at a later position, may be older than the first new row, and has still to be evaluated.
+   */
+  async #fill(session: Session, { log, next, matchers }: Watched, firstAt: number): Promise<void> {
+    if (next === 0) return
+    for (const matcher of matchers) {
+      const before: Source = (bind) =>
+        `select r.* from ${schemaOf[log]}.${log} r
+           where r.created_at >= timestamptz 'epoch' + ${bind(firstAt - matcher.horizon)}::bigint * interval '1 microsecond'
+             and exists (select from akashi_audit.ledger_entries e
+               where e.row_id = r.id and e.log = ${bind(log)} and e.position < ${bind(next)}::bigint)`
+      for (const row of await matched(session, matcher, before, null)) matcher.row(row, true)
+    }
   }
 
   async #keep(database: Database, actor: Actor, watched: Watched): Promise<number> {

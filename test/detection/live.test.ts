@@ -46,12 +46,16 @@ const failure = (second: number, address: string) =>
   `${new Date(START + second * 1000).toISOString()} web1 sshd[${second}]: Failed password for root from ${address} port ${second + 1} ssh2`
 
 async function load(lines: readonly string[]) {
+  await loadUnsealed(lines)
+  await ledger.seal()
+}
+
+async function loadUnsealed(lines: readonly string[]) {
   const bytes = (async function* () {
     yield Buffer.from(lines.join('\n'))
   })()
   const options = { format: 'sshd', timezone: 'UTC', year: null, asOf: new Date() } as const
   await loadEvents(worker, tester, parseEvents(bytes, options), { source: 'x', format: 'sshd' })
-  await ledger.seal()
 }
 
 const ask = async <R>(sql: string): Promise<R[]> =>
@@ -118,6 +122,24 @@ describe('a detector', () => {
     const [events] = await coverageOf(admin, tester, rules)
     expect(events?.gaps).toEqual([])
     expect(events?.sealed).toBeGreaterThan(50)
+  })
+
+  test('that starts finds what is sealed only afterwards, together with what was seen before', async () => {
+    const [seen, rest] = [
+      [200, 202, 204],
+      [199, 201, 203],
+    ].map((seconds) => seconds.map((second) => failure(second, '192.0.2.60')))
+    await load(seen ?? [])
+    const before = new LiveDetector(rules, calendar, undefined, 0)
+    await before.round(worker, tester)
+    await before.flush(worker, tester)
+    await loadUnsealed(rest ?? [])
+    const started = new LiveDetector(rules, calendar, undefined, 0)
+    await started.round(worker, tester)
+    expect(new Map((await byAddress()) as [string, number][]).get('192.0.2.60')).toBeUndefined()
+    await ledger.seal()
+    await started.round(worker, tester)
+    expect(new Map((await byAddress()) as [string, number][]).get('192.0.2.60')).toBe(6)
   })
 
   test('a rule that is new has not seen what was before, until a run over everything', async () => {

@@ -69,7 +69,8 @@ class WorkerRun {
   readonly #items: ParsedCronItem[] = []
   #rows: ReadonlyMap<string, TimetableRow> = new Map()
   #warned: ReadonlySet<string> = new Set()
-  #wake: () => void = () => undefined
+  /** Aborted when the timetable has to be read again; new before each reading, so that no change is missed meanwhile. */
+  #awake = new AbortController()
   #failure: unknown
 
   constructor(options: WorkerRunOptions, session: DirectSession) {
@@ -91,7 +92,7 @@ class WorkerRun {
       await worker.transaction(scheduler, (session) =>
         session.query('select akashi_lifecycle.close_stale_runs()'),
       )
-      await this.#session.listen('akashi_jobs', () => this.#wake())
+      await this.#session.listen('akashi_jobs', () => this.#awake.abort())
       // The queue's own pool would lose its error handlers before its connections end.
       const pool = openDriverPool(this.#options.directUrl, 'worker', QUEUE_POOL_SIZE)
       try {
@@ -124,7 +125,7 @@ class WorkerRun {
 
   #end(): void {
     this.#ending.abort()
-    this.#wake()
+    this.#awake.abort()
   }
 
   async #startQueue(pgPool: DriverPool): Promise<Runner> {
@@ -173,12 +174,12 @@ class WorkerRun {
     this.#running.add(running)
     await running
     this.#running.delete(running)
-    this.#wake()
+    this.#awake.abort()
   }
 
   async #keepTimetable(runner: Runner): Promise<void> {
     while (!this.#ending.signal.aborted) {
-      await this.#nextReload()
+      await sleep(RELOAD_MS, undefined, { signal: this.#awake.signal }).catch(() => undefined)
       if (!this.#ending.signal.aborted) {
         await this.#reload(runner).catch((error: unknown) => {
           this.#options.log.warn({ err: error }, 'the timetable could not be read')
@@ -187,15 +188,8 @@ class WorkerRun {
     }
   }
 
-  async #nextReload(): Promise<void> {
-    const awake = new AbortController()
-    this.#wake = () => awake.abort()
-    if (!this.#ending.signal.aborted) {
-      await sleep(RELOAD_MS, undefined, { signal: awake.signal }).catch(() => undefined)
-    }
-  }
-
   async #reload(runner: Runner): Promise<void> {
+    this.#awake = new AbortController()
     const rows = await readTimetable(this.#options.worker, scheduler)
     const now = new Date()
     const items: ParsedCronItem[] = []
