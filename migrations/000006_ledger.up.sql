@@ -81,6 +81,12 @@ create function akashi_audit.sealed_size(log text) returns bigint
 $$;
 comment on function akashi_audit.sealed_size(text) is 'How many rows of a log are sealed.';
 grant execute on function akashi_audit.sealed_size(text) to akashi_worker, akashi_security_admin;
+create function akashi_audit.position_of(log text, row_id uuid) returns bigint
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.position from akashi_audit.ledger_entries e where e.row_id = position_of.row_id and e.log = position_of.log
+$$;
+comment on function akashi_audit.position_of(text, uuid) is 'The position of a row of a log in the ledger; null while it is not sealed.';
+grant execute on function akashi_audit.position_of(text, uuid) to akashi_worker, akashi_security_admin;
 -- For counting the entries of one partition by time; a B-tree would slow the sealer down more.
 create index ledger_entries_created_at_idx on akashi_audit.ledger_entries using brin (created_at) with (pages_per_range = 32, autosummarize = on);
 alter table akashi_audit.ledger_entries enable row level security, force row level security;

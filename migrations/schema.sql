@@ -5877,6 +5877,19 @@ end
 $function$;
 alter function akashi_audit.note_moving() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.position_of(log text, row_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.position from akashi_audit.ledger_entries e where e.row_id = position_of.row_id and e.log = position_of.log
+$function$;
+alter function akashi_audit.position_of(log text, row_id uuid) owner to akashi_owner;
+comment on function akashi_audit.position_of(log text, row_id uuid) is 'The position of a row of a log in the ledger; null while it is not sealed.';
+grant execute on function akashi_audit.position_of(log text, row_id uuid) to akashi_security_admin;
+grant execute on function akashi_audit.position_of(log text, row_id uuid) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_audit.primary_key(target oid)
  RETURNS text[]
  LANGUAGE sql

@@ -167,8 +167,7 @@ export class LiveDetector {
       const before: Source = (bind) =>
         `select r.* from ${schemaOf[log]}.${log} r
            where r.created_at >= timestamptz 'epoch' + ${bind(firstAt - matcher.horizon)}::bigint * interval '1 microsecond'
-             and exists (select from akashi_audit.ledger_entries e
-               where e.row_id = r.id and e.log = ${bind(log)} and e.position < ${bind(next)}::bigint)`
+             and akashi_audit.position_of(${bind(log)}, r.id) < ${bind(next)}::bigint`
       for (const row of await matched(session, matcher, before, null)) matcher.row(row, true)
     }
   }
