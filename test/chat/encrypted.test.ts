@@ -149,7 +149,7 @@ describe('an encrypted room', () => {
     socket.on('message', (data) => void heard.push(JSON.parse(String(data))))
     await once(socket, 'open')
     socket.send(JSON.stringify({ type: 'subscribe', id: '1', roomId: room }))
-    await vi.waitFor(() => expect(heard.some(({ type }) => type === 'subscribed')).toBe(true), 5_000)
+    await vi.waitFor(() => expect(heard.some(({ type }) => type === 'subscribed')).toBe(true), 20_000)
     await say('aoi', room, 'through HTTP')
     socket.send(
       JSON.stringify({ type: 'send', id: '2', roomId: room, message: { content: 'through the socket' } }),
@@ -160,7 +160,7 @@ describe('an encrypted room', () => {
           'through HTTP',
           'through the socket',
         ]),
-      5_000,
+      20_000,
     )
     // Read by another server, whose listener has to open it.
     await database.asSuperuser((session) =>
@@ -175,7 +175,7 @@ describe('an encrypted room', () => {
           type: 'message_edited',
           message: { content: 'through HTTP' },
         }),
-      5_000,
+      20_000,
     )
     socket.close()
   })

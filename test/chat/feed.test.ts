@@ -72,7 +72,8 @@ describe('a feed', () => {
         bus.announce({ about: 'room', roomId: room.id })
       }),
     )
-    for (const { heard } of people) await vi.waitFor(() => expect(sequences(heard)).toEqual(range(3, 42)))
+    for (const { heard } of people)
+      await vi.waitFor(() => expect(sequences(heard)).toEqual(range(3, 42)), 20_000)
   })
 
   it('finds what no word came about', async () => {
@@ -80,7 +81,7 @@ describe('a feed', () => {
     const { heard, listener } = listenerOf(ken)
     await feed.subscribe(room.id, listener)
     await chat.postMessage(app, aoi.actor, room.id, { content: 'from a node that died' })
-    await vi.waitFor(() => expect(heard.events[0]?.message?.content).toBe('from a node that died'), 5_000)
+    await vi.waitFor(() => expect(heard.events[0]?.message?.content).toBe('from a node that died'), 20_000)
   })
 
   it('resumes from a sequence number while messages go on', async () => {
@@ -136,7 +137,7 @@ describe('a feed', () => {
     for (let at = 0; at < 5; at += 1)
       await chat.postMessage(app, aoi.actor, room.id, { content: 'without ken' })
     bus.announce({ about: 'room', roomId: room.id })
-    await vi.waitFor(() => expect(owner.heard.events).toHaveLength(6))
+    await vi.waitFor(() => expect(owner.heard.events).toHaveLength(6), 20_000)
     expect(removed.heard.ended).toBe(true)
     expect(removed.heard.events.filter(({ type }) => type !== 'member_left')).toEqual([])
     expect(owner.heard.ended).toBe(false)

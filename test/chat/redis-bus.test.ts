@@ -40,7 +40,7 @@ describe.skipIf(!hasRedis)('a bus over Redis', () => {
     const sent = word()
     one.announce(sent)
     expect(heard.one).toEqual([sent])
-    await vi.waitFor(() => expect(heard.two).toEqual([sent]), 5_000)
+    await vi.waitFor(() => expect(heard.two).toEqual([sent]), 20_000)
     expect(heard.one).toEqual([sent])
     await one.close()
     await two.close()

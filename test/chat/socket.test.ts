@@ -81,7 +81,7 @@ class Client {
       const answer = this.frames.find((heard) => heard['id'] === id)
       if (answer === undefined) throw new Error('no answer yet')
       return answer
-    }, 5_000)
+    }, 20_000)
   }
 
   raw(text: string): void {
@@ -166,7 +166,7 @@ describe('the socket', () => {
     for (const client of [her, his]) {
       await vi.waitFor(
         () => expect(client.events().map(({ message }) => message?.content)).toEqual(['こんにちは', 'hello']),
-        5_000,
+        20_000,
       )
     }
     her.close()
@@ -198,7 +198,7 @@ describe('the socket', () => {
       problem: { code: 'invalid_input', status: 400 },
     })
     client.raw('no json')
-    await vi.waitFor(() => expect(client.frames.at(-1)).toMatchObject({ type: 'refused', id: null }))
+    await vi.waitFor(() => expect(client.frames.at(-1)).toMatchObject({ type: 'refused', id: null }), 20_000)
     expect(client.closed).toBeUndefined()
     client.close()
   })
@@ -219,7 +219,7 @@ describe('the socket', () => {
       .sessions
     const mine = sessions.find(({ current }) => current)
     expect((await ken.send('DELETE', `/v1/me/sessions/${mine?.id}`)).statusCode).toBe(204)
-    await vi.waitFor(() => expect(client.closed).toBe(4001), 2_000)
+    await vi.waitFor(() => expect(client.closed).toBe(4001), 20_000)
   })
 
   it('says when somebody is removed, and nothing after', async () => {
@@ -228,7 +228,7 @@ describe('the socket', () => {
     await client.ask({ type: 'subscribe', roomId: room })
     await aoi.send('DELETE', `/v1/chat/rooms/${room}/members/${kenId}`)
     await aoi.send('POST', `/v1/chat/rooms/${room}/messages`, { content: 'without ken' })
-    await vi.waitFor(() => expect(client.frames).toContainEqual({ type: 'ended', roomId: room }), 5_000)
+    await vi.waitFor(() => expect(client.frames).toContainEqual({ type: 'ended', roomId: room }), 20_000)
     expect(JSON.stringify(client.frames)).not.toContain('without ken')
     client.close()
   })
@@ -364,6 +364,6 @@ describe('the socket', () => {
   it('sends away who floods it', async () => {
     const client = await Client.open(one, aoi)
     for (let at = 0; at < 150; at += 1) client.raw('{}')
-    await vi.waitFor(() => expect(client.closed).toBe(4029))
+    await vi.waitFor(() => expect(client.closed).toBe(4029), 20_000)
   })
 })
