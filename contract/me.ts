@@ -116,14 +116,27 @@ export const meOperations = {
     body: consentDecision,
   },
   'GET /v1/me/audit': {
-    summary: 'Audit rows of your own actions, newest first',
+    summary: 'Audit rows of your own actions, or of what others did about you, newest first',
+    description:
+      'Rows of what others did name the row and the changed columns, but not who did it, from where, or with which values.',
     query: z.strictObject({
+      by: z.enum(['me', 'others']).default('me'),
+      schema: z.string().optional(),
+      table: z.string().optional(),
       from: z.string().optional(),
       to: z.string().optional(),
       cursor: z.string().optional(),
       limit: z.coerce.number<number>().optional(),
     }),
     response: rowPage,
+  },
+  'GET /v1/me/audit/{id}/proof': {
+    summary: 'The proof of an audit row of your own actions, with the keys that check it',
+    params: byId,
+    response: z.object({
+      proof: json.describe('a proof bundle, as /v1/ledger/{log}/proofs/{row} returns it'),
+      keys: list(z.string()).describe('verifier keys of the log (C2SP signed-note)'),
+    }),
   },
   'GET /v1/me/sessions': {
     summary: 'Your active sessions, most recently used first',

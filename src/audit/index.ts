@@ -31,7 +31,7 @@ export { emptyRoot } from './ledger/merkle.ts'
 export { lookForRows } from './ledger/next-rows.ts'
 export { countPending } from './ledger/pending.ts'
 export * from './ledger/policy/index.ts'
-export { type ConsistencyProof, proveConsistency, proveRow } from './ledger/proof.ts'
+export { type ConsistencyProof, proveConsistency, proveOwnRow, proveRow } from './ledger/proof.ts'
 export type { ProofBundle } from './ledger/proof-bundle.ts'
 export { type Published, publishCheckpoints } from './ledger/publish.ts'
 export { type ListedCheckpoint, publishedNotes } from './ledger/published.ts'
@@ -92,4 +92,10 @@ export {
   recordBaseline,
   unprotect,
 } from './trail/protect.ts'
-export { searchOwnTrail, searchTrail, TEXT_SCAN_ROWS, type TrailPage } from './trail/search.ts'
+export {
+  searchOwnTrail,
+  searchTrail,
+  searchTrailAboutOneself,
+  TEXT_SCAN_ROWS,
+  type TrailPage,
+} from './trail/search.ts'

@@ -137,6 +137,59 @@ describe('reading the trail', () => {
   })
 })
 
+describe('what is recorded about a person', () => {
+  const mine = async (path: string) => {
+    const response = await fetch(`${origin()}/v1/me/audit${path}`, { headers: named('a plain user').headers })
+    return { status: response.status, body: (await response.json()) as Own }
+  }
+  interface Own {
+    readonly rows: readonly Record<string, unknown>[]
+    readonly proof: { readonly row: { readonly id: string } }
+    readonly keys: readonly string[]
+  }
+
+  it('is found by table and by day', async () => {
+    const { body } = await mine('?schema=akashi_auth&table=user_sessions')
+    expect(new Set(body.rows.map(({ table }) => table))).toEqual(new Set(['user_sessions']))
+    expect((await mine('?from=2001-01-01T00:00:00Z&to=2001-02-01T00:00:00Z')).body.rows).toEqual([])
+    expect((await mine('?from=yesterday')).status).toBe(400)
+    expect((await mine('?by=nobody')).status).toBe(400)
+  })
+
+  it('has what others did, but not who did it, from where, or a legal hold', async () => {
+    const id = idOf('a plain user')
+    const admin = named('sys_admin')
+    expect(
+      (await send(admin, 'PATCH', `/v1/users/${id}`, { displayName: 'Named by another' })).status,
+    ).toBeLessThan(300)
+    await ask(`update akashi_auth.users set legal_hold = 'case 17' where id = $1`, [id])
+    await ask('update akashi_auth.users set legal_hold = null where id = $1', [id])
+    const { body } = await mine('?by=others&schema=akashi_auth&table=users')
+    expect(body.rows[0]).toMatchObject({ operation: 'UPDATE', changedFields: ['display_name'] })
+    expect(JSON.stringify(body.rows)).not.toMatch(/case 17|legal_hold/)
+    for (const row of body.rows) {
+      expect(row).toMatchObject({ userId: null, sessionId: null, ipAddress: null, userAgent: null })
+      expect(JSON.stringify(row)).not.toContain(idOf('sys_admin'))
+    }
+    const everything = (await mine('?by=others&limit=500')).body.rows
+    expect(new Set(everything.map(({ dataSubject }) => dataSubject))).toEqual(new Set([id]))
+  })
+
+  it('is proven to whom it belongs, and to nobody else', async () => {
+    await ledger.seal()
+    const [row] = (await mine('?limit=1')).body.rows
+    const { status, body } = await mine(`/${row?.['id']}/proof`)
+    expect([status, body.proof.row.id]).toEqual([200, row?.['id']])
+    expect(body.keys).toEqual(expect.any(Array))
+    const [other] = await ask<{ id: string }>(
+      'select id from akashi_audit.audit_logs where user_id = $1 limit 1',
+      [idOf('sys_admin')],
+    )
+    expect((await mine(`/${other?.id}/proof`)).status).toBe(404)
+    await accesses()
+  })
+})
+
 describe('a correlation id', () => {
   const plain = () => named('a plain user')
 

@@ -32,11 +32,15 @@ export interface TestLedger {
   readonly keyring: Keyring
 }
 
-/** Call it at the top of a test file: a keyring of its own, and the ledger's verbs over a worker's pool. */
-export function testLedger(worker: Database): TestLedger {
+/**
+ * Call it at the top of a test file: a keyring of its own, or that of a server, and the ledger's verbs over a worker's
+ * pool.
+ */
+export function testLedger(worker: Database, keyringOfServer?: () => Keyring): TestLedger {
   let folder = ''
   let keyring: Keyring | undefined
   const keys = (): Keyring => {
+    if (keyringOfServer !== undefined) return keyringOfServer()
     if (keyring === undefined) throw new Error('the keyring opens in beforeAll')
     return keyring
   }

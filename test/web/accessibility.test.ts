@@ -21,7 +21,7 @@ const pages = () =>
     ['/account/security', 'Security', 'Security'],
     ['/account/sessions', 'Sessions', 'Sessions'],
     ['/account/privacy', 'Privacy', 'Privacy'],
-    ['/account/activity', 'Activity', 'Activity'],
+    ['/account/activity', 'What is recorded about me', 'What is recorded about me'],
     ['/nowhere', 'Page not found', 'Page not found'],
   ] as const
 

@@ -1,14 +1,17 @@
+import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { totpCode } from '../../src/identity/mfa/index.ts'
 import { listen } from '../http/support.ts'
 import { PASSWORD, testServer } from '../identity/server.ts'
 import { testDatabase } from '../support/index.ts'
+import { testLedger } from '../support/ledger.ts'
 import { builtPages, expectAccessible, hasChromium, openChromium } from './support.ts'
 
 const MARKUP = `<img src=x onerror="document.title='owned'">`
 const database = testDatabase()
 const server = testServer(database)
+const ledger = testLedger(database.open('worker'), server.keyring)
 const chromium = openChromium()
 let app: ReturnType<typeof server.app>
 let base = ''
@@ -39,7 +42,7 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
       ['security', 'Security'],
       ['sessions', 'Sessions'],
       ['privacy', 'Privacy'],
-      ['activity', 'Activity'],
+      ['activity', 'What is recorded about me'],
       ['nowhere', 'Page not found'],
     ] as const) {
       await page.goto(`${base}/account/${path}`)
@@ -71,12 +74,52 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
       page.getByRole('button', { name: 'Save' }).click(),
     ])
     await page.locator(`form img[src="${base}/seal.svg"]`).waitFor()
-    await page.getByRole('link', { name: 'Activity', exact: true }).click()
+    await page.getByRole('link', { name: 'My record', exact: true }).click()
+    await page.getByRole('button', { name: /Changed your account: picture/ }).click()
+    await page.getByRole('rowheader', { name: 'picture' }).waitFor()
+    expect(chromium.faults).toEqual([])
+  })
+
+  it('tells what is recorded, and proves it', async () => {
+    const id = await server.user('recorded')
+    const page = await signedIn('recorded', '/account/privacy')
+    await page.getByRole('switch', { name: 'Product news' }).press('Space')
+    await page.getByText('Product news: agreed').waitFor()
+    await database.asSuperuser((session) =>
+      session.query(`update akashi_auth.users set account_status = 'suspended' where id = $1`, [id]),
+    )
+    await database.asSuperuser((session) =>
+      session.query(`update akashi_auth.users set account_status = 'active' where id = $1`, [id]),
+    )
+    await ledger.seal()
+    await page.goto(`${base}/account/activity`)
+    await page.getByRole('button', { name: 'Agreed to: Product news' }).click()
+    await page.getByRole('rowheader', { name: 'decision' }).waitFor()
+    await page.getByRole('button', { name: 'Verify this entry' }).click()
+    await page.getByRole('status').getByText('Proven', { exact: true }).waitFor()
+    await expectAccessible(page)
+    await page.getByRole('combobox', { name: 'About' }).click()
+    await page.getByRole('option', { name: 'Session', exact: true }).click()
+    await page.getByRole('button', { name: /Signed in with Chrome \(Linux\)/ }).waitFor()
+    expect(await page.getByText('Agreed to').count()).toBe(0)
+    expect(page.url()).toContain('about=akashi_auth.user_sessions')
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page
+        .getByRole('button', { name: 'Download' })
+        .click()
+        .then(() => page.getByRole('menuitem', { name: 'JSON' }).click()),
+    ])
+    const saved = JSON.parse(await readFile(await file.path(), 'utf8')) as readonly {
+      readonly what: string
+    }[]
+    expect(saved.map(({ what }) => what)).toContain('Signed in with Chrome (Linux)')
+    await page.goto(`${base}/account/activity?by=others&about=akashi_auth.users`)
     await page
-      .getByRole('button', { name: /Account changed/ })
+      .getByRole('button', { name: /Your account was changed: status/ })
       .first()
-      .click()
-    await page.getByRole('rowheader', { name: 'avatar_url' }).waitFor()
+      .waitFor()
+    expect(await page.getByRole('button', { name: 'Verify this entry' }).count()).toBe(0)
     expect(chromium.faults).toEqual([])
   })
 

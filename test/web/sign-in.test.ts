@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium)('signing in', { timeout: 120_000 }, () => {
     expect(await page.getByRole('listitem').count()).toBe(10)
     await page.getByLabel('I’ve saved them in a safe place').check()
     await page.getByRole('button', { name: 'Done' }).click()
-    await page.getByRole('heading', { name: 'Activity' }).waitFor()
+    await page.getByRole('heading', { name: 'What is recorded about me' }).waitFor()
     expect(chromium.faults).toEqual([])
   })
 

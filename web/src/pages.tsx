@@ -1,10 +1,14 @@
 import { Navigate, Route, Routes, useSearchParams } from 'react-router'
+import { loadTexts as loadAccountTexts } from './account/locales/index.ts'
 import { loadTexts } from './chat/locales/index.ts'
 import { Layout, lazily, Main, NotFound, RequireSession } from './shell/index.ts'
 
 const SignIn = lazily(async () => (await import('./sign-in/index.tsx')).SignIn)
 const Pending = lazily(async () => (await import('./sign-in/pending.tsx')).Pending)
-const Account = lazily(async () => (await import('./account/index.tsx')).Account)
+const Account = lazily(async () => {
+  const [{ Account: Loaded }] = await Promise.all([import('./account/index.tsx'), loadAccountTexts()])
+  return Loaded
+})
 const Chat = lazily(async () => {
   const [{ Chat: Loaded }] = await Promise.all([import('./chat/index.tsx'), loadTexts()])
   return Loaded

@@ -1,10 +1,11 @@
 /** Proofs that a row is in the ledger, and that one checkpoint continues another. */
 import { AkashiError } from '../../foundation/index.ts'
 import { formatNote, type NoteSignature, parseNote } from '../../keys/index.ts'
-import type { Actor, Database, Session } from '../../postgres/index.ts'
+import type { Actor, Database, Person, Session } from '../../postgres/index.ts'
 import { recordAccess } from '../trail/access.ts'
+import { parseCheckpoint } from './checkpoint.ts'
 import { entryHash } from './encoding.ts'
-import type { LogDefinition } from './logs.ts'
+import { type LogDefinition, logNamed } from './logs.ts'
 import { consistencyProof, inclusionProof, treeRoot } from './merkle.ts'
 import { BUNDLE_VERSION, bundleColumnSql, type ProofBundle } from './proof-bundle.ts'
 import { type Head, readHead, tileReader } from './store.ts'
@@ -28,7 +29,7 @@ export async function proveRow(
   log: LogDefinition,
   rowId: string,
 ): Promise<ProofBundle> {
-  if (!UUID.test(rowId)) throw new AkashiError('invalid_input', `${rowId} is not a row id: it must be a uuid`)
+  requireRowId(rowId)
   return await database.transaction(
     actor,
     async (session) => {
@@ -38,6 +39,32 @@ export async function proveRow(
     },
     snapshot,
   )
+}
+
+/**
+ * As {@link proveRow}, of a row of the trail that the user wrote themselves, which they may read without a record of it.
+ *
+ * @param database of the role `app`, whose row-level security hides what others did
+ */
+export async function proveOwnRow(
+  database: Database,
+  actor: Person,
+  rowId: string,
+): Promise<{ readonly proof: ProofBundle; readonly origin: string }> {
+  requireRowId(rowId)
+  const proof = await database.transaction(
+    actor,
+    (session) => prove(session, logNamed('audit_logs'), rowId),
+    {
+      ...snapshot,
+      readOnly: true,
+    },
+  )
+  return { proof, origin: parseCheckpoint(parseNote(proof.checkpoint).text).origin }
+}
+
+function requireRowId(rowId: string): void {
+  if (!UUID.test(rowId)) throw new AkashiError('invalid_input', `${rowId} is not a row id: it must be a uuid`)
 }
 
 async function prove(session: Session, log: LogDefinition, rowId: string): Promise<ProofBundle> {

@@ -46,6 +46,20 @@ export const trailFilter = trailConditions
     betweenFields('to', 'is not after from', inOrder),
   )
 
+/** What people may ask of the rows of their own actions, and of those about them. */
+export const ownTrailFilter = z
+  .strictObject({
+    schema: value.optional(),
+    table: value.optional(),
+    from: time.optional(),
+    to: time.optional(),
+    cursor: z.string().optional(),
+    limit,
+  })
+  .check(betweenFields('to', 'is not after from', inOrder))
+
+export type OwnTrailFilter = z.input<typeof ownTrailFilter>
+
 const MS_A_MINUTE = 60_000
 
 export const trailCountQuery = trailConditions

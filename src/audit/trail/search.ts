@@ -15,7 +15,13 @@ import {
 } from '../../foundation/index.ts'
 import type { Actor, Database, Person, Session } from '../../postgres/index.ts'
 import { recordAccess } from './access.ts'
-import { type TrailFilter, type trailConditions, trailFilter } from './filter.ts'
+import {
+  type OwnTrailFilter,
+  ownTrailFilter,
+  type TrailFilter,
+  type trailConditions,
+  trailFilter,
+} from './filter.ts'
 
 /**
  * Rows that one page looks into for `text`. A page that ends there may hold fewer rows than its limit, even
@@ -72,14 +78,76 @@ export async function searchTrail(database: Database, actor: Actor, filter: Trai
 export async function searchOwnTrail(
   database: Database,
   actor: Person,
-  filter: Omit<TrailFilter, 'userId'>,
+  filter: OwnTrailFilter,
 ): Promise<TrailPage> {
-  const parsed = parseQuery(trailFilter, { ...filter, userId: actor.userId })
+  const parsed = { ...parseQuery(ownTrailFilter, filter), userId: actor.userId }
   return await database.transaction(actor, (session) => find(session, parsed), { readOnly: true })
 }
 
-async function find(session: Session, parsed: Parsed): Promise<TrailPage> {
-  const { text, values } = searchSql(parsed)
+/** Schemas whose rows name users of Akashi as the person that they are about. */
+const OWN_SCHEMAS = ['akashi_auth', 'akashi_chat']
+/** Columns of a row about a person that say what others did, and nothing of those who did it. */
+const TOLD_COLUMNS = new Set(['room_id', 'role', 'role_id', 'status', 'account_status', 'is_active'])
+/** Columns whose changes the person is not told of: a legal hold may be kept from whom it concerns. */
+const UNTOLD_COLUMNS = new Set(['legal_hold', 'updated_at', 'last_modified_by'])
+
+/**
+ * One page of what others did about a person: which row and which of its columns, but not who did it, from where, or
+ * with which values. Not recorded, as {@link searchOwnTrail}.
+ *
+ * @param database of the role `security_admin`, since row-level security shows people only their own actions
+ */
+export async function searchTrailAboutOneself(
+  database: Database,
+  actor: Person,
+  filter: OwnTrailFilter,
+): Promise<TrailPage> {
+  const parsed = { ...parseQuery(ownTrailFilter, filter), dataSubject: actor.userId }
+  const page = await database.transaction(
+    actor,
+    (session) =>
+      find(session, parsed, (parameter) => [
+        `r.schema_name = any (${parameter(OWN_SCHEMAS)}::text[])`,
+        `(r.user_id is null or r.user_id <> ${parameter(actor.userId)})`,
+        `(r.operation is distinct from 'UPDATE' or not r.changed_fields <@ ${parameter([...UNTOLD_COLUMNS])}::text[])`,
+      ]),
+    { readOnly: true },
+  )
+  return { ...page, rows: page.rows.map(toldRow) }
+}
+
+function toldRow(row: TrailRow): TrailRow {
+  const told = (values: TrailRow['newValues']) =>
+    values === null
+      ? null
+      : Object.fromEntries(Object.entries(values).filter(([column]) => TOLD_COLUMNS.has(column)))
+  return {
+    ...row,
+    userId: null,
+    sessionId: null,
+    ipAddress: null,
+    userAgent: null,
+    dbUser: '',
+    dbSystemUser: null,
+    dbAddress: null,
+    applicationName: null,
+    oldValues: told(row.oldValues),
+    newValues: told(row.newValues),
+    changedFields: row.changedFields?.filter((field) => !UNTOLD_COLUMNS.has(field)) ?? null,
+    detail: null,
+    apiEndpoint: null,
+    requestId: null,
+    traceId: null,
+    correlationId: null,
+    complianceContext: null,
+  }
+}
+
+/** More that rows `r` must fulfil. */
+type MoreConditions = (parameter: (value: unknown) => string) => readonly string[]
+
+async function find(session: Session, parsed: Parsed, more?: MoreConditions): Promise<TrailPage> {
+  const { text, values } = searchSql(parsed, more)
   const { rows } = await session.query<Found>(text, values)
   const page = toPage(parsed.limit, rows)
   return { rows: page.rows.map((row) => toTrailRow(row)), next: page.next }
@@ -87,10 +155,13 @@ async function find(session: Session, parsed: Parsed): Promise<TrailPage> {
 
 type Found = StoredRow & Scanned
 
-function searchSql(filter: Parsed): { readonly text: string; readonly values: readonly unknown[] } {
+function searchSql(
+  filter: Parsed,
+  more: MoreConditions = () => [],
+): { readonly text: string; readonly values: readonly unknown[] } {
   const values: unknown[] = []
   const parameter = (value: unknown) => `$${values.push(value)}`
-  const conditions = conditionsOf(filter, parameter)
+  const conditions = [...conditionsOf(filter, parameter), ...more(parameter)]
   if (filter.cursor !== undefined) {
     const [at, id] = pageAfter(filter.cursor).map(parameter)
     // A comparison of rows prunes no partition; the first condition does.

@@ -1,6 +1,7 @@
-import { searchOwnTrail } from '../../audit/index.ts'
+import { proveOwnRow, searchOwnTrail, searchTrailAboutOneself, verifierKeys } from '../../audit/index.ts'
 import { AkashiError, given } from '../../foundation/index.ts'
 import { changePassword, decideConsent, readConsents, readUser, updateUser } from '../../identity/index.ts'
+import { formatVerifierKey } from '../../keys/index.ts'
 import { operation } from '../operation.ts'
 import { sessionOf, userOf } from '../plugins/authentication.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
@@ -61,7 +62,19 @@ export function meRoutes(app: App, services: Services): void {
     access: { self: 'person', scope: 'none' },
     handle: async (request) => {
       const actor = userOf(request)
-      return await searchOwnTrail(login.app, actor, given(request.query))
+      const { by, ...filter } = given(request.query)
+      return by === 'others'
+        ? await searchTrailAboutOneself(services.securityAdmin, actor, filter)
+        : await searchOwnTrail(login.app, actor, filter)
+    },
+  })
+  operation(app, 'GET /v1/me/audit/{id}/proof', {
+    access: { self: 'person', scope: 'none' },
+    budget: { requests: 60, seconds: 60 },
+    handle: async (request) => {
+      const { proof, origin } = await proveOwnRow(login.app, userOf(request), request.params.id)
+      const keys = await verifierKeys(services.keyring)(origin)
+      return { proof, keys: keys.map((key) => formatVerifierKey(key)) }
     },
   })
   mySessionRoutes(app, services)

@@ -10,9 +10,9 @@ import { useTranslation } from 'react-i18next'
 import { Navigate, NavLink, Route, Routes, useLocation } from 'react-router'
 import { Main, NotFound } from '../shell/index.ts'
 import classes from './account.module.css'
-import { ActivityPage } from './activity.tsx'
 import { PrivacyPage } from './privacy.tsx'
 import { ProfilePage } from './profile.tsx'
+import { RecordPage } from './record-page.tsx'
 import { SecurityPage } from './security.tsx'
 import { SessionsPage } from './sessions.tsx'
 
@@ -53,7 +53,7 @@ export function Account() {
           <Route path="security" element={<SecurityPage />} />
           <Route path="sessions" element={<SessionsPage />} />
           <Route path="privacy" element={<PrivacyPage />} />
-          <Route path="activity" element={<ActivityPage />} />
+          <Route path="activity" element={<RecordPage />} />
           <Route path="*" element={<NotFound />} />
         </Routes>
       </Main>

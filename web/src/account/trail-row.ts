@@ -1,25 +1,29 @@
 const operations = ['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'] as const
+export type Operation = (typeof operations)[number]
 
-interface Change {
-  readonly field: string
-  readonly before: string
-  readonly after: string
-}
+export type Values = Readonly<Record<string, unknown>>
 
 /** One row of the audit trail, as the page shows it. */
 export interface TrailRow {
   readonly id: string
   readonly createdAt: string
   readonly action: string
-  readonly operation: (typeof operations)[number] | null
+  readonly operation: Operation | null
   readonly schema: string | null
   readonly table: string | null
+  readonly resource: string | null
+  readonly dataSubject: string | null
   readonly ipAddress: string | null
+  readonly userAgent: string | null
   readonly requestId: string | null
-  readonly changes: readonly Change[]
+  readonly before: Values
+  readonly after: Values
+  /** Names of columns: of an update those that changed, otherwise all. */
+  readonly fields: readonly string[]
 }
 
-type Values = Readonly<Record<string, unknown>>
+/** Columns that change with every update. */
+const BOOKKEEPING = new Set(['updated_at', 'last_modified_by'])
 
 /** Reads a row of the server, whose columns the contract does not list. */
 export function trailRow(row: Values): TrailRow {
@@ -27,10 +31,10 @@ export function trailRow(row: Values): TrailRow {
   const before = valuesOf(row['oldValues'])
   const after = valuesOf(row['newValues'])
   const changed = Array.isArray(row['changedFields'])
-    ? row['changedFields'].filter((field) => typeof field === 'string')
+    ? row['changedFields'].filter(
+        (field): field is string => typeof field === 'string' && !BOOKKEEPING.has(field),
+      )
     : []
-  const fields =
-    operation === 'UPDATE' ? changed : [...new Set([...Object.keys(before), ...Object.keys(after)])]
   return {
     id: textOf(row['id']) ?? '',
     createdAt: textOf(row['createdAt']) ?? '',
@@ -38,14 +42,21 @@ export function trailRow(row: Values): TrailRow {
     operation,
     schema: textOf(row['schema']),
     table: textOf(row['table']),
+    resource: textOf(row['resource']),
+    dataSubject: textOf(row['dataSubject']),
     ipAddress: textOf(row['ipAddress']),
+    userAgent: textOf(row['userAgent']),
     requestId: textOf(row['requestId']),
-    changes: fields.map((field) => ({ field, before: display(before[field]), after: display(after[field]) })),
+    before,
+    after,
+    fields: operation === 'UPDATE' ? changed : [...new Set([...Object.keys(before), ...Object.keys(after)])],
   }
 }
 
+export type RowGroup = readonly [TrailRow, ...TrailRow[]]
+
 /** Groups neighbouring rows of the same request, table and operation, such as ten recovery codes. */
-export function groupRows(rows: readonly TrailRow[]): readonly (readonly [TrailRow, ...TrailRow[]])[] {
+export function groupRows(rows: readonly TrailRow[]): readonly RowGroup[] {
   const groups: [TrailRow, ...TrailRow[]][] = []
   for (const row of rows) {
     const last = groups.at(-1)
@@ -70,11 +81,6 @@ function valuesOf(value: unknown): Values {
   return typeof value === 'object' && value !== null ? { ...value } : {}
 }
 
-function textOf(value: unknown): string | null {
+export function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null
-}
-
-function display(value: unknown): string {
-  if (value === undefined || value === null) return '–'
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -155,7 +155,7 @@ export const en = {
     security: 'Security',
     sessions: 'Sessions',
     privacy: 'Privacy',
-    activity: 'Activity',
+    activity: 'My record',
   },
   profile: {
     lead: 'How others see you.',
@@ -257,14 +257,6 @@ export const en = {
     version: 'version {{version}}',
   },
   activity: {
-    lead: 'Every change you’ve made, straight from the audit trail. The trail is sealed: nobody can alter it unnoticed.',
-    empty: 'No activity yet.',
-    did: {
-      INSERT: '{{thing}} created',
-      UPDATE: '{{thing}} changed',
-      DELETE: '{{thing}} deleted',
-      TRUNCATE: '{{thing}}: all deleted',
-    },
     ipAddress: 'IP address',
     before: 'Before',
     after: 'After',
@@ -272,7 +264,6 @@ export const en = {
     table: 'Table',
     request: 'Request ID',
     id: 'Record ID',
-    several: '{{count}} records',
     things: {
       auth_user_sessions: 'Session',
       auth_users: 'Account',

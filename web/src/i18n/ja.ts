@@ -155,7 +155,7 @@ export const ja: Translated<typeof en> = {
     security: 'セキュリティ',
     sessions: 'セッション',
     privacy: 'プライバシー',
-    activity: '操作履歴',
+    activity: '自分に関する記録',
   },
   profile: {
     lead: 'ほかのメンバーに表示されます。',
@@ -255,14 +255,6 @@ export const ja: Translated<typeof en> = {
     version: 'バージョン{{version}}',
   },
   activity: {
-    lead: 'これまでに行った変更を、監査証跡の内容のまま表示しています。証跡は封印されており、気付かれずに書き換えることはできません。',
-    empty: '操作履歴はまだありません。',
-    did: {
-      INSERT: '{{thing}}を作成',
-      UPDATE: '{{thing}}を変更',
-      DELETE: '{{thing}}を削除',
-      TRUNCATE: '{{thing}}をすべて削除',
-    },
     ipAddress: 'IPアドレス',
     before: '変更前',
     after: '変更後',
@@ -270,7 +262,6 @@ export const ja: Translated<typeof en> = {
     table: 'テーブル',
     request: 'リクエストID',
     id: 'レコードID',
-    several: '{{count}}件',
     things: {
       auth_user_sessions: 'セッション',
       auth_users: 'アカウント',

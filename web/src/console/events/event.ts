@@ -1,5 +1,5 @@
 import { type RemediationState, remediationStates } from '@akashi/contract'
-import type { ExportColumn } from '../parts/download.ts'
+import type { ExportColumn } from '../../ui/index.ts'
 
 /** A security event, whose columns are not in the contract. */
 export interface EventRow {

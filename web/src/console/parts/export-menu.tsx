@@ -1,7 +1,7 @@
 import { Button, Menu } from '@mantine/core'
 import { IconDownload } from '@tabler/icons-react'
+import { csvOf, download, type ExportColumn } from '../../ui/index.ts'
 import { useTexts } from '../locales/index.ts'
-import { csvOf, download, type ExportColumn } from './download.ts'
 
 interface ExportMenuProps<Row> {
   /** Of the file, without its ending. */
