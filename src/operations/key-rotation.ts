@@ -1,6 +1,6 @@
 /** Replacing a key of the service, each purpose in its way. Each can be interrupted anywhere and run again. */
 import type { ResponseOf, RotatablePurpose } from '@akashi/contract'
-import { type Epoch, rotateCheckpointKey } from '../audit/index.ts'
+import { type Epoch, rotateCheckpointKey, signProgressAgain } from '../audit/index.ts'
 import { AkashiError, type Clock, given, requireReason, systemClock } from '../foundation/index.ts'
 import { activeContextKeys, keyAges, rotateIndexes, useContextKey } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
@@ -59,7 +59,7 @@ async function replace(
 ): Promise<Omit<KeyRotation, 'purpose'>> {
   switch (purpose) {
     case 'checkpoint':
-      return await rotateCheckpointKey(worker, actor, keyring, store, reason)
+      return await replaceCheckpointKey(worker, actor, keyring, store, reason)
     case 'context':
       return await rotateContextKey(owner, actor, keyring)
     case 'wrapping': {
@@ -75,6 +75,19 @@ async function replace(
     default:
       return { keyId: (await keyring.rotate(purpose)).id, resumed: false }
   }
+}
+
+/**
+ * What the cross-check signed is signed again last. Where that fails the rotation is done all the same, since another
+ * one would make another key: a cross-check that runs signs within a minute, and one that starts before then has a gap.
+ */
+async function replaceCheckpointKey(...parts: Parameters<typeof rotateCheckpointKey>) {
+  const [worker, actor, keyring] = parts
+  const rotated = await rotateCheckpointKey(...parts)
+  await signProgressAgain(worker, actor, keyring).catch((error: unknown) => {
+    if (!(error instanceof AkashiError)) throw error
+  })
+  return rotated
 }
 
 /**

@@ -1,4 +1,8 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { keepProgress, readProgress } from '../../src/audit/crosscheck/progress.ts'
 import {
   checkTable,
   crosscheck,
@@ -10,7 +14,9 @@ import {
   recordBaseline,
   repairCrosscheck,
   settleDiscrepancies,
+  signProgressAgain,
 } from '../../src/audit/index.ts'
+import { openKeyring } from '../../src/keys/index.ts'
 import { testCrosscheck } from '../support/crosscheck.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { random } from '../support/random.ts'
@@ -578,6 +584,36 @@ describe('what was not compared', () => {
     },
   )
 
+  it('goes on after its key was replaced, which then signs no state any more', async () => {
+    const former = await mkdtemp(join(tmpdir(), 'akashi-former-'))
+    await cp(check.keys, join(former, 'keys'), { recursive: true })
+    const leaked = await openKeyring(`file:${join(former, 'keys')}`)
+    try {
+      const gaps = async () => (await listGaps(check.worker, tester)).length
+      const before = await gaps()
+      await check.stop()
+      await check.keyring.rotate('checkpoint')
+      expect(await signProgressAgain(check.worker, tester, check.keyring)).toBe(true)
+      check.start()
+      expect(await check.found()).toEqual([])
+      expect(await gaps()).toBe(before)
+      await check.stop()
+      await check.worker.transaction(tester, async (session) => {
+        const state = await readProgress(session, leaked)
+        if (state === null) throw new Error('there is no state')
+        await keepProgress(session, leaked, { ...state, protections: [] }, { transactions: 0, changes: 0 })
+      })
+      check.start()
+      expect(await check.found()).toEqual([])
+      await expect
+        .poll(async () => (await listGaps(check.worker, tester))[0])
+        .toMatchObject({ cause: 'state_altered', endedAt: expect.any(String), startLsn: null })
+    } finally {
+      await leaked.close()
+      await rm(former, { recursive: true, force: true })
+    }
+  })
+
   it('keeps its progress from being removed', async () => {
     for (const statement of [
       'delete from akashi_audit.crosscheck_state',
@@ -701,6 +737,49 @@ describe('rows from before the protection', () => {
   })
 })
 
+describe('a comparison of wide rows', () => {
+  const MEBIBYTE = 1_048_576
+  it('reads digests of long values, and rows that differ a few at a time', async () => {
+    // One type is shown by the server, the other only by the program.
+    for (const [name, type] of [
+      ['wide', 'text'],
+      ['wide_typed', 'txid_snapshot'],
+    ] as const) {
+      await run(
+        `create table ${name} (id int primary key, v text, other ${type})`,
+        `select akashi_audit.protect('${name}')`,
+        `insert into ${name} (id, v) select g, repeat('x', ${MEBIBYTE}) from generate_series(1, 40) g`,
+        ...off(name, `update ${name} set v = v || 'y' where id > 38`),
+      )
+      let largest = 0
+      const measured: typeof owner = {
+        ...owner,
+        direct: (work, options) =>
+          owner.direct(
+            (session) =>
+              work({
+                ...session,
+                query: async <R>(text: string, values?: readonly unknown[]) => {
+                  const result = await session.query<R>(text, values)
+                  largest = Math.max(largest, JSON.stringify(result.rows, printed).length)
+                  return result
+                },
+              }),
+            options,
+          ),
+      }
+      expect(
+        await checkTable(measured, check.worker, tester, { schema: 'public', table: name }),
+      ).toMatchObject({ rows: 40, different: 2, missing: 0 })
+      // Twice as many bytes are of one group of rows that differ.
+      expect(largest).toBeLessThan(20 * MEBIBYTE)
+      await check.settle()
+    }
+  })
+})
+
+const printed = (_: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)
+
 describe('a comparison of rows that was stopped', () => {
   it('goes on behind what it had compared, and misses nothing', async () => {
     await run(
@@ -728,9 +807,9 @@ describe('a comparison of rows that was stopped', () => {
     })
     await expect(stopped).rejects.toMatchObject({ code: 'cancelled' })
     const from = parseStatePosition(positions[0] ?? '')
-    expect(from).toMatchObject({ ...table, phase: 'rows', after: ['p', '5001'] })
+    expect(from).toMatchObject({ ...table, phase: 'rows', after: ['p', '501'] })
     expect(await checkTable(owner, check.worker, tester, table, { from })).toMatchObject({
-      rows: 6999,
+      rows: 11499,
       different: 2,
       missing: 1,
     })

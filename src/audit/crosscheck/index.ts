@@ -9,7 +9,7 @@ export {
 } from './check-state.ts'
 export type { DiscrepancyKind } from './discrepancy.ts'
 export { formatStatePosition, parseStatePosition, STATE_START, type TablePosition } from './position.ts'
-export type { GapCause } from './progress.ts'
+export { type GapCause, signProgressAgain } from './progress.ts'
 export {
   type CrosscheckFindings,
   type CrosscheckStatus,

@@ -14,7 +14,7 @@ import { isSigned, type SignedState, signState } from './signed-state.ts'
 import { readTraces } from './traces.ts'
 
 export interface Progress extends SignedState {
-  /** Whether it is as this process, or another with these keys, left it. */
+  /** Whether it is as a process with the key in use left it. */
   readonly signed: boolean
 }
 
@@ -41,6 +41,33 @@ interface Row {
 }
 
 export async function readProgress(session: Session, keyring: Keyring): Promise<Progress | null> {
+  return await readSigned(session, keyring, 1)
+}
+
+/**
+ * Signs the state again after the key was replaced, if it is as the key before left it. It runs as part of the rotation,
+ * before which that key was the one to trust.
+ *
+ * @returns whether the state is signed by the new key now; a state that is not is a gap when the cross-check starts again
+ */
+export async function signProgressAgain(
+  database: Database,
+  actor: Actor,
+  keyring: Keyring,
+): Promise<boolean> {
+  return await database.transaction(actor, async (session) => {
+    await session.query('select from akashi_audit.crosscheck_state for update')
+    const state = await readSigned(session, keyring, 2)
+    if (state?.signed !== true) return state === null
+    await session.query('update akashi_audit.crosscheck_state set note = $1', [
+      await signState(keyring, state),
+    ])
+    return true
+  })
+}
+
+/** @param keys how many of the newest keys count */
+async function readSigned(session: Session, keyring: Keyring, keys: number): Promise<Progress | null> {
   const { rows } = await session.query<Row>(
     `select slot_name as slot, system_identifier::text as "systemIdentifier", timeline, compared_lsn::text as compared,
             sealed_lsn::text as sealed, latest_commit::text as "latestCommit", protections, traces, note
@@ -56,7 +83,7 @@ export async function readProgress(session: Session, keyring: Keyring): Promise<
     latestCommit: BigInt(row.latestCommit),
     traces: new Map(Object.entries(row.traces)),
   }
-  return { ...state, signed: await isSigned(keyring, state, note) }
+  return { ...state, signed: await isSigned(keyring, state, note, keys) }
 }
 
 /** The position up to which everything was compared, as the database has it. */

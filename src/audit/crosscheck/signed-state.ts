@@ -27,9 +27,22 @@ export async function signState(keyring: Keyring, state: SignedState): Promise<s
   return await signNote(keyring, id, NAME, textOf(state))
 }
 
-/** Whether a key of the keyring signed this state. */
-export async function isSigned(keyring: Keyring, state: SignedState, note: string): Promise<boolean> {
-  return note.startsWith(`${textOf(state)}\n`) && verifiesAny(note, await verifierKeys(keyring)(NAME))
+/**
+ * Whether the key in use signed this state. A key that was replaced may have leaked: there is one state, and a rotation
+ * signs it again, so no older key is ever valid.
+ *
+ * @param keys how many of the newest keys count
+ */
+export async function isSigned(
+  keyring: Keyring,
+  state: SignedState,
+  note: string,
+  keys = 1,
+): Promise<boolean> {
+  return (
+    note.startsWith(`${textOf(state)}\n`) &&
+    verifiesAny(note, (await verifierKeys(keyring)(NAME)).slice(-keys))
+  )
 }
 
 function textOf(state: SignedState): string {

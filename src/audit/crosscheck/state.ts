@@ -14,6 +14,15 @@ import { differing, recordKey, recordName, shownValues } from './values.ts'
 
 /** Rows or records that are compared in one snapshot. */
 const BATCH = 5_000
+/** Bytes of text that a snapshot compares: after a batch that had more, the next has fewer rows. */
+const BATCH_BYTES = 32 * 1024 * 1024
+/** Rows of the first batch, and of any: the widest rows are read by so many. */
+const FIRST_BATCH = 500
+const LEAST_BATCH = 20
+/** Longer texts, in bytes, are compared by their digest; the program gets no more of a batch than {@link BATCH} of these. */
+const LONG_TEXT = 8_192
+/** Bytes of rows that the program compares at a time. */
+const COMPARED_BYTES = 8 * 1024 * 1024
 /** Findings of one table that are listed individually; the others are counted. */
 const MAX_NAMED = 1_000
 
@@ -65,7 +74,17 @@ interface Leaf extends Relation {
 interface Row {
   readonly at: string
   readonly record: string | null
+  /** Null if only the program can compute them. */
   readonly values: string | null
+  /** Of the text of the whole row. */
+  readonly bytes: number
+}
+
+/** What stands for a long text. That of an object begins otherwise. */
+const DIGEST = 'sha256 '
+
+function digestedIfLong(text: string): string {
+  return `case when octet_length(${text}) > ${LONG_TEXT} then '${DIGEST}' || encode(sha256(convert_to(${text}, 'UTF8')), 'hex') else ${text} end`
 }
 
 const isolated = 'begin isolation level repeatable read read only'
@@ -159,6 +178,7 @@ class StateCheck {
     missing: 0,
   }
   #found: Found[] = []
+  #rowsOfBatch = FIRST_BATCH
   /** Whether a partition was truncated, so that records from before may have no row. */
   #emptied = false
   /**
@@ -203,12 +223,14 @@ class StateCheck {
     let after = from
     for (;;) {
       this.#options.signal?.throwIfAborted()
+      const limit = this.#rowsOfBatch
       const last: readonly string[] | null = await this.#confirmed(async () => {
         const { whole } = await this.#truncations(table)
-        const rows = await this.#read(table, leaf, after)
+        const rows = await this.#read(table, leaf, after, limit)
+        this.#rowsOfBatch = nextBatch(limit, rows)
         const open = await this.#notAsShown(table, whole, rows)
-        if (open.length > 0) await this.#compareRows(table, leaf, whole, open)
-        const end = rows.length < BATCH ? undefined : rows.at(-1)
+        for (const some of bySize(open)) await this.#compareRows(table, leaf, whole, some)
+        const end = rows.length < limit ? undefined : rows.at(-1)
         return end === undefined ? null : await this.#keyAt(table, leaf, end.at)
       })
       await this.#flush()
@@ -218,14 +240,20 @@ class StateCheck {
     }
   }
 
-  async #read(table: Table, leaf: Leaf, after: readonly string[] | null): Promise<Row[]> {
+  async #read(table: Table, leaf: Leaf, after: readonly string[] | null, limit: number): Promise<Row[]> {
     const keys = table.protection.key.map((name) => `r.${quoteName(name)}`)
+    const lengths = leaf.columns.map(({ name }) => `coalesce(octet_length(${textOf(name)}), 0)`).join(' + ')
     const { rows } = await this.#session.query<Row>(
-      `select r.ctid::text as at, ${leaf.record ?? 'null'} as record, ${leaf.shown ?? 'null'} as values
-       from only ${quoteName(leaf.schema)}.${quoteName(leaf.table)} r
-       ${after === null ? '' : `where (${keys.join(', ')}) > (${keys.map((_, place) => `$${place + 2}`).join(', ')})`}
-       order by ${keys.join(', ')} limit $1`,
-      [BATCH, ...(after ?? [])],
+      `select p.at, p.record, ${digestedIfLong('p.shown')} as values,
+              ${leaf.shown === null ? 'p.bytes' : 'octet_length(p.shown)::bigint'}::float8 as bytes
+       from (
+         select r.ctid::text as at, ${leaf.record ?? 'null::text'} as record, ${leaf.shown ?? 'null::text'} as shown,
+                ${leaf.shown === null ? `(${lengths})::bigint` : 'null::bigint'} as bytes
+         from only ${quoteName(leaf.schema)}.${quoteName(leaf.table)} r
+         ${after === null ? '' : `where (${keys.join(', ')}) > (${keys.map((_, place) => `$${place + 2}`).join(', ')})`}
+         order by ${keys.join(', ')} limit $1
+       ) p`,
+      [limit, ...(after ?? [])],
     )
     return rows
   }
@@ -265,8 +293,11 @@ class StateCheck {
       table,
       records.map(({ record }) => record),
     )
-    for (const { values, record } of records)
-      this.#compareRow(table, leaf, truncated, values, record, versions.get(record))
+    for (const { values, record } of records) {
+      const version = versions.get(record)
+      const whole = version?.values?.startsWith(DIGEST) === true ? await this.#whole(table, record) : version
+      this.#compareRow(table, leaf, truncated, values, record, whole)
+    }
   }
 
   /** The texts of the key of a row. */
@@ -406,15 +437,23 @@ class StateCheck {
     return rows.flatMap(({ place }) => records[Number(place) - 1] ?? [])
   }
 
+  /** A version with its values, however long they are. */
+  async #whole(table: Table, record: string): Promise<Version | undefined> {
+    return (await this.#versions(table, [record], [], 'w.shown')).get(record)
+  }
+
   /** @param hidden columns that the values are read without */
   async #versions(
     table: Table,
     records: readonly string[],
     hidden: readonly string[] = [],
+    values = digestedIfLong('w.shown'),
   ): Promise<Map<string, Version>> {
     await this.#session.query(ofTrail)
     const { rows } = await this.#session.query<Version & { id: string }>(
-      `select v.id, v.operation, v.seq, case when $3::text[] = '{}' then v.new_values else v.new_values - $3::text[] end::text as values
+      `select w.id, w.operation, w.seq, ${values} as values
+       from (
+       select v.id, v.operation, v.seq, case when $3::text[] = '{}' then v.new_values else v.new_values - $3::text[] end::text as shown
        from (
          select distinct on (a.record_id collate "C") a.record_id as id, a.operation, a.seq, a.new_values
          from akashi_audit.audit_logs a
@@ -422,7 +461,10 @@ class StateCheck {
          where a.record_id = any ((select $1::text[])::text[]) and a.event_type in ('data_change', 'data_baseline')
            and ${ofNames(table, '$2')}
          order by a.record_id collate "C", a.seq desc
-       ) v`,
+       ) v
+       -- A fence, so that each is printed once.
+       offset '0'
+       ) w`,
       [records, namesOf(table), hidden],
     )
     await this.#session.query(ofTable)
@@ -540,7 +582,29 @@ function namesOf({ names }: Table): readonly string[] {
 interface Version {
   readonly operation: string
   readonly seq: bigint
+  /** JSON, or the digest of a long one. */
   readonly values: string | null
+}
+
+function nextBatch(limit: number, rows: readonly Row[]): number {
+  const bytes = rows.reduce((sum, row) => sum + row.bytes, 0)
+  const fitting = Math.floor((BATCH_BYTES * rows.length) / Math.max(bytes, 1))
+  return rows.length === 0 ? limit : Math.max(LEAST_BATCH, Math.min(fitting, limit * 8, BATCH))
+}
+
+/** The rows in groups of {@link COMPARED_BYTES} or of one row. */
+function bySize(rows: readonly Row[]): Row[][] {
+  const groups: Row[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const row of rows) {
+    bytes += row.bytes
+    if (bytes > COMPARED_BYTES) {
+      groups.push([])
+      bytes = row.bytes
+    }
+    groups.at(-1)?.push(row)
+  }
+  return groups
 }
 
 interface Recorded {
