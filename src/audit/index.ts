@@ -2,7 +2,7 @@
 
 export type { Json, TrailRow, Values } from '@akashi/client/trail'
 export * from './crosscheck/index.ts'
-export { type Alarm, standingAlarms } from './ledger/alarms.ts'
+export { type Alarm, setAlarms, standingAlarms } from './ledger/alarms.ts'
 export type { ArchivedEntry, ArchivedObject, ArchivedRows } from './ledger/archived.ts'
 export { checkProof, checkProofByPolicy, type Proven, type ProvenByPolicy } from './ledger/check-proof.ts'
 export {
@@ -28,7 +28,7 @@ export { catalogProblems, type Difference } from './ledger/manifest/index.ts'
 export { manifestText } from './ledger/manifest/manifest.ts'
 export { recordCatalog } from './ledger/manifest/records.ts'
 export { emptyRoot } from './ledger/merkle.ts'
-export { lookForRows } from './ledger/next-rows.ts'
+export { lookForRowsSince } from './ledger/next-rows.ts'
 export { countPending } from './ledger/pending.ts'
 export * from './ledger/policy/index.ts'
 export { type ConsistencyProof, proveConsistency, proveOwnRow, proveRow } from './ledger/proof.ts'

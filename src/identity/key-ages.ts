@@ -22,13 +22,17 @@ export async function keyAges(parts: {
   readonly actor: Actor
 }): Promise<readonly KeyAge[]> {
   const { database, keyring, clock, actor } = parts
-  const limits = await database.transaction(actor, async (session) => {
-    const { rows } = await session.query<Record<KeyAge['purpose'], number>>(
-      `select akashi_lifecycle.setting('keys.wrapping.rotation_days')::float8 as wrapping,
+  const limits = await database.transaction(
+    actor,
+    async (session) => {
+      const { rows } = await session.query<Record<KeyAge['purpose'], number>>(
+        `select akashi_lifecycle.setting('keys.wrapping.rotation_days')::float8 as wrapping,
               akashi_lifecycle.setting('keys.blind_index.rotation_days')::float8 as "blind-index"`,
-    )
-    return rows[0]
-  })
+      )
+      return rows[0]
+    },
+    { readOnly: true },
+  )
   const unfinished = {
     wrapping: await keyring.isRotating(),
     'blind-index': (await keyring.indexKeys()).former !== null,

@@ -23,7 +23,10 @@ export interface BackupSettings {
 }
 
 /** @param database of a role that reads settings */
-export async function readBackupSettings(database: Database, actor: Actor): Promise<BackupSettings> {
+export async function readBackupSettings(
+  database: Pick<Database, 'transaction'>,
+  actor: Actor,
+): Promise<BackupSettings> {
   const { rows } = await database.transaction(
     actor,
     (session) =>

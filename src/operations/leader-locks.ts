@@ -1,4 +1,5 @@
 /** Leader election for loops, by locks that only logins of the role worker can hold back. */
+import { setAlarms } from '../audit/index.ts'
 import { type Actor, type Database, foreignHolders, type Session, tryLock } from '../postgres/index.ts'
 
 /** Names of the loops. */
@@ -41,11 +42,7 @@ export function describeLeaderLock({ loop, login, pid }: LeaderLockHolder): stri
 /** Raises an alarm for each login that newly holds a leader lock. */
 export async function watchLeaderLocks(worker: Database, actor: Actor): Promise<LeaderLockHolder[]> {
   const holders = await leaderLockHolders(worker, actor)
-  const problems = holders.map(({ loop, login }) => ({ subject: loop, detail: login }))
-  await worker.transaction(actor, (session) =>
-    session.query("select akashi_audit.watch_alarms('leader_lock_held', 'high', $1)", [
-      JSON.stringify(problems),
-    ]),
-  )
+  const alarms = holders.map(({ loop, login }) => ({ subject: loop, detail: login }))
+  await setAlarms(worker, actor, 'leader_lock_held', 'high', alarms)
   return holders
 }

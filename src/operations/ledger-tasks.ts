@@ -32,7 +32,7 @@ import { AkashiError, given, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { archivedRows } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import type { Actor, Database } from '../postgres/index.ts'
+import { type Actor, type Database, readTogether } from '../postgres/index.ts'
 import { describeLeaderLock, watchLeaderLocks } from './leader-locks.ts'
 import type { Task } from './schedule/index.ts'
 
@@ -191,6 +191,24 @@ function verification(parts: LedgerParts, mode: VerifyMode): Task {
   }
 }
 
+/** A line for each of what `ledger.watch` raises alarms for. */
+async function everythingWrong(
+  database: Database,
+  actor: Actor,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { triggers, catalog, holders } = await watchLedger(database, actor)
+  return [
+    ...triggers.map(({ table, problem }) => `${table}: ${problem}`),
+    ...catalog.map(({ object, detail }) => `${object}: ${detail}`),
+    ...holders.map(describeHolder),
+    ...(await watchSealing(database, actor, { signal })).map(
+      ({ subject, detail }) => `${subject}: ${detail}`,
+    ),
+    ...(await watchLeaderLocks(database, actor)).map(describeLeaderLock),
+  ]
+}
+
 /** The tasks of the ledger's scheduled jobs. */
 export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> {
   return {
@@ -198,16 +216,12 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
     'ledger.verify_incremental': verification(parts, 'incremental'),
     'ledger.scrub': verification(parts, 'scrub'),
     'ledger.watch': async ({ worker, actor, signal }) => {
-      const { triggers, catalog, holders } = await watchLedger(worker, actor)
-      const wrong = [
-        ...triggers.map(({ table, problem }) => `${table}: ${problem}`),
-        ...catalog.map(({ object, detail }) => `${object}: ${detail}`),
-        ...holders.map(describeHolder),
-        ...(await watchSealing(worker, actor, { signal })).map(
-          ({ subject, detail }) => `${subject}: ${detail}`,
-        ),
-        ...(await watchLeaderLocks(worker, actor)).map(describeLeaderLock),
-      ]
+      const wrong = await readTogether(
+        worker,
+        actor,
+        (reader) => everythingWrong(reader, actor, signal),
+        signal,
+      )
       if (wrong.length > 0) {
         throw new AkashiError('conflict', wrong.join('; '), {
           hint: 'run akashi verify; undo the change, end the named transaction or session, or see docs/runbooks/ledger.md',

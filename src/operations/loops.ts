@@ -9,8 +9,11 @@ import { tryToLead } from './leader-locks.ts'
  */
 const TAKEOVER_POLL_MS = 2_000
 
-/** Milliseconds between two checks of the leader's connection. */
-const HEARTBEAT_MS = 30_000
+/**
+ * Milliseconds between two checks of the leader's connection. The server ends one that it closes; what is left is a network
+ * that lost it, of which the server learns no sooner.
+ */
+const HEARTBEAT_MS = 60_000
 
 /** Shortest and longest pause after failures, in milliseconds; of a loop with a shorter interval, that is the shortest. */
 const BACKOFF_MS = 2_000

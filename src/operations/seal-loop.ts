@@ -1,6 +1,6 @@
 /** Sealing, again and again: each log by itself, so that one that cannot be sealed keeps no other waiting. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LogSealer, logs, lookForRows } from '../audit/index.ts'
+import { LogSealer, logs, lookForRowsSince } from '../audit/index.ts'
 import { type Log, startSpan } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { Database } from '../postgres/index.ts'
@@ -40,7 +40,8 @@ export function sealLoop(options: {
   const queues = logs.map(
     (each): Queue => ({ sealer: new LogSealer(keyring, each), failures: 0, notBefore: 0 }),
   )
-  let seen: string | undefined
+  // Asked for again and again, because a notification in every audited transaction would make them wait for each other.
+  let seen: string | null = null
   let fullRoundAt = 0
   return runLoop({
     name: 'seal',
@@ -53,28 +54,13 @@ export function sealLoop(options: {
         fullRoundAt = performance.now() + FULL_ROUND_MS
         return await sealRound(context, queues, log)
       }
-      const snapshot = await currentSnapshot(context)
-      const found = snapshot === seen ? [] : await queuesWithRows(context, queues)
-      seen = found.length === 0 ? snapshot : undefined
+      const { snapshot, logs: waiting } = await lookForRowsSince(context.session, seen)
+      const found = queues.filter(({ sealer }) => waiting.has(sealer.log.log))
+      seen = found.length === 0 ? snapshot : null
       if (found.length > 0) return await sealRound(context, found, log, queues.length)
       await sleep(QUIET_INTERVAL_MS - SEAL_INTERVAL_MS, undefined, { signal: context.signal })
     },
   })
-}
-
-async function queuesWithRows({ session }: LoopContext, queues: readonly Queue[]): Promise<readonly Queue[]> {
-  const found = await lookForRows(session)
-  return queues.filter(({ sealer }) => found.has(sealer.log.log))
-}
-
-/**
- * The transactions that have ended, as text: while it stays the same, no transaction that wrote anything has ended, and
- * there is nothing more to seal. It is asked for again and again, because a notification in every audited transaction
- * would make them wait for each other.
- */
-async function currentSnapshot({ session }: LoopContext): Promise<string> {
-  const { rows } = await session.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot')
-  return rows[0]?.snapshot ?? ''
 }
 
 /**

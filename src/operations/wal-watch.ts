@@ -9,6 +9,7 @@ import {
   type Actor,
   type Database,
   formatLsn,
+  readOn,
   readReplicationSlot,
   reasonToGiveUp,
 } from '../postgres/index.ts'
@@ -19,6 +20,9 @@ import { type Loop, runLoop } from './loops.ts'
 
 /** Milliseconds between two checks of the WAL that is kept. */
 const WATCH_INTERVAL_MS = 30_000
+
+type Reader = Pick<Database, 'direct' | 'transaction'>
+
 export interface WatchParts {
   /** Of the role `worker`. */
   readonly worker: Database
@@ -28,15 +32,21 @@ export interface WatchParts {
   readonly log: Log
 }
 
-/** Gives the kept WAL up when there is too much of it. @returns why, if so */
+/**
+ * Gives the kept WAL up when there is too much of it.
+ *
+ * @param reader reads the slot and the settings; default connections of their own
+ * @returns why, if so
+ */
 export async function watchKeptWal(
   { worker, source, data, log }: WatchParts,
   actor: Actor,
   signal?: AbortSignal,
+  reader: Reader = { direct: source.database.direct, transaction: worker.transaction },
 ): Promise<string | undefined> {
-  const slot = await readSlot(source.database, given({ signal }))
+  const slot = await readSlot(reader, given({ signal }))
   if (slot === null || slot.kind === 'logical') return undefined
-  const { walLimitBytes } = await readBackupSettings(worker, actor)
+  const { walLimitBytes } = await readBackupSettings(reader, actor)
   const freeBytes = (await diskOf(data))?.freeBytes ?? null
   const reason = reasonToGiveUp(slot, { limitBytes: walLimitBytes, freeBytes })
   if (reason === undefined) return undefined
@@ -52,11 +62,12 @@ export async function watchCrosscheckWal(
   { worker, source, data, log }: WatchParts,
   actor: Actor,
   signal?: AbortSignal,
+  reader: Reader = { direct: source.database.direct, transaction: worker.transaction },
 ): Promise<string | undefined> {
-  const name = (await readCrosscheckSlot(source.database))?.name
-  const slot = name === undefined ? null : await readReplicationSlot(source.database, name, given({ signal }))
+  const name = (await readCrosscheckSlot(reader))?.name
+  const slot = name === undefined ? null : await readReplicationSlot(reader, name, given({ signal }))
   if (slot === null) return undefined
-  const { walLimitBytes } = await readBackupSettings(worker, actor)
+  const { walLimitBytes } = await readBackupSettings(reader, actor)
   const freeBytes = (await diskOf(data))?.freeBytes ?? null
   const reason = reasonToGiveUp(slot, { limitBytes: walLimitBytes, freeBytes }, 'the cross-check')
   if (reason === undefined) return undefined
@@ -75,8 +86,9 @@ export function walWatchLoop(parts: WatchParts & { readonly signal: AbortSignal 
     signal,
     log,
     work: async (context) => {
-      await watchKeptWal(parts, context.actor, context.signal)
-      await watchCrosscheckWal(parts, context.actor, context.signal)
+      const reader = readOn(context.session)
+      await watchKeptWal(parts, context.actor, context.signal, reader)
+      await watchCrosscheckWal(parts, context.actor, context.signal, reader)
     },
   })
 }

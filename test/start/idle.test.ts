@@ -8,10 +8,10 @@ import { ask, reachableFolder, removeDataDir } from '../support/embedded.ts'
 
 const LONG = process.env['AKASHI_LONG'] === '1'
 /**
- * Statements a second, of all processes and jobs. It was 89, and the target is 5: see docs/decisions/0039. A short
+ * Statements a second, of all processes and jobs. It was 89, and the target is 5: see docs/decisions/0091. A short
  * window may hold all the jobs of a minute.
  */
-const LIMIT = LONG ? 15 : 40
+const LIMIT = LONG ? 10 : 40
 const MINUTES_MS = 600_000
 const WINDOW_MS = LONG ? 120_000 : 10_000
 /** What begins with a start: the first backup, jobs that were missed. */

@@ -19,7 +19,7 @@ import type { Transaction } from './transaction.ts'
 /** Milliseconds within which a compared position is kept when something that is protected changed. */
 const KEEP_MS = 1_000
 /** The same while a range that was compared waits to be sealed. */
-const KEEP_UNSEALED_MS = 10_000
+const KEEP_UNSEALED_MS = 30_000
 /** The same when nothing did: until as many bytes of other WAL wait on the server, or for as long. */
 const KEEP_IDLE_BYTES = 16n * 1024n * 1024n
 const KEEP_IDLE_MS = 60_000

@@ -1,13 +1,14 @@
 /**
  * Alarms in effect: each raises one security event when it begins, and ends when it is no longer reported.
  */
-import type { Actor, Database, Session } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 
 export type AlarmKind =
   | 'audit_catalog_changed'
   | 'audit_trigger_disabled'
   | 'ledger_frontier_held'
   | 'ledger_not_sealed'
+  | 'leader_lock_held'
   | 'witness_conflict'
 
 export interface Alarm {
@@ -17,7 +18,10 @@ export interface Alarm {
   readonly detail: string
 }
 
-/** Replaces the alarms of one kind by these; `critical` and `high` are severities of security events. */
+/**
+ * Replaces the alarms of one kind by these; `critical` and `high` are severities of security events. Nothing is written
+ * while there are none and were none, which is asked with a reader's transaction.
+ */
 export async function setAlarms(
   database: Database,
   actor: Actor,
@@ -25,21 +29,14 @@ export async function setAlarms(
   severity: 'critical' | 'high',
   alarms: readonly Alarm[],
 ): Promise<void> {
-  await database.transaction(actor, (session) => replaceAlarms(session, kind, severity, alarms))
-}
-
-/** The same in a transaction of the caller's. */
-export async function replaceAlarms(
-  session: Session,
-  kind: AlarmKind,
-  severity: 'critical' | 'high',
-  alarms: readonly Alarm[],
-): Promise<void> {
-  await session.query('select akashi_audit.watch_alarms($1, $2, $3)', [
-    kind,
-    severity,
-    JSON.stringify(alarms.map(({ subject, detail }) => ({ subject, detail }))),
-  ])
+  if (alarms.length === 0 && (await standingAlarms(database, actor, [kind])).length === 0) return
+  await database.transaction(actor, (session) =>
+    session.query('select akashi_audit.watch_alarms($1, $2, $3)', [
+      kind,
+      severity,
+      JSON.stringify(alarms.map(({ subject, detail }) => ({ subject, detail }))),
+    ]),
+  )
 }
 
 /** The current alarms of these kinds. */

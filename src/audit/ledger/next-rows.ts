@@ -52,6 +52,24 @@ export async function lookForRows(session: Session): Promise<ReadonlySet<string>
   return new Set(rows.map(({ log }) => log))
 }
 
+/**
+ * The same, and the transactions that have ended, as text: while these stay the same, no transaction that wrote anything
+ * has ended, and there is nothing more to seal.
+ *
+ * @param seen where they are these, no rows are looked for
+ */
+export async function lookForRowsSince(
+  session: Session,
+  seen: string | null,
+): Promise<{ readonly snapshot: string; readonly logs: ReadonlySet<string> }> {
+  const { rows } = await session.query<{ snapshot: string; logs: string[] | null }>(
+    `select s.snapshot, case when s.snapshot is distinct from $1 then array(${lookSql}) end as logs
+     from (select pg_current_snapshot()::text as snapshot) s`,
+    [seen],
+  )
+  return { snapshot: rows[0]?.snapshot ?? '', logs: new Set(rows[0]?.logs) }
+}
+
 async function selectWaiting<R>(
   database: Database,
   actor: Actor,

@@ -1,6 +1,6 @@
 /** What is checked every minute: the triggers and the code of the record, and what keeps rows from being sealed. */
-import type { Actor, Database } from '../../postgres/index.ts'
-import { replaceAlarms, setAlarms } from './alarms.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { setAlarms } from './alarms.ts'
 import { logs } from './logs.ts'
 import { catalogProblems, type Difference } from './manifest/index.ts'
 
@@ -72,29 +72,21 @@ export async function watchLedger(
   const holders = (await frontierHolders(database, actor)).filter(
     ({ ageSeconds }) => (ageSeconds ?? 0) >= heldSeconds,
   )
-  const triggers = await database.transaction(actor, async (session) => {
-    const found: { table: string; problem: string }[] = []
-    for (const { log } of logs) {
-      const { rows } = await session.query<{ table: string; problem: string }>(
-        'select "table"::text, problem from akashi_audit.trigger_problems($1)',
-        [log],
-      )
-      found.push(...rows)
-    }
-    await replaceAlarms(
-      session,
-      'audit_trigger_disabled',
-      'critical',
-      found.map(({ table, problem }) => ({ subject: table, detail: problem })),
-    )
-    await replaceAlarms(
-      session,
-      'ledger_frontier_held',
-      'high',
-      holders.map((holder) => ({ subject: holderName(holder), detail: holder.login ?? '' })),
-    )
-    return found
-  })
+  const triggers = await database.transaction(actor, triggerProblems, { readOnly: true })
+  await setAlarms(
+    database,
+    actor,
+    'audit_trigger_disabled',
+    'critical',
+    triggers.map(({ table, problem }) => ({ subject: table, detail: problem })),
+  )
+  await setAlarms(
+    database,
+    actor,
+    'ledger_frontier_held',
+    'high',
+    holders.map((holder) => ({ subject: holderName(holder), detail: holder.login ?? '' })),
+  )
   const differences = await database.transaction(actor, catalogProblems, { readOnly: true })
   const catalog = differences.slice(0, MAX_CATALOG_ALARMS)
   await setAlarms(
@@ -105,6 +97,14 @@ export async function watchLedger(
     catalog.map(({ object, detail }) => ({ subject: object, detail })),
   )
   return { triggers, catalog, holders }
+}
+
+async function triggerProblems(session: Session): Promise<{ table: string; problem: string }[]> {
+  const { rows } = await session.query<{ table: string; problem: string }>(
+    `select p."table"::text as "table", p.problem from unnest($1::text[]) l, lateral akashi_audit.trigger_problems(l) p`,
+    [logs.map(({ log }) => log)],
+  )
+  return rows
 }
 
 /** Identifies the transaction without its age, so that it raises one alarm. */

@@ -19,6 +19,7 @@ const ANY_KEY = 'checkpoints/ready'
 
 const store: Look = {
   conditions: ['store_away'],
+  elsewhere: true,
   look: async ({ store: objects }) => {
     const late = AbortSignal.timeout(STORE_TIMEOUT_MS)
     try {

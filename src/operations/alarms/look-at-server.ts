@@ -138,6 +138,7 @@ const disk: Look = {
 
 const writable: Look = {
   conditions: ['data_not_writable'],
+  elsewhere: true,
   look: async ({ folder }) => {
     const file = join(folder, `.writable-${randomBytes(6).toString('hex')}`)
     try {
@@ -154,6 +155,7 @@ const writable: Look = {
 
 const certificates: Look = {
   conditions: ['certificate_expiry'],
+  elsewhere: true,
   look: async ({ certificates: read, settings, now }) =>
     (await read()).flatMap(({ of, name, validTo }): Found[] => {
       const days = (validTo.getTime() - now.getTime()) / DAY_MS

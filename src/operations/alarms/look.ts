@@ -43,5 +43,7 @@ export interface Found {
 /** Conditions that are checked together. If it throws, their alarms stay unchanged. */
 export interface Look {
   readonly conditions: readonly ConditionName[]
+  /** It asks somebody else than the database, who may take long to answer. */
+  readonly elsewhere?: true
   look(watch: Watch): Promise<readonly Found[]>
 }

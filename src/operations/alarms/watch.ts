@@ -1,13 +1,13 @@
 /** One round of alarms: every condition is checked, and those that hold are reported. */
-import type { Actor } from '../../postgres/index.ts'
+import { type Actor, readTogether } from '../../postgres/index.ts'
 import { type Loop, runLoop } from '../loops.ts'
-import { type ConditionName, conditionOf } from './conditions.ts'
-import type { AlarmParts, Found, Look } from './look.ts'
+import { conditionOf } from './conditions.ts'
+import type { AlarmParts, Found, Look, Watch } from './look.ts'
 import { backupLooks } from './look-at-backups.ts'
 import { recordLooks } from './look-at-record.ts'
 import { serverLooks } from './look-at-server.ts'
 import { workLooks } from './look-at-work.ts'
-import { readAlarmSettings } from './settings.ts'
+import { type AlarmSettings, readAlarmSettings } from './settings.ts'
 
 /** Milliseconds between two rounds. */
 const ROUND_MS = 30_000
@@ -15,6 +15,60 @@ const ROUND_MS = 30_000
 const LOOK_TIMEOUT_MS = 20_000
 
 const looks: readonly Look[] = [...serverLooks, ...recordLooks, ...backupLooks, ...workLooks]
+
+/** What each of the conditions found; those that failed are logged and left out. */
+async function lookAtAll(round: Round): Promise<ReadonlyMap<Look, readonly Found[]>> {
+  const seen = new Map<Look, readonly Found[]>()
+  const settings = await lookTogether(round, seen).catch(() => {
+    round.signal.throwIfAborted()
+    // One of them failed, and those after it with it: one by one, the others succeed, and the log says which it was.
+    return readAlarmSettings(round.worker, round.actor)
+  })
+  for (const each of looks) {
+    if (seen.has(each)) continue
+    try {
+      seen.set(each, await lookInTime({ ...round, settings }, each))
+    } catch (error) {
+      round.signal.throwIfAborted()
+      round.log.warn(
+        { conditions: each.conditions, err: error },
+        'the conditions of alarms could not be checked',
+      )
+    }
+  }
+  return seen
+}
+
+type Round = Omit<Watch, 'settings'>
+
+/** Those that ask the database, in one transaction. Fails with the first that does. */
+async function lookTogether(round: Round, seen: Map<Look, readonly Found[]>): Promise<AlarmSettings> {
+  const late = new AbortController()
+  return await readTogether(
+    round.worker,
+    round.actor,
+    async (worker) => {
+      const settings = await readAlarmSettings(worker, round.actor)
+      for (const each of looks.filter(({ elsewhere }) => elsewhere !== true)) {
+        seen.set(each, await lookInTime({ ...round, worker, settings }, each, () => late.abort()))
+      }
+      return settings
+    },
+    AbortSignal.any([round.signal, late.signal]),
+  )
+}
+
+/** @param onLate called while it still looks, after its time is over */
+async function lookInTime(watch: Watch, { look }: Look, onLate: () => void = () => undefined) {
+  watch.signal.throwIfAborted()
+  const limit = AbortSignal.timeout(LOOK_TIMEOUT_MS)
+  limit.addEventListener('abort', onLate)
+  try {
+    return await look({ ...watch, signal: AbortSignal.any([watch.signal, limit]) })
+  } finally {
+    limit.removeEventListener('abort', onLate)
+  }
+}
 
 /** @returns what was checked, what holds, and how many alarms opened and cleared */
 export async function watchAlarms(
@@ -25,20 +79,9 @@ export async function watchAlarms(
     signal = new AbortController().signal,
   }: { readonly now?: Date; readonly signal?: AbortSignal } = {},
 ) {
-  const settings = await readAlarmSettings(parts.worker, actor)
-  const lookedAt: ConditionName[] = []
-  const found: Found[] = []
-  for (const { conditions, look } of looks) {
-    signal.throwIfAborted()
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)])
-    try {
-      found.push(...(await look({ ...parts, actor, settings, signal: limit, now })))
-      lookedAt.push(...conditions)
-    } catch (error) {
-      signal.throwIfAborted()
-      parts.log.warn({ conditions, err: error }, 'the conditions of alarms could not be checked')
-    }
-  }
+  const seen = await lookAtAll({ ...parts, actor, signal, now })
+  const lookedAt = [...seen.keys()].flatMap(({ conditions }) => conditions)
+  const found = [...seen.values()].flat()
   const { rows } = await parts.worker.transaction(actor, (session) =>
     session.query<{ opened: number; cleared: number }>(
       'select opened, cleared from akashi_lifecycle.report_alarms($1, $2)',

@@ -7,6 +7,9 @@ export const QUEUE_POOL_SIZE = CONCURRENT_JOBS + 1
 /** Milliseconds after which the schedule is read again even without a notification. */
 export const RELOAD_MS = 30_000
 
+/** Milliseconds for which notifications are gathered before the schedule is read again. */
+export const GATHER_MS = 250
+
 /** Milliseconds between two looks for jobs of the queue whose notification was lost, by each of its workers. */
 export const QUEUE_POLL_MS = 60_000
 

@@ -47,7 +47,10 @@ const timetableSql = `
   ) last on true
   order by j.name`
 
-export async function readTimetable(database: Database, actor: Actor): Promise<TimetableRow[]> {
+export async function readTimetable(
+  database: Pick<Database, 'transaction'>,
+  actor: Actor,
+): Promise<TimetableRow[]> {
   const { rows } = await database.transaction(actor, (session) => session.query<TimetableRow>(timetableSql), {
     readOnly: true,
   })

@@ -9,12 +9,21 @@ import {
   type DirectSession,
   type DriverPool,
   openDriverPool,
+  readOn,
   releaseLock,
   system,
   tryLock,
 } from '../../postgres/index.ts'
 import { execute } from './execute.ts'
-import { CANCEL_MS, CONCURRENT_JOBS, FINISH_MS, QUEUE_POLL_MS, QUEUE_POOL_SIZE, RELOAD_MS } from './limits.ts'
+import {
+  CANCEL_MS,
+  CONCURRENT_JOBS,
+  FINISH_MS,
+  GATHER_MS,
+  QUEUE_POLL_MS,
+  QUEUE_POOL_SIZE,
+  RELOAD_MS,
+} from './limits.ts'
 import { queueLogger } from './queue-log.ts'
 import type { Task } from './task.ts'
 import {
@@ -180,6 +189,8 @@ class WorkerRun {
   async #keepTimetable(runner: Runner): Promise<void> {
     while (!this.#ending.signal.aborted) {
       await sleep(RELOAD_MS, undefined, { signal: this.#awake.signal }).catch(() => undefined)
+      // A run begins and ends with a notification each, and several end together.
+      await sleep(GATHER_MS, undefined, { signal: this.#ending.signal }).catch(() => undefined)
       if (!this.#ending.signal.aborted) {
         await this.#reload(runner).catch((error: unknown) => {
           this.#options.log.warn({ err: error }, 'the timetable could not be read')
@@ -190,7 +201,7 @@ class WorkerRun {
 
   async #reload(runner: Runner): Promise<void> {
     this.#awake = new AbortController()
-    const rows = await readTimetable(this.#options.worker, scheduler)
+    const rows = await readTimetable(readOn(this.#session), scheduler)
     const now = new Date()
     const items: ParsedCronItem[] = []
     const due: DueJob[] = []

@@ -63,9 +63,11 @@ export interface LastVerification {
 
 /** The result of the last full verification and those after it; a partial verification does not clear earlier problems. */
 export async function lastVerification(database: Database, actor: Actor): Promise<LastVerification | null> {
-  const { rows } = await database.transaction(actor, (session) =>
-    session.query<LastVerification>(
-      `with since as (
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<LastVerification>(
+        `with since as (
          select v.finished_at, v.ok, v.report from akashi_audit.verifications v
          where v.finished_at >= coalesce((select max(finished_at) from akashi_audit.verifications where mode = 'full'), '-infinity')
        )
@@ -73,7 +75,8 @@ export async function lastVerification(database: Database, actor: Actor): Promis
               coalesce((select (select sum(jsonb_array_length(log -> 'problems')) from jsonb_array_elements(w.report -> 'logs') log)::integer
                         from since w where not w.ok order by w.finished_at desc limit 1), 0) as problems
        from since having count(*) > 0`,
-    ),
+      ),
+    { readOnly: true },
   )
   return rows[0] ?? null
 }
