@@ -38,6 +38,8 @@ export const MAX_EVENTS = 500
 /** Messages of a conversation that are read at once. */
 export const MAX_THREAD_MESSAGES = 500
 /** Bytes of the largest file. */
+/** Bytes of a profile picture as it is uploaded. */
+export const MAX_AVATAR_BYTES = 8_388_608
 export const MAX_FILE_BYTES = 104_857_600
 
 /** Bytes of one frame from a client: a message of 4,000 characters with its mentions fits. */

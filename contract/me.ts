@@ -1,18 +1,6 @@
 /** What users see and change of themselves: `/v1/me`. */
 import { z } from 'zod'
-import {
-  avatarUrl,
-  byId,
-  displayName,
-  json,
-  list,
-  password,
-  rowPage,
-  text,
-  time,
-  totp,
-  username,
-} from './fields.ts'
+import { byId, displayName, json, list, password, rowPage, text, time, totp, username } from './fields.ts'
 import type { OperationTable } from './operation.ts'
 import { credential } from './session.ts'
 
@@ -31,7 +19,6 @@ const profile = z.object({
 const profileChange = z.strictObject({
   username: username.optional(),
   displayName: displayName.optional(),
-  avatarUrl: avatarUrl.optional(),
 })
 
 export const userSession = z.object({
@@ -93,7 +80,7 @@ export type Consent = z.output<typeof consent>
 export const meOperations = {
   'GET /v1/me': { summary: 'Your own account', response: profile },
   'PATCH /v1/me': {
-    summary: 'Change your name or picture',
+    summary: 'Change your names',
     body: profileChange,
   },
   'PUT /v1/me/password': {

@@ -3,7 +3,7 @@ delete from akashi_lifecycle.settings where key = 'deleted_messages.retention_da
 delete from akashi_keys.personal_columns where schema_name = 'akashi_chat';
 delete from akashi_audit.exempt_tables where schema_name = 'akashi_chat' and table_name in ('read_positions', 'notifications');
 delete from akashi_audit.protected_tables where schema_name = 'akashi_chat'
-  and table_name in ('messages', 'message_edits', 'message_reactions', 'file_uploads', 'user_preferences');
+  and table_name in ('messages', 'message_edits', 'message_reactions', 'file_uploads', 'user_preferences', 'avatars');
 delete from akashi_lifecycle.policies where schema_name = 'akashi_chat' and table_name = 'messages';
 drop trigger erase_chat on akashi_keys.erasures;
 drop function akashi_chat.hand_over(akashi_chat.room_members), akashi_chat.erase_person(uuid, integer), akashi_chat.purge_expired(integer),
@@ -18,6 +18,7 @@ drop function akashi_chat.hand_over(akashi_chat.room_members), akashi_chat.erase
   akashi_chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid), akashi_chat.take_turn(uuid, timestamptz),
   akashi_chat.notify_members(akashi_chat.messages, uuid), akashi_chat.notify_person(uuid, text, uuid, uuid, uuid),
   akashi_chat.accepts_direct(uuid, uuid), akashi_chat.message_id(timestamptz);
-drop table akashi_chat.user_preferences, akashi_chat.notifications, akashi_chat.read_positions, akashi_chat.message_reactions, akashi_chat.message_edits,
+drop function akashi_chat.set_avatar(bytea);
+drop table akashi_chat.avatars, akashi_chat.user_preferences, akashi_chat.notifications, akashi_chat.read_positions, akashi_chat.message_reactions, akashi_chat.message_edits,
   akashi_chat.messages, akashi_chat.file_uploads;
 drop function akashi_chat.erase_with_person(), akashi_chat.message_time(uuid);

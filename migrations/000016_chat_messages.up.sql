@@ -840,13 +840,52 @@ $$;
 create trigger erase_chat after insert or update of columns on akashi_keys.erasures for each row
   when (new.completed_at is null) execute function akashi_chat.erase_with_person();
 
+-- Small pictures of people, re-encoded before they come here. They are in the database rather than the object store, so
+-- that an erasure deletes them together with the account.
+create table akashi_chat.avatars (
+  user_id    uuid primary key references akashi_auth.users (id) on delete cascade,
+  id         uuid not null unique default gen_random_uuid(),
+  content    bytea not null check (octet_length(content) between 1 and 131072),
+  created_at timestamptz not null default now()
+);
+comment on table akashi_chat.avatars is 'The picture of each person who has one: WebP, square. Every picture has a new id, so that caches never show an earlier one.';
+alter table akashi_chat.avatars enable row level security, force row level security;
+create policy avatars_owner on akashi_chat.avatars to akashi_owner using (true) with check (true);
+create policy avatars_shown on akashi_chat.avatars for select to akashi_app
+  using ((select akashi_auth.current_user_id()) is not null);
+grant select on akashi_chat.avatars to akashi_app;
+select akashi_audit.protect('akashi_chat.avatars', 'internal', 'user_id', '{"content": "omit"}');
+
+-- Null removes the picture. Returns the address that is shown for the person, if any.
+create function akashi_chat.set_avatar(content bytea) returns text
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  person constant uuid := akashi_auth.current_user_id();
+  address text;
+begin
+  if person is null then
+    raise exception 'only people have pictures' using errcode = 'insufficient_privilege';
+  end if;
+  delete from akashi_chat.avatars a where a.user_id = person;
+  if content is not null then
+    insert into akashi_chat.avatars as a (user_id, content) values (person, set_avatar.content)
+    returning '/v1/chat/avatars/' || a.id into address;
+  end if;
+  perform akashi_auth.change_user(person, jsonb_build_object('avatar_url', address), null, null, null);
+  return address;
+end
+$$;
+comment on function akashi_chat.set_avatar(bytea) is 'Replaces or, with null, removes the picture of the caller.';
+grant execute on function akashi_chat.set_avatar(bytea) to akashi_app;
+
 -- A message keeps its place without its text, which none of the generic actions does.
 insert into akashi_keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure, until) values
   ('akashi_chat', 'messages',          'content',          'user_id',   'plain', 'replaced', null),
   ('akashi_chat', 'message_edits',     'previous_content', 'edited_by', 'plain', 'replaced', null),
   ('akashi_chat', 'message_reactions', 'emoji',            'user_id',   'plain', 'replaced', null),
   ('akashi_chat', 'room_keys',         'wrapped',          'user_id',   'encrypted', 'deleted', null),
-  ('akashi_chat', 'file_uploads',      'original_name',    'user_id',   'plain', 'replaced', null);
+  ('akashi_chat', 'file_uploads',      'original_name',    'user_id',   'plain', 'replaced', null),
+  ('akashi_chat', 'avatars',           'content',          'user_id',   'plain', 'deleted', null);
 
 grant execute on function
   akashi_chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid), akashi_chat.edit_message(uuid, text, uuid[]), akashi_chat.delete_message(uuid),

@@ -1957,6 +1957,32 @@ grant update (email_encrypted) on akashi_auth.users to akashi_worker;
 grant update (email_index) on akashi_auth.users to akashi_worker;
 grant update (email_masked) on akashi_auth.users to akashi_worker;
 
+create table akashi_chat.avatars (
+  user_id uuid not null,
+  id uuid default gen_random_uuid() not null,
+  content bytea not null,
+  created_at timestamp with time zone default now() not null,
+  constraint avatars_content_check CHECK (((octet_length(content) >= 1) AND (octet_length(content) <= 131072))),
+  constraint avatars_id_key UNIQUE (id),
+  constraint avatars_pkey PRIMARY KEY (user_id),
+  constraint avatars_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
+);
+alter table akashi_chat.avatars owner to akashi_owner;
+comment on table akashi_chat.avatars is 'The picture of each person who has one: WebP, square. Every picture has a new id, so that caches never show an earlier one.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.avatars REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{}', '{}', '{content}');
+alter table akashi_chat.avatars enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.avatars REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{}', '{}', '{content}');
+alter table akashi_chat.avatars enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.avatars FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{}', '{}', '{content}');
+alter table akashi_chat.avatars enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.avatars REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{}', '{}', '{content}');
+alter table akashi_chat.avatars enable always trigger akashi_audit_update;
+alter table akashi_chat.avatars enable row level security;
+alter table akashi_chat.avatars force row level security;
+create policy avatars_owner on akashi_chat.avatars for all to akashi_owner using (true) with check (true);
+create policy avatars_shown on akashi_chat.avatars for select to akashi_app using ((( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL));
+grant select on akashi_chat.avatars to akashi_app;
+
 create table akashi_chat.favourite_rooms (
   user_id uuid not null,
   room_id uuid not null,
@@ -11950,6 +11976,32 @@ $function$;
 alter function akashi_chat.searchable(words text) owner to akashi_owner;
 comment on function akashi_chat.searchable(words text) is 'The query, if the database can be searched.';
 grant execute on function akashi_chat.searchable(words text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.set_avatar(content bytea)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  person constant uuid := akashi_auth.current_user_id();
+  address text;
+begin
+  if person is null then
+    raise exception 'only people have pictures' using errcode = 'insufficient_privilege';
+  end if;
+  delete from akashi_chat.avatars a where a.user_id = person;
+  if content is not null then
+    insert into akashi_chat.avatars as a (user_id, content) values (person, set_avatar.content)
+    returning '/v1/chat/avatars/' || a.id into address;
+  end if;
+  perform akashi_auth.change_user(person, jsonb_build_object('avatar_url', address), null, null, null);
+  return address;
+end
+$function$;
+alter function akashi_chat.set_avatar(content bytea) owner to akashi_owner;
+comment on function akashi_chat.set_avatar(content bytea) is 'Replaces or, with null, removes the picture of the caller.';
+grant execute on function akashi_chat.set_avatar(content bytea) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.set_favourite(room uuid, wanted boolean)
  RETURNS void

@@ -1,4 +1,5 @@
 /** Chat: `/v1/chat`. */
+import { avatarOperations } from './avatars.ts'
 import { fileOperations } from './files.ts'
 import { messageOperations } from './messages.ts'
 import { peopleOperations } from './people.ts'
@@ -49,6 +50,7 @@ export {
 
 export const chatOperations = {
   ...roomOperations,
+  ...avatarOperations,
   ...fileOperations,
   ...messageOperations,
   ...peopleOperations,

@@ -1,3 +1,4 @@
+export { type AvatarParts, readAvatar, removeAvatar, setAvatar } from './avatars.ts'
 export { eventsAfter } from './events.ts'
 export { isShownImage } from './files/content.ts'
 export { classifyFile, type Download, listFiles, openDownload, readFile } from './files/download.ts'

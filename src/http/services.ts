@@ -2,7 +2,7 @@ import type { Diagnosis, SystemStatus } from '@akashi/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { BackupStore, Pruned, TableRestored, TableRestoreOptions } from '../backup/index.ts'
-import type { Bus, Feed, RoomSecrets } from '../chat/index.ts'
+import type { Bus, Feed, RoomSecrets, Scanner } from '../chat/index.ts'
 import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
 import type { Keyring, PersonVault } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
@@ -63,6 +63,8 @@ export interface Services {
   readonly freeBytes: () => Promise<number | null>
   /** Whether uploaded files are scanned; without a scanner they stay hidden. */
   readonly scansFiles: boolean
+  /** Scans pictures of people; undefined where there is none. */
+  readonly scanner: Scanner | undefined
   /** Notifies sockets on this and other servers. */
   readonly chat: { readonly bus: Bus; readonly feed: Feed }
   /** Reads and writes encrypted rooms, which the database has as ciphertext. */

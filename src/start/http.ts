@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { type BackupSource, createRestorePoint, pruneBackups } from '../backup/index.ts'
-import { type Bus, type Feed, localBus, openFeed, RoomSecrets, redisBus } from '../chat/index.ts'
+import { type Bus, type Feed, localBus, openFeed, openScanner, RoomSecrets, redisBus } from '../chat/index.ts'
 import { AkashiError, appOf, given, type Logger, systemClock } from '../foundation/index.ts'
 import { type BackupServices, buildApp, httpLimits, type Identity, type Services } from '../http/index.ts'
 import { createFirstAdministrator, type FirstAdministrator } from '../identity/index.ts'
@@ -120,6 +120,8 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     store,
     freeBytes: async () => (await diskOf(storeFolder(parts.settings)))?.freeBytes ?? null,
     scansFiles: parts.settings.clamdUrl !== undefined,
+    scanner:
+      parts.settings.clamdUrl === undefined ? undefined : openScanner(new URL(parts.settings.clamdUrl)),
     chat: parts.chat,
     roomSecrets: parts.roomSecrets,
     keyring,

@@ -1,5 +1,6 @@
 /** What somebody who should not tries. Routes are taken from the API's own description, so that a new one is tried too. */
 
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -73,6 +74,7 @@ beforeAll(async () => {
   const other = await server.user('lea')
   const waiting = await post(aoi, `/rooms/${room.id}/invitations`, { userId: other })
   Object.assign(hers, {
+    avatarId: randomUUID(),
     roomId: room.id,
     messageId: message.id,
     fileId: file.json().id,

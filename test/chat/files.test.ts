@@ -7,11 +7,13 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import { crc32, deflateRawSync, deflateSync } from 'node:zlib'
-import { type ChatFile, MAX_FILE_BYTES, operations } from '@akashi/contract'
+import { type ChatFile, MAX_AVATAR_BYTES, MAX_FILE_BYTES, operations } from '@akashi/contract'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
+import { eraseUser } from '../../src/identity/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
+import { person as personOf } from '../../src/postgres/index.ts'
 import { type Browser, testServer } from '../identity/server.ts'
 import { type Clamd, eicar, hasClamd, startClamd } from '../support/clamd.ts'
 import { testDatabase, tester } from '../support/index.ts'
@@ -494,5 +496,124 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
       expect((await request(`/v1/chat/files/${id}`)).status).toBe(404)
       expect((await request(`/v1/chat/files/${id}/content`)).status).toBe(404)
     })
+  })
+})
+
+describe('the picture of a person', () => {
+  const picture = (scanner?: chat.Scanner) => ({ database: app, scanner })
+  const jpeg = async () =>
+    Buffer.concat([
+      await sharp({ create: { width: 640, height: 480, channels: 3, background: 'teal' } })
+        .withExif({ IFD0: { Copyright: 'where I live' } })
+        .jpeg()
+        .toBuffer(),
+      Buffer.from('appended'),
+    ])
+  const by = (who: Person) => personOf({ userId: who.id })
+  const idOf = (address: string) => address.split('/').at(-1) ?? ''
+
+  it('is a small square without what the file said beside it, and is shown to others', async () => {
+    const address = await chat.setAvatar(picture(), by(aoi), Readable.from([await jpeg()]))
+    const shown = Buffer.from(await chat.readAvatar(app, by(ken), idOf(address)))
+    expect(await sharp(shown).metadata()).toMatchObject({ format: 'webp', width: 256, height: 256 })
+    expect((await sharp(shown).metadata()).exif).toBeUndefined()
+    expect(shown.includes('appended')).toBe(false)
+    const [found] = await chat.findPeople(app, ken.actor, { matching: 'aoi' })
+    expect(found?.avatarUrl).toBe(address)
+    const trail = await database.asSuperuser((session) =>
+      session.query<{ values: string }>(
+        `select new_values::text as values from akashi_audit.audit_logs where table_name = 'avatars' and data_subject = $1`,
+        [aoi.id],
+      ),
+    )
+    expect(trail.rows.map(({ values }) => Object.keys(JSON.parse(values)))).toEqual([
+      expect.not.arrayContaining(['content']),
+    ])
+  })
+
+  it('is replaced under a new address, and removed', async () => {
+    const first = await chat.setAvatar(picture(), by(aoi), Readable.from([await jpeg()]))
+    const second = await chat.setAvatar(picture(), by(aoi), Readable.from([await jpeg()]))
+    expect(second).not.toBe(first)
+    await expect(chat.readAvatar(app, by(ken), idOf(first))).rejects.toMatchObject({ code: 'not_found' })
+    await chat.removeAvatar(app, by(aoi))
+    await expect(chat.readAvatar(app, by(ken), idOf(second))).rejects.toMatchObject({ code: 'not_found' })
+    const [found] = await chat.findPeople(app, ken.actor, { matching: 'aoi' })
+    expect(found?.avatarUrl).toBeNull()
+  })
+
+  it.each([
+    ['text', async () => [Buffer.from('<svg onload="alert(1)"/>')], 'invalid_input'],
+    ['nothing', async () => [], 'invalid_input'],
+    ['a broken picture', async () => [(await jpeg()).subarray(0, 200)], 'invalid_input'],
+    ['too many bytes', async () => [await jpeg(), Buffer.alloc(MAX_AVATAR_BYTES)], 'too_large'],
+  ] as const)('is not %s', async (_, bytes, code) => {
+    await expect(chat.setAvatar(picture(), by(ken), Readable.from(await bytes()))).rejects.toMatchObject({
+      code,
+    })
+    const [found] = await chat.findPeople(app, aoi.actor, { matching: 'ken' })
+    expect(found?.avatarUrl).toBeNull()
+  })
+
+  it('is scanned, and what is infected is reported', async () => {
+    const infected: chat.Scanner = { scan: async () => ({ clean: false, threat: 'Eicar' }) }
+    await expect(
+      chat.setAvatar(picture(infected), by(ken), Readable.from([await jpeg()])),
+    ).rejects.toMatchObject({ code: 'invalid_input' })
+    const { rows } = await database.asSuperuser((session) =>
+      session.query<{ resource_type: string }>(
+        `select resource_type from akashi_security.security_events where event_type = 'malware_detected' and user_id = $1`,
+        [ken.id],
+      ),
+    )
+    expect(rows).toEqual([{ resource_type: 'avatar' }])
+    const silent: chat.Scanner = { scan: () => Promise.reject(new Error('no response')) }
+    await expect(chat.setAvatar(picture(silent), by(ken), Readable.from([await jpeg()]))).rejects.toThrow(
+      'no response',
+    )
+  })
+
+  it('goes when the person is erased', async () => {
+    const leaver = await makePerson(database, app, 'leaver')
+    const address = await chat.setAvatar(picture(), by(leaver), Readable.from([await jpeg()]))
+    await eraseUser({ database: database.open('owner'), keyring: server.keyring() }, tester, leaver.id, {
+      confirm: 'leaver',
+      reason: 'asked for it',
+    })
+    await expect(chat.readAvatar(app, by(ken), idOf(address))).rejects.toMatchObject({ code: 'not_found' })
+    const { rows } = await database.asSuperuser((session) =>
+      session.query('select from akashi_chat.avatars where user_id = $1', [leaver.id]),
+    )
+    expect(rows).toEqual([])
+  })
+
+  it('is kept by the browser for its person only, and asked for by those who are signed in', async () => {
+    const http = server.app({}, { store })
+    try {
+      await server.user('mio')
+      const browser = server.browser(http)
+      await browser.signIn('mio')
+      const refused = await browser.send('PUT', '/v1/chat/avatar', Buffer.from('no picture'), {
+        'content-type': 'image/png',
+      })
+      expect(refused.statusCode).toBe(400)
+      const saved = await browser.send('PUT', '/v1/chat/avatar', await jpeg(), {
+        'content-type': 'image/png',
+      })
+      expect(saved.statusCode, saved.body).toBe(200)
+      const { avatarUrl } = saved.json<{ avatarUrl: string }>()
+      const shown = await browser.send('GET', avatarUrl)
+      expect(shown.statusCode).toBe(200)
+      expect(shown.headers).toMatchObject({
+        'content-type': 'image/webp',
+        'cache-control': 'private, max-age=3600',
+        'x-content-type-options': 'nosniff',
+      })
+      expect((await server.browser(http).send('GET', avatarUrl)).statusCode).toBe(401)
+      expect((await browser.send('DELETE', '/v1/chat/avatar')).statusCode).toBe(204)
+      expect((await browser.send('GET', avatarUrl)).statusCode).toBe(404)
+    } finally {
+      await http.close()
+    }
   })
 })

@@ -59,6 +59,7 @@ const pages: readonly Target[] = [
 /** Bodies that the contract leaves open. */
 const bodies: Readonly<Record<string, () => unknown>> = {
   'POST /v1/chat/rooms/{roomId}/files': () => 'the text of a file',
+  'PUT /v1/chat/avatar': () => 'no picture',
   'POST /v1/events': () => ({
     event_type: 'coupon_guessed',
     event_category: 'data_access',
@@ -116,6 +117,9 @@ const refusedAnyway = new Set([
   'POST /v1/chat/invitations/{invitationId}/accept',
   'POST /v1/chat/invitations/{invitationId}/decline',
   'DELETE /v1/chat/invitations/{invitationId}',
+  'PUT /v1/chat/avatar',
+  'GET /v1/chat/avatars/{avatarId}',
+  'GET /v1/me/audit/{id}/proof',
   'GET /v1/chat/files/{fileId}/content',
   'GET /v1/chat/files/{fileId}/thumbnail',
   'GET /assets/{file}',

@@ -133,6 +133,7 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     store: noStore,
     freeBytes: async () => null,
     scansFiles: true,
+    scanner: undefined,
     chat: { bus: localBus(), feed: noFeed },
     roomSecrets: new RoomSecrets({
       app: noDatabase,

@@ -132,6 +132,7 @@ function servicesOf(
     store: noStore,
     freeBytes: async () => null,
     scansFiles: true,
+    scanner: undefined,
     chat: { bus: localBus(), feed: noFeed },
     roomSecrets: new RoomSecrets({
       app: identity.login.app,

@@ -53,6 +53,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_auth.user_roles': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_auth.user_sessions': { worker: 'D' },
   'akashi_auth.users': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_chat.avatars': { app: 'S' },
   'akashi_chat.file_uploads': { app: 'S', worker: 'S', security_admin: 'S' },
   'akashi_chat.message_edits': { app: 'S' },
   'akashi_chat.message_reactions': { app: 'S' },

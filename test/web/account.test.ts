@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { totpCode } from '../../src/identity/mfa/index.ts'
 import { listen } from '../http/support.ts'
@@ -63,17 +64,26 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
     await page.getByRole('button', { name: 'Save' }).click()
     await page.getByRole('button', { name: `Account menu of ${MARKUP}` }).waitFor()
     expect(await page.title()).toContain('Profile')
-    const picture = page.getByLabel('Profile picture URL')
-    await picture.fill('https://example.com/me.png')
-    await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByText(`Enter the URL of a picture on this server. It starts with ${base}/`).waitFor()
-    expect(await page.locator('img[src^="https://"]').count()).toBe(0)
-    await picture.fill(`${base}/seal.svg`)
-    await Promise.all([
-      page.waitForResponse((response) => response.request().method() === 'PATCH'),
-      page.getByRole('button', { name: 'Save' }).click(),
-    ])
-    await page.locator(`form img[src="${base}/seal.svg"]`).waitFor()
+    await page.getByLabel('Profile picture').setInputFiles({
+      name: 'me.png',
+      mimeType: 'image/png',
+      buffer: Buffer.from(MARKUP),
+    })
+    await page
+      .getByRole('alert')
+      .getByText(/isn’t a picture/)
+      .waitFor()
+    await page.getByLabel('Profile picture').setInputFiles({
+      name: 'me.png',
+      mimeType: 'image/png',
+      buffer: await sharp({ create: { width: 90, height: 60, channels: 3, background: 'teal' } })
+        .png()
+        .toBuffer(),
+    })
+    await page.getByText('Picture saved.').waitFor()
+    await page.locator('form img[src^="/v1/chat/avatars/"]').waitFor()
+    await page.locator('header img[src^="/v1/chat/avatars/"]').waitFor()
+    await expectAccessible(page)
     await page.getByRole('link', { name: 'My record', exact: true }).click()
     await page.getByRole('button', { name: /Changed your account: picture/ }).click()
     await page.getByRole('rowheader', { name: 'picture' }).waitFor()

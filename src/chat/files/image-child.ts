@@ -4,12 +4,12 @@ import { reencode } from './reencode.ts'
 
 const MEMORY_CHECK_MS = 50
 
-process.once('message', ({ bytes, mimeType, memoryBytes }: ImageRequest) => {
+process.once('message', ({ bytes, mimeType, memoryBytes, square }: ImageRequest) => {
   // The work is done by threads of the library, so this runs meanwhile.
   const watch = setInterval(() => {
     if (process.memoryUsage.rss() > memoryBytes) process.exit(1)
   }, MEMORY_CHECK_MS)
-  void reencode(bytes, mimeType).then((image) => {
+  void reencode(bytes, mimeType, square).then((image) => {
     clearInterval(watch)
     process.send?.(image, () => process.disconnect())
   })

@@ -24,6 +24,8 @@ export interface ImageRequest {
   readonly bytes: Uint8Array
   readonly mimeType: string
   readonly memoryBytes: number
+  /** Pixels of each side of a square that is cut from the middle, as WebP; undefined for the whole picture. */
+  readonly square?: number | undefined
 }
 
 const here = import.meta.url
@@ -40,10 +42,12 @@ export async function cleanImage(
   {
     timeoutMs = IMAGE_TIMEOUT_MS,
     memoryBytes = IMAGE_MEMORY_BYTES,
+    square,
     signal,
   }: {
     readonly timeoutMs?: number
     readonly memoryBytes?: number
+    readonly square?: number
     readonly signal?: AbortSignal | undefined
   } = {},
 ): Promise<CleanImage> {
@@ -58,7 +62,7 @@ export async function cleanImage(
       )
       child.once('exit', () => resolve(null))
       child.once('message', (answer: CleanImage | null) => resolve(answer))
-      const request: ImageRequest = { bytes, mimeType, memoryBytes }
+      const request: ImageRequest = { bytes, mimeType, memoryBytes, square }
       // A process that is gone already has ended the promise.
       child.send(request, () => undefined)
     })

@@ -1,3 +1,4 @@
+import type { Sharp } from 'sharp'
 import type { CleanImage } from './images.ts'
 
 /** Maximum pixels of an image, all frames together: a small file can decode to gigabytes. */
@@ -25,13 +26,18 @@ const encodings: Readonly<Record<string, object>> = {
  * Decodes and re-encodes an image, which removes location, camera and all other metadata, and any data appended
  * to it. Null when it cannot be decoded.
  */
-export async function reencode(bytes: Uint8Array, mimeType: string): Promise<CleanImage | null> {
+export async function reencode(
+  bytes: Uint8Array,
+  mimeType: string,
+  square?: number,
+): Promise<CleanImage | null> {
   const { default: sharp } = await import('sharp')
   const format = Object.entries(formats).find(([mime]) => mime === mimeType)?.[1]
   if (format === undefined) return null
   try {
     const animated = format === 'gif' || format === 'webp'
     const options = { limitInputPixels: MAX_IMAGE_PIXELS, failOn: 'error' as const }
+    if (square !== undefined) return await cut(sharp(bytes, options), square)
     // Applies the orientation of the metadata, which is about to be removed.
     const clean = await sharp(bytes, { ...options, animated })
       .rotate()
@@ -51,4 +57,10 @@ export async function reencode(bytes: Uint8Array, mimeType: string): Promise<Cle
   } catch {
     return null
   }
+}
+
+/** The middle of a picture, of an animated one its first frame. */
+async function cut(picture: Sharp, side: number): Promise<CleanImage> {
+  const bytes = await picture.rotate().resize(side, side, { fit: 'cover' }).webp().toBuffer()
+  return { bytes, mimeType: 'image/webp', width: side, height: side, thumbnail: bytes }
 }

@@ -10,15 +10,15 @@ import {
   useMantineColorScheme,
 } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useRef, useState } from 'react'
+import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { call, isDismissedStepUp, Problem, refreshSession } from '../api/index.ts'
+import { call, isDismissedStepUp, Problem, profileQuery, refreshSession } from '../api/index.ts'
 import { isLanguage, languages } from '../i18n/index.ts'
-import { day } from '../i18n/when.ts'
 import { chooseLanguage, schemes, useChooseScheme } from '../shell/index.ts'
-import { Avatar, isHostedHere, problemText, showMessage } from '../ui/index.ts'
+import { problemText, showMessage } from '../ui/index.ts'
+import { Picture } from './picture.tsx'
 import classes from './profile.module.css'
-import { profileQuery } from './queries.ts'
+
 import { Heading, Section, SectionBody } from './section.tsx'
 
 type Profile = ResponseOf<'GET /v1/me'>
@@ -48,18 +48,13 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
   const client = useQueryClient()
   const [displayName, setDisplayName] = useState(profile.displayName ?? '')
   const [username, setUsername] = useState(profile.username)
-  const [avatarUrl, setAvatarUrl] = useState(profile.avatarUrl ?? '')
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
-  const avatarField = useRef<HTMLInputElement>(null)
   const local = profile.issuer === 'local'
-  const changes = changesOf(profile, { displayName, username, avatarUrl })
+  const changes = changesOf(profile, { displayName, username })
   const changed = Object.keys(changes).length > 0
-  // An address on another server would be saved and never shown.
-  const avatarElsewhere = typeof changes.avatarUrl === 'string' && !isHostedHere(changes.avatarUrl)
   const save = async (event: FormEvent) => {
     event.preventDefault()
-    if (avatarElsewhere) return avatarField.current?.focus()
     setBusy(true)
     setError(null)
     try {
@@ -75,21 +70,11 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
   const isInvalid = (field: string) =>
     error instanceof Problem && error.errors.some(({ pointer }) => pointer === `/${field}`)
   const taken = error instanceof Problem && error.status === 409
-  const isOther = error !== null && !taken && !['displayName', 'username', 'avatarUrl'].some(isInvalid)
+  const isOther = error !== null && !taken && !['displayName', 'username'].some(isInvalid)
   return (
     <form onSubmit={(event) => void save(event)}>
       <Stack gap="lg">
-        <div className={classes['who']}>
-          <Avatar name={displayName.trim() || username} url={avatarUrl} size={64} />
-          <div className={classes['whoText']}>
-            <Text fw={650} size="lg">
-              {displayName.trim() || username}
-            </Text>
-            <Text size="sm" c="dimmed">
-              {t('profile.member', { when: day(profile.createdAt) })}
-            </Text>
-          </div>
-        </div>
+        <Picture profile={profile} name={displayName.trim() || username} />
         <TextInput
           label={t('profile.displayName')}
           description={t('profile.displayNameDetail')}
@@ -121,20 +106,6 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
             description={t(local ? 'profile.emailLocal' : 'profile.emailProvider')}
           />
         </div>
-        <TextInput
-          ref={avatarField}
-          label={t('profile.avatar')}
-          description={t('profile.avatarDetail')}
-          type="url"
-          maxLength={2_048}
-          autoComplete="off"
-          value={avatarUrl}
-          onChange={(event) => setAvatarUrl(event.currentTarget.value)}
-          error={
-            (avatarElsewhere || isInvalid('avatarUrl')) &&
-            t('profile.avatarWrong', { origin: location.origin })
-          }
-        />
         {isOther && !isDismissedStepUp(error) && (
           <Text c="red" size="sm" role="alert">
             {problemText(t, error)}
@@ -150,18 +121,16 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
   )
 }
 
-/** The fields that differ from what is saved; an empty name or picture is none. */
+/** The fields that differ from what is saved; an empty name is none. */
 function changesOf(
   profile: Profile,
-  typed: Readonly<Record<'displayName' | 'username' | 'avatarUrl', string>>,
+  typed: Readonly<Record<'displayName' | 'username', string>>,
 ): BodyOf<'PATCH /v1/me'> {
   const displayName = typed.displayName.trim()
   const username = typed.username.trim()
-  const avatarUrl = typed.avatarUrl.trim()
   return {
     ...(displayName === (profile.displayName ?? '') ? {} : { displayName: displayName || null }),
     ...(username === profile.username ? {} : { username }),
-    ...(avatarUrl === (profile.avatarUrl ?? '') ? {} : { avatarUrl: avatarUrl || null }),
   }
 }
 

@@ -1,11 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { call } from '../api/index.ts'
 
-export const profileQuery = queryOptions({
-  queryKey: ['me'],
-  queryFn: ({ signal }) => call('GET /v1/me', { signal }),
-})
-
 export const factorsQuery = queryOptions({
   queryKey: ['me', 'mfa'],
   queryFn: ({ signal }) => call('GET /v1/me/mfa', { signal }),

@@ -92,6 +92,33 @@ async function send<O extends OperationName>(operation: O, given: Requested): Pr
 }
 
 /**
+ * Sends a file as the body of an operation that takes none as JSON.
+ *
+ * @throws Problem as {@link call} does
+ */
+export async function sendFile<O extends OperationName>(
+  operation: O,
+  file: Blob,
+  timeoutMs: number,
+): Promise<ResponseOf<O>> {
+  const [method = 'PUT', path = ''] = operation.split(' ')
+  const response = await reach(path, {
+    method,
+    headers: {
+      'content-type': file.type === '' ? 'application/octet-stream' : file.type,
+      [OWN_PAGE_HEADER]: '1',
+    },
+    body: file,
+    signal: AbortSignal.timeout(timeoutMs),
+  })
+  if (!response.ok) {
+    if (response.status === 401) whenUnauthenticated()
+    throw await problemOf(response)
+  }
+  return (await response.json()) as ResponseOf<O>
+}
+
+/**
  * The text of a file of the server's, such as a report.
  *
  * @param address as {@link addressOf} gives it

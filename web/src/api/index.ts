@@ -1,6 +1,6 @@
 /** The server's API as the pages use it. */
 export { isAttended, onReturn, whenAttended } from './activity.ts'
-export { addressOf, call, callText } from './client.ts'
+export { addressOf, call, callText, sendFile } from './client.ts'
 export {
   addPasskey,
   askPasskey,
@@ -11,6 +11,7 @@ export {
 } from './passkeys.ts'
 export { useMay } from './permissions.ts'
 export { Problem, problemIn, unreachable } from './problem.ts'
+export { profileQuery } from './profile.ts'
 export {
   endSession,
   lastSessionEnd,

@@ -1,8 +1,9 @@
 import { Menu, UnstyledButton } from '@mantine/core'
 import { IconActivity, IconLogout, IconUserCircle } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
-import { signOut, useSession } from '../api/index.ts'
+import { profileQuery, signOut, useSession } from '../api/index.ts'
 import { Avatar, showProblem } from '../ui/index.ts'
 import classes from './user-menu.module.css'
 
@@ -10,11 +11,12 @@ import classes from './user-menu.module.css'
 export function UserMenu() {
   const { t } = useTranslation()
   const { displayName, username } = useSession()
+  const { data: profile } = useQuery(profileQuery)
   return (
     <Menu position="bottom-end" withinPortal width={240}>
       <Menu.Target>
         <UnstyledButton className={classes['target']} aria-label={t('nav.menu', { name: displayName })}>
-          <Avatar name={displayName} size={30} />
+          <Avatar name={displayName} url={profile?.avatarUrl ?? null} size={30} />
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>

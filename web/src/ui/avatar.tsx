@@ -27,8 +27,12 @@ export function Avatar({ name, url = null, size = 32 }: AvatarProps) {
 }
 
 /** Whether the pages may load this picture. */
-export function isHostedHere(url: string | null): url is string {
-  return url !== null && URL.canParse(url) && new URL(url).origin === location.origin
+function isHostedHere(url: string | null): url is string {
+  return (
+    url !== null &&
+    URL.canParse(url, location.origin) &&
+    new URL(url, location.origin).origin === location.origin
+  )
 }
 
 function hueOf(name: string): number {

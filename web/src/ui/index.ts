@@ -1,5 +1,5 @@
 /** Components and helpers that every part of the pages uses. */
-export { Avatar, isHostedHere } from './avatar.tsx'
+export { Avatar } from './avatar.tsx'
 export { CodeField, DigitsField } from './code-field.tsx'
 export { ConfirmDialog } from './confirm-dialog.tsx'
 export { Dialog, SidePanel } from './dialog.tsx'

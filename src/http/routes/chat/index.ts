@@ -1,6 +1,7 @@
 import { chatSocket } from '../../realtime/socket.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
+import { avatarRoutes } from './avatars.ts'
 import { fileRoutes } from './files.ts'
 import { keptRoutes } from './kept.ts'
 import { memberRoutes } from './members.ts'
@@ -14,6 +15,7 @@ export function chatRoutes(app: App, services: Services): void {
   chatSocket(app, services)
   roomRoutes(app, services)
   fileRoutes(app, services)
+  avatarRoutes(app, services)
   memberRoutes(app, services)
   messageRoutes(app, services)
   keptRoutes(app, services)
