@@ -13,6 +13,7 @@ const domain = [
   'delivery',
   'backup',
   'report',
+  'evidence',
 ]
 
 const contexts = {
@@ -29,6 +30,7 @@ const contexts = {
   delivery: ['foundation', 'postgres', 'object-store', 'keys', 'security'],
   backup: base,
   report: base,
+  evidence: [...base, 'audit'],
   operations: [...base, ...domain],
   http: [...base, ...domain, 'operations'],
   start: [...base, 'audit', 'identity', 'chat', 'lifecycle', 'backup', 'report', 'operations', 'http'],

@@ -23,6 +23,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   soak: async () => (await import('./soak.ts')).soak,
   restore: async () => (await import('./restore.ts')).restore,
   client: async () => (await import('./client.ts')).client,
+  evidence: async () => (await import('./evidence.ts')).evidence,
 }
 
 const { values, positionals } = parseArgs({

@@ -145,7 +145,7 @@ export const ledgerOperations = {
     response: z.object({
       keys: list(
         z.object({
-          purpose: z.enum(['log', 'report', 'erasure']),
+          purpose: z.enum(['log', 'report', 'erasure', 'evidence']),
           name: z.string().describe('the name that it signs as; for a log, its origin'),
           key: z.string().describe('verifier key (C2SP signed-note)'),
           active: z.boolean().describe('false: only for earlier signatures'),

@@ -12,6 +12,7 @@ import { crosscheckOperations } from './crosscheck.ts'
 import { deliveryOperations } from './delivery.ts'
 import { detectionOperations } from './detection.ts'
 import { doctorOperations } from './doctor.ts'
+import { evidenceOperations } from './evidence.ts'
 import { jobOperations } from './jobs.ts'
 import { keyOperations } from './keys.ts'
 import { ledgerOperations } from './ledger.ts'
@@ -40,6 +41,7 @@ export const operations = {
   ...approvalOperations,
   ...auditOperations,
   ...ledgerOperations,
+  ...evidenceOperations,
   ...crosscheckOperations,
   ...securityEventOperations,
   ...detectionOperations,

@@ -23,7 +23,7 @@ const areas: readonly (readonly [title: string, ...tags: string[]])[] = [
     'access-reviews',
   ],
   ['Audit trail', 'audit'],
-  ['Ledger', 'ledger', 'crosscheck', 'witnesses', 'verifier-keys', 'verifications'],
+  ['Ledger', 'ledger', 'crosscheck', 'witnesses', 'verifier-keys', 'verifications', 'evidence'],
   ['Security events', 'events'],
   ['Detection', 'detection'],
   ['Delivery', 'channels'],

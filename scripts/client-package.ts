@@ -15,8 +15,8 @@ const Manifest = z.looseObject({
   exports: z.record(z.string(), z.string()),
 })
 
-/** What only the server imports, which holds a copy of it. */
-const BETWEEN_US = './trail'
+/** What only the server and the pages import, which hold copies of it. */
+const BETWEEN_US = ['./trail', './evidence']
 
 /** A smaller module is one function, which reads as its source does without the types. */
 const MIN_MAPPED_BYTES = 1_000
@@ -46,7 +46,7 @@ export async function makeClientPackage(root: string, dist: string, into: string
     ...manifest
   } = Manifest.parse(JSON.parse(await readFile(join(root, 'client/package.json'), 'utf8')))
   const entries = Object.entries(exports)
-    .filter(([name]) => name !== BETWEEN_US)
+    .filter(([name]) => !BETWEEN_US.includes(name))
     .map(([name, source]) => [name, source.replace('./src/', '').replace(/[.]ts$/, '')] as const)
   const names = entries.map(([, entry]) => entry)
   await bundle(root, names, into)

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 
 const Manifest = z.looseObject({ exports: z.record(z.string(), z.string()) })
-/** Entry points that are not published: only the server imports them. */
-const HIDDEN = ['./trail']
+/** Entry points that are not published. */
+const HIDDEN = ['./trail', './evidence']
 /** Packages of this repository in which types come from, with their folder. */
 const CONTRACT = '@akashi/contract/'
 

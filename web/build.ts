@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { extname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -21,6 +21,7 @@ const sources = [
   'vite.config.ts',
   'build.ts',
   '../contract',
+  '../client/src',
   // Shown beside alarms.
   '../docs/operations.md',
 ]
@@ -48,6 +49,7 @@ async function build(): Promise<void> {
   try {
     await vite.build({ root: WEB, logLevel: 'warn', build: { outDir: fresh, emptyOutDir: true } })
     await compress(fresh)
+    await buildEvidence(vite, join(fresh, 'evidence'))
     await writeFile(join(fresh, STAMP), stamp)
     await rm(DIST, { recursive: true, force: true })
     await rename(fresh, DIST)
@@ -55,6 +57,27 @@ async function build(): Promise<void> {
   } finally {
     await rm(fresh, { recursive: true, force: true })
   }
+}
+
+/** Script and style of evidence files, which hold them: one file each, and not a module. */
+async function buildEvidence(vite: typeof import('vite'), outDir: string): Promise<void> {
+  await vite.build({
+    root: WEB,
+    configFile: false,
+    publicDir: false,
+    logLevel: 'warn',
+    build: {
+      outDir,
+      target: 'es2023',
+      lib: {
+        entry: 'src/evidence/viewer.ts',
+        formats: ['iife'],
+        name: 'evidence',
+        fileName: () => 'viewer.js',
+      },
+    },
+  })
+  await copyFile(join(WEB, 'src/evidence/viewer.css'), join(outDir, 'viewer.css'))
 }
 
 async function compress(folder: string): Promise<void> {

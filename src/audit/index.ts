@@ -33,6 +33,7 @@ export { countPending } from './ledger/pending.ts'
 export * from './ledger/policy/index.ts'
 export { type ConsistencyProof, proveConsistency, proveOwnRow, proveRow } from './ledger/proof.ts'
 export type { ProofBundle } from './ledger/proof-bundle.ts'
+export { type ProvenRows, proveRows, type RowsQuery } from './ledger/prove-rows.ts'
 export { type Published, publishCheckpoints } from './ledger/publish.ts'
 export { type ListedCheckpoint, publishedNotes } from './ledger/published.ts'
 export {

@@ -31,6 +31,7 @@ import { crosscheckRoutes } from './routes/crosscheck.ts'
 import { detectionRoutes } from './routes/detection.ts'
 import { doctorRoute } from './routes/doctor.ts'
 import { eventRoutes } from './routes/events.ts'
+import { evidenceRoutes } from './routes/evidence.ts'
 import { healthRoute } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -133,6 +134,7 @@ const areas: readonly ((v1: App, services: Services) => void)[] = [
   verificationRoutes,
   ledgerRoutes,
   ledgerRecordRoutes,
+  evidenceRoutes,
   protectionRoutes,
   crosscheckRoutes,
   eventRoutes,

@@ -33,6 +33,7 @@ const forbiddenContexts = {
   delivery: 'detection',
   backup: 'security',
   report: 'security',
+  evidence: 'identity',
   operations: 'http',
   http: 'cli',
   start: 'cli',

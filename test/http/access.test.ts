@@ -27,6 +27,11 @@ const namedTables: Readonly<Record<string, readonly string[]>> = {
     'akashi_security.detection_findings',
     'akashi_security.security_events',
   ],
+  'POST /v1/evidence': [
+    'akashi_audit.audit_logs',
+    'akashi_security.security_events',
+    'akashi_auth.login_attempts',
+  ],
   'GET /v1/ledger/:log/proofs/:row': [
     'akashi_audit.audit_logs',
     'akashi_security.security_events',
@@ -221,6 +226,16 @@ describe('every route', () => {
       ['GET', `/v1/ledger/audit_logs/proofs/${await newest('akashi_audit.audit_logs')}`],
       ['GET', `/v1/ledger/security_events/proofs/${id}`],
       ['GET', `/v1/ledger/login_attempts/proofs/${await newest('akashi_auth.login_attempts')}`],
+      [
+        'POST',
+        '/v1/evidence',
+        {
+          logs: ['audit_logs', 'security_events', 'login_attempts'],
+          from: '2026-01-01T00:00:00Z',
+          to: '2026-01-02T00:00:00Z',
+          reason,
+        },
+      ],
       ['POST', '/v1/query', { sql: 'select id from security_events limit 1' }],
       ['POST', `/v1/chat/rooms/${room}/review`, { reason }],
       ['POST', `/v1/chat/messages/${message}/review`, { reason }],
@@ -257,6 +272,8 @@ describe('a permission for one thing', () => {
       const prover = withScope('ledger:read')
       expect((await send(prover, 'GET', `/v1/ledger/${log}/proofs/${id}`)).status, log).toBe(403)
       expect((await send(prover, 'GET', `/v1/ledger/${log}/chain`)).status, log).toBe(403)
+      const whole = { logs: [log], from: '2026-01-01T00:00:00Z', to: '2027-01-01T00:00:00Z', reason: 'test' }
+      expect((await send(prover, 'POST', '/v1/evidence', whole)).status, log).toBe(403)
       const sql = `select * from ${schema}.${log} limit 1`
       expect((await send(withScope('query:read'), 'POST', '/v1/query', { sql })).status, log).toBe(403)
     }

@@ -17,8 +17,8 @@ export interface Bundle {
 const VERSION = 1
 /** Sizes have 63 bits, and a path is no longer than the tree is high. */
 const MAX_PATH_HASHES = 63
-const DECIMAL = /^(0|[1-9]\d{0,18})$/
-const HASH = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
+export const DECIMAL = /^(0|[1-9]\d{0,18})$/
+export const HASH = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 const MEMBERS = ['checkpoint', 'log', 'position', 'proof', 'row', 'version']
 
 /** What is wrong with a file, in the words of the specification. */
@@ -53,11 +53,11 @@ function parsed(text: string): unknown {
   }
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function isLog(value: unknown): value is LogName {
+export function isLog(value: unknown): value is LogName {
   return typeof value === 'string' && Object.hasOwn(logColumns, value)
 }
 
@@ -69,7 +69,8 @@ function isPath(value: unknown): value is readonly string[] {
   )
 }
 
-function parseRow(log: LogName, row: unknown): Bundle['row'] {
+/** @throws NoBundle for a row that is not written as a bundle writes it */
+export function parseRow(log: LogName, row: unknown): Bundle['row'] {
   if (!isObject(row)) throw new NoBundle('row is not an object')
   const columns: Readonly<Record<string, ColumnForm>> = logColumns[log]
   const checked: Record<string, string | readonly string[]> = {}
@@ -109,22 +110,34 @@ function secondsOf(date: string, clock: string): string {
   return `${year}T${clock}Z`
 }
 
+const sortedColumns = new Map(
+  Object.entries(logColumns).map(([log, columns]) => [
+    log,
+    Object.entries<ColumnForm>(columns).sort(([one], [other]) => (one < other ? -1 : 1)),
+  ]),
+)
+
 /** The bytes whose SHA-256 is the entry of the row. */
-export function encodingOf({ log, row }: Bundle): string {
-  const columns: Readonly<Record<string, ColumnForm>> = logColumns[log]
-  const lines = Object.keys(columns)
-    .sort()
-    .flatMap((name) => {
-      const value = row[name]
-      if (value === undefined) return []
-      const encoded = encodedValue(columns[name] ?? 'text', value)
-      return [`${name}:${utf8(encoded).length}:${encoded}\n`]
-    })
-  return `akashi/${log}/${VERSION}\n${lines.join('')}`
+export function encodingOf({ log, row }: Pick<Bundle, 'log' | 'row'>): string {
+  let text = `akashi/${log}/${VERSION}\n`
+  for (const [name, form] of sortedColumns.get(log) ?? []) {
+    const value = row[name]
+    if (value === undefined) continue
+    const encoded = encodedValue(form, value)
+    text += `${name}:${octetsOf(encoded)}:${encoded}\n`
+  }
+  return text
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII
+const ASCII = /^[\x00-\x7f]*$/
+
+function octetsOf(text: string): number {
+  return ASCII.test(text) ? text.length : utf8(text).length
 }
 
 function encodedValue(form: ColumnForm, value: string | readonly string[]): string {
-  if (typeof value !== 'string') return value.map((each) => `${utf8(each).length}:${each}`).join('')
+  if (typeof value !== 'string') return value.map((each) => `${octetsOf(each)}:${each}`).join('')
   return form === 'time' ? microsecondsOf(value) : value
 }
 

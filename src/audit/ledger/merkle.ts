@@ -73,7 +73,7 @@ export function subtrees(from: bigint, to: bigint): { level: number; index: bigi
 }
 
 /** Root of leaves from … to, where `from` is aligned as RFC 6962 aligns subtrees. */
-async function rangeRoot(from: bigint, to: bigint, read: NodeReader): Promise<Buffer> {
+export async function rangeRoot(from: bigint, to: bigint, read: NodeReader): Promise<Buffer> {
   const nodes = subtrees(from, to)
   let root: Buffer | undefined
   for (const { level, index } of nodes.reverse()) {
@@ -89,7 +89,7 @@ export function treeRoot(size: bigint, read: NodeReader): Promise<Buffer> {
 }
 
 /** The largest power of two below n. */
-function split(n: bigint): bigint {
+export function split(n: bigint): bigint {
   let k = 1n
   while (k * 2n < n) k *= 2n
   return k

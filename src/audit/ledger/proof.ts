@@ -115,7 +115,7 @@ async function prove(session: Session, log: LogDefinition, rowId: string): Promi
 }
 
 /** The checkpoint that covers a position and that most witnesses cosigned, with all their signatures. */
-async function cosignedCheckpoint(
+export async function cosignedCheckpoint(
   session: Session,
   { log, epoch, size }: Head,
   position: bigint,
@@ -162,7 +162,7 @@ async function readRow(
 }
 
 /** Nodes of the tree as it was sealed; any smaller tree is read from the same tiles. */
-function nodesOf(session: Session, head: Head): TiledTree['node'] {
+export function nodesOf(session: Session, head: Head): TiledTree['node'] {
   return new TiledTree(head.size, tileReader(session, head.log)).node
 }
 

@@ -17,6 +17,7 @@ import { detect } from './detect.ts'
 import { doctor } from './doctor.ts'
 import { drill } from './drill.ts'
 import { events } from './events.ts'
+import { evidence } from './evidence.ts'
 import { ingest } from './ingest.ts'
 import { init } from './init.ts'
 import { jobs } from './jobs.ts'
@@ -64,6 +65,7 @@ export const commands: readonly Register[] = [
   quarantine,
   events,
   audit,
+  evidence,
   verify,
   crosscheck,
   witness,

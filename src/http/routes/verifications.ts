@@ -6,6 +6,7 @@ import {
   verifierKeys,
   witnessStates,
 } from '../../audit/index.ts'
+import { evidenceVerifierKeys } from '../../evidence/index.ts'
 import { erasureVerifierKey } from '../../identity/index.ts'
 import { formatVerifierKey } from '../../keys/index.ts'
 import { runNow } from '../../operations/index.ts'
@@ -55,9 +56,17 @@ export function verificationRoutes(app: App, { securityAdmin, keyring, administe
       }
       const { createdAt } = await keyring.ensure('report')
       const erasure = await erasureVerifierKey(keyring)
+      const evidence = await evidenceVerifierKeys(keyring)
       return {
         keys: [
           ...found,
+          ...evidence.map(({ key, active, createdAt: at }) => ({
+            purpose: 'evidence' as const,
+            name: key.split('+', 1)[0] ?? '',
+            key,
+            active,
+            createdAt: at.toISOString(),
+          })),
           {
             purpose: 'erasure' as const,
             name: erasure.split('+', 1)[0] ?? '',

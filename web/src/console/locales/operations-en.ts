@@ -118,7 +118,7 @@ export const operationsEn = {
     verifierKeys: 'Verifier keys',
     verifierKeysLead: 'Public: give them to anyone who verifies the record without trusting this server',
     verifies: 'Verifies',
-    signs: { log: 'Log', report: 'Reports', erasure: 'Erasures' },
+    signs: { log: 'Log', report: 'Reports', erasure: 'Erasures', evidence: 'Evidence files' },
     name: 'Signs as',
   },
   witnesses: {

@@ -115,7 +115,7 @@ export const operationsJa: Translated<typeof operationsEn> = {
     verifierKeys: '検証鍵',
     verifierKeysLead: '公開情報です。このサーバーに頼らず記録を検証する人に渡してください',
     verifies: '検証対象',
-    signs: { log: 'ログ', report: 'レポート', erasure: '消去証明' },
+    signs: { log: 'ログ', report: 'レポート', erasure: '消去証明', evidence: '証拠ファイル' },
     name: '署名者名',
   },
   witnesses: {
