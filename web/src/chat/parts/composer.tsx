@@ -170,7 +170,7 @@ export function Composer({ room, name, onFiles }: ComposerProps) {
           classNames={{ input: classes['input'] ?? '' }}
           variant="unstyled"
           aria-label={t('composer.label', { name })}
-          {...suggestions.combobox}
+          {...suggestions.list}
           placeholder={t('composer.label', { name })}
           value={text}
           maxRows={10}

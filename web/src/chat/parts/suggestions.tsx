@@ -44,13 +44,11 @@ export function useSuggestions(room: Room, text: string, field: RefObject<HTMLTe
       before: before.slice(0, mention?.start ?? before.length),
       after: text.slice(caret ?? text.length),
     },
-    /** While people are suggested, the field is a combobox with their list. */
-    combobox:
+    /** Ties the list of people to the field. Its role stays: HTML allows a textarea no other. */
+    list:
       people.length === 0
         ? {}
         : ({
-            role: 'combobox',
-            'aria-expanded': true,
             'aria-haspopup': 'listbox',
             'aria-autocomplete': 'list',
             'aria-controls': LIST_ID,
