@@ -1298,8 +1298,8 @@ begin
 end
 $$;
 
--- What the write-ahead log does not carry leaves traces in the catalog: the files of a table and its partitions, the
--- names of enum values, and which column has which name: columns can exchange names, or be dropped and added again with
+-- What the write-ahead log does not carry leaves traces in the catalog: the files of a table and its partitions, by which
+-- transaction each partition was attached (while it is not, its changes are not published), the names of enum values, and which column has which name: columns can exchange names, or be dropped and added again with
 -- another default, and no file changes. Kept as they were when the table was last known to hold what the trail says.
 create table akashi_audit.crosscheck_traces (
   schema_name text not null,
@@ -1329,6 +1329,8 @@ create function akashi_audit.table_traces(target oid) returns jsonb
   )
   select jsonb_build_object(
     'files', (select coalesce(jsonb_object_agg(p.oid::text, jsonb_build_object('name', p.name, 'file', p.relfilenode::bigint)), '{}') from parts p),
+    'attached', (select coalesce(jsonb_object_agg(i.inhrelid::text, i.xmin::text), '{}')
+                 from pg_partition_tree(target::regclass) t join pg_inherits i on i.inhrelid = t.relid::oid and t.relid::oid <> target),
     'labels', (select coalesce(jsonb_object_agg(e.oid::text, e.enumlabel), '{}') from enums join pg_enum e on e.enumtypid = enums.oid),
     'columns', (select coalesce(jsonb_object_agg(a.attname, jsonb_build_array(a.attnum, a.atttypid::bigint, md5(a.attmissingval::text))), '{}')
                 from pg_attribute a where a.attrelid = target and a.attnum > 0 and not a.attisdropped))

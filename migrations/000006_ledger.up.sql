@@ -598,6 +598,15 @@ create function akashi_audit.whole_catalog_transactions() returns text[]
     select p.xmin::text from pg_publication p where p.pubname = 'akashi_crosscheck'
     union
     select r.xmin::text from pg_publication_rel r join pg_publication p on p.oid = r.prpubid where p.pubname = 'akashi_crosscheck'
+    union
+    -- What others added beside the operators and casts of the server.
+    select a.xmin::text from (
+      select o.oid, o.xmin from pg_operator o
+      union all select c.oid, c.xmin from pg_cast c
+      union all select p.oid, p.xmin from pg_amop p
+      union all select p.oid, p.xmin from pg_amproc p
+      union all select c.oid, c.xmin from pg_opclass c
+    ) a where a.oid >= 16384
   ) t (xmin)
 $$;
 

@@ -1,4 +1,4 @@
-drop function akashi_security.event_evidence(timestamptz, timestamptz);
+drop function akashi_security.event_evidence(timestamptz, timestamptz), akashi_security.wrote_alarm(xid8, text, timestamptz);
 delete from akashi_audit.protected_tables where schema_name = 'akashi_security';
 delete from akashi_audit.exempt_tables where schema_name = 'akashi_security';
 delete from akashi_lifecycle.policies where schema_name = 'akashi_security';

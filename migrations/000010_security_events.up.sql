@@ -503,3 +503,17 @@ create function akashi_security.event_evidence(since timestamptz, until timestam
   from akashi_security.v_security_events e where e.created_at >= since and e.created_at < until
 $$;
 grant execute on function akashi_security.event_evidence(timestamptz, timestamptz) to akashi_security_admin;
+
+-- Whether a transaction wrote an alarming event of a type at about that time; null where the partition of that time is
+-- archived. An event may be on the other side of midnight.
+create function akashi_security.wrote_alarm(writer xid8, event_type text, at timestamptz) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from akashi_security.security_events e
+    where e.xid = writer and e.created_at between at - interval '1 day' and at + interval '1 day'
+      and e.event_type = wrote_alarm.event_type and e.severity in ('critical', 'high'))
+    or case when not exists (
+      select from pg_inherits i cross join akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b
+      where i.inhparent = 'akashi_security.security_events'::regclass and b.lower <= at and at < b.upper) then null else false end
+$$;
+grant execute on function akashi_security.wrote_alarm(xid8, text, timestamptz) to akashi_worker, akashi_security_admin;

@@ -272,6 +272,9 @@ begin
   if wrong <> '{}' then
     perform akashi_audit.keep_catalog_record('repair', jsonb_build_object('publication', wrong, 'added', array(
       select t.written from unnest(akashi_audit.whole_catalog_transactions()) t (written) where akashi_audit.is_own_transaction(t.written::xid))));
+    perform akashi_security.record_event(event_type => 'catalog_recorded', event_category => 'integrity', severity => 'high',
+      source_service => 'akashi', action_performed => 'repair', result => 'success', ocsf_class_uid => 2004,
+      event_details => jsonb_build_object('reason', 'the publication of the cross-check was repaired', 'publication', wrong));
   end if;
   return wrong;
 end
@@ -315,6 +318,10 @@ create function akashi_audit.suspect_tables() returns table (schema_name text, t
   select schema_name, table_name, format('the partition %s was attached with rows in it', a.value ->> 'name')
   from now cross join lateral jsonb_each(after -> 'files') a
   where not before -> 'files' ? a.key and pg_relation_size(a.key::oid) > 0
+  union all
+  select schema_name, table_name, format('the partition %s was detached and attached again', b.key::oid::regclass)
+  from now cross join lateral jsonb_each(before -> 'attached') b
+  where after -> 'attached' -> b.key <> b.value
   union all
   select schema_name, table_name, format('the value %s of an enum is now %s', b.value, after -> 'labels' -> b.key)
   from now cross join lateral jsonb_each(before -> 'labels') b

@@ -6576,6 +6576,9 @@ begin
   if wrong <> '{}' then
     perform akashi_audit.keep_catalog_record('repair', jsonb_build_object('publication', wrong, 'added', array(
       select t.written from unnest(akashi_audit.whole_catalog_transactions()) t (written) where akashi_audit.is_own_transaction(t.written::xid))));
+    perform akashi_security.record_event(event_type => 'catalog_recorded', event_category => 'integrity', severity => 'high',
+      source_service => 'akashi', action_performed => 'repair', result => 'success', ocsf_class_uid => 2004,
+      event_details => jsonb_build_object('reason', 'the publication of the cross-check was repaired', 'publication', wrong));
   end if;
   return wrong;
 end
@@ -6869,6 +6872,10 @@ AS $function$
   from now cross join lateral jsonb_each(after -> 'files') a
   where not before -> 'files' ? a.key and pg_relation_size(a.key::oid) > 0
   union all
+  select schema_name, table_name, format('the partition %s was detached and attached again', b.key::oid::regclass)
+  from now cross join lateral jsonb_each(before -> 'attached') b
+  where after -> 'attached' -> b.key <> b.value
+  union all
   select schema_name, table_name, format('the value %s of an enum is now %s', b.value, after -> 'labels' -> b.key)
   from now cross join lateral jsonb_each(before -> 'labels') b
   where after -> 'labels' -> b.key <> b.value
@@ -6914,6 +6921,8 @@ AS $function$
   )
   select jsonb_build_object(
     'files', (select coalesce(jsonb_object_agg(p.oid::text, jsonb_build_object('name', p.name, 'file', p.relfilenode::bigint)), '{}') from parts p),
+    'attached', (select coalesce(jsonb_object_agg(i.inhrelid::text, i.xmin::text), '{}')
+                 from pg_partition_tree(target::regclass) t join pg_inherits i on i.inhrelid = t.relid::oid and t.relid::oid <> target),
     'labels', (select coalesce(jsonb_object_agg(e.oid::text, e.enumlabel), '{}') from enums join pg_enum e on e.enumtypid = enums.oid),
     'columns', (select coalesce(jsonb_object_agg(a.attname, jsonb_build_array(a.attnum, a.atttypid::bigint, md5(a.attmissingval::text))), '{}')
                 from pg_attribute a where a.attrelid = target and a.attnum > 0 and not a.attisdropped))
@@ -7216,6 +7225,15 @@ AS $function$
     select p.xmin::text from pg_publication p where p.pubname = 'akashi_crosscheck'
     union
     select r.xmin::text from pg_publication_rel r join pg_publication p on p.oid = r.prpubid where p.pubname = 'akashi_crosscheck'
+    union
+    -- What others added beside the operators and casts of the server.
+    select a.xmin::text from (
+      select o.oid, o.xmin from pg_operator o
+      union all select c.oid, c.xmin from pg_cast c
+      union all select p.oid, p.xmin from pg_amop p
+      union all select p.oid, p.xmin from pg_amproc p
+      union all select c.oid, c.xmin from pg_opclass c
+    ) a where a.oid >= 16384
   ) t (xmin)
 $function$;
 alter function akashi_audit.whole_catalog_transactions() owner to akashi_owner;
@@ -15123,3 +15141,21 @@ alter function akashi_security.submit_events(events jsonb) owner to akashi_owner
 comment on function akashi_security.submit_events(events jsonb) is 'Stores an array of events of services, 7 days old to 5 minutes ahead, each once; returns the outcome of each by position.';
 grant execute on function akashi_security.submit_events(events jsonb) to akashi_app;
 grant execute on function akashi_security.submit_events(events jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_security.wrote_alarm(writer xid8, event_type text, at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from akashi_security.security_events e
+    where e.xid = writer and e.created_at between at - interval '1 day' and at + interval '1 day'
+      and e.event_type = wrote_alarm.event_type and e.severity in ('critical', 'high'))
+    or case when not exists (
+      select from pg_inherits i cross join akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b
+      where i.inhparent = 'akashi_security.security_events'::regclass and b.lower <= at and at < b.upper) then null else false end
+$function$;
+alter function akashi_security.wrote_alarm(writer xid8, event_type text, at timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_security.wrote_alarm(writer xid8, event_type text, at timestamp with time zone) to akashi_security_admin;
+grant execute on function akashi_security.wrote_alarm(writer xid8, event_type text, at timestamp with time zone) to akashi_worker;

@@ -242,6 +242,11 @@ const changed: readonly (readonly [kind: string, statement: string, object: RegE
     /^function pg_catalog.sha256/,
   ],
   [
+    'language of the server',
+    "update pg_language set laninline = 0 where lanname = 'plpgsql'",
+    /^pg_language plpgsql/,
+  ],
+  [
     'type of the server',
     `update pg_type set typoutput = 'varcharout'::regproc where oid = 'text'::regtype`,
     /^pg_type text/,
@@ -252,6 +257,42 @@ describe('an object that differs from the manifest', () => {
   it.each(changed)('is reported: %s', async (_, statement, object) => {
     const found = await within(statement)
     expect(objects(found)).toContainEqual(expect.stringMatching(object))
+  })
+})
+
+describe('an object of others beside those of the server', () => {
+  it.each([
+    [
+      'a cast between types of the server, which is in no schema',
+      `create function public.told(jsonb) returns text language sql immutable as $$ select replace(jsonb_out($1)::text, 'forged', 'true') $$;
+       create cast (jsonb as text) with function public.told(jsonb)`,
+      'pg_cast jsonb as text',
+    ],
+    [
+      'an operator of pg_catalog',
+      `create function public.yes(varchar, text) returns boolean language sql immutable as 'select true';
+       set local allow_system_table_mods = on;
+       create operator pg_catalog.= (leftarg = varchar, rightarg = text, function = public.yes)`,
+      'pg_operator =',
+    ],
+    [
+      'a function of an operator family',
+      'alter operator family pg_catalog.integer_ops using btree add function 1 (int8, numeric) pg_catalog.btint8cmp(int8, int8)',
+      'pg_amproc btint8cmp',
+    ],
+  ])('is reported when expressions of a proof can meet it: %s', async (_, statement, object) => {
+    expect(await within(statement)).toContainEqual({
+      object,
+      detail: expect.stringMatching(/^transaction \d+ changed it, which is not recorded/),
+    })
+  })
+
+  it('is none where it changes no expression over types of the server', async () => {
+    expect(
+      await within(`create cast (varchar as uuid) with inout as implicit;
+        create type public.colour as enum ('red'); create function public.shown(public.colour) returns text language sql as 'select null';
+        create cast (public.colour as text) with function public.shown(public.colour)`),
+    ).toEqual([])
   })
 })
 
@@ -273,6 +314,11 @@ describe('a table of another schema', () => {
 
   it.each([
     ['pg_locks', 'select * from pg_lock_status() where false'],
+    [
+      'pg_prepared_xacts',
+      `select p.transaction, p.gid, p.prepared, null::name as owner, null::name as database
+       from pg_prepared_xact() p (transaction, gid, prepared, ownerid, dbid) where false`,
+    ],
     [
       'pg_roles',
       `select rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolconnlimit,
@@ -447,6 +493,27 @@ describe('a record of the catalog', () => {
     ])
     const invented = await within(forge(`jsonb_set(row, '{id}', to_jsonb(gen_random_uuid()))`))
     expect(invented.map(({ detail }) => detail)).toContain('the trail has no such row')
+  })
+
+  it('is valid only with the event of its transaction, unless it is one of relations or the first', async () => {
+    const forged = await within(`
+      alter table akashi_audit.losses disable trigger refuse_change;
+      alter table akashi_audit.losses enable always trigger refuse_change;
+      with own as (
+        insert into akashi_audit.audit_logs (context_verified, action, event_type, detail)
+        values (false, 'migrate', 'catalog_recorded', jsonb_build_object('added', jsonb_build_array(pg_current_xact_id()::text)))
+        returning *)
+      insert into akashi_audit.catalog_records (row) select to_jsonb(own) from own`)
+    expect(forged).toEqual([
+      {
+        object: expect.stringMatching(/^catalog record /),
+        detail: expect.stringMatching(/^no event of its transaction tells of it/),
+      },
+      {
+        object: 'trigger akashi_audit.losses refuse_change',
+        detail: expect.stringMatching(/is not recorded/),
+      },
+    ])
   })
 
   it('is required for a catalog of another cluster', async () => {

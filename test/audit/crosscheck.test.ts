@@ -398,6 +398,26 @@ const bypasses: readonly Bypass[] = [
     undo: ['alter table sales_b set logged'],
   },
   {
+    name: 'a partition that is detached, changed and attached again in one transaction',
+    statements: () => [
+      'begin',
+      'alter table regions detach partition regions_a',
+      ...off('regions_a', "update regions_a set v = 'forged'").slice(1, -1),
+      "alter table regions attach partition regions_a for values in ('a')",
+      'commit',
+    ],
+    named: /regions_a \[1, "a"\] differs from the trail: v/,
+  },
+  {
+    name: 'a foreign table as a partition',
+    statements: () => [
+      'alter table regions drop constraint regions_pkey',
+      "create foreign table regions_f partition of regions for values in ('f') server nowhere",
+    ],
+    named: /regions: its partition public\.regions_f is a foreign table/,
+    undo: ['drop foreign table regions_f'],
+  },
+  {
     name: 'a table that inherits',
     statements: () => [
       'create table added () inherits (exchanged)',
@@ -432,6 +452,9 @@ describe('changes past the trail', () => {
       'create table victim (id int primary key, v text); create table emptied (id int primary key)',
       `create table sales (id int, region text, v text, primary key (id, region)) partition by list (region);
        create table sales_a partition of sales for values in ('a'); create table sales_b partition of sales for values in ('b')`,
+      `create table regions (id int, region text, v text, primary key (id, region)) partition by list (region);
+       create table regions_a partition of regions for values in ('a');
+       create foreign data wrapper nowhere; create server nowhere foreign data wrapper nowhere`,
       `create table outer_parent (id int, n int, primary key (id, n)) partition by range (n);
        create table inner_part partition of outer_parent for values from (0) to (10)`,
       'create table elder (id int primary key, v text); create table heir (primary key (id)) inherits (elder)',
@@ -441,10 +464,11 @@ describe('changes past the trail', () => {
       `create table exchanged (id int primary key, a text, b text); create table regrown (id int primary key, v text);
        create table renamed (id int primary key, v text, w text); create table refilled (id int primary key, v text);
        create table retraced (id int primary key, v text); create table bulky (id int primary key, v text)`,
-      `select akashi_audit.protect(t::regclass) from unnest(array['victim', 'emptied', 'sales', 'inner_part', 'heir', 'retyped', 'colored', 'unpublished',
+      `select akashi_audit.protect(t::regclass) from unnest(array['victim', 'emptied', 'sales', 'regions', 'inner_part', 'heir', 'retyped', 'colored', 'unpublished',
          'exchanged', 'regrown', 'renamed', 'refilled', 'retraced', 'bulky']) t`,
       "select akashi_audit.protect('lenient', on_failure => 'record_loss')",
       "insert into victim select g, 'v' from generate_series(1, 5000) g",
+      "insert into regions values (1, 'a', 'genuine')",
       "insert into retyped values (1, 'genuine'); insert into colored values (1, 'red')",
       `insert into exchanged values (1, 'a', 'b'); insert into regrown values (1, 'genuine'); insert into renamed values (1, 'v', 'w');
        insert into retraced values (1, 'genuine')`,
@@ -734,6 +758,68 @@ describe('rows from before the protection', () => {
       'unrecorded',
       'unrecorded',
     ])
+  })
+})
+
+describe('a comparison of rows', () => {
+  const compare = async (table: string) => {
+    await checkTable(owner, check.worker, tester, { schema: 'public', table })
+    const found = await check.found()
+    await check.settle()
+    return found.filter(({ kind }) => kind === 'state').map(({ detail }) => detail)
+  }
+
+  it('finds a row that was put past the indexes of its table', async () => {
+    await run(
+      'create table unindexed (id int primary key, v text)',
+      "select akashi_audit.protect('unindexed')",
+      "insert into unindexed select g, 'v' from generate_series(1, 1200) g",
+      ...off(
+        'unindexed',
+        `update pg_index set indisready = false, indisvalid = false where indrelid = 'unindexed'::regclass;
+         insert into unindexed values (5000, 'forged');
+         update pg_index set indisready = true, indisvalid = true where indrelid = 'unindexed'::regclass`,
+      ),
+    )
+    expect(await compare('unindexed')).toContainEqual(
+      expect.stringContaining('public.unindexed has 1201 rows and the index of its key 1200'),
+    )
+  })
+
+  it('finds a row that a check hides which was never checked', async () => {
+    const setting = (value: string) =>
+      `do $do$ begin execute format('alter database %I set constraint_exclusion = ${value}', current_database()); end $do$`
+    await run(
+      'create table contradicted (id int primary key, v text)',
+      "select akashi_audit.protect('contradicted')",
+      "insert into contradicted select g, 'v' from generate_series(1, 1200) g",
+      ...off('contradicted', "update contradicted set v = 'forged' where id = 501"),
+      'alter table contradicted add constraint few check (id <= 500) not valid',
+      "update pg_constraint set convalidated = true where conname = 'few'",
+      setting('on'),
+    )
+    try {
+      expect(await compare('contradicted')).toEqual(['public.contradicted 501 differs from the trail: v'])
+    } finally {
+      await run(setting('partition'))
+    }
+  })
+
+  it('finds a column that is computed in the place of the one that was recorded', async () => {
+    const [server] = await ask<{ version: number }>(
+      "select current_setting('server_version_num')::integer as version",
+    )
+    if ((server?.version ?? 0) < 180_000) return
+    await run(
+      'create table computed (id int primary key, v text)',
+      "select akashi_audit.protect('computed')",
+      "insert into computed values (1, 'true')",
+      'begin',
+      'alter table computed drop column v',
+      "alter table computed add column v text generated always as ('forged') virtual",
+      'commit',
+    )
+    expect(await compare('computed')).toEqual(['public.computed 1 differs from the trail: v'])
   })
 })
 

@@ -68,6 +68,8 @@ interface Leaf extends Relation {
   readonly shown: string | null
   /** The key of such a row in the form of record_id in the trail. */
   readonly record: string | null
+  /** Columns that are computed when they are read, which the trail does not have. */
+  readonly virtual: readonly string[]
 }
 
 /** A row as of this snapshot. */
@@ -97,7 +99,12 @@ const ofTrail = 'set local role akashi_worker; set local row_security = on'
  */
 const settings = ['enable_seqscan', 'enable_bitmapscan', 'enable_sort']
 const byIndex = settings.map((name) => `set local ${name} = off`).join('; ')
-const byAnything = settings.map((name) => `set local ${name} = on`).join('; ')
+const byAnything = [...settings, 'enable_indexscan', 'enable_indexonlyscan']
+  .map((name) => `set local ${name} = on`)
+  .join('; ')
+const byTable = ['enable_indexscan', 'enable_indexonlyscan', 'enable_bitmapscan']
+  .map((name) => `set local ${name} = off`)
+  .join('; ')
 
 type Counts = Pick<StateReport, 'rows' | 'withoutVersion' | 'different' | 'missing'>
 
@@ -233,11 +240,34 @@ class StateCheck {
         const end = rows.length < limit ? undefined : rows.at(-1)
         return end === undefined ? null : await this.#keyAt(table, leaf, end.at)
       })
+      if (last === null) await this.#compareWithIndexes(table, leaf)
       await this.#flush()
       if (last === null) return
       after = last
       this.#options.onBatch?.({ phase: 'rows', relation: leaf.oid, after }, this.#result(table))
     }
+  }
+
+  /** Rows were read by an index, which can lack some: a superuser can put a row into a table past its indexes. */
+  async #compareWithIndexes(table: Table, leaf: Leaf): Promise<void> {
+    const name = `${leaf.schema}.${leaf.table}`
+    const rows = `from only ${quoteName(leaf.schema)}.${quoteName(leaf.table)} r`
+    const keys = table.protection.key.map((column) => `r.${quoteName(column)}`)
+    await this.#inSnapshot(async () => {
+      const count = async (select: string) => {
+        const { rows: counted } = await this.#session.query<{ n: string }>(select)
+        return counted[0]?.n ?? ''
+      }
+      await this.#session.query(byTable)
+      const all = await count(`select count(*)::text as n ${rows}`)
+      await this.#session.query(`${byAnything}; ${byIndex}`)
+      const indexed = await count(
+        `select count(*)::text as n from (select ${rows} order by ${keys.join(', ')} offset '0') k`,
+      )
+      if (all === indexed) return
+      const detail = `${name} has ${all} rows and the index of its key ${indexed}: reindex it, and compare its rows again`
+      this.#add(table, leaf, '', [all, indexed], detail)
+    })
   }
 
   async #read(table: Table, leaf: Leaf, after: readonly string[] | null, limit: number): Promise<Row[]> {
@@ -343,10 +373,12 @@ class StateCheck {
         `${named} is in the table, but according to the trail it was truncated`,
       )
     } else {
-      const columns = differing(leaf, table.protection, values, shownValues(version.values), {
-        ignored: true,
-        added: true,
-      })
+      const shown = shownValues(version.values)
+      const hidden = hiddenColumns(table.protection)
+      const columns = [
+        ...differing(leaf, table.protection, values, shown, { ignored: true, added: true }),
+        ...leaf.virtual.filter((name) => shown.has(name) && !hidden.includes(name)),
+      ]
       if (columns.length > 0)
         this.#add(table, leaf, record, values, `${named} differs from the trail: ${columns.join(', ')}`)
     }
@@ -682,7 +714,7 @@ async function readTable(
       schema: string
       table: string
       columns: { name: string; type: number }[]
-      hasVirtual: boolean
+      virtual: string[]
     }[]
     names: [string, string][]
   }>(
@@ -696,7 +728,7 @@ async function readTable(
        select coalesce(jsonb_agg(jsonb_build_object('oid', k.oid::bigint, 'schema', kn.nspname, 'table', k.relname, 'columns',
                 (select jsonb_agg(jsonb_build_object('name', a.attname, 'type', a.atttypid::bigint) order by a.attnum)
                  from pg_attribute a where a.attrelid = k.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated <> 'v'),
-                'hasVirtual', exists (select from pg_attribute a where a.attrelid = k.oid and a.attgenerated = 'v' and not a.attisdropped))
+                'virtual', array(select a.attname from pg_attribute a where a.attrelid = k.oid and a.attgenerated = 'v' and not a.attisdropped))
                 order by k.oid) filter (where k.relkind = 'r'), '[]') as leaves,
               jsonb_agg(jsonb_build_array(kn.nspname, k.relname)) as names
        from (select relid::oid as oid from pg_partition_tree(c.oid::regclass) union select c.oid) t
@@ -726,14 +758,15 @@ async function readTable(
     baseline: row.baseline,
     expires: row.expires,
     names,
-    leaves: row.leaves.map(({ oid, schema: of, table: name, columns, hasVirtual }) => ({
+    leaves: row.leaves.map(({ oid, schema: of, table: name, columns, virtual }) => ({
       oid,
       schema: of,
       table: name,
       names,
       columns: columns.map((column) => ({ name: column.name, key: false, print: types.print(column.type) })),
       places: new Map(columns.map((column, place) => [column.name, place])),
-      ...expressions(columns, protection, types, hasVirtual),
+      virtual,
+      ...expressions(columns, protection, types, virtual.length > 0),
     })),
   }
 }

@@ -86,6 +86,10 @@ const passedSql = `
   from named n cross join lateral pg_partition_tree(n.oid) t join pg_class c on c.oid = t.relid
   where c.oid <> n.oid and c.relpersistence <> 'p'
   union all
+  select 'open', n.schema_name, n.table_name, format('its partition %s is a foreign table: its rows are elsewhere', c.oid::regclass)
+  from named n cross join lateral pg_partition_tree(n.oid) t join pg_class c on c.oid = t.relid
+  where c.relkind = 'f'
+  union all
   select 'open', n.schema_name, n.table_name,
          format('the table %s inherits from it and is not under audit: its rows show in it', c.oid::regclass)
   from named n join pg_class p on p.oid = n.oid and p.relkind = 'r' join pg_inherits i on i.inhparent = n.oid join pg_class c on c.oid = i.inhrelid

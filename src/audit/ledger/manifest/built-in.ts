@@ -1,5 +1,6 @@
 /** Built-in objects of PostgreSQL: every operator, cast and function that a proof is computed with. */
 import type { Session } from '../../../postgres/index.ts'
+import type { CatalogObject } from './catalog.ts'
 import type { Difference } from './compare.ts'
 
 /** First oid of user objects; lower ones came with the server. */
@@ -11,26 +12,69 @@ const BOOTSTRAP = '1'
 /** Initialization of a cluster ends before this transaction id, in every version. */
 const AFTER_INITDB = 750
 
+const PG_CATALOG = 11
+
+interface Catalog {
+  readonly columns: string
+  /** An array of numbers by which {@link Catalog.replaces} tells; default none. */
+  readonly place?: string
+  /** Whether a row of others is one that an expression over types of the server can meet, instead of what came with it. */
+  readonly replaces?: (place: readonly number[]) => boolean
+}
+
+const ofServer = (...oids: readonly (number | undefined)[]) =>
+  oids.every((oid) => oid !== undefined && oid < FIRST_USER_OID)
+
 /** Catalogs whose rows come with the server and are never written again. */
-const UNCHANGED = {
-  pg_operator: 'oid::bigint as oid, oprname as name',
-  pg_cast: "oid::bigint as oid, castsource::regtype || ' as ' || casttarget::regtype as name",
-  pg_aggregate: 'aggfnoid::bigint as oid, aggfnoid::regproc::text as name',
-  pg_am: 'oid::bigint as oid, amname as name',
-  pg_amop: 'oid::bigint as oid, amopopr::regoper::text as name',
-  pg_amproc: 'oid::bigint as oid, amproc::regproc::text as name',
-  pg_opclass: 'oid::bigint as oid, opcname as name',
-  pg_opfamily: 'oid::bigint as oid, opfname as name',
-  pg_conversion: 'oid::bigint as oid, conname as name',
-} as const
+const UNCHANGED: Readonly<Record<string, Catalog>> = {
+  pg_operator: {
+    columns: 'oid::bigint as oid, oprname as name',
+    place: 'array[oprnamespace::bigint]',
+    replaces: ([namespace]) => namespace === PG_CATALOG,
+  },
+  pg_cast: {
+    columns: "oid::bigint as oid, castsource::regtype || ' as ' || casttarget::regtype as name",
+    // A cast by the text of both is what happens without one.
+    place: "array[castsource::bigint, casttarget::bigint, (castmethod = 'i')::integer]",
+    replaces: ([source, target, byText]) => ofServer(source, target) && byText === 0,
+  },
+  pg_aggregate: { columns: 'aggfnoid::bigint as oid, aggfnoid::regproc::text as name' },
+  pg_am: { columns: 'oid::bigint as oid, amname as name' },
+  pg_amop: {
+    columns: 'oid::bigint as oid, amopopr::regoper::text as name',
+    place: 'array[amopfamily::bigint]',
+    replaces: ([family]) => ofServer(family),
+  },
+  pg_amproc: {
+    columns: 'oid::bigint as oid, amproc::regproc::text as name',
+    place: 'array[amprocfamily::bigint]',
+    replaces: ([family]) => ofServer(family),
+  },
+  pg_opclass: {
+    columns: 'oid::bigint as oid, opcname as name',
+    place: 'array[opcnamespace::bigint]',
+    replaces: ([namespace]) => namespace === PG_CATALOG,
+  },
+  pg_opfamily: { columns: 'oid::bigint as oid, opfname as name' },
+  pg_conversion: { columns: 'oid::bigint as oid, conname as name' },
+}
 
 /** Views of the server that the record and its verification read; a minor release may replace others. */
-const VIEWS: ReadonlySet<string> = new Set(['pg_roles', 'pg_locks'])
+const VIEWS: ReadonlySet<string> = new Set([
+  'pg_locks',
+  'pg_prepared_xacts',
+  'pg_replication_slots',
+  'pg_roles',
+  'pg_settings',
+  'pg_stat_activity',
+  'pg_stat_replication',
+])
 
 interface Row {
   readonly oid: string
   readonly name: string
   readonly xmin: string
+  readonly place?: readonly (number | string)[]
 }
 
 interface FunctionRow extends Row {
@@ -42,23 +86,30 @@ interface FunctionRow extends Row {
 }
 
 /**
- * Changes of built-in objects, detected by the transactions that wrote their rows. The rows are fetched
+ * Changes of built-in objects, and objects of others that take the place of one, detected by the transactions that wrote their rows. The rows are fetched
  * without a condition and compared here, because the operators of a condition could have been replaced.
  */
-export async function changedBuiltIns(session: Session): Promise<Difference[]> {
+export async function changedBuiltIns(
+  session: Session,
+): Promise<{ readonly differences: readonly Difference[]; readonly added: readonly CatalogObject[] }> {
   const found: Difference[] = []
-  for (const [catalog, columns] of Object.entries(UNCHANGED)) {
-    const { rows } = await session.query<Row>(`select ${columns}, xmin::text from pg_catalog.${catalog}`)
-    for (const { oid, name, xmin } of rows)
-      if (Number(oid) < FIRST_USER_OID && xmin !== BOOTSTRAP)
-        found.push(changed(`${catalog} ${name} (${oid})`))
+  const added: CatalogObject[] = []
+  for (const [catalog, { columns, place = "'{}'::bigint[]", replaces }] of Object.entries(UNCHANGED)) {
+    const { rows } = await session.query<Row>(
+      `select ${columns}, ${place} as place, xmin::text from pg_catalog.${catalog}`,
+    )
+    for (const { oid, name, xmin, place: where = [] } of rows) {
+      if (Number(oid) < FIRST_USER_OID) {
+        if (xmin !== BOOTSTRAP) found.push(changed(`${catalog} ${name} (${oid})`))
+      } else if (replaces?.(where.map(Number)) === true) {
+        added.push({ kind: catalog, name, relation: null, root: null, xmin, properties: {} })
+      }
+    }
   }
-  const types = await session.query<Row>(
-    'select oid::bigint as oid, typname as name, xmin::text from pg_catalog.pg_type',
+  found.push(
+    ...(await changedSince(session, 'pg_type', 'typname')),
+    ...(await changedSince(session, 'pg_language', 'lanname')),
   )
-  for (const { oid, name, xmin } of types.rows)
-    if (Number(oid) < FIRST_USER_OID && Number(xmin) >= AFTER_INITDB)
-      found.push(changed(`pg_type ${name} (${oid})`))
   const views = await session.query<Row>(
     `select r.oid::bigint as oid, c.relname as name, r.xmin::text
      from pg_catalog.pg_rewrite r join pg_catalog.pg_class c on c.oid = r.ev_class
@@ -67,7 +118,21 @@ export async function changedBuiltIns(session: Session): Promise<Difference[]> {
   for (const { oid, name, xmin } of views.rows)
     if (VIEWS.has(name) && (Number(oid) >= FIRST_USER_OID || Number(xmin) >= AFTER_INITDB))
       found.push(changed(`view pg_catalog.${name}`))
-  return [...found, ...(await changedFunctions(session))]
+  return { differences: [...found, ...(await changedFunctions(session))], added }
+}
+
+/** Rows that were written while the cluster was made, and after it had transactions. */
+async function changedSince(
+  session: Session,
+  catalog: 'pg_type' | 'pg_language',
+  name: string,
+): Promise<Difference[]> {
+  const { rows } = await session.query<Row>(
+    `select oid::bigint as oid, ${name} as name, xmin::text from pg_catalog.${catalog}`,
+  )
+  return rows
+    .filter(({ oid, xmin }) => Number(oid) < FIRST_USER_OID && Number(xmin) >= AFTER_INITDB)
+    .map((row) => changed(`${catalog} ${row.name} (${row.oid})`))
 }
 
 async function changedFunctions(session: Session): Promise<Difference[]> {

@@ -28,5 +28,9 @@ export async function catalogProblems(session: Session): Promise<Difference[]> {
   const unnamed = [...objects, ...protection.triggers].filter(
     ({ kind, name }) => !named.has(`${kind} ${name}`),
   )
-  return [...builtIns, ...different, ...(await unrecordedChanges(session, unnamed))]
+  return [
+    ...builtIns.differences,
+    ...different,
+    ...(await unrecordedChanges(session, [...unnamed, ...builtIns.added])),
+  ]
 }

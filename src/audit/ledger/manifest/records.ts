@@ -20,6 +20,8 @@ interface Row {
   readonly relations: Readonly<Record<string, readonly string[]>> | null
   /** sealed, waiting: not yet sealed; otherwise the record is not what was sealed, or never was. */
   readonly state: 'sealed' | 'waiting' | 'changed' | 'missing'
+  /** Its transaction wrote the event that raises the alarm, or it needs none. */
+  readonly announced: boolean
 }
 
 /**
@@ -43,6 +45,11 @@ const WATCHED: ReadonlySet<string> = new Set([
   'rule',
   'policy',
   'publication',
+  'pg_operator',
+  'pg_cast',
+  'pg_amop',
+  'pg_amproc',
+  'pg_opclass',
 ])
 
 /**
@@ -66,7 +73,14 @@ export async function unrecordedChanges(
   const found: Difference[] = []
   const records: Row[] = []
   for (const record of await readRecords(session)) {
-    if (record.state === 'sealed' || record.state === 'waiting') records.push(record)
+    const known = record.state === 'sealed' || record.state === 'waiting'
+    if (known && record.announced) records.push(record)
+    else if (known)
+      found.push({
+        object: `catalog record ${record.id}`,
+        detail:
+          'no event of its transaction tells of it, so it was not made by the functions that make these records',
+      })
     else
       found.push({
         object: `catalog record ${record.id}`,
@@ -123,14 +137,20 @@ function describe(changed: readonly CatalogObject[]): Difference[] {
   })
 }
 
-/** In the order in which they were made. The row that a record keeps must be the one whose entry was sealed. */
+/**
+ * In the order in which they were made. The row that a record keeps must be the one whose entry was sealed. A superuser can
+ * write such a row as well, so a record that accepts what is not of single relations counts only with the event that its
+ * transaction wrote; the first one has none, and that of an old one may be archived.
+ */
 async function readRecords(session: Session): Promise<Row[]> {
   const entry = postgresEntrySql(auditLogs)
   const { rows } = await session.query<Row>(
     `select t.id, t.at as "recordedAt", t.detail -> 'transactions' as transactions, t.detail -> 'added' as added, t.detail -> 'relations' as relations,
             case when e.entry_hash is not null then case when e.entry_hash = ${entry.hash} then 'sealed' else 'changed' end
-                 when w.id is not null then 'waiting' else 'missing' end as state
-     from (select r.id, r.created_at as at, r.detail, r.seq as place, c.number, ${entry.texts}
+                 when w.id is not null then 'waiting' else 'missing' end as state,
+            not t.detail ?| array['transactions', 'added'] or t.number = (select min(c.number) from akashi_audit.catalog_records c where c.row -> 'detail' ? 'transactions')
+              or coalesce(akashi_security.wrote_alarm(t.writer, 'catalog_recorded', t.at), true) as announced
+     from (select r.id, r.created_at as at, r.detail, r.seq as place, r.xid as writer, c.number, ${entry.texts}
            from akashi_audit.catalog_records c cross join lateral jsonb_populate_record(null::akashi_audit.audit_logs, c.row) r
            where r.event_type = 'catalog_recorded' ${OPTIMIZER_FENCE}) t
      left join akashi_audit.ledger_entries e on e.log = 'audit_logs' and e.row_id = t.id
