@@ -62,3 +62,8 @@ export const MAX_QUERY_SECONDS = 600
 /** Characters of a rule of detection that is tried, and findings that a trial returns. */
 export const MAX_RULE_CHARACTERS = 100_000
 export const MAX_BACKTEST_FINDINGS = 1_000
+
+/** Days for which an evidence link can be valid. */
+export const MAX_EVIDENCE_LINK_DAYS = 30
+/** Reports that one evidence link can show. */
+export const MAX_EVIDENCE_LINK_REPORTS = 24

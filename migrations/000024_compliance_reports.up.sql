@@ -30,6 +30,11 @@ select akashi_audit.guard('akashi_security.compliance_reports');
 -- The document is omitted from the trail because files has its digest.
 select akashi_audit.protect('akashi_security.compliance_reports', 'confidential', null, '{"document": "omit"}');
 
+create function akashi_security.has_compliance_report(report uuid) returns boolean
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select exists (select from akashi_security.compliance_reports r where r.id = report)
+$$;
+
 -- Tables with forced row-level security, and logins that bypass it.
 create function akashi_security.row_security_evidence(since timestamptz, until timestamptz,
   out tables bigint, out unprotected_tables bigint, out policies bigint, out bypassing_logins bigint)

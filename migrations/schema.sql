@@ -3707,6 +3707,82 @@ grant insert (ruleset) on akashi_security.detection_runs to akashi_worker;
 grant insert (findings) on akashi_security.detection_runs to akashi_security_admin;
 grant insert (findings) on akashi_security.detection_runs to akashi_worker;
 
+create table akashi_security.evidence_links (
+  id uuid default gen_random_uuid() not null,
+  token_hash bytea not null,
+  logs text[] not null,
+  covers_from timestamp with time zone not null,
+  covers_until timestamp with time zone not null,
+  reports uuid[] default '{}'::uuid[] not null,
+  reason text not null,
+  shared_by uuid,
+  expires_at timestamp with time zone not null,
+  opened bigint default 0 not null,
+  last_opened_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  revoked_by text,
+  revoke_reason text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint evidence_links_check CHECK ((covers_until > covers_from)),
+  constraint evidence_links_expiry_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at + 'P30D'::interval)))),
+  constraint evidence_links_logs_check CHECK (((cardinality(logs) > 0) AND (logs <@ ARRAY['audit_logs'::text, 'security_events'::text, 'login_attempts'::text]))),
+  constraint evidence_links_pkey PRIMARY KEY (id),
+  constraint evidence_links_reason_check CHECK (((reason ~ '\S'::text) AND (reason !~ '[\x01-\x1f\x7f]'::text) AND (length(reason) <= 1000))),
+  constraint evidence_links_reports_check CHECK ((cardinality(reports) <= 24)),
+  constraint evidence_links_revoke_reason_check CHECK (((revoke_reason ~ '\S'::text) AND (revoke_reason !~ '[\x01-\x1f\x7f]'::text) AND (length(revoke_reason) <= 1000))),
+  constraint evidence_links_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+  constraint evidence_links_token_hash_key UNIQUE (token_hash)
+);
+alter table akashi_security.evidence_links owner to akashi_owner;
+comment on table akashi_security.evidence_links is 'Links by which somebody without an account reads chosen logs and reports.';
+comment on column akashi_security.evidence_links.token_hash is 'SHA-256 of the token, which is only in the link.';
+comment on column akashi_security.evidence_links.covers_from is 'Rows of the logs from then on, before covers_until.';
+comment on column akashi_security.evidence_links.reports is 'Ids of compliance reports.';
+comment on column akashi_security.evidence_links.shared_by is 'The person whose permissions the link borrows: without them it does not open. Null for an administrator of the database.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_security.evidence_links REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{token_hash}');
+alter table akashi_security.evidence_links enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_security.evidence_links REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{token_hash}');
+alter table akashi_security.evidence_links enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_security.evidence_links FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{token_hash}');
+alter table akashi_security.evidence_links enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_security.evidence_links REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{token_hash}');
+alter table akashi_security.evidence_links enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_security.evidence_links FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_security.evidence_links enable row level security;
+alter table akashi_security.evidence_links force row level security;
+create policy evidence_links_owner on akashi_security.evidence_links for all to akashi_owner using (true) with check (true);
+
+create table akashi_security.evidence_sessions (
+  id uuid default gen_random_uuid() not null,
+  link_id uuid not null,
+  token_hash bytea not null,
+  expires_at timestamp with time zone not null,
+  created_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint evidence_sessions_link_id_fkey FOREIGN KEY (link_id) REFERENCES akashi_security.evidence_links(id),
+  constraint evidence_sessions_pkey PRIMARY KEY (id),
+  constraint evidence_sessions_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+  constraint evidence_sessions_token_hash_key UNIQUE (token_hash)
+);
+alter table akashi_security.evidence_sessions owner to akashi_owner;
+comment on table akashi_security.evidence_sessions is 'Browsers that opened an evidence link. They can read what the link shows, and nothing else.';
+comment on column akashi_security.evidence_sessions.token_hash is 'SHA-256 of the token in the cookie.';
+CREATE INDEX evidence_sessions_link_idx ON akashi_security.evidence_sessions USING btree (link_id, expires_at);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_security.evidence_sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{token_hash}');
+alter table akashi_security.evidence_sessions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_security.evidence_sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{token_hash}');
+alter table akashi_security.evidence_sessions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_security.evidence_sessions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{token_hash}');
+alter table akashi_security.evidence_sessions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_security.evidence_sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', '', '{}', '{}', '{token_hash}');
+alter table akashi_security.evidence_sessions enable always trigger akashi_audit_update;
+alter table akashi_security.evidence_sessions enable row level security;
+alter table akashi_security.evidence_sessions force row level security;
+create policy evidence_sessions_owner on akashi_security.evidence_sessions for all to akashi_owner using (true) with check (true);
+
 create table akashi_security.ingest_batches (
   digest bytea not null,
   source text not null,
@@ -14824,6 +14900,48 @@ $function$;
 alter function akashi_lifecycle.worker_lock(worker text) owner to akashi_owner;
 grant execute on function akashi_lifecycle.worker_lock(worker text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_security.close_evidence_session(session_hash bytea)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from akashi_security.evidence_sessions s where s.token_hash = session_hash and akashi_auth.is_server()
+$function$;
+alter function akashi_security.close_evidence_session(session_hash bytea) owner to akashi_owner;
+grant execute on function akashi_security.close_evidence_session(session_hash bytea) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, expires_at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  permission text;
+  link uuid;
+begin
+  perform akashi_auth.require_permission('evidence:write');
+  foreach permission in array akashi_security.evidence_permissions(logs, reports) loop
+    perform akashi_auth.require_permission(permission);
+  end loop;
+  if expires_at <= now() or expires_at > now() + interval '30 days' then
+    raise exception 'a link is valid for at most 30 days' using errcode = 'invalid_parameter_value', hint = 'choose an earlier end';
+  end if;
+  if exists (select from unnest(reports) r where not akashi_security.has_compliance_report(r)) then
+    raise exception 'report not found' using errcode = 'no_data_found', hint = 'list them with akashi report list';
+  end if;
+  insert into akashi_security.evidence_links (token_hash, logs, covers_from, covers_until, reports, reason, shared_by, expires_at)
+  values (create_evidence_link.token_hash, create_evidence_link.logs, create_evidence_link.covers_from, create_evidence_link.covers_until,
+          create_evidence_link.reports, create_evidence_link.reason, akashi_auth.current_user_id(), create_evidence_link.expires_at)
+  returning id into link;
+  return link;
+end
+$function$;
+alter function akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, expires_at timestamp with time zone) owner to akashi_owner;
+comment on function akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, expires_at timestamp with time zone) is 'Creates an evidence link. Requires evidence:write and every permission to read what it shows.';
+grant execute on function akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, expires_at timestamp with time zone) to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_security.detect_security_anomalies()
  RETURNS void
  LANGUAGE plpgsql
@@ -14914,6 +15032,46 @@ $function$;
 alter function akashi_security.event_evidence(since timestamp with time zone, until timestamp with time zone, OUT events bigint, OUT critical bigint, OUT high bigint, OUT unresolved bigint, OUT rejected_lines bigint) owner to akashi_owner;
 grant execute on function akashi_security.event_evidence(since timestamp with time zone, until timestamp with time zone, OUT events bigint, OUT critical bigint, OUT high bigint, OUT unresolved bigint, OUT rejected_lines bigint) to akashi_security_admin;
 
+CREATE OR REPLACE FUNCTION akashi_security.evidence_link_open(link akashi_security.evidence_links)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select link.revoked_at is null and link.expires_at > clock_timestamp()
+    and (link.shared_by is null
+      or (select bool_and(akashi_auth.user_has_permission(link.shared_by, p))
+          from unnest(array['evidence:write'] || akashi_security.evidence_permissions(link.logs, link.reports)) p))
+$function$;
+alter function akashi_security.evidence_link_open(link akashi_security.evidence_links) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_security.evidence_permissions(logs text[], reports uuid[])
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(select distinct p from unnest(
+    array['ledger:read']
+    || case when logs && array['audit_logs', 'login_attempts'] then array['audit_logs:read'] else array[]::text[] end
+    || case when 'security_events' = any (logs) then array['events:read'] else array[]::text[] end
+    || case when cardinality(reports) > 0 then array['reports:read'] else array[]::text[] end) p)
+$function$;
+alter function akashi_security.evidence_permissions(logs text[], reports uuid[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_security.evidence_session(session_hash bytea)
+ RETURNS TABLE(link uuid, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], expires_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select l.id, l.logs, l.covers_from, l.covers_until, l.reports, least(s.expires_at, l.expires_at)
+  from akashi_security.evidence_sessions s join akashi_security.evidence_links l on l.id = s.link_id
+  where s.token_hash = session_hash and s.expires_at > clock_timestamp() and akashi_security.evidence_link_open(l) and akashi_auth.is_server()
+$function$;
+alter function akashi_security.evidence_session(session_hash bytea) owner to akashi_owner;
+grant execute on function akashi_security.evidence_session(session_hash bytea) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_security.findings_by_severity(since timestamp with time zone, until timestamp with time zone)
  RETURNS TABLE(severity text, found bigint, closed bigint, overdue bigint)
  LANGUAGE sql
@@ -14927,6 +15085,16 @@ AS $function$
 $function$;
 alter function akashi_security.findings_by_severity(since timestamp with time zone, until timestamp with time zone) owner to akashi_owner;
 grant execute on function akashi_security.findings_by_severity(since timestamp with time zone, until timestamp with time zone) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION akashi_security.has_compliance_report(report uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (select from akashi_security.compliance_reports r where r.id = report)
+$function$;
+alter function akashi_security.has_compliance_report(report uuid) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_security.keep_finding()
  RETURNS trigger
@@ -14978,6 +15146,25 @@ alter function akashi_security.keep_remediation() owner to akashi_owner;
 grant execute on function akashi_security.keep_remediation() to akashi_security_admin;
 grant execute on function akashi_security.keep_remediation() to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_security.list_evidence_links()
+ RETURNS TABLE(id uuid, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, created_at timestamp with time zone, created_by text, expires_at timestamp with time zone, revoked_at timestamp with time zone, revoked_by text, is_open boolean, opened bigint, last_opened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform akashi_auth.require_permission('evidence:read');
+  return query
+    select l.id, l.logs, l.covers_from, l.covers_until, l.reports, l.reason, l.created_at, l.created_by, l.expires_at, l.revoked_at, l.revoked_by,
+           akashi_security.evidence_link_open(l), l.opened, l.last_opened_at
+    from akashi_security.evidence_links l
+    order by l.created_at desc limit 500;
+end
+$function$;
+alter function akashi_security.list_evidence_links() owner to akashi_owner;
+comment on function akashi_security.list_evidence_links() is 'The newest 500 links. Requires evidence:read.';
+grant execute on function akashi_security.list_evidence_links() to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_security.log_security_event()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -15004,6 +15191,37 @@ end
 $function$;
 alter function akashi_security.log_security_event() owner to akashi_owner;
 comment on function akashi_security.log_security_event() is 'Records a security event when a user''s classification or account status changes.';
+
+CREATE OR REPLACE FUNCTION akashi_security.open_evidence_link(token_hash bytea, session_hash bytea)
+ RETURNS TABLE(link uuid, expires_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  found_link akashi_security.evidence_links;
+begin
+  if not akashi_auth.is_server() then
+    raise exception 'only the server opens evidence links' using errcode = 'insufficient_privilege';
+  end if;
+  select * into found_link from akashi_security.evidence_links l where l.token_hash = open_evidence_link.token_hash for update;
+  if not found then
+    return;
+  end if;
+  if not akashi_security.evidence_link_open(found_link) then
+    perform akashi_audit.record_action('evidence_link', 'open', 'evidence_link', found_link.id::text, 'FAILURE', null, 'confidential');
+    return;
+  end if;
+  delete from akashi_security.evidence_sessions s where s.expires_at < now();
+  update akashi_security.evidence_links l set opened = l.opened + 1, last_opened_at = now() where l.id = found_link.id;
+  return query
+    insert into akashi_security.evidence_sessions (link_id, token_hash, expires_at)
+    values (found_link.id, session_hash, least(found_link.expires_at, now() + interval '1 hour'))
+    returning evidence_sessions.link_id, evidence_sessions.expires_at;
+end
+$function$;
+alter function akashi_security.open_evidence_link(token_hash bytea, session_hash bytea) owner to akashi_owner;
+grant execute on function akashi_security.open_evidence_link(token_hash bytea, session_hash bytea) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text DEFAULT NULL::text, user_id text DEFAULT NULL::text, user_name text DEFAULT NULL::text, external_user_id text DEFAULT NULL::text, session_id text DEFAULT NULL::text, source_ip inet DEFAULT NULL::inet, resource_type text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, action_performed text DEFAULT NULL::text, result text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, tenant_name text DEFAULT NULL::text, client_id text DEFAULT NULL::text, client_name text DEFAULT NULL::text, ocsf_class_uid integer DEFAULT NULL::integer, event_details jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid
@@ -15055,6 +15273,26 @@ comment on function akashi_security.record_event(event_type text, event_category
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_client;
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
 grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_security.revoke_evidence_link(link uuid, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform akashi_auth.require_permission('evidence:write');
+  update akashi_security.evidence_links l set revoked_at = now(), revoked_by = akashi_auth.acting_name(), revoke_reason = revoke_evidence_link.reason
+  where l.id = link and l.revoked_at is null;
+  if not found and not exists (select from akashi_security.evidence_links l where l.id = link) then
+    raise exception 'evidence link not found: %', link using errcode = 'no_data_found', hint = 'list them with akashi evidence links';
+  end if;
+  delete from akashi_security.evidence_sessions s where s.link_id = link;
+end
+$function$;
+alter function akashi_security.revoke_evidence_link(link uuid, reason text) owner to akashi_owner;
+comment on function akashi_security.revoke_evidence_link(link uuid, reason text) is 'Ends a link and every session of it at once. Requires evidence:write.';
+grant execute on function akashi_security.revoke_evidence_link(link uuid, reason text) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_security.row_security_evidence(since timestamp with time zone, until timestamp with time zone, OUT tables bigint, OUT unprotected_tables bigint, OUT policies bigint, OUT bypassing_logins bigint)
  RETURNS record

@@ -23,7 +23,16 @@ const areas: readonly (readonly [title: string, ...tags: string[]])[] = [
     'access-reviews',
   ],
   ['Audit trail', 'audit'],
-  ['Ledger', 'ledger', 'crosscheck', 'witnesses', 'verifier-keys', 'verifications', 'evidence'],
+  [
+    'Ledger',
+    'ledger',
+    'crosscheck',
+    'witnesses',
+    'verifier-keys',
+    'verifications',
+    'evidence',
+    'evidence-room',
+  ],
   ['Security events', 'events'],
   ['Detection', 'detection'],
   ['Delivery', 'channels'],
@@ -104,6 +113,7 @@ function who(access: Access): string {
   if ('public' in access) {
     return access.public === 'anybody' ? 'anyone' : `anyone on this machine, else \`${access.others}\``
   }
+  if ('link' in access) return 'whoever opened an evidence link'
   if ('signedIn' in access) return access.signedIn === 'person' ? 'a signed-in person' : 'anyone signed in'
   if (!('others' in access)) {
     return `the user${access.whilePending === true ? ', also while a password or second factor is due' : ''}`
@@ -119,6 +129,7 @@ function key(access: Access): string {
       ? 'none: a session'
       : `scope ${byPermission(access).replace('a person with ', '')}`
   }
+  if ('link' in access) return 'none: the session of the link'
   if ('public' in access) return access.public === 'anybody' ? '' : `scope \`${access.others}\``
   if ('others' in access) return `any of the owner's, else scope \`${access.others}\``
   return access.scope === 'any' ? 'any' : 'none: a session'

@@ -18,6 +18,7 @@ export {
   type EntryCount,
   type EntryRange,
   entriesCopySql,
+  hasMoreEntries,
   positionAfter,
 } from './ledger/entry-range.ts'
 export type { Epoch, EpochCause } from './ledger/epoch/link.ts'

@@ -53,6 +53,12 @@ interface BySignIn extends Requirements {
   readonly scope: Scope
 }
 
+/** Whoever opened an evidence link, and nobody else: neither sessions nor keys of accounts count. */
+interface ByLink {
+  readonly link: 'evidence'
+  readonly reads?: string
+}
+
 /** No credentials needed. */
 interface Public {
   readonly public: 'anybody'
@@ -64,7 +70,7 @@ interface ByMachine {
   readonly others: PermissionName
 }
 
-export type Access = ByPermission | ByOneself | ByOwner | BySignIn | Public | ByMachine
+export type Access = ByPermission | ByOneself | ByOwner | BySignIn | ByLink | Public | ByMachine
 
 /**
  * The required permissions; the owner does not need them.

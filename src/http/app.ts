@@ -32,6 +32,7 @@ import { detectionRoutes } from './routes/detection.ts'
 import { doctorRoute } from './routes/doctor.ts'
 import { eventRoutes } from './routes/events.ts'
 import { evidenceRoutes } from './routes/evidence.ts'
+import { evidenceRoomRoutes } from './routes/evidence-room.ts'
 import { healthRoute } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -135,6 +136,7 @@ const areas: readonly ((v1: App, services: Services) => void)[] = [
   ledgerRoutes,
   ledgerRecordRoutes,
   evidenceRoutes,
+  evidenceRoomRoutes,
   protectionRoutes,
   crosscheckRoutes,
   eventRoutes,

@@ -22,7 +22,7 @@ interface Identity {
 /**
  * Whom a transaction runs for. The fields become signed `app.*` settings of the transaction, which fill the
  * columns of audit rows and which row-level security reads. Create one with {@link person}, {@link service},
- * {@link operator}, {@link system} or {@link anonymous}: the private member makes the type nominal, so an object
+ * {@link operator}, {@link linkHolder}, {@link system} or {@link anonymous}: the private member makes the type nominal, so an object
  * literal or a copy of an actor is not accepted.
  */
 export class Actor {
@@ -94,6 +94,11 @@ export function operator({
   readonly command: string
 }): Actor {
   return new Actor({ subject: `operator:${account}` }, { apiEndpoint: command })
+}
+
+/** Whoever presented the token of an evidence link, without an account. @param link its id */
+export function linkHolder(link: string, origin: Origin = {}): Actor {
+  return new Actor({ subject: `evidence-link:${link}` }, origin)
 }
 
 /**

@@ -2,6 +2,7 @@ export {
   type Actor,
   anonymous,
   isPerson,
+  linkHolder,
   type Origin,
   operator,
   type Person,

@@ -96,6 +96,8 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_security.delivery_dead_letters': { worker: 'SIU', security_admin: 'S' },
   'akashi_security.delivery_progress': { worker: 'SU', security_admin: 'SI' },
   'akashi_security.compliance_reports': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_security.evidence_links': {},
+  'akashi_security.evidence_sessions': {},
   'akashi_security.detection_findings': { worker: 'S', security_admin: 'S' },
   'akashi_security.detection_rulesets': { worker: 'SI', security_admin: 'SI', reader: 'S' },
   'akashi_security.detection_runs': { worker: 'S', security_admin: 'S', reader: 'S' },

@@ -14,6 +14,7 @@ const Chat = lazily(async () => {
   return Loaded
 })
 
+const EvidenceRoom = lazily(async () => (await import('./evidence-room/load.ts')).load())
 const Console = lazily(async () => (await import('./console/load.ts')).load())
 
 export function Pages() {
@@ -25,6 +26,14 @@ export function Pages() {
         element={
           <Layout bare>
             <SignIn />
+          </Layout>
+        }
+      />
+      <Route
+        path="/evidence"
+        element={
+          <Layout bare>
+            <EvidenceRoom />
           </Layout>
         }
       />

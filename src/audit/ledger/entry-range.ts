@@ -31,6 +31,19 @@ export async function countEntries(
   return rows[0] ?? { rows: 0, first: null, last: null }
 }
 
+/** Whether a range has more entries than so many, without counting on. */
+export async function hasMoreEntries(
+  session: Session,
+  { log, from, to }: EntryRange,
+  most: number,
+): Promise<boolean> {
+  const { rows } = await session.query<{ found: boolean }>(
+    `select count(*) > $4 as found from (select from akashi_audit.ledger_entries where ${RANGE} limit $4 + 1) e`,
+    [log, from, to, most],
+  )
+  return rows[0]?.found === true
+}
+
 /** Position of the entry that comes `rows` entries after that at `first`; null when there are fewer. */
 export async function positionAfter(
   session: Session,

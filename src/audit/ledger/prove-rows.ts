@@ -33,6 +33,8 @@ export interface ProvenRows {
 }
 
 const PAGE_ROWS = 1_000
+/** Rows up to which their ids are recorded. */
+const RECORDED_IDS = 100
 
 /**
  * Every sealed row of a time range that is in the database, with what proves them: one part for each checkpoint that is
@@ -54,8 +56,11 @@ export async function proveRows(
       const read =
         head === undefined ? { rows: [], ids: [], bytes: 0, absent: 0 } : await readRows(session, head, query)
       const parts = head === undefined ? [] : await partsOf(session, head, log, read.rows)
-      const filter = { evidence: { log: log.log, from, to }, ...asked }
-      await recordAccess(session, `${log.schema}.${log.table}`, filter, read.ids, reason)
+      const positions = { first: read.rows[0]?.position, last: read.rows.at(-1)?.position }
+      const filter = { evidence: { log: log.log, from, to, rows: read.rows.length, ...positions }, ...asked }
+      // The period and the positions say which rows; the trail need not grow by their ids with each reading.
+      const ids = read.ids.length <= RECORDED_IDS ? read.ids : []
+      await recordAccess(session, `${log.schema}.${log.table}`, filter, ids, reason)
       return { parts, rows: read.rows.length, bytes: read.bytes, absent: read.absent }
     },
     { isolation: 'repeatable read', timeoutMs: 0, signal },

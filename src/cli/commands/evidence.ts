@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { MAX_EVIDENCE_LINK_DAYS } from '@akashi/contract'
 import type { Command } from 'commander'
 import type { CheckedFile } from '../../evidence/index.ts'
 import { AkashiError, errno, systemClock } from '../../foundation/index.ts'
@@ -15,14 +16,13 @@ export const evidence: Register = (program, perform) => {
     .description('rows of the record in one HTML file that anybody can check offline')
   make(group, perform)
   check(group, perform)
+  share(group, perform)
+  links(group, perform)
+  revoke(group, perform)
 }
 
 function make(group: Command, perform: Parameters<Register>[1]): void {
-  group
-    .command('make')
-    .requiredOption('--log <log...>', 'audit_logs, security_events or login_attempts; several are possible')
-    .requiredOption('--from <time>', 'rows at or after this time, such as 2026-01-31T00:00:00Z')
-    .requiredOption('--to <time>', 'rows before this time')
+  rangeOptions(group.command('make'))
     .requiredOption('--reason <text>', 'why the rows are read, one line; recorded in the audit trail')
     .requiredOption('--out <file>', 'the file to write; it must not exist')
     .description('write the sealed rows of a time range, with their proofs, into one HTML file')
@@ -152,4 +152,104 @@ function describe(checked: CheckedFile): string {
           'keys and quorum come from the file itself, which proves nothing against whoever made it; give --policy',
         ]),
   ].join('\n')
+}
+
+/** Reads the options that make and share have in common. */
+function rangeOptions(command: Command): Command {
+  return command
+    .requiredOption('--log <log...>', 'audit_logs, security_events or login_attempts; several are possible')
+    .requiredOption('--from <time>', 'rows at or after this time, such as 2026-01-31T00:00:00Z')
+    .requiredOption('--to <time>', 'rows before this time')
+}
+
+function share(group: Command, perform: Parameters<Register>[1]): void {
+  rangeOptions(group.command('share'))
+    .option('--report <id...>', 'also these compliance reports, as listed by akashi report list')
+    .option('--days <n>', `how long the link is valid, up to ${MAX_EVIDENCE_LINK_DAYS}`, '7')
+    .requiredOption('--reason <text>', 'for whom and why, one line; recorded in the audit trail')
+    .description(
+      'create a link that shows logs and reports to somebody without an account; it is printed once',
+    )
+    .action(() =>
+      perform(async (cli) => {
+        const { createLink } = await import('../../evidence/index.ts')
+        const { withSignedConnections } = await import('../databases.ts')
+        const { log, from, to, report, reason } = cli.flags
+        const days = Number(cli.flags['days'])
+        if (!Number.isInteger(days) || days < 1 || days > MAX_EVIDENCE_LINK_DAYS) {
+          throw new AkashiError(
+            'invalid_input',
+            `--days is a whole number from 1 to ${MAX_EVIDENCE_LINK_DAYS}`,
+          )
+        }
+        const { publicUrl, host, port } = await cli.config()
+        const made = await withSignedConnections(cli, ({ pool, actor }) =>
+          createLink(pool('owner'), actor, {
+            logs: log as readonly string[],
+            from: String(from),
+            to: String(to),
+            reports: (report ?? []) as readonly string[],
+            reason: String(reason),
+            days,
+          }),
+        )
+        const url = new URL(`/evidence#${made.token}`, publicUrl ?? `http://${host}:${port}`).href
+        cli.print(
+          { id: made.id, url, expiresAt: made.expiresAt },
+          `${url}\nvalid until ${made.expiresAt}; whoever has this link reads what it shows, and it is not shown again`,
+        )
+        return 0
+      }),
+    )
+}
+
+function links(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('links')
+    .description('list the links, newest first')
+    .action(() =>
+      perform(async (cli) => {
+        const { listLinks } = await import('../../evidence/index.ts')
+        const { withSignedConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const found = await withSignedConnections(cli, ({ pool, actor }) => listLinks(pool('owner'), actor))
+        cli.print(
+          { links: found },
+          found.length === 0
+            ? 'no links'
+            : table(
+                ['link', 'state', 'until', 'opened', 'logs', 'reports', 'reason'],
+                found.map((each) => [
+                  each.id,
+                  each.open ? 'open' : each.revokedAt === null ? 'ended' : 'revoked',
+                  each.expiresAt,
+                  each.opened,
+                  each.logs.join(' '),
+                  each.reports.length,
+                  each.reason,
+                ]),
+              ),
+        )
+        return 0
+      }),
+    )
+}
+
+function revoke(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('revoke')
+    .argument('<link>', 'as listed by akashi evidence links')
+    .requiredOption('--reason <text>', 'why, one line; recorded in the audit trail')
+    .description('end a link and its sessions at once')
+    .action((id: string) =>
+      perform(async (cli) => {
+        const { revokeLink } = await import('../../evidence/index.ts')
+        const { withSignedConnections } = await import('../databases.ts')
+        await withSignedConnections(cli, ({ pool, actor }) =>
+          revokeLink(pool('owner'), actor, id, String(cli.flags['reason'])),
+        )
+        cli.print({ id, revoked: true }, `revoked ${id}`)
+        return 0
+      }),
+    )
 }

@@ -11,6 +11,7 @@ import type { App } from '../schema.ts'
 import type { Identity } from '../services.ts'
 import { authenticate, isDirectlyLocal, requireStepUp, sessionOf, userOf } from './authentication.ts'
 import { type Budget, spending } from './budget.ts'
+import { authenticateLink } from './evidence-session.ts'
 import { refuseOtherOrigins } from './same-origin.ts'
 
 declare module 'fastify' {
@@ -90,6 +91,15 @@ async function admit(identity: Identity, request: FastifyRequest, access: Access
     refuseOtherOrigins(request, identity.publicUrl)
     if (access.public === 'anybody' || isDirectlyLocal(request)) return
   }
+  if ('link' in access) await authenticateLink(request, identity)
+  else await admitAccount(identity, request, access)
+}
+
+async function admitAccount(
+  identity: Identity,
+  request: FastifyRequest,
+  access: Exclude<Access, { readonly link: unknown }>,
+): Promise<void> {
   await authenticate(request, identity, 'whilePending' in access)
   if ('scope' in access) {
     if (access.scope === 'none') sessionOf(request)
@@ -118,7 +128,7 @@ function mayBeOwner(request: FastifyRequest, access: Access): boolean {
 
 /** Once the body was read and validated. */
 function checkReason(request: FastifyRequest, access: Access): void {
-  if ('public' in access) return
+  if ('public' in access || 'link' in access) return
   const { reason } = access
   if (reason === undefined) return
   const holder = reason === true ? request.body : memberOf(request.body, reason.with)

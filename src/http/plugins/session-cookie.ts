@@ -10,8 +10,16 @@ const FLOW = '__Host-akashi-sign-in'
 /** Between the first factor and the second, after a provider's redirect. */
 const CHALLENGE = '__Host-akashi-challenge'
 
-export type CookieName = typeof SESSION | typeof FLOW | typeof CHALLENGE
-export const cookieNames = { session: SESSION, flow: FLOW, challenge: CHALLENGE } as const
+/** Of somebody without an account who opened an evidence link. */
+const EVIDENCE = '__Host-akashi-evidence'
+
+export type CookieName = typeof SESSION | typeof FLOW | typeof CHALLENGE | typeof EVIDENCE
+export const cookieNames = {
+  session: SESSION,
+  flow: FLOW,
+  challenge: CHALLENGE,
+  evidence: EVIDENCE,
+} as const
 
 /** Lax: sent when a link or a provider's redirect leads here, but not with requests made by another site. */
 const attributes = { path: '/', httpOnly: true, secure: true, sameSite: 'lax' } as const
@@ -21,8 +29,18 @@ export function readCookie(request: FastifyRequest, name: CookieName): string | 
 }
 
 /** @param until without it, the cookie ends with the browser session */
-export function writeCookie(reply: FastifyReply, name: CookieName, value: string, until?: Date): void {
-  reply.setCookie(name, value, { ...attributes, ...(until === undefined ? {} : { expires: until }) })
+export function writeCookie(
+  reply: FastifyReply,
+  name: CookieName,
+  value: string,
+  until?: Date,
+  sameSite: 'lax' | 'strict' = 'lax',
+): void {
+  reply.setCookie(name, value, {
+    ...attributes,
+    sameSite,
+    ...(until === undefined ? {} : { expires: until }),
+  })
   reply.header('cache-control', 'no-store')
 }
 

@@ -12,7 +12,17 @@ const BUILT = fileURLToPath(new URL('../../../web/dist/', import.meta.url))
 /** The status page for operators, which needs no build. */
 const STATUS = fileURLToPath(new URL('../../../web/status/', import.meta.url))
 /** Paths of the single-page application. */
-const pages = ['/', '/sign-in', '/account', '/account/*', '/chat', '/chat/*', '/console', '/console/*']
+const pages = [
+  '/',
+  '/sign-in',
+  '/account',
+  '/account/*',
+  '/chat',
+  '/chat/*',
+  '/console',
+  '/console/*',
+  '/evidence',
+]
 const everybody = { public: 'anybody' } as const
 const REVALIDATE = 'no-cache'
 const NOT_FOUND = 404

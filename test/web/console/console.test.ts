@@ -96,6 +96,7 @@ describe.skipIf(!hasChromium)('the console', { timeout: 120_000 }, () => {
       '/console/operations/doctor',
       '/console/operations/jobs?job=backup-full',
       '/console/operations/reports',
+      '/console/operations/evidence',
       '/console/operations/keys',
       '/console/operations/witnesses',
       '/console/operations/cost',
@@ -197,6 +198,41 @@ describe.skipIf(!hasChromium)('the console', { timeout: 120_000 }, () => {
       await page.getByRole('textbox', { name: 'Trusted keys' }).fill('x+00000000+AQ==')
       await page.getByText('Not proven', { exact: true }).waitFor()
     })
+  })
+
+  it('shares evidence by a link with somebody without an account, until it is revoked', async () => {
+    await page.goto(`${site.url()}/console/operations/evidence`)
+    await page.getByText('No links').waitFor()
+    await page.getByRole('button', { name: 'Share evidence…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('textbox', { name: 'Reason' }).fill('Kato & Co., audit')
+    await expectAccessible(page)
+    await dialog.getByRole('button', { name: 'Share evidence…' }).click()
+    const address = (await dialog.locator('code').textContent()) ?? ''
+    expect(address).toMatch(/\/evidence#[\w-]{43}$/)
+    await dialog.getByRole('button', { name: 'Close' }).last().click()
+    await page.getByText('Kato & Co., audit').waitFor()
+    const auditor = await site.visitUnknown(address)
+    await auditor.getByRole('heading', { level: 1, name: 'Evidence shared with you' }).waitFor()
+    expect(auditor.url()).toBe(`${site.url()}/evidence`)
+    await auditor.getByRole('button', { name: 'Check and show the rows' }).click()
+    await auditor.getByText('Every row is proven by the signature of the log').waitFor()
+    await auditor.getByRole('searchbox', { name: 'Filter rows' }).fill('akashi_auth.users')
+    await auditor.getByRole('table', { name: 'Rows' }).getByRole('button').first().waitFor()
+    await expectAccessible(auditor)
+    const [download] = await Promise.all([
+      auditor.waitForEvent('download'),
+      auditor.getByRole('button', { name: 'Download the evidence file' }).click(),
+    ])
+    expect(await readFile(await download.path(), 'utf8')).toContain('id="evidence-document"')
+    await page.getByRole('button', { name: 'Revoke' }).click()
+    await dialog.getByRole('textbox', { name: 'Reason' }).fill('done')
+    await dialog.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText('Revoked', { exact: true }).waitFor()
+    await auditor.reload()
+    await auditor.getByRole('heading', { level: 1, name: 'This link is not valid' }).waitFor()
+    await expectAccessible(auditor)
+    await auditor.context().close()
   })
 
   it('was never refused by the content security policy, and threw nothing', () => {

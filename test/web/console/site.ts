@@ -103,6 +103,12 @@ export function consoleSite() {
     faults: chromium.faults,
     url: () => server?.url ?? '',
     callerOf,
+    /** A browser of somebody without an account. */
+    async visitUnknown(address: string, options: BrowserContextOptions = {}): Promise<Page> {
+      const page = await chromium.page({ viewport: { width: 1280, height: 900 }, ...options })
+      await page.goto(address)
+      return page
+    },
     async visit(who: Who, path: string, options: BrowserContextOptions = {}): Promise<Page> {
       const page = await chromium.page({
         reducedMotion: 'reduce',

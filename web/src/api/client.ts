@@ -33,6 +33,9 @@ const credentialOperations: ReadonlySet<string> = new Set<OperationName>([
   'POST /v1/session',
   'POST /v1/session/step-up',
   'PUT /v1/me/password',
+  // Evidence links have a session of their own.
+  'GET /v1/evidence-room',
+  'DELETE /v1/evidence-room/session',
 ])
 
 let whenUnauthenticated = (): void => undefined
@@ -129,7 +132,7 @@ export async function callText(address: string, signal: AbortSignal): Promise<st
     signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), signal]),
   })
   if (response.ok) return await response.text()
-  if (response.status === 401) whenUnauthenticated()
+  if (response.status === 401 && !address.startsWith('/v1/evidence-room/')) whenUnauthenticated()
   throw await problemOf(response)
 }
 

@@ -301,6 +301,8 @@ export const en = {
       lifecycle_restore_points: 'Restore point',
       lifecycle_restores: 'Restore',
       lifecycle_saved_queries: 'Saved query',
+      security_evidence_links: 'Evidence link',
+      security_evidence_sessions: 'Open evidence link',
       security_compliance_reports: 'Compliance report',
       security_delivery_channels: 'Delivery channel',
       chat_message_edits: 'Earlier version of a message',

@@ -300,6 +300,8 @@ export const ja: Translated<typeof en> = {
       lifecycle_restore_points: '復元ポイント',
       lifecycle_restores: '復元',
       lifecycle_saved_queries: '保存したクエリ',
+      security_evidence_links: '証拠リンク',
+      security_evidence_sessions: '証拠リンクの閲覧セッション',
       security_compliance_reports: 'コンプライアンスレポート',
       security_delivery_channels: '配信先',
       chat_message_edits: '編集前のメッセージ',

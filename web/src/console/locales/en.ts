@@ -452,6 +452,7 @@ export const en = {
       doctor: 'Doctor',
       jobs: 'Jobs',
       reports: 'Reports',
+      evidence: 'Evidence links',
       keys: 'Keys',
       witnesses: 'Witnesses',
       cost: 'Cost',

@@ -426,6 +426,7 @@ export const ja: Translated<typeof en> = {
       doctor: '診断',
       jobs: 'ジョブ',
       reports: 'レポート',
+      evidence: '証拠リンク',
       keys: '鍵',
       witnesses: '証人',
       cost: 'コスト',

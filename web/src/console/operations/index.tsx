@@ -14,6 +14,7 @@ const Reports = lazily(async () => (await import('./reports.tsx')).Reports)
 const ReportPage = lazily(async () => (await import('./report-page.tsx')).ReportPage)
 const Keys = lazily(async () => (await import('./keys.tsx')).Keys)
 const Witnesses = lazily(async () => (await import('./witnesses.tsx')).Witnesses)
+const Evidence = lazily(async () => (await import('./evidence.tsx')).Evidence)
 const Cost = lazily(async () => (await import('./cost.tsx')).Cost)
 
 /** The pages in the order of their tabs; each requires one of its permissions. */
@@ -23,6 +24,7 @@ const pages = [
   { name: 'doctor', any: ['monitoring:read'], page: <Doctor /> },
   { name: 'jobs', any: ['jobs:read'], page: <Jobs /> },
   { name: 'reports', any: ['reports:read'], page: <Reports /> },
+  { name: 'evidence', any: ['evidence:read'], page: <Evidence /> },
   { name: 'keys', any: ['keys:read', 'ledger:read'], page: <Keys /> },
   { name: 'witnesses', any: ['ledger:read'], page: <Witnesses /> },
   { name: 'cost', any: ['lifecycle:read'], page: <Cost /> },

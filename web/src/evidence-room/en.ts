@@ -1,0 +1,26 @@
+/** The texts of the page that an evidence link opens. */
+export const en = {
+  title: 'Evidence shared with you',
+  lead: 'Read-only, until {{until}}. Each time that you open, check or download something is recorded.',
+  opening: 'Opening the link…',
+  invalid: 'This link is not valid',
+  invalidDetail:
+    'It is incomplete, has expired or was revoked. Open the whole link again, or ask whoever sent it for another one.',
+  failed: 'The page could not be loaded',
+  logs: 'Logs',
+  logsLead: 'Rows from {{from}} to {{to}}',
+  check: 'Check and show the rows',
+  checkDetail: 'Your browser computes every hash, and checks the signatures and witnesses. Nothing is sent.',
+  download: 'Download the evidence file',
+  downloadDetail: 'One HTML file that checks itself offline, for your records.',
+  reports: 'Compliance reports',
+  noReports: 'No reports were shared.',
+  leave: 'Leave',
+  left: 'You have left',
+  leftDetail: 'To look again, open the link again.',
+  find: 'Filter rows',
+  rows: 'Rows',
+  shown: '{{shown}} of {{all}} rows',
+  none: 'No row matches the filter.',
+  row: 'Row at position {{position}}',
+}
