@@ -4,7 +4,7 @@ delete from akashi_lifecycle.settings where key = 'ledger.origin';
 delete from akashi_audit.exempt_tables where schema_name = 'akashi_audit' and (table_name like 'ledger\_%'
   or table_name in ('witnesses', 'verifications', 'verified_heads', 'retention_records', 'standing_alarms'));
 drop view akashi_audit.audit_log_chain, akashi_audit.sealed_rows;
-drop function akashi_audit.rows_from(text, bigint, integer), akashi_audit.sealed_size(text), akashi_audit.position_of(text, uuid), akashi_audit.record_migration(), akashi_audit.record_new_catalog(), akashi_audit.record_catalog(text, text), akashi_audit.whole_catalog_transactions(), akashi_audit.frontier_holders(), akashi_audit.watch_alarms(text, text, jsonb), akashi_audit.alert_ledger_epoch(jsonb),
+drop function akashi_audit.rows_from(text, bigint, integer), akashi_audit.sealed_size(text), akashi_audit.position_of(text, uuid), akashi_audit.changed_records(text, text, bigint, integer), akashi_audit.record_migration(), akashi_audit.record_new_catalog(), akashi_audit.record_catalog(text, text), akashi_audit.whole_catalog_transactions(), akashi_audit.frontier_holders(), akashi_audit.watch_alarms(text, text, jsonb), akashi_audit.alert_ledger_epoch(jsonb),
   akashi_audit.alert_audit_log_tampering(jsonb), akashi_audit.fence_log(text), akashi_audit.system_identity(), akashi_audit.trigger_problems(text),
   akashi_audit.assert_unfiltered(regclass),
   akashi_audit.has_unrecorded_rows(text, regclass, bigint, timestamptz, timestamptz),

@@ -87,6 +87,17 @@ create function akashi_audit.position_of(log text, row_id uuid) returns bigint
 $$;
 comment on function akashi_audit.position_of(text, uuid) is 'The position of a row of a log in the ledger; null while it is not sealed.';
 grant execute on function akashi_audit.position_of(text, uuid) to akashi_worker, akashi_security_admin;
+create function akashi_audit.changed_records(schema_name text, table_name text, first bigint, up_to integer)
+  returns table (ledger_position bigint, record_id text)
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.ledger_position, a.record_id
+  from akashi_audit.rows_from('audit_logs', first, up_to) e
+  join akashi_audit.audit_logs a on (a.id, a.created_at) = (e.row_id, e.created_at)
+  where a.schema_name = changed_records.schema_name and a.table_name = changed_records.table_name order by 1
+$$;
+comment on function akashi_audit.changed_records(text, text, bigint, integer) is
+  'The keys of the records of a table that changed, by the rows of the trail from a position on, up to a maximum number of rows.';
+grant execute on function akashi_audit.changed_records(text, text, bigint, integer) to akashi_worker;
 -- For counting the entries of one partition by time; a B-tree would slow the sealer down more.
 create index ledger_entries_created_at_idx on akashi_audit.ledger_entries using brin (created_at) with (pages_per_range = 32, autosummarize = on);
 alter table akashi_audit.ledger_entries enable row level security, force row level security;

@@ -38,11 +38,12 @@ create table akashi_security.delivery_progress (
   next_attempt_at   timestamptz not null default clock_timestamp(),
   last_error        text check (length(last_error) <= 1000),
   last_delivered_at timestamptz,
-  synced_at         timestamptz not null default clock_timestamp()
+  synced_position   bigint not null default 0 check (synced_position >= 0)
 );
 comment on table akashi_security.delivery_progress is 'The position of each channel in its log.';
 comment on column akashi_security.delivery_progress.position is 'The first position that has not been delivered.';
-comment on column akashi_security.delivery_progress.synced_at is 'Changes of remediations were sent up to this time, if the destination accepts them.';
+comment on column akashi_security.delivery_progress.synced_position is
+  'Changes of remediations were sent up to this position of the trail, if the destination accepts them.';
 
 create table akashi_security.delivery_dead_letters (
   channel_id  uuid not null references akashi_security.delivery_channels (id) on delete cascade,

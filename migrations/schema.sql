@@ -3498,17 +3498,18 @@ create table akashi_security.delivery_progress (
   next_attempt_at timestamp with time zone default clock_timestamp() not null,
   last_error text,
   last_delivered_at timestamp with time zone,
-  synced_at timestamp with time zone default clock_timestamp() not null,
+  synced_position bigint default 0 not null,
   constraint delivery_progress_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES akashi_security.delivery_channels(id) ON DELETE CASCADE,
   constraint delivery_progress_failures_check CHECK ((failures >= 0)),
   constraint delivery_progress_last_error_check CHECK ((length(last_error) <= 1000)),
   constraint delivery_progress_pkey PRIMARY KEY (channel_id),
-  constraint delivery_progress_position_check CHECK (("position" >= 0))
+  constraint delivery_progress_position_check CHECK (("position" >= 0)),
+  constraint delivery_progress_synced_position_check CHECK ((synced_position >= 0))
 );
 alter table akashi_security.delivery_progress owner to akashi_owner;
 comment on table akashi_security.delivery_progress is 'The position of each channel in its log.';
 comment on column akashi_security.delivery_progress."position" is 'The first position that has not been delivered.';
-comment on column akashi_security.delivery_progress.synced_at is 'Changes of remediations were sent up to this time, if the destination accepts them.';
+comment on column akashi_security.delivery_progress.synced_position is 'Changes of remediations were sent up to this position of the trail, if the destination accepts them.';
 alter table akashi_security.delivery_progress enable row level security;
 alter table akashi_security.delivery_progress force row level security;
 create policy delivery_progress_owner on akashi_security.delivery_progress for all to akashi_owner using (true) with check (true);
@@ -4844,6 +4845,21 @@ AS $function$
   ) rows (written)
 $function$;
 alter function akashi_audit.catalog_transactions(relation oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.changed_records(schema_name text, table_name text, first bigint, up_to integer)
+ RETURNS TABLE(ledger_position bigint, record_id text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.ledger_position, a.record_id
+  from akashi_audit.rows_from('audit_logs', first, up_to) e
+  join akashi_audit.audit_logs a on (a.id, a.created_at) = (e.row_id, e.created_at)
+  where a.schema_name = changed_records.schema_name and a.table_name = changed_records.table_name order by 1
+$function$;
+alter function akashi_audit.changed_records(schema_name text, table_name text, first bigint, up_to integer) owner to akashi_owner;
+comment on function akashi_audit.changed_records(schema_name text, table_name text, first bigint, up_to integer) is 'The keys of the records of a table that changed, by the rows of the trail from a position on, up to a maximum number of rows.';
+grant execute on function akashi_audit.changed_records(schema_name text, table_name text, first bigint, up_to integer) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_audit.claimed_context(signed_by text)
  RETURNS akashi_audit.request_context

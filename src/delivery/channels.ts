@@ -91,8 +91,8 @@ export async function addChannel(
          insert into akashi_security.delivery_channels
            (name, kind, log, format, min_severity, types, destination, secret, secret_key_id, per_minute)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (name) do nothing returning id, log
-       ) insert into akashi_security.delivery_progress (channel_id, position)
-         select id, akashi_audit.sealed_size(log) from added returning channel_id as id`,
+       ) insert into akashi_security.delivery_progress (channel_id, position, synced_position)
+         select id, akashi_audit.sealed_size(log), akashi_audit.sealed_size('audit_logs') from added returning channel_id as id`,
       [
         name,
         kind,

@@ -67,16 +67,17 @@ interface Due extends Channel {
   readonly position: number
   readonly failures: number
   readonly failingSince: string | null
-  readonly syncedAt: string
+  readonly syncedPosition: number
 }
 
 const columns = `c.id, c.name, c.kind, c.log, c.format, c.min_severity as "minSeverity", to_json(c.types) as types, c.destination,
   c.per_minute as "perMinute", c.secret, c.secret_key_id as "keyId", p.position::float8 as position, p.failures,
-  p.failing_since as "failingSince", p.synced_at as "syncedAt"`
+  p.failing_since as "failingSince", p.synced_position::float8 as "syncedPosition"`
 
 /** Of a channel c with its progress p. */
 const isDue = `p.next_attempt_at <= clock_timestamp()
-  and (p.position < akashi_audit.sealed_size(c.log) or c.kind = 'security_hub'
+  and (p.position < akashi_audit.sealed_size(c.log)
+    or (c.kind = 'security_hub' and p.synced_position < akashi_audit.sealed_size('audit_logs'))
     or exists (select from akashi_security.delivery_dead_letters d where d.channel_id = c.id and d.replay and d.replayed_at is null))`
 
 /** Whether there are active channels, and whether one of them has something to send; on a connection of the worker. */
@@ -282,26 +283,38 @@ export class Deliverer {
     )
   }
 
-  /** Updates the status of events in Security Hub. */
+  /** Updates the status of events in Security Hub, from the sealed changes of their remediations. */
   async #sync(channel: Due, parts: Omit<SendParts, 'signal'>): Promise<void> {
     const { database, actor, signal } = this.#parts
-    const changes = await database.transaction(
-      actor,
-      (session) => changedRemediations(session, channel.syncedAt, MAX_FINDINGS),
-      { readOnly: true },
-    )
-    const last = changes.at(-1)
-    if (last === undefined) return
-    await updateFindings(channel, changes, {
-      ...parts,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]),
-    })
-    await database.transaction(actor, (session) =>
-      session.query(
-        'update akashi_security.delivery_progress set synced_at = $2::timestamptz where channel_id = $1',
-        [channel.id, last.updatedAt],
-      ),
-    )
+    for (let position = channel.syncedPosition; ; ) {
+      signal.throwIfAborted()
+      const found = await database.transaction(actor, (session) => changedRemediations(session, position), {
+        readOnly: true,
+      })
+      try {
+        if (found.changes.length > 0) {
+          await updateFindings(channel, found.changes, {
+            ...parts,
+            signal: AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]),
+          })
+        }
+      } catch (error) {
+        if (signal.aborted) throw error
+        const { message } = failureOf(error)
+        await this.#record((session) => failed(session, channel, channel.failures + 1, message))
+        this.#parts.log.warn({ channel: channel.name, reason: message }, 'a status was not updated')
+        return
+      }
+      await this.#record(async (session) => {
+        await session.query(
+          `update akashi_security.delivery_progress set synced_position = $2, failures = 0, failing_since = null, last_error = null
+           where channel_id = $1`,
+          [channel.id, found.end],
+        )
+      })
+      position = found.end
+      if (found.isLast) return
+    }
   }
 }
 

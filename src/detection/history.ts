@@ -13,6 +13,7 @@ const MAX_STATEMENT_CHARACTERS = 90_000
 /** Maximum rows that one pass may match. */
 const MAX_MATCHED = 10_000_000
 const TIMEOUT_MS = 60 * 60 * 1000
+const MICROSECONDS = 1_000
 
 export const schemaOf: Readonly<Record<SourceTable, string>> = {
   security_events: 'akashi_security',
@@ -31,6 +32,8 @@ export interface HistoryResult {
   readonly matched: number
   /** More events matched than one pass can handle; later events were not evaluated. */
   readonly truncated: boolean
+  /** Where it is truncated, the time before which all events were evaluated. */
+  readonly until: Date | null
 }
 
 export interface HistoryLimits {
@@ -56,7 +59,7 @@ export async function runHistory(
 ): Promise<HistoryResult> {
   const findings: Finding[] = []
   let matched = 0
-  let truncated = false
+  let until: number | null = null
   const end = performance.now() + (range.timeoutMs ?? TIMEOUT_MS)
   for (const table of detectionLogs) {
     for (const matcher of portions(
@@ -90,10 +93,16 @@ export async function runHistory(
         },
       })
       findings.push(...matcher.take())
-      truncated ||= result.truncated
+      // The last time may have more events.
+      if (result.truncated) until = Math.min(until ?? last, last)
     }
   }
-  return { findings: latest(findings), matched, truncated }
+  return {
+    findings: latest(findings),
+    matched,
+    truncated: until !== null,
+    until: until === null ? null : new Date(Math.floor(until / MICROSECONDS)),
+  }
 }
 
 function closed(matcher: Matcher, last: number): Finding[] {

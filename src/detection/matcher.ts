@@ -26,7 +26,7 @@ export type Row = readonly [id: string, at: number, passed: string, ...fields: (
 export class Matcher {
   readonly table: SourceTable
   readonly rules: readonly Rule[]
-  readonly #calendar: Calendar
+  readonly calendar: Calendar
   readonly #tested: Tested[] = []
   readonly #fields: Field[] = []
   readonly #correlators: Correlator[] = []
@@ -34,7 +34,7 @@ export class Matcher {
   constructor(table: SourceTable, rules: readonly Rule[], calendar: Calendar) {
     this.table = table
     this.rules = rules
-    this.#calendar = calendar
+    this.calendar = calendar
     const byRule = new Map<string, Tested>()
     const testedFor = (rule: EventRule): Tested => {
       const found = byRule.get(rule.id)
@@ -84,7 +84,7 @@ export class Matcher {
    */
   select(dialect: Dialect, bind: Bind): { readonly columns: string; readonly where: string } {
     const tests = this.#tested.map(({ expression }) =>
-      emitExpression(expression, dialect, bind, this.#calendar),
+      emitExpression(expression, dialect, bind, this.calendar),
     )
     const passed = tests.map((_, at) => `case when t${at} then '1' else '0' end`).join(' || ')
     const fields = this.#fields.map((field, at) => `${dialect.text(field, bind)} as f${at}`)
@@ -111,7 +111,7 @@ export class Matcher {
   /** The same for a plain event, without SQL. */
   event(id: string, event: PlainEvent): void {
     for (const { expression, uses } of this.#tested) {
-      if (!evaluate(expression, event, this.#calendar)) continue
+      if (!evaluate(expression, event, this.calendar)) continue
       for (const use of uses)
         this.#give(use, { id, at: event.created_at }, (field) => textOf(field, event), false)
     }

@@ -222,16 +222,18 @@ export async function coverageOf(
         const live = rows
           .filter(({ kind }) => kind === 'live')
           .reduce<Run | null>((last, run) => (last === null || run.end > last.end ? run : last), null)
+        // A longer rest is not looked through, and counts as not evaluated.
         const tail =
-          live === null
+          live === null || sealed - live.end > TAIL_ROWS
             ? null
-            : await boundsOf(session, log, live.end, Math.min(sealed - live.end, TAIL_ROWS))
+            : await boundsOf(session, log, live.end, sealed - live.end)
+        const isOwn = sealed === live?.end || tail?.others === 0
         const gaps = own.flatMap(({ name, hash }) => {
           const has = (run: Run) => run.rules.some((rule) => rule.hash === hash)
           return gapsOf(rows.filter(has), sealed).flatMap((gap): Gap[] => {
             const waiting = live !== null && has(live) && gap.first === live.end
             // Only the records of earlier runs.
-            if (waiting && (tail?.others ?? 0) === 0) return []
+            if (waiting && isOwn) return []
             return [{ rule: name, log, ...gap, waiting }]
           })
         })
@@ -274,7 +276,7 @@ export async function runAndKeep(
     readonly calendar: Calendar
   },
   range: HistoryRange & HistoryLimits,
-): Promise<HistoryResult & { readonly fresh: number }> {
+): Promise<Omit<HistoryResult, 'until'> & { readonly fresh: number }> {
   const { queries, database, actor, rules, calendar } = parts
   const findings: Finding[] = []
   let matched = 0
@@ -289,7 +291,8 @@ export async function runAndKeep(
     fresh += await database.transaction(actor, (session) =>
       keepRun(
         session,
-        { kind: 'history', log, first: 0, end, from: range.from, to: range.to },
+        // What was not evaluated is not covered.
+        { kind: 'history', log, first: 0, end, from: range.from, to: found.until ?? range.to },
         rulesetOf(own),
         found.findings,
       ),

@@ -3,7 +3,16 @@ import { setAlarms } from '../audit/index.ts'
 import { type Actor, type Database, foreignHolders, type Session, tryLock } from '../postgres/index.ts'
 
 /** Names of the loops. */
-const LOOPS = ['seal', 'backup', 'crosscheck', 'chat.inspection', 'detection', 'alarms']
+const LOOPS = [
+  'seal',
+  'backup',
+  'backup.watch',
+  'crosscheck',
+  'chat.inspection',
+  'detection',
+  'delivery',
+  'alarms',
+]
 
 const PREFIX = 'akashi.loop/'
 

@@ -483,6 +483,7 @@ test('Security Hub gets signed findings, and hears what becomes of them', async 
   expect(noted?.hub).toBe(Findings[0].Id)
   got.length = 0
   await remediate(admin, tester, eventId, { status: 'resolved', notes: 'a coupon of ours' })
+  await ledger.seal()
   await round()
   expect(got.map(({ url }) => url)).toEqual(['/findings/batchupdate'])
   expect(JSON.parse(got[0]?.body ?? '{}')).toMatchObject({
@@ -493,6 +494,24 @@ test('Security Hub gets signed findings, and hears what becomes of them', async 
   got.length = 0
   await round()
   expect(got).toEqual([])
+  // A change that is made first and committed last.
+  const otherId = Findings[1].Id.split('/').at(-1)
+  await database.asSuperuser(async (session) => {
+    await session.query('begin')
+    await session.query(
+      `update akashi_security.remediations set remediation_status = 'suppressed' where event_id = $1`,
+      [otherId],
+    )
+    await remediate(admin, tester, eventId, { status: 'in_progress' })
+    await ledger.sealOnce()
+    await round()
+    await session.query('commit')
+  })
+  await ledger.seal()
+  await round()
+  const heard = got.map(({ body }) => JSON.parse(body))
+  expect(new Set(heard.map(({ Workflow }) => Workflow.Status))).toEqual(new Set(['NOTIFIED', 'SUPPRESSED']))
+  expect(await stateOf('hub')).toMatchObject({ failures: 0 })
   await changeChannel(admin, tester, ledger.keyring, id, { state: 'paused' })
 })
 

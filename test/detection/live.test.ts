@@ -18,7 +18,7 @@ import {
   reportRules,
   runAndKeep,
 } from '../../src/detection/index.ts'
-import { openQueries, type Queries } from '../../src/lifecycle/index.ts'
+import { openQueries, type Queries, runArchive } from '../../src/lifecycle/index.ts'
 import { loadEvents, parseEvents } from '../../src/security/index.ts'
 import { makePerson } from '../chat/people.ts'
 import { testStore } from '../lifecycle/support/archive.ts'
@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => queries.close())
 
 const failure = (second: number, address: string) =>
-  `${new Date(START + second * 1000).toISOString()} web1 sshd[${second}]: Failed password for root from ${address} port ${second + 1} ssh2`
+  `${new Date(START + second * 1000).toISOString()} web1 sshd[${Math.abs(second)}]: Failed password for root from ${address} port ${Math.abs(second) + 1} ssh2`
 
 async function load(lines: readonly string[]) {
   await loadUnsealed(lines)
@@ -140,6 +140,81 @@ describe('a detector', () => {
     await ledger.seal()
     await started.round(worker, tester)
     expect(new Map((await byAddress()) as [string, number][]).get('192.0.2.60')).toBe(6)
+  })
+
+  describe('rows that are older than others before them', () => {
+    const DAYS_2 = -2 * 86_400
+    const round = async (detector: LiveDetector) => {
+      await detector.round(worker, tester)
+      await detector.flush(worker, tester)
+    }
+    const countOf = async (address: string) => new Map((await byAddress()) as [string, number][]).get(address)
+
+    test('are found together with what was evaluated around them', async () => {
+      const detector = new LiveDetector(rules, calendar, undefined, 0)
+      await load([0, 2, 4].map((second) => failure(DAYS_2 + second, '192.0.2.70')))
+      await round(detector)
+      // Whatever is newer makes the windows forget.
+      await load([failure(300, '192.0.2.71')])
+      await round(detector)
+      await load([1, 3].map((second) => failure(DAYS_2 + second, '192.0.2.70')))
+      await round(detector)
+      expect(await countOf('192.0.2.70')).toBeUndefined()
+      await load([failure(301, '192.0.2.71'), failure(DAYS_2 + 5, '192.0.2.70')])
+      await round(detector)
+      expect(await countOf('192.0.2.70')).toBe(6)
+      // A process that starts has no windows of that time either.
+      const started = new LiveDetector(rules, calendar, undefined, 0)
+      await load([failure(302, '192.0.2.71')])
+      await round(started)
+      await load([failure(DAYS_2 + 6, '192.0.2.70')])
+      await round(started)
+      expect(await countOf('192.0.2.70')).toBe(7)
+    })
+
+    test('are found after a row with a time in the future', async () => {
+      const detector = new LiveDetector(rules, calendar, undefined, 0)
+      await load([310, 312, 314].map((second) => failure(second, '192.0.2.72')))
+      await round(detector)
+      await load([failure(3_600 + 80_000, '192.0.2.73')])
+      await round(detector)
+      await load([311, 313, 315].map((second) => failure(second, '192.0.2.72')))
+      await round(detector)
+      expect(await countOf('192.0.2.72')).toBe(6)
+    })
+
+    test('are a gap if they were archived before they could be read', async () => {
+      const detector = new LiveDetector(rules, calendar, undefined, 0)
+      await round(detector)
+      await load([0, 1, 2].map((second) => failure(-400 * 86_400 + second, '192.0.2.74')))
+      await runArchive(worker, tester, cold.store, {
+        table: { schema: 'akashi_security', table: 'security_events' },
+      })
+      await ledger.seal()
+      await load([failure(320, '192.0.2.75')])
+      await round(detector)
+      const [events] = await coverageOf(admin, tester, rules)
+      expect(events?.gaps.every(({ first, end }) => end - first === 3)).toBe(true)
+      expect(events?.gaps.length).toBeGreaterThan(1)
+      await runAndKeep(
+        { queries, database: admin, actor: tester, rules, calendar },
+        { from: null, to: null, reason: 'test' },
+      )
+      await ledger.seal()
+      await round(detector)
+      expect((await coverageOf(admin, tester, rules))[0]?.gaps).toEqual([])
+    })
+  })
+
+  test('a run that cannot take all events does not cover the log', async () => {
+    const { rules: changed } = await readRuleFolders([OWN_RULES], overridesOf(['password_spraying=4/20m']))
+    const ran = await runAndKeep(
+      { queries, database: admin, actor: tester, rules: changed, calendar },
+      { from: null, to: null, reason: 'test', rows: 1 },
+    )
+    expect(ran.truncated).toBe(true)
+    const [events] = await coverageOf(admin, tester, changed)
+    expect(events?.gaps.map(({ rule, first }) => [rule, first])).toContainEqual(['password_spraying', 0])
   })
 
   test('a rule that is new has not seen what was before, until a run over everything', async () => {

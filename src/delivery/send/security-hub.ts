@@ -163,7 +163,7 @@ interface HubChange {
   readonly notes: string | null
 }
 
-/** Updates the status of events in Security Hub: at most {@link MAX_FINDINGS} changes. */
+/** Updates the status of events in Security Hub, one request each. */
 export async function updateFindings(
   channel: Channel,
   changes: readonly HubChange[],
