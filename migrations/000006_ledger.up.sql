@@ -549,7 +549,9 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
   left join pg_catalog.pg_class c on c.oid = e.relid
   left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join pg_catalog.pg_trigger t on t.tgrelid = e.relid and t.tgname = e.trigger_name and not t.tgisinternal
-  where t.oid is null or t.tgenabled <> 'A' or t.tgfoid <> e.function or t.tgargs <> e.arguments
+  where (t.oid is null or t.tgenabled <> 'A' or t.tgfoid <> e.function or t.tgargs <> e.arguments)
+    -- pg_partition_tree also returns a partition that was created after this statement began.
+    and (e.relid is null or c.oid is not null)
   union all
   select p.schema_name || '.' || p.table_name,
          case when stale.gone is not null then format('the protection has columns that no longer exist: %s', stale.gone)

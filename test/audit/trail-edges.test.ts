@@ -55,6 +55,19 @@ const serverMajor = async () =>
   (await ask<{ major: number }>("select current_setting('server_version_num')::int / 10000 as major"))[0]
     ?.major ?? 0
 
+it('a partition that is created during the look at the triggers is no missing table', async () => {
+  await database.asSuperuser(async (session) => {
+    await session.query('begin isolation level repeatable read')
+    await session.query('select from akashi_audit.logs')
+    await ask(
+      `select akashi_lifecycle.create_partitions('akashi_security.security_events', array[now() + interval '400 days'])`,
+    )
+    const { rows } = await session.query(`select * from akashi_audit.trigger_problems('security_events')`)
+    await session.query('commit')
+    expect(rows).toEqual([])
+  })
+})
+
 describe('every way of writing', () => {
   it('records each branch of MERGE, and nothing for DO NOTHING', async () => {
     const bySource = (await serverMajor()) >= 17
