@@ -2,14 +2,17 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { schemaOf, tableOf } from '../../src/detection/history.ts'
 import {
   calendarOf,
   duckdb,
   evaluate,
   Matcher,
+  OWN_RULES,
   type PlainEvent,
   parseRules,
   postgresql,
+  readRuleFolders,
 } from '../../src/detection/index.ts'
 import { testDatabase } from '../support/index.ts'
 
@@ -280,3 +283,67 @@ test('10,000 pairs of rule and event', async () => {
   })
   expect(pairs).toBe(ROUNDS * RULES * EVENTS)
 }, 600_000)
+
+/** AKASHI_RULES names another folder, such as a copy of SigmaHQ's rules/cloud/aws. */
+const FOLDER = process.env['AKASHI_RULES'] ?? OWN_RULES
+
+test('each rule of a folder runs on PostgreSQL and DuckDB', { timeout: 600_000 }, async () => {
+  const { rules, refused } = await readRuleFolders([FOLDER])
+  const failures = refused.map(({ file, line, reason }) => `${file}:${line}: ${reason}`)
+  const instance = await DuckDBInstance.create()
+  const duck = await instance.connect()
+  await database.asSuperuser(async (session) => {
+    for (const [table, schema] of Object.entries(schemaOf)) {
+      await session.query(`create temporary table ${table} (like ${schema}.${table} including defaults)`)
+      const { rows: described } = await session.query<{ name: string; type: string }>(
+        `select attname as name, case atttypid when 'timestamptz'::regtype then 'timestamptz' when 'integer'::regtype then 'integer'
+           else 'varchar' end as type from pg_attribute where attrelid = 'pg_temp.${table}'::regclass and attnum > 0`,
+      )
+      await duck.run(
+        `create table ${table} (${described.map(({ name: column, type }) => `"${column}" ${type}`).join(', ')})`,
+      )
+    }
+    const details = JSON.stringify({
+      cloudtrail: { eventName: 'StopLogging', userIdentity: { type: 'Root' } },
+    })
+    await session.query(
+      `insert into pg_temp.security_events (event_type, event_category, severity, source_service, description, event_details)
+       values ('trail_tampering', 'integrity', 'high', 'cloudtrail.amazonaws.com', 'StopLogging', $1)`,
+      [details],
+    )
+    await duck.run(
+      `insert into security_events (id, created_at, event_type, description, event_details)
+       values ('00000000-0000-4000-8000-000000000000', now(), 'trail_tampering', 'StopLogging', '${details}')`,
+    )
+    for (const rule of rules) {
+      const matcher = new Matcher(
+        tableOf(rule),
+        [rule.kind === 'event' ? { ...rule, reports: true } : rule],
+        calendar,
+      )
+      const bound: (string | number)[] = []
+      const hot = matcher.select(postgresql, (value) => `$${bound.push(value)}`)
+      const cold = matcher.select(duckdb, (value) =>
+        typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`,
+      )
+      try {
+        await session.query(
+          `with matched as (select ${hot.columns} from pg_temp.${matcher.table} r) ${hot.where}`,
+          bound,
+        )
+        await duck.runAndReadAll(
+          `with matched as (select ${cold.columns} from ${matcher.table} r) ${cold.where}`,
+        )
+      } catch (error) {
+        failures.push(`${rule.file}: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+  })
+  if (FOLDER !== OWN_RULES) {
+    const all = rules.length + refused.length
+    process.stdout.write(
+      `${[...failures, `${all - failures.length} of ${all} rules compile and run`].join('\n')}\n`,
+    )
+  }
+  expect(failures).toEqual([])
+})
