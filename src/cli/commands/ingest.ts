@@ -56,7 +56,10 @@ export const ingest: Register = (program, perform) => {
               }),
             )
             bar.stop()
-            const shape = result.accepted === 0 ? describeShape(input.head) : null
+            const shape =
+              result.accepted === 0
+                ? describeShape(input.head).replace(new RegExp(`; use --format ${options.format}$`), '')
+                : null
             cli.print(shape === null ? result : { ...result, shape }, describe(result, shape))
             return shape === null ? 0 : 1
           } finally {
