@@ -143,7 +143,10 @@ async function step(): Promise<void> {
       `select akashi_security.record_event('page_viewed', 'data_access', 'info', 'shop', user_name => 'visitor')`,
     )
     await ask(`select pg_notify('akashi_jobs', '')`)
-    await sleep(TICK_PAUSE_MS)
+    // To a verification, a row from before the tick that is not sealed yet looks forgotten.
+    const end = performance.now() + STEP_TIMEOUT_MS
+    do await sleep(TICK_PAUSE_MS)
+    while (performance.now() < end && (await readJobs()).some((job) => job.running))
   }
   const end = performance.now() + STEP_TIMEOUT_MS
   for (;;) {
