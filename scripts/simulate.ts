@@ -24,6 +24,7 @@ const TICK_MS = 1_800_000
 /** Milliseconds between two of them, in which WAL is streamed and rows are sealed. */
 const TICK_PAUSE_MS = 700
 const POLL_MS = 200
+const COMPILER = 'cc'
 /** Milliseconds that the jobs of one step may take. */
 const STEP_TIMEOUT_MS = 180_000
 /** Milliseconds at the end, at the pace of the real clock, for alarms to clear. */
@@ -86,12 +87,14 @@ const fault = (text: string) => {
 
 await mkdir(data)
 const compiled = spawnSync(
-  'cc',
+  COMPILER,
   ['-shared', '-fPIC', '-O2', '-o', library, new URL('fake-clock.c', import.meta.url).pathname, '-ldl'],
   { encoding: 'utf8' },
 )
 if (compiled.status !== 0) {
-  console.error(`error: cc failed: ${compiled.error?.message ?? compiled.stderr}\nhint: apt-get install gcc`)
+  console.error(
+    `error: ${COMPILER} failed: ${compiled.error?.message ?? compiled.stderr}\nhint: apt-get install gcc`,
+  )
   process.exit(3)
 }
 const clock = await open(file, 'w', 0o644)

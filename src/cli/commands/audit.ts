@@ -207,7 +207,7 @@ function check(group: Command, perform: Parameters<Register>[1]): void {
           cli.print(
             { ok: true, ...found },
             [
-              `proven: finding ${found.id} of ${found.rule}, ${found.events} events${found.complete ? '' : ', which are not all'}, evaluated by ${found.runs} ${found.runs === 1 ? 'run' : 'runs'}`,
+              `proven: finding ${found.id} of ${found.rule}, ${found.events} events${found.complete ? '' : ', which are not all'}, evaluated by ${found.runs} runs`,
               found.foundAgain
                 ? 'the rule finds the same in these events'
                 : 'the rule matches each of these events, but needs further events to find the same',
