@@ -33,7 +33,7 @@ create table akashi_security.evidence_links (
   updated_at       timestamptz not null default now(),
   created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text,
-  constraint evidence_links_expiry_check check (expires_at > created_at and expires_at <= created_at + interval '30 days')
+  constraint evidence_links_expiry_check check (expires_at > created_at and expires_at <= created_at + interval '720 hours')
 );
 comment on table akashi_security.evidence_links is 'Links by which somebody without an account reads chosen logs and reports.';
 comment on column akashi_security.evidence_links.token_hash is 'SHA-256 of the token, which is only in the link.';
@@ -80,31 +80,29 @@ create function akashi_security.evidence_link_open(link akashi_security.evidence
 $$;
 
 create function akashi_security.create_evidence_link(
-  token_hash bytea, logs text[], covers_from timestamptz, covers_until timestamptz, reports uuid[], reason text, expires_at timestamptz
-) returns uuid
+  token_hash bytea, logs text[], covers_from timestamptz, covers_until timestamptz, reports uuid[], reason text, days integer
+) returns table (link uuid, expires_at timestamptz)
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   permission text;
-  link uuid;
 begin
   perform akashi_auth.require_permission('evidence:write');
   foreach permission in array akashi_security.evidence_permissions(logs, reports) loop
     perform akashi_auth.require_permission(permission);
   end loop;
-  if expires_at <= now() or expires_at > now() + interval '30 days' then
-    raise exception 'a link is valid for at most 30 days' using errcode = 'invalid_parameter_value', hint = 'choose an earlier end';
+  if days is null or days not between 1 and 30 then
+    raise exception 'a link is valid for 1 to 30 days' using errcode = 'invalid_parameter_value', hint = 'choose an earlier end';
   end if;
   if exists (select from unnest(reports) r where not akashi_security.has_compliance_report(r)) then
     raise exception 'report not found' using errcode = 'no_data_found', hint = 'list them with akashi report list';
   end if;
-  insert into akashi_security.evidence_links (token_hash, logs, covers_from, covers_until, reports, reason, shared_by, expires_at)
+  return query insert into akashi_security.evidence_links as l (token_hash, logs, covers_from, covers_until, reports, reason, shared_by, expires_at)
   values (create_evidence_link.token_hash, create_evidence_link.logs, create_evidence_link.covers_from, create_evidence_link.covers_until,
-          create_evidence_link.reports, create_evidence_link.reason, akashi_auth.current_user_id(), create_evidence_link.expires_at)
-  returning id into link;
-  return link;
+          create_evidence_link.reports, create_evidence_link.reason, akashi_auth.current_user_id(), now() + make_interval(hours => 24 * days))
+  returning l.id, l.expires_at;
 end
 $$;
-comment on function akashi_security.create_evidence_link(bytea, text[], timestamptz, timestamptz, uuid[], text, timestamptz) is
+comment on function akashi_security.create_evidence_link(bytea, text[], timestamptz, timestamptz, uuid[], text, integer) is
   'Creates an evidence link. Requires evidence:write and every permission to read what it shows.';
 
 create function akashi_security.revoke_evidence_link(link uuid, reason text) returns void
@@ -177,7 +175,7 @@ create function akashi_security.close_evidence_session(session_hash bytea) retur
   delete from akashi_security.evidence_sessions s where s.token_hash = session_hash and akashi_auth.is_server()
 $$;
 
-grant execute on function akashi_security.create_evidence_link(bytea, text[], timestamptz, timestamptz, uuid[], text, timestamptz),
+grant execute on function akashi_security.create_evidence_link(bytea, text[], timestamptz, timestamptz, uuid[], text, integer),
   akashi_security.revoke_evidence_link(uuid, text), akashi_security.list_evidence_links() to akashi_app;
 grant execute on function akashi_security.open_evidence_link(bytea, bytea), akashi_security.evidence_session(bytea),
   akashi_security.close_evidence_session(bytea) to akashi_worker;

@@ -3728,7 +3728,7 @@ create table akashi_security.evidence_links (
   created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint evidence_links_check CHECK ((covers_until > covers_from)),
-  constraint evidence_links_expiry_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at + 'P30D'::interval)))),
+  constraint evidence_links_expiry_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at + 'PT720H'::interval)))),
   constraint evidence_links_logs_check CHECK (((cardinality(logs) > 0) AND (logs <@ ARRAY['audit_logs'::text, 'security_events'::text, 'login_attempts'::text]))),
   constraint evidence_links_pkey PRIMARY KEY (id),
   constraint evidence_links_reason_check CHECK (((reason ~ '\S'::text) AND (reason !~ '[\x01-\x1f\x7f]'::text) AND (length(reason) <= 1000))),
@@ -14929,36 +14929,34 @@ $function$;
 alter function akashi_security.close_evidence_session(session_hash bytea) owner to akashi_owner;
 grant execute on function akashi_security.close_evidence_session(session_hash bytea) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, expires_at timestamp with time zone)
- RETURNS uuid
+CREATE OR REPLACE FUNCTION akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, days integer)
+ RETURNS TABLE(link uuid, expires_at timestamp with time zone)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   permission text;
-  link uuid;
 begin
   perform akashi_auth.require_permission('evidence:write');
   foreach permission in array akashi_security.evidence_permissions(logs, reports) loop
     perform akashi_auth.require_permission(permission);
   end loop;
-  if expires_at <= now() or expires_at > now() + interval '30 days' then
-    raise exception 'a link is valid for at most 30 days' using errcode = 'invalid_parameter_value', hint = 'choose an earlier end';
+  if days is null or days not between 1 and 30 then
+    raise exception 'a link is valid for 1 to 30 days' using errcode = 'invalid_parameter_value', hint = 'choose an earlier end';
   end if;
   if exists (select from unnest(reports) r where not akashi_security.has_compliance_report(r)) then
     raise exception 'report not found' using errcode = 'no_data_found', hint = 'list them with akashi report list';
   end if;
-  insert into akashi_security.evidence_links (token_hash, logs, covers_from, covers_until, reports, reason, shared_by, expires_at)
+  return query insert into akashi_security.evidence_links as l (token_hash, logs, covers_from, covers_until, reports, reason, shared_by, expires_at)
   values (create_evidence_link.token_hash, create_evidence_link.logs, create_evidence_link.covers_from, create_evidence_link.covers_until,
-          create_evidence_link.reports, create_evidence_link.reason, akashi_auth.current_user_id(), create_evidence_link.expires_at)
-  returning id into link;
-  return link;
+          create_evidence_link.reports, create_evidence_link.reason, akashi_auth.current_user_id(), now() + make_interval(hours => 24 * days))
+  returning l.id, l.expires_at;
 end
 $function$;
-alter function akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, expires_at timestamp with time zone) owner to akashi_owner;
-comment on function akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, expires_at timestamp with time zone) is 'Creates an evidence link. Requires evidence:write and every permission to read what it shows.';
-grant execute on function akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, expires_at timestamp with time zone) to akashi_app;
+alter function akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, days integer) owner to akashi_owner;
+comment on function akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, days integer) is 'Creates an evidence link. Requires evidence:write and every permission to read what it shows.';
+grant execute on function akashi_security.create_evidence_link(token_hash bytea, logs text[], covers_from timestamp with time zone, covers_until timestamp with time zone, reports uuid[], reason text, days integer) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_security.detect_security_anomalies()
  RETURNS void

@@ -9,7 +9,6 @@ import { rangeOf } from './range.ts'
 
 const TOKEN_BYTES = 32
 const TOKEN = /^[\w-]{43}$/
-const MS_PER_DAY = 86_400_000
 
 export interface LinkQuery {
   readonly logs: readonly string[]
@@ -48,18 +47,19 @@ export async function createLink(
   requireReason(reason)
   const { from, to } = rangeOf(query)
   const token = randomBytes(TOKEN_BYTES).toString('base64url')
-  const expiresAt = new Date(Date.now() + days * MS_PER_DAY).toISOString()
   const { rows } = await database.transaction(actor, async (session) => {
-    const made = await session.query<{ id: string }>(
-      'select akashi_security.create_evidence_link($1, $2, $3, $4, $5, $6, $7) as id',
-      [hashOf(token), [...new Set(logs)], from, to, [...new Set(reports)], reason, expiresAt],
+    const made = await session.query<{ id: string; expiresAt: string }>(
+      'select link as id, expires_at as "expiresAt" from akashi_security.create_evidence_link($1, $2, $3, $4, $5, $6, $7)',
+      [hashOf(token), [...new Set(logs)], from, to, [...new Set(reports)], reason, days],
     )
     for (const log of logs) {
       if (await hasMoreEntries(session, { log, from, to }, MAX_EVIDENCE_ROWS)) throw tooManyRows(log)
     }
     return made
   })
-  return { id: rows[0]?.id ?? '', token, expiresAt }
+  const [made] = rows
+  if (made === undefined) throw new AkashiError('internal', 'the database returned nothing')
+  return { ...made, token }
 }
 
 /** Ends a link, and every session of it. @throws AkashiError forbidden without evidence:write; not_found */

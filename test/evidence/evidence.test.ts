@@ -6,10 +6,10 @@ import { readEvidenceFile, verifyEvidence } from '@akashi/client/evidence'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { currentPolicy, readHead, verifierKeys, witnessKey } from '../../src/audit/index.ts'
-import { checkEvidenceFile, makeEvidence } from '../../src/evidence/index.ts'
+import { checkEvidenceFile, evidenceVerifierKeys, makeEvidence } from '../../src/evidence/index.ts'
 import { MAX_EVIDENCE_ROWS } from '../../src/evidence/limits.ts'
 import { systemClock } from '../../src/foundation/index.ts'
-import { cosign, formatCosignerKey, formatNote, parseNote } from '../../src/keys/index.ts'
+import { cosign, formatCosignerKey, formatNote, formatVerifierKey, parseNote } from '../../src/keys/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { builtPages, expectAccessible, hasChromium, openChromium } from '../web/support.ts'
@@ -18,6 +18,10 @@ import { builtPages, expectAccessible, hasChromium, openChromium } from '../web/
 const HOSTILE = `</script><script>document.title = 'broken'</script><!-- \u2028 <img src="http://192.0.2.1/x" onerror="alert(1)">`
 const REASON = 'the yearly audit'
 const WITNESS = 'witness.example/w1'
+const EVIDENCE_KEY_OF_OTHERS = formatVerifierKey({
+  name: 'akashi.local/evidence',
+  publicKey: new Uint8Array(32).fill(7),
+})
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -104,7 +108,17 @@ describe('an evidence file', () => {
     expect(audit?.rows.length).toBeGreaterThan(40)
     expect(events?.rows.find(({ row }) => row['event_type'] === 'ログイン')?.state).toBe('proven')
     const policy = await currentPolicy(worker, tester, verifierKeys(ledger.keyring))
-    expect(await checkEvidenceFile(html, policy)).toMatchObject({ verdict: 'witnessed', trust: 'given' })
+    expect(await checkEvidenceFile(html, policy)).toMatchObject({
+      verdict: 'witnessed',
+      trust: 'given',
+      signer: 'file',
+    })
+    const [own] = await evidenceVerifierKeys(ledger.keyring)
+    const withKey = `# ${own?.key}\n${policy}`
+    expect(await checkEvidenceFile(html, withKey)).toMatchObject({ verdict: 'witnessed', signer: 'given' })
+    // Signed by somebody else, who may have left rows out.
+    const other = await checkEvidenceFile(html, `# ${EVIDENCE_KEY_OF_OTHERS}\n${policy}`)
+    expect(other.problems).toEqual([expect.objectContaining({ kind: 'note' })])
   })
 
   it('proves nothing to somebody who trusts other keys, and not enough where more witnesses are asked for', async () => {
@@ -153,6 +167,18 @@ describe('an evidence file', () => {
     const { parts } = await verifyEvidence(JSON.stringify(honest), note)
     expect(new Set(parts[0]?.rows.map(({ state }) => state))).toEqual(new Set(['not proven']))
     expect(new Set(parts[1]?.rows.map(({ state }) => state))).toEqual(new Set(['proven']))
+  })
+
+  it('does not show a row twice, and a file without rows as confirmed by nobody', async () => {
+    const { document = '', note = '' } = readEvidenceFile(html) ?? {}
+    const honest = JSON.parse(document)
+    honest.parts.push(honest.parts[0])
+    expect((await verifyEvidence(JSON.stringify(honest), note)).problems).toEqual([
+      expect.objectContaining({ kind: 'document' }),
+    ])
+    const before = { from: '2025-01-01T00:00:00Z', to: '2025-02-01T00:00:00Z' }
+    const empty = await checkEvidenceFile((await make(['audit_logs'], before)).html)
+    expect(empty).toMatchObject({ verdict: 'signed', parts: [], problems: [] })
   })
 
   it('names what was changed elsewhere', async () => {
@@ -264,6 +290,7 @@ describe.skipIf(!hasChromium)(
       await page.getByRole('searchbox').fill('ログイン')
       const row = page.locator('details').first()
       await row.locator('summary').click()
+      await row.locator('dl').waitFor()
       expect(await row.textContent()).toContain('</script><script>')
       expect(await page.title()).toBe('Evidence from the audit record')
       await expectAccessibleFile(page)

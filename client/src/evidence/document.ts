@@ -56,14 +56,29 @@ export function parseEvidence(text: string): EvidenceDocument {
   const { version, createdAt, from, to, policy, key, parts, absent } = value
   if (version !== VERSION) throw new NoEvidence('the document is not of version 1')
   if (!Array.isArray(parts) || !isObject(absent)) throw new NoEvidence('the document has no parts')
+  const checked = parts.map(parsePart)
+  refuseRepeated(checked)
   return {
     createdAt: textIn(createdAt, 'createdAt'),
     from: textIn(from, 'from'),
     to: textIn(to, 'to'),
     policy: textIn(policy, 'policy'),
     key: textIn(key, 'key'),
-    parts: parts.map(parsePart),
+    parts: checked,
     absent: Object.fromEntries(Object.entries(absent).map(([log, count]) => [log, countIn(count)])),
+  }
+}
+
+/** A row that is there twice would look like two that happened. */
+function refuseRepeated(parts: readonly EvidencePart[]): void {
+  const last = new Map<LogName, bigint>()
+  for (const [index, { log, rows }] of parts.entries()) {
+    const [first] = rows
+    const end = rows.at(-1)
+    if (first === undefined || end === undefined) throw new NoEvidence(`part ${index + 1} has no rows`)
+    if (BigInt(first.position) <= (last.get(log) ?? -1n))
+      throw new NoEvidence(`part ${index + 1} begins before the part of ${log} that precedes it ends`)
+    last.set(log, BigInt(end.position))
   }
 }
 

@@ -5,7 +5,15 @@
 import { encodingOf, type LogName, NoBundle, parseRow } from '../proof/bundle.ts'
 import { type Bytes, fromBase64, isSame, sha256, toHex, utf8 } from '../proof/bytes.ts'
 import { type Cosignature, cosignaturesOf } from '../proof/cosignature.ts'
-import { type Checkpoint, checkpointIn, keysIn, parseNote, signerOf, Unsupported } from '../proof/note.ts'
+import {
+  type Checkpoint,
+  checkpointIn,
+  keysIn,
+  parseNote,
+  signerOf,
+  Unsupported,
+  type VerifierKey,
+} from '../proof/note.ts'
 import {
   type EvidenceDocument,
   type EvidencePart,
@@ -71,6 +79,8 @@ export interface CheckedEvidence {
   readonly verdict: 'witnessed' | 'signed' | 'failed'
   /** Whether the keys were given, or come from the file itself and so prove nothing against who made it. */
   readonly trust: 'given' | 'file'
+  /** Whether the key that signed the document was given; one from the file says nothing about who made it. */
+  readonly signer: 'given' | 'file'
   readonly problems: readonly EvidenceProblem[]
   readonly parts: readonly CheckedPart[]
   readonly document: EvidenceDocument | null
@@ -79,8 +89,8 @@ export interface CheckedEvidence {
 /**
  * @param text the document
  * @param note the signed note about it
- * @param given a trust policy obtained elsewhere; its log keys and quorum decide. A line `# key <verifier key>` in it may
- *   give the key that signs evidence
+ * @param given a trust policy obtained elsewhere; its log keys and quorum decide. The key that
+ *   signs evidence may be in a comment of it
  */
 export async function verifyEvidence(text: string, note: string, given?: string): Promise<CheckedEvidence> {
   const problems: EvidenceProblem[] = []
@@ -93,15 +103,19 @@ export async function verifyEvidence(text: string, note: string, given?: string)
     problems.push({ kind, log, position, detail })
   }
   const trust = given === undefined ? 'file' : 'given'
+  let signer: CheckedEvidence['signer'] = 'file'
   const ended = (document: EvidenceDocument | null, parts: readonly CheckedPart[]): CheckedEvidence => {
-    const witnessed = parts.every(({ quorum }) => quorum === 'met')
+    // Of a file without rows there is nothing that anybody confirmed.
+    const witnessed = parts.length > 0 && parts.every(({ quorum }) => quorum === 'met')
     const verdict = problems.length > 0 ? 'failed' : witnessed ? 'witnessed' : 'signed'
-    return { verdict, trust, problems, parts, document }
+    return { verdict, trust, signer, problems, parts, document }
   }
   try {
     const document = parseEvidence(text)
     const policy = await parsePolicy(given ?? document.policy)
-    const wrong = await noteProblem(text, note, [given ?? '', document.key])
+    const pinned = await evidenceKeys(given ?? '')
+    if (pinned.length > 0) signer = 'given'
+    const wrong = await noteProblem(text, note, pinned.length > 0 ? pinned : await evidenceKeys(document.key))
     if (wrong !== null) add('note', wrong)
     const parts: CheckedPart[] = []
     for (const part of document.parts) parts.push(await checkPart(part, policy, add))
@@ -115,16 +129,14 @@ export async function verifyEvidence(text: string, note: string, given?: string)
   }
 }
 
-/** @param keys texts with keys; the first that has one of evidence decides */
-async function noteProblem(text: string, note: string, keys: readonly string[]): Promise<string | null> {
+async function evidenceKeys(text: string): Promise<readonly VerifierKey[]> {
+  return (await keysIn(text)).filter(({ name }) => name === EVIDENCE_SIGNER)
+}
+
+async function noteProblem(text: string, note: string, keys: readonly VerifierKey[]): Promise<string | null> {
   const parsed = parseNote(note)
   if (parsed === null) return 'the note that signs the document is not a signed note'
-  const known = await Promise.all(keys.map(keysIn))
-  const trusted = known
-    .map((each) => each.filter(({ name }) => name === EVIDENCE_SIGNER))
-    .find((each) => each.length > 0)
-  if ((await signerOf(parsed, trusted ?? [])) === null)
-    return 'the note is not signed by the key for evidence'
+  if ((await signerOf(parsed, keys)) === null) return 'the note is not signed by the key for evidence'
   const digest = toHex(await sha256(utf8(text)))
   return parsed.text === `${EVIDENCE_NOTE}\n${digest}\n`
     ? null

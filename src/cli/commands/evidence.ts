@@ -100,9 +100,9 @@ async function checkFile(cli: Invocation, file: string): Promise<ExitStatus> {
     html,
     policy === undefined ? undefined : await readFile(policy, 'utf8'),
   )
-  const { verdict, trust, problems, page } = checked
+  const { verdict, trust, signer, problems, page } = checked
   cli.print(
-    { ok: verdict !== 'failed', verdict, trust, page, problems, logs: logsOf(checked) },
+    { ok: verdict !== 'failed', verdict, trust, signer, page, problems, logs: logsOf(checked) },
     describe(checked),
   )
   return verdict === 'failed' ? 1 : 0
@@ -126,7 +126,7 @@ const meanings = {
 } as const
 
 function describe(checked: CheckedFile): string {
-  const { verdict, trust, problems, page } = checked
+  const { verdict, trust, signer, problems, page } = checked
   const left = problems.length - SHOWN_PROBLEMS
   return [
     meanings[verdict],
@@ -145,6 +145,11 @@ function describe(checked: CheckedFile): string {
       ? []
       : [
           'the page around the document is not what this version writes: do not rely on what it shows in a browser',
+        ]),
+    ...(signer === 'given'
+      ? []
+      : [
+          'the key that signed the document comes from the file itself: whoever made the file could have left rows out',
         ]),
     ...(trust === 'given'
       ? []

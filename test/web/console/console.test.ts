@@ -228,7 +228,7 @@ describe.skipIf(!hasChromium)('the console', { timeout: 120_000 }, () => {
     await page.getByRole('button', { name: 'Revoke' }).click()
     await dialog.getByRole('textbox', { name: 'Reason' }).fill('done')
     await dialog.getByRole('button', { name: 'Revoke' }).click()
-    await page.getByText('Revoked', { exact: true }).waitFor()
+    await page.getByRole('table', { name: 'Evidence links' }).getByText('Revoked').waitFor()
     await auditor.reload()
     await auditor.getByRole('heading', { level: 1, name: 'This link is not valid' }).waitFor()
     await expectAccessible(auditor)

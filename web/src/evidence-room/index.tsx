@@ -6,10 +6,10 @@ import { useState } from 'react'
 import { addressOf, call, Problem } from '../api/index.ts'
 import { Panel, Screen } from '../console/parts/screen.tsx'
 import { moment } from '../i18n/when.ts'
-import { usePageTitle } from '../shell/index.ts'
 import '../theme/tones.css'
 import { showProblem } from '../ui/index.ts'
 import { Logs } from './logs.tsx'
+import classes from './room.module.css'
 import { useTexts } from './texts.ts'
 
 /** The token of the link that was opened; taken out of the address, so that it is neither copied nor kept with it. */
@@ -24,6 +24,14 @@ const tokenOfLink = takeToken()
 
 /** What somebody without an account sees who was sent an evidence link. */
 export function EvidenceRoom() {
+  return (
+    <div className={classes['room']}>
+      <Opened />
+    </div>
+  )
+}
+
+function Opened() {
   const t = useTexts()
   const [hasLeft, setLeft] = useState(false)
   const scope = useQuery({
@@ -39,7 +47,6 @@ export function EvidenceRoom() {
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
   })
-  usePageTitle(t('title'))
   if (hasLeft) return <Notice title={t('left')} detail={t('leftDetail')} />
   if (scope.data !== undefined) {
     const leave = () => call('DELETE /v1/evidence-room/session').then(() => setLeft(true), showProblem)

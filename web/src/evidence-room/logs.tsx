@@ -1,12 +1,14 @@
 import { type CheckedEvidence, canVerify, readEvidenceFile, verifyEvidence } from '@akashi/client/evidence'
 import type { EvidenceScope } from '@akashi/contract'
-import { Alert, Button, Group, Stack, Text } from '@mantine/core'
+import { Button, Group, Stack, Text } from '@mantine/core'
 import { IconDownload, IconShieldCheck } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { callText } from '../api/index.ts'
+import { Fact, Facts } from '../console/parts/facts.tsx'
 import { Panel } from '../console/parts/screen.tsx'
 import { moment } from '../i18n/when.ts'
 import { download, showProblem } from '../ui/index.ts'
+import classes from './room.module.css'
 import { CheckedRows } from './rows.tsx'
 import { useFileTexts, useTexts } from './texts.ts'
 
@@ -37,7 +39,7 @@ export function Logs({ scope }: { readonly scope: EvidenceScope }) {
     >
       <Stack gap="md">
         <Group align="flex-start" gap="xl">
-          <Stack gap={4}>
+          <Stack gap={4} align="flex-start">
             <Button
               leftSection={<IconShieldCheck size={17} aria-hidden />}
               loading={file.isPending}
@@ -49,7 +51,7 @@ export function Logs({ scope }: { readonly scope: EvidenceScope }) {
               {t('checkDetail')}
             </Text>
           </Stack>
-          <Stack gap={4}>
+          <Stack gap={4} align="flex-start">
             <Button
               variant="default"
               leftSection={<IconDownload size={17} aria-hidden />}
@@ -73,16 +75,17 @@ export function Logs({ scope }: { readonly scope: EvidenceScope }) {
   )
 }
 
-const colors = { witnessed: 'teal', signed: 'yellow', failed: 'red' } as const
-
 function Checked({ checked }: { readonly checked: CheckedEvidence }) {
   const texts = useFileTexts()
   const { verdict, problems, parts } = checked
   return (
     <Stack gap="md">
-      <Alert color={colors[verdict]} title={texts.verdict[verdict]} role="status">
-        {texts.verdictDetail[verdict]} {texts.trustFile}
-      </Alert>
+      <div className={classes['verdict']} data-verdict={verdict} role="status">
+        <div className={classes['title']}>{texts.verdict[verdict]}</div>
+        <Text size="sm">
+          {texts.verdictDetail[verdict]} {texts.trustFile}
+        </Text>
+      </div>
       {problems.length > 0 && (
         <ul>
           {problems.slice(0, 50).map(({ kind, log, position, detail }) => (
@@ -92,15 +95,17 @@ function Checked({ checked }: { readonly checked: CheckedEvidence }) {
           ))}
         </ul>
       )}
-      <ul>
+      <Facts>
         {parts.map(({ log, rows, checkpoint, quorum }) => (
-          <li key={`${log} ${rows[0]?.position}`}>
-            <b>{log}</b>: {rows.length.toLocaleString()} {texts.rows}, {texts.checkpoint}{' '}
-            {checkpoint === null ? texts.problem.checkpoint : texts.entries(checkpoint.size)},{' '}
-            {texts.witnesses}: {texts.quorum[quorum]}
-          </li>
+          <Fact key={`${log} ${rows[0]?.position}`} term={log}>
+            {`${texts.rows} ${rows.length.toLocaleString()}`}
+            <span>
+              {`${texts.checkpoint} ${checkpoint === null ? texts.problem.checkpoint : texts.entries(checkpoint.size)}`}
+            </span>
+            <span>{`${texts.witnesses}: ${texts.quorum[quorum]}`}</span>
+          </Fact>
         ))}
-      </ul>
+      </Facts>
       <CheckedRows parts={parts} />
     </Stack>
   )

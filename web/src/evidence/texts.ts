@@ -12,11 +12,12 @@ const en = {
   verdictDetail: {
     witnessed: 'No row was changed since it was sealed, and the quorum of witnesses saw the same record.',
     signed:
-      'No row was changed since it was sealed. The required witnesses have not confirmed every row, so this rests on the key of the log alone.',
+      'No row was changed since it was sealed. Witnesses have not confirmed every row, so this rests on the key of the log alone.',
     failed: 'Something was changed, or could not be checked. What it is stands below.',
   },
   counted: (rows: number, ms: number) =>
     `${rows.toLocaleString('en')} rows checked in ${ms.toLocaleString('en')} ms`,
+  noRows: 'There are no rows in this file. That the period had none is the word of the installation alone.',
   problems: 'What is wrong',
   morePlaces: (count: number) => `and ${count.toLocaleString('en')} more`,
   problem: {
@@ -35,8 +36,10 @@ const en = {
   provenList: [
     'Each row marked proven is, to the byte, what the log contained at its position when the checkpoint was signed.',
     'Each checkpoint was signed with the key of its log.',
-    'The document is the one that the installation signed when it made this file.',
   ],
+  provenSigner: 'The document is the one that the installation signed when it made this file.',
+  unprovenSigner:
+    'Who made this file, and that nothing was left out since: the key that signed it comes from the file itself. Add the evidence key of the installation to your policy, as a comment.',
   unproven: 'What this does not prove',
   unprovenList: [
     'That an event was recorded at all, or that what a row says is true.',
@@ -103,10 +106,11 @@ const ja: Texts = {
   verdictDetail: {
     witnessed: '封印されてから変更された行はありません。必要な数の証人が同じ記録を確認しています。',
     signed:
-      '封印されてから変更された行はありません。ただし、必要な証人がすべての行を確認してはいないため、ログの鍵だけが根拠です。',
+      '封印されてから変更された行はありません。ただし、すべての行を証人が確認してはいないため、ログの鍵だけが根拠です。',
     failed: '変更されたか、検証できなかった箇所があります。詳細は以下のとおりです。',
   },
   counted: (rows, ms) => `${rows.toLocaleString('ja')} 行を ${ms.toLocaleString('ja')} ミリ秒で検証しました`,
+  noRows: 'このファイルには行がありません。期間内に行がなかったことの根拠は、システム自身の申告だけです。',
   problems: '問題のある箇所',
   morePlaces: (count) => `ほか ${count.toLocaleString('ja')} 件`,
   problem: {
@@ -125,8 +129,10 @@ const ja: Texts = {
   provenList: [
     '「証明済み」の行は、チェックポイントの署名時に、その位置でログに含まれていた内容と 1 バイトも違いません。',
     '各チェックポイントは、そのログの鍵で署名されています。',
-    'この文書は、ファイルの作成時にシステムが署名したものです。',
   ],
+  provenSigner: 'この文書は、ファイルの作成時にシステムが署名したものです。',
+  unprovenSigner:
+    'このファイルの作成者と、その後に何も取り除かれていないこと。署名の鍵がこのファイル自体に含まれているためです。手元のポリシーにコメントとして、システムの証拠用の鍵を追加してください。',
   unproven: '証明されないこと',
   unprovenList: [
     '出来事が漏れなく記録されたこと、また行の内容が事実であること。',

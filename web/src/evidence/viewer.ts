@@ -101,12 +101,14 @@ function header(t: Texts): HTMLElement {
   )
 }
 
-function verdict(t: Texts, { verdict: found }: CheckedEvidence): HTMLElement {
+function verdict(t: Texts, { verdict: found, trust, parts }: CheckedEvidence): HTMLElement {
   return element(
     'section',
     { class: 'verdict', 'data-verdict': found, role: 'status' },
     element('h2', {}, t.verdict[found]),
     element('p', {}, t.verdictDetail[found]),
+    trust === 'file' && found !== 'failed' ? element('p', {}, t.trustFile) : null,
+    parts.length === 0 && found !== 'failed' ? element('p', {}, t.noRows) : null,
     element('p', { class: 'quiet' }, t.counted(state.rows.length, state.milliseconds)),
   )
 }
@@ -150,14 +152,19 @@ function problemList(
   )
 }
 
-function meaning(t: Texts, { trust, document: made }: CheckedEvidence): HTMLElement {
+function meaning(t: Texts, { trust, signer, document: made }: CheckedEvidence): HTMLElement {
   const absent = Object.values(made?.absent ?? {}).reduce((sum, count) => sum + count, 0)
   const list = (items: readonly string[]) =>
     element('ul', {}, ...items.map((item) => element('li', {}, item)))
   return element(
     'section',
     { class: 'columns' },
-    element('div', {}, element('h2', {}, t.proven), list(t.provenList)),
+    element(
+      'div',
+      {},
+      element('h2', {}, t.proven),
+      list([...t.provenList, ...(signer === 'given' ? [t.provenSigner] : [])]),
+    ),
     element(
       'div',
       {},
@@ -165,7 +172,8 @@ function meaning(t: Texts, { trust, document: made }: CheckedEvidence): HTMLElem
       list([
         ...t.unprovenList,
         ...(absent === 0 ? [] : [t.absent(absent)]),
-        trust === 'file' ? t.trustFile : t.trustGiven,
+        ...(trust === 'file' ? [] : [t.trustGiven]),
+        ...(signer === 'file' ? [t.unprovenSigner] : []),
         t.notTheProgram,
       ]),
       policyChoice(t),
