@@ -28,6 +28,9 @@ export const MAX_SEARCH_LENGTH = 200
 /** UTF-16 code units of one reaction; the longest emoji sequences have fewer. */
 export const MAX_EMOJI_LENGTH = 32
 /** Members of the largest room. */
+/** People in a group conversation, the one who starts it included. */
+export const MIN_GROUP_PEOPLE = 3
+export const MAX_GROUP_PEOPLE = 8
 export const MAX_ROOM_MEMBERS = 1_000
 /** Rooms of one person that are listed, those with the newest messages first. */
 export const MAX_ROOMS_LISTED = 500

@@ -11,9 +11,9 @@ create table akashi_chat.rooms (
   id                      uuid primary key default gen_random_uuid(),
   name                    varchar(100) not null constraint rooms_name_check check (length(name) between 1 and 100),
   description             text check (length(description) between 1 and 2000),
-  room_type               varchar(20) not null default 'public' check (room_type in ('public', 'private', 'direct')),
+  room_type               varchar(20) not null default 'public' check (room_type in ('public', 'private', 'direct', 'group')),
   max_members             integer not null default 100 constraint rooms_max_members_check check (max_members between 1 and 1000),
-  direct_key              text unique check ((room_type = 'direct') = (direct_key is not null)),
+  direct_key              text unique check ((room_type in ('direct', 'group')) = (direct_key is not null)),
   created_by              uuid references akashi_auth.users (id) on delete set null,
   is_encrypted            boolean not null default false check (not is_encrypted or room_type = 'private'),
   key_destroyed_at        timestamptz check (key_destroyed_at is null or is_encrypted and is_deleted),
@@ -30,8 +30,8 @@ create table akashi_chat.rooms (
 comment on column akashi_chat.rooms.is_encrypted is
   'Its messages are stored as ciphertext under a key of the room; decided when the room is created.';
 comment on column akashi_chat.rooms.key_destroyed_at is 'When the key of a deleted encrypted room was destroyed in the keyring.';
-comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
-comment on column akashi_chat.rooms.direct_key is 'Both user ids of a direct room, the smaller first: one room per pair.';
+comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation), direct (two people) or group (three to eight people, always the same).';
+comment on column akashi_chat.rooms.direct_key is 'The user ids of a direct room or group in order: one room for the same people.';
 comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read but no longer written to.';
 
 create index rooms_type_idx on akashi_chat.rooms (room_type, is_active, is_deleted);
@@ -226,7 +226,7 @@ create policy rooms_visible on akashi_chat.rooms for select to akashi_app using 
     id = any ((select akashi_chat.my_rooms())::uuid[])
     or id = any ((select akashi_chat.my_invited_rooms())::uuid[])
     or (room_type = 'public' and (select akashi_auth.current_user_id()) is not null and (select akashi_auth.key_permits('rooms:read')))
-    or (room_type <> 'direct' and (select akashi_auth.has_permission('rooms:admin')))));
+    or (room_type not in ('direct', 'group') and (select akashi_auth.has_permission('rooms:admin')))));
 create policy room_members_of_mine on akashi_chat.room_members for select to akashi_app
   using (room_id = any ((select akashi_chat.my_rooms())::uuid[]) or user_id = (select akashi_auth.current_user_id()));
 create policy room_invitations_mine on akashi_chat.room_invitations for select to akashi_app
@@ -254,7 +254,7 @@ end
 $$;
 
 -- Locks a room for a change of its members and returns the caller's membership. A room that the caller may not see is
--- reported as not found. Administrators of all rooms act as owners of every room except direct ones, without a
+-- reported as not found. Administrators of all rooms act as owners of every room except direct ones and groups, without a
 -- membership: mine.id is then null.
 create function akashi_chat.lock_room(room uuid, permission text default 'rooms:write', out target akashi_chat.rooms, out mine akashi_chat.room_members)
   language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -264,7 +264,7 @@ begin
   perform from akashi_chat.room_sequences s where s.room_id = room for update;
   select * into target from akashi_chat.rooms r where r.id = room and not r.is_deleted;
   select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
-  if mine.id is null and target.room_type <> 'direct' and akashi_auth.has_permission('rooms:admin') then
+  if mine.id is null and target.room_type not in ('direct', 'group') and akashi_auth.has_permission('rooms:admin') then
     mine.room_id := room;
     mine.user_id := me;
     mine.role := 'owner';
@@ -405,6 +405,41 @@ end
 $$;
 comment on function akashi_chat.open_direct_room(uuid) is 'The direct room of two people, created on first use; the same for both.';
 
+-- The same people always get the same group, so nobody can be added to what others wrote among themselves.
+create function akashi_chat.open_group(with_users uuid[]) returns akashi_chat.rooms
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  me uuid := akashi_chat.require_user();
+  people constant uuid[] := array(select distinct p from unnest(with_users || me) p where p is not null order by p);
+  together constant text := array_to_string(people, ':');
+  room akashi_chat.rooms;
+begin
+  if cardinality(people) not between 3 and 8 then
+    raise exception 'a group has three to eight people, you included' using errcode = 'invalid_parameter_value',
+      hint = 'open a direct room with one person, or create a private room for more';
+  end if;
+  select * into room from akashi_chat.rooms r where r.direct_key = together;
+  if found then
+    return room;
+  end if;
+  if exists (select from unnest(people) p where p <> me and (
+    not exists (select from akashi_auth.active_users u where u.id = p) or not akashi_chat.accepts_direct(p, me))) then
+    raise exception 'one of these people does not accept messages' using errcode = 'no_data_found';
+  end if;
+  insert into akashi_chat.rooms (name, room_type, max_members, direct_key, created_by)
+  values ('group', 'group', 8, together, me) on conflict (direct_key) do nothing returning * into room;
+  if not found then -- another one of them opened it just now
+    select * into strict room from akashi_chat.rooms r where r.direct_key = together;
+    return room;
+  end if;
+  insert into akashi_chat.room_sequences (room_id) values (room.id);
+  perform akashi_chat.add_member(room, p, 'member') from unnest(people) p;
+  return room;
+end
+$$;
+comment on function akashi_chat.open_group(uuid[]) is
+  'The conversation of the caller with two to seven others, created on first use; the same for all of them.';
+
 create function akashi_chat.join_room(room uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -448,8 +483,9 @@ $$;
 create function akashi_chat.refuse_direct(room akashi_chat.rooms) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  if room.room_type = 'direct' then
-    raise exception 'the members of a direct room cannot change' using errcode = 'AK003';
+  if room.room_type in ('direct', 'group') then
+    raise exception 'the members of a direct room or group cannot change' using errcode = 'AK003',
+      hint = 'start another conversation';
   end if;
 end
 $$;
@@ -813,7 +849,7 @@ comment on function akashi_chat.public_rooms(text, text, uuid, integer) is
   'Public rooms by name whose name and description contain every word of matching; after_name and after_id begin the next page.';
 
 grant execute on function
-  akashi_chat.create_room(text, text, text, integer, uuid, bytea), akashi_chat.open_direct_room(uuid), akashi_chat.join_room(uuid), akashi_chat.leave_room(uuid),
+  akashi_chat.create_room(text, text, text, integer, uuid, bytea), akashi_chat.open_direct_room(uuid), akashi_chat.open_group(uuid[]), akashi_chat.join_room(uuid), akashi_chat.leave_room(uuid),
   akashi_chat.remove_member(uuid, uuid), akashi_chat.ban_member(uuid, uuid, boolean), akashi_chat.transfer_room(uuid, uuid, text), akashi_chat.set_member_role(uuid, uuid, text), akashi_chat.set_notification_level(uuid, text),
   akashi_chat.update_room(uuid, jsonb), akashi_chat.delete_room(uuid), akashi_chat.invite(uuid, uuid, interval, bytea), akashi_chat.answer_invitation(uuid, boolean),
   akashi_chat.revoke_invitation(uuid), akashi_chat.public_rooms(text, text, uuid, integer)

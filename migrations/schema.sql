@@ -2453,7 +2453,7 @@ create table akashi_chat.rooms (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   last_modified_by character varying(255),
-  constraint rooms_check CHECK ((((room_type)::text = 'direct'::text) = (direct_key IS NOT NULL))),
+  constraint rooms_check CHECK ((((room_type)::text = ANY ((ARRAY['direct'::character varying, 'group'::character varying])::text[])) = (direct_key IS NOT NULL))),
   constraint rooms_check1 CHECK (((NOT is_encrypted) OR ((room_type)::text = 'private'::text))),
   constraint rooms_check2 CHECK (((key_destroyed_at IS NULL) OR (is_encrypted AND is_deleted))),
   constraint rooms_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
@@ -2464,12 +2464,12 @@ create table akashi_chat.rooms (
   constraint rooms_max_members_check CHECK (((max_members >= 1) AND (max_members <= 1000))),
   constraint rooms_name_check CHECK (((length((name)::text) >= 1) AND (length((name)::text) <= 100))),
   constraint rooms_pkey PRIMARY KEY (id),
-  constraint rooms_room_type_check CHECK (((room_type)::text = ANY ((ARRAY['public'::character varying, 'private'::character varying, 'direct'::character varying])::text[]))),
+  constraint rooms_room_type_check CHECK (((room_type)::text = ANY ((ARRAY['public'::character varying, 'private'::character varying, 'direct'::character varying, 'group'::character varying])::text[]))),
   constraint rooms_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[])))
 );
 alter table akashi_chat.rooms owner to akashi_owner;
-comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
-comment on column akashi_chat.rooms.direct_key is 'Both user ids of a direct room, the smaller first: one room per pair.';
+comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation), direct (two people) or group (three to eight people, always the same).';
+comment on column akashi_chat.rooms.direct_key is 'The user ids of a direct room or group in order: one room for the same people.';
 comment on column akashi_chat.rooms.is_encrypted is 'Its messages are stored as ciphertext under a key of the room; decided when the room is created.';
 comment on column akashi_chat.rooms.key_destroyed_at is 'When the key of a deleted encrypted room was destroyed in the keyring.';
 comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read but no longer written to.';
@@ -2492,7 +2492,7 @@ alter table akashi_chat.rooms force row level security;
 create policy rooms_owner on akashi_chat.rooms for all to akashi_owner using (true) with check (true);
 create policy rooms_policy_read on akashi_chat.rooms for select to akashi_policy using (true);
 create policy rooms_staff on akashi_chat.rooms for select to akashi_security_admin, akashi_worker using (true);
-create policy rooms_visible on akashi_chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT akashi_chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL) AND ( SELECT akashi_auth.key_permits('rooms:read'::text) AS key_permits)) OR (((room_type)::text <> 'direct'::text) AND ( SELECT akashi_auth.has_permission('rooms:admin'::text) AS has_permission)))));
+create policy rooms_visible on akashi_chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT akashi_chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL) AND ( SELECT akashi_auth.key_permits('rooms:read'::text) AS key_permits)) OR (((room_type)::text <> ALL ((ARRAY['direct'::character varying, 'group'::character varying])::text[])) AND ( SELECT akashi_auth.has_permission('rooms:admin'::text) AS has_permission)))));
 grant select on akashi_chat.rooms to akashi_app;
 grant select on akashi_chat.rooms to akashi_policy;
 grant select on akashi_chat.rooms to akashi_security_admin;
@@ -11204,7 +11204,7 @@ begin
   perform from akashi_chat.room_sequences s where s.room_id = room for update;
   select * into target from akashi_chat.rooms r where r.id = room and not r.is_deleted;
   select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
-  if mine.id is null and target.room_type <> 'direct' and akashi_auth.has_permission('rooms:admin') then
+  if mine.id is null and target.room_type not in ('direct', 'group') and akashi_auth.has_permission('rooms:admin') then
     mine.room_id := room;
     mine.user_id := me;
     mine.role := 'owner';
@@ -11409,6 +11409,45 @@ $function$;
 alter function akashi_chat.open_direct_room(with_user uuid) owner to akashi_owner;
 comment on function akashi_chat.open_direct_room(with_user uuid) is 'The direct room of two people, created on first use; the same for both.';
 grant execute on function akashi_chat.open_direct_room(with_user uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.open_group(with_users uuid[])
+ RETURNS akashi_chat.rooms
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  me uuid := akashi_chat.require_user();
+  people constant uuid[] := array(select distinct p from unnest(with_users || me) p where p is not null order by p);
+  together constant text := array_to_string(people, ':');
+  room akashi_chat.rooms;
+begin
+  if cardinality(people) not between 3 and 8 then
+    raise exception 'a group has three to eight people, you included' using errcode = 'invalid_parameter_value',
+      hint = 'open a direct room with one person, or create a private room for more';
+  end if;
+  select * into room from akashi_chat.rooms r where r.direct_key = together;
+  if found then
+    return room;
+  end if;
+  if exists (select from unnest(people) p where p <> me and (
+    not exists (select from akashi_auth.active_users u where u.id = p) or not akashi_chat.accepts_direct(p, me))) then
+    raise exception 'one of these people does not accept messages' using errcode = 'no_data_found';
+  end if;
+  insert into akashi_chat.rooms (name, room_type, max_members, direct_key, created_by)
+  values ('group', 'group', 8, together, me) on conflict (direct_key) do nothing returning * into room;
+  if not found then -- another one of them opened it just now
+    select * into strict room from akashi_chat.rooms r where r.direct_key = together;
+    return room;
+  end if;
+  insert into akashi_chat.room_sequences (room_id) values (room.id);
+  perform akashi_chat.add_member(room, p, 'member') from unnest(people) p;
+  return room;
+end
+$function$;
+alter function akashi_chat.open_group(with_users uuid[]) owner to akashi_owner;
+comment on function akashi_chat.open_group(with_users uuid[]) is 'The conversation of the caller with two to seven others, created on first use; the same for all of them.';
+grant execute on function akashi_chat.open_group(with_users uuid[]) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.pin_message(message uuid, wanted boolean)
  RETURNS uuid
@@ -11772,8 +11811,9 @@ CREATE OR REPLACE FUNCTION akashi_chat.refuse_direct(room akashi_chat.rooms)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if room.room_type = 'direct' then
-    raise exception 'the members of a direct room cannot change' using errcode = 'AK003';
+  if room.room_type in ('direct', 'group') then
+    raise exception 'the members of a direct room or group cannot change' using errcode = 'AK003',
+      hint = 'start another conversation';
   end if;
 end
 $function$;

@@ -14,10 +14,12 @@ import {
   time,
 } from '../fields.ts'
 import {
+  MAX_GROUP_PEOPLE,
   MAX_ROOM_DESCRIPTION_CHARACTERS,
   MAX_ROOM_MEMBERS,
   MAX_ROOM_NAME_CHARACTERS,
   MAX_UNREAD_COUNTED,
+  MIN_GROUP_PEOPLE,
 } from '../limits.ts'
 import type { OperationTable } from '../operation.ts'
 import { person } from './people.ts'
@@ -29,7 +31,7 @@ const room = z.object({
   id,
   name: z.string(),
   description: z.string().nullable(),
-  type: z.enum(['public', 'private', 'direct']),
+  type: z.enum(['public', 'private', 'direct', 'group']),
   maxMembers: z.int(),
   isEncrypted: z.boolean().describe('its messages are stored as ciphertext; they cannot be searched'),
   isActive: z.boolean(),
@@ -40,6 +42,7 @@ const room = z.object({
   isFavourite: z.boolean(),
   memberCount: z.int(),
   peer: person.nullable().describe('the other person of a direct room'),
+  peers: list(person).describe('the other people of a direct room or group'),
   lastSequence: z.int(),
   lastMessage: z
     .object({
@@ -117,6 +120,13 @@ export type RoomChanges = z.input<typeof roomChanges>
 
 const invitations = z.object({ invitations: list(invitation) })
 const user = z.strictObject({ userId: id })
+const people = z.strictObject({
+  userIds: z
+    .array(id)
+    .min(MIN_GROUP_PEOPLE - 1)
+    .max(MAX_GROUP_PEOPLE - 1)
+    .describe('the others'),
+})
 const byRoom = z.strictObject({ roomId: id })
 const byMember = byRoom.extend({ userId: id })
 const byInvitation = z.strictObject({ invitationId: id })
@@ -136,6 +146,12 @@ export const roomOperations = {
   'POST /v1/chat/direct': {
     summary: 'The direct room with a person, created on first use',
     body: user,
+    response: room,
+  },
+  'POST /v1/chat/groups': {
+    summary:
+      'The conversation with several people, created on first use; the same people always have the same one',
+    body: people,
     response: room,
   },
   'GET /v1/chat/rooms/{roomId}': { summary: 'One room', params: byRoom, response: room },

@@ -24,6 +24,8 @@ const roomJson = `jsonb_build_object('id', r.id, 'name', r.name, 'description', 
   'memberCount', (select count(*) from akashi_chat.room_members x where x.room_id = r.id and x.is_active),
   'peer', (select ${personJson('x.user_id')} from akashi_chat.room_members x
     where r.room_type = 'direct' and x.room_id = r.id and x.user_id <> me.user_id limit 1),
+  'peers', (select coalesce(jsonb_agg(${personJson('x.user_id')} order by x.joined_at, x.id), '[]') from akashi_chat.room_members x
+    where r.room_type in ('direct', 'group') and x.room_id = r.id and x.user_id <> me.user_id and x.is_active),
   'lastSequence', coalesce(s.last_sequence, 0),
   'lastMessage', (select jsonb_build_object('id', l.id, 'author', ${personJson('l.user_id')}, 'content', ${previewJson('l')},
       'type', l.message_type, 'isDeleted', l.is_deleted, 'createdAt', ${timeJson('l.created_at')})
@@ -109,6 +111,11 @@ export async function createRoom(
 /** The direct room with another person, created on first use. */
 export function openDirectRoom(database: Database, actor: Actor, userId: string): Promise<Room> {
   return changed(database, actor, 'select id from akashi_chat.open_direct_room($1)', [userId])
+}
+
+/** The group of the caller and these people, created on first use. */
+export function openGroup(database: Database, actor: Actor, userIds: readonly string[]): Promise<Room> {
+  return changed(database, actor, 'select id from akashi_chat.open_group($1)', [userIds])
 }
 
 export function updateRoom(

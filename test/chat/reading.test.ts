@@ -222,3 +222,74 @@ describe('people', () => {
     expect((await chat.listNotifications(app, ken.actor)).unread).toBe(0)
   })
 })
+
+describe('a group', () => {
+  const group = async (name: string) => {
+    const people = await Promise.all(
+      ['one', 'two', 'three', 'four'].map((each) => makePerson(database, app, `${name}-${each}`)),
+    )
+    const [one, two, three, four] = people as [Person, Person, Person, Person]
+    return { one, two, three, four, room: await chat.openGroup(app, one.actor, [two.id, three.id]) }
+  }
+
+  it('is the same for the same people, whoever opens it, also at once', async () => {
+    const { one, two, three, room } = await group('same')
+    expect(room).toMatchObject({ type: 'group', memberCount: 3, role: 'member', peer: null })
+    expect(room.peers.map(({ id }) => id).sort()).toEqual([two.id, three.id].sort())
+    const again = await Promise.all([
+      chat.openGroup(app, two.actor, [three.id, one.id]),
+      chat.openGroup(app, three.actor, [one.id, two.id, three.id, one.id]),
+    ])
+    expect(again.map(({ id }) => id)).toEqual([room.id, room.id])
+    expect((await chat.listRooms(app, three.actor)).map(({ id }) => id)).toEqual([room.id])
+  })
+
+  it('is opened by several people at once only once', async () => {
+    const people = await Promise.all(
+      ['p', 'q', 'r'].map((each) => makePerson(database, app, `at-once-${each}`)),
+    )
+    const ids = people.map(({ id }) => id)
+    const rooms = await Promise.all(people.map(({ actor }) => chat.openGroup(app, actor, ids)))
+    expect(new Set(rooms.map(({ id }) => id)).size).toBe(1)
+  })
+
+  it('keeps its people: nobody joins, leaves, is invited, removed or renames it', async () => {
+    const { one, two, four, room } = await group('fixed')
+    await expect(chat.joinRoom(app, four.actor, room.id)).rejects.toMatchObject({ code: 'not_found' })
+    for (const change of [
+      () => chat.leaveRoom(app, two.actor, room.id),
+      () => chat.invite(app, one.actor, room.id, four.id),
+      () => chat.removeMember(app, one.actor, room.id, two.id),
+      () => chat.updateRoom(app, one.actor, room.id, { name: 'mine' }),
+      () => chat.deleteRoom(app, one.actor, room.id),
+    ]) {
+      await expect(change()).rejects.toMatchObject({ code: expect.stringMatching(/conflict|forbidden/) })
+    }
+    expect(await chat.readRoom(app, one.actor, room.id)).toMatchObject({ memberCount: 3, name: 'group' })
+  })
+
+  it('with one person more begins empty, and shows the first to nobody else', async () => {
+    const { one, two, three, four, room } = await group('more')
+    await chat.postMessage(app, one.actor, room.id, { content: 'only us' })
+    const larger = await chat.openGroup(app, one.actor, [two.id, three.id, four.id])
+    expect(larger.id).not.toBe(room.id)
+    expect(larger.lastMessage).toBeNull()
+    await expect(chat.readRoom(app, four.actor, room.id)).rejects.toMatchObject({ code: 'not_found' })
+    expect(await chat.readRoom(app, two.actor, room.id)).toMatchObject({ unread: 1 })
+  })
+
+  it('has three to eight people who accept messages', async () => {
+    const { one, two, three, four } = await group('limits')
+    const open = (...ids: string[]) => chat.openGroup(app, one.actor, ids)
+    await expect(open(two.id)).rejects.toMatchObject({ code: 'invalid_input' })
+    await expect(open(two.id, one.id, two.id)).rejects.toMatchObject({ code: 'invalid_input' })
+    await expect(open(...Array.from({ length: 8 }, () => randomUUID()))).rejects.toMatchObject({
+      code: 'invalid_input',
+    })
+    await expect(open(two.id, randomUUID())).rejects.toMatchObject({ code: 'not_found' })
+    await chat.setPreferences(app, four.actor, { directMessages: 'nobody' })
+    await expect(open(two.id, four.id)).rejects.toMatchObject({ code: 'not_found' })
+    // Whom somebody accepts is between the two of them.
+    expect((await chat.openGroup(app, four.actor, [two.id, three.id])).memberCount).toBe(3)
+  })
+})

@@ -95,6 +95,7 @@ export class FakeServer {
       notificationLevel: this.level,
       memberCount: 2,
       peer: null,
+      peers: [],
       lastSequence: this.events.length,
       lastMessage: last === undefined ? null : { ...last },
       unread: this.messages.filter(({ author }) => author?.id !== aoi.id).length,

@@ -167,7 +167,10 @@ function useTelling(): Telling {
       t,
       shell,
       userId,
-      rooms: new Map(data?.rooms.map(({ id, name, type }) => [id, type === 'direct' ? null : name]) ?? []),
+      rooms: new Map(
+        data?.rooms.map(({ id, name, type }) => [id, type === 'direct' || type === 'group' ? null : name]) ??
+          [],
+      ),
     }),
     [t, shell, userId, data],
   )

@@ -149,7 +149,7 @@ function inQuotes(t: AccountTexts, room: string): string {
 function roomOf({ t, rooms }: Telling, row: TrailRow): string {
   const isRoom = row.table === 'rooms'
   const values = { ...row.before, ...row.after }
-  if (isRoom && values['room_type'] === 'direct') return t('aDirect')
+  if (isRoom && (values['room_type'] === 'direct' || values['room_type'] === 'group')) return t('aDirect')
   const own = isRoom ? textOf(values['name']) : null
   if (own !== null) return inQuotes(t, own)
   const id = textOf(values[isRoom ? 'id' : 'room_id'])

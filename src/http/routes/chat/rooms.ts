@@ -33,6 +33,15 @@ export function roomRoutes(
       return room
     },
   })
+  operation(app, 'POST /v1/chat/groups', {
+    access: { permission: 'rooms:write', by: 'person' },
+    budget: { requests: 30, seconds: 600 },
+    handle: async (request) => {
+      const room = await chat.openGroup(database, request.actor, request.body.userIds)
+      for (const userId of request.body.userIds) bus.announce({ about: 'person', userId })
+      return room
+    },
+  })
   operation(app, 'GET /v1/chat/rooms/{roomId}', {
     access: { permission: 'rooms:read', by: 'person' },
     handle: async ({ actor, params }) => {

@@ -9,7 +9,17 @@ export function nameOf(t: ChatTexts, person: Person | null | undefined): string 
 }
 
 export function roomName(t: ChatTexts, room: Room): string {
-  return room.type === 'direct' ? nameOf(t, room.peer) : room.name
+  if (room.type === 'direct') return nameOf(t, room.peer)
+  if (room.type !== 'group') return room.name
+  if (room.peers.length === 0) return t('deletedUser')
+  return new Intl.ListFormat(currentLanguage(), { style: 'narrow', type: 'conjunction' }).format(
+    room.peers.map(({ displayName }) => displayName),
+  )
+}
+
+/** Whether its members are fixed and it has no name of its own. */
+export function isDirect(room: Pick<Room, 'type'>): boolean {
+  return room.type === 'direct' || room.type === 'group'
 }
 
 /** A message in one line. */

@@ -137,7 +137,7 @@ export class ChatClient {
     if (listing !== this.#listing) return
     this.rooms.set(mergeListed(this.rooms.get() ?? new Map(), rooms))
     for (const room of rooms) {
-      if (room.peer !== null) this.remember([room.peer])
+      this.remember(room.peers)
       if (!this.#cursors.has(room.id)) this.#cursors.set(room.id, room.lastSequence)
       void this.#subscribe(room.id)
     }

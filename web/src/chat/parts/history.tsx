@@ -216,7 +216,13 @@ function EmptyHistory({ room, name, view }: EmptyHistoryProps) {
     <Empty
       icon={<IconFeather size={28} aria-hidden />}
       title={t('room.empty')}
-      detail={room.type === 'direct' ? t('room.emptyDirect', { name }) : t('room.emptyDetail')}
+      detail={
+        room.type === 'direct'
+          ? t('room.emptyDirect', { name })
+          : room.type === 'group'
+            ? t('room.emptyGroup', { name })
+            : t('room.emptyDetail')
+      }
     />
   )
 }

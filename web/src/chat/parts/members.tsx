@@ -1,4 +1,4 @@
-import type { Member, Person, Room } from '@akashi/contract'
+import { MAX_GROUP_PEOPLE, type Member, type Person, type Room } from '@akashi/contract'
 import { ActionIcon, Button, Group, Select, Text, Tooltip } from '@mantine/core'
 import { IconMessage, IconUserMinus, IconUserPlus, IconX } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -7,9 +7,10 @@ import { call } from '../../api/index.ts'
 import { showMessage, showProblem } from '../../ui/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { membersQuery, roomInvitationsQuery } from '../client/queries.ts'
+import { isDirect } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import classes from './members.module.css'
-import { useDirect } from './new-direct.tsx'
+import { NewDirect, useDirect } from './new-direct.tsx'
 import { PeoplePicker } from './people-picker.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
 
@@ -22,10 +23,11 @@ export function Members({ room, onLeave }: MembersProps) {
   const t = useTexts()
   const chat = useChat()
   const [inviting, setInviting] = useState(false)
+  const [adding, setAdding] = useState(false)
   const { data: members } = useQuery(membersQuery(room.id))
   const ids = members?.map(({ user }) => user.id).join(' ') ?? ''
   const manages = room.role === 'owner' || room.role === 'admin'
-  const mayInvite = room.type !== 'direct' && room.isActive && (manages || room.type === 'public')
+  const mayInvite = !isDirect(room) && room.isActive && (manages || room.type === 'public')
 
   useEffect(() => {
     if (ids !== '') void chat.watch(ids.split(' ')).catch(() => undefined)
@@ -44,6 +46,24 @@ export function Members({ room, onLeave }: MembersProps) {
           {t('details.invite')}
         </Button>
       )}
+      {isDirect(room) && room.peers.length < MAX_GROUP_PEOPLE - 1 && (
+        <Button
+          variant="light"
+          fullWidth
+          leftSection={<IconUserPlus size={17} />}
+          onClick={() => setAdding(true)}
+        >
+          {t('details.addPeople')}
+        </Button>
+      )}
+      <NewDirect
+        opened={adding}
+        initial={room.peers}
+        onClose={() => {
+          setAdding(false)
+          onLeave()
+        }}
+      />
       {inviting && <Invite room={room} members={members ?? []} />}
       <ul className={classes['list']} aria-label={t('details.members')}>
         {members?.map((member) => (
@@ -68,11 +88,9 @@ function MemberLine({ room, member, onLeave }: MemberLineProps) {
   const { id, displayName: name, username } = member.user
   const isMe = id === chat.me.id
   const params = { roomId: room.id, userId: id }
-  const setsRole = room.role === 'owner' && room.type !== 'direct' && room.isActive
+  const setsRole = room.role === 'owner' && !isDirect(room) && room.isActive
   const removes =
-    !isMe &&
-    room.type !== 'direct' &&
-    (room.role === 'owner' || (room.role === 'admin' && member.role === 'member'))
+    !isMe && !isDirect(room) && (room.role === 'owner' || (room.role === 'admin' && member.role === 'member'))
   const setRole = useMutation({
     mutationFn: (role: Member['role']) =>
       call('PATCH /v1/chat/rooms/{roomId}/members/{userId}', { params, body: { role } }),

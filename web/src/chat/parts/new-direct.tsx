@@ -1,4 +1,5 @@
-import type { Person } from '@akashi/contract'
+import { MAX_GROUP_PEOPLE, type Person, type Room } from '@akashi/contract'
+import { Button, Group, Pill, Text } from '@mantine/core'
 import { useState } from 'react'
 import { useNavigate } from 'react-router'
 import { call, Problem } from '../../api/index.ts'
@@ -10,44 +11,98 @@ import { PeoplePicker } from './people-picker.tsx'
 interface NewDirectProps {
   readonly opened: boolean
   readonly onClose: () => void
+  /** Those who are chosen when it opens. */
+  readonly initial?: readonly Person[]
 }
 
-export function NewDirect({ opened, onClose }: NewDirectProps) {
+const nobody: readonly Person[] = []
+
+/** Starts a conversation with one person or several. */
+export function NewDirect({ opened, onClose, initial = nobody }: NewDirectProps) {
   const t = useTexts()
-  const chat = useChat()
-  const { open, busy } = useDirect()
   return (
     <Dialog opened={opened} onClose={onClose} title={t('directForm.title')}>
-      <PeoplePicker
-        label={t('directForm.who')}
-        except={new Set([chat.me.id])}
-        busy={busy}
-        onPick={(person) => void open(person).then((done) => done && onClose())}
-      />
+      <Choose onClose={onClose} initial={initial} />
     </Dialog>
   )
 }
 
-/** Opens the direct room with a person; resolves with whether that worked. */
+function Choose({ onClose, initial }: Required<Omit<NewDirectProps, 'opened'>>) {
+  const t = useTexts()
+  const chat = useChat()
+  const { openWith, busy } = useDirect()
+  const [chosen, setChosen] = useState(initial)
+  const isFull = chosen.length >= MAX_GROUP_PEOPLE - 1
+  const start = () => void openWith(chosen).then((done) => done && onClose())
+  return (
+    <>
+      {chosen.length > 0 && (
+        <Pill.Group mb="sm" aria-label={t('directForm.chosen')} role="group">
+          {chosen.map((person) => (
+            <Pill
+              key={person.id}
+              size="md"
+              withRemoveButton
+              removeButtonProps={{
+                'aria-label': t('directForm.drop', { name: person.displayName }),
+                'aria-hidden': false,
+                tabIndex: 0,
+              }}
+              onRemove={() => setChosen(chosen.filter(({ id }) => id !== person.id))}
+            >
+              {person.displayName}
+            </Pill>
+          ))}
+        </Pill.Group>
+      )}
+      <PeoplePicker
+        label={t('directForm.who')}
+        except={new Set([chat.me.id, ...chosen.map(({ id }) => id)])}
+        busy={busy || isFull}
+        onPick={(person) => setChosen([...chosen, person])}
+      />
+      <Text size="sm" c="dimmed" mt="sm">
+        {isFull
+          ? t('directForm.full', { count: MAX_GROUP_PEOPLE })
+          : initial.length > 0
+            ? t('directForm.another')
+            : t('directForm.fixed')}
+      </Text>
+      <Group justify="flex-end" mt="md">
+        <Button onClick={start} loading={busy} disabled={chosen.length === 0}>
+          {t(chosen.length > 1 ? 'directForm.startGroup' : 'directForm.start')}
+        </Button>
+      </Group>
+    </>
+  )
+}
+
+/** Opens the conversation with a person, or with several; resolves with whether that worked. */
 export function useDirect() {
   const t = useTexts()
   const chat = useChat()
   const navigate = useNavigate()
   const [busy, setBusy] = useState(false)
-  const open = async (person: Person): Promise<boolean> => {
+  const openWith = async (people: readonly Person[]): Promise<boolean> => {
+    const [first] = people
+    if (first === undefined) return false
     setBusy(true)
     try {
-      const room = await call('POST /v1/chat/direct', { body: { userId: person.id } })
+      const room: Room =
+        people.length === 1
+          ? await call('POST /v1/chat/direct', { body: { userId: first.id } })
+          : await call('POST /v1/chat/groups', { body: { userIds: people.map(({ id }) => id) } })
       await chat.refresh()
       await navigate(`/chat/rooms/${room.id}`)
       return true
     } catch (error) {
-      if (error instanceof Problem && error.status === 403) showMessage(t('directForm.refused'))
-      else showProblem(error)
+      if (error instanceof Problem && (error.status === 403 || error.status === 404)) {
+        showMessage(t(people.length === 1 ? 'directForm.refused' : 'directForm.refusedGroup'))
+      } else showProblem(error)
       return false
     } finally {
       setBusy(false)
     }
   }
-  return { open, busy }
+  return { open: (person: Person) => openWith([person]), openWith, busy }
 }

@@ -148,7 +148,10 @@ function NotificationItem({ notification }: { readonly notification: Notificatio
       <div className={classes['texts']}>
         <p className={classes['line']}>
           <Link to={to} className={classes['cover']} onClick={() => readAt === null && markRead.mutate()}>
-            {t(`notificationsPage.${key}`, { name: nameOf(t, actor), room: room.name })}
+            {t(`notificationsPage.${key}`, {
+              name: nameOf(t, actor),
+              room: room.type === 'group' ? t('aGroup') : room.name,
+            })}
           </Link>
           <time dateTime={createdAt}>{ago(createdAt)}</time>
           {readAt === null && <span className={classes['new']}>{t('notificationsPage.new')}</span>}

@@ -13,6 +13,7 @@ import { call } from '../../api/index.ts'
 import { day } from '../../i18n/when.ts'
 import { GrowingTextarea, SidePanel, showMessage, showProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
+import { isDirect } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { ConfirmButton } from './confirm-button.tsx'
 import { Members } from './members.tsx'
@@ -57,16 +58,16 @@ export function RoomDetails({ room, name, opened, onClose }: RoomDetailsProps) {
 
 function About({ room, name }: { readonly room: Room; readonly name: string }) {
   const t = useTexts()
-  const isDirect = room.type === 'direct'
-  const manages = !isDirect && room.isActive && (room.role === 'owner' || room.role === 'admin')
+  const direct = isDirect(room)
+  const manages = !direct && room.isActive && (room.role === 'owner' || room.role === 'admin')
   return (
     <Stack>
       <NotifyLevel room={room} />
-      {manages ? <Settings room={room} /> : !isDirect && <Description text={room.description} />}
+      {manages ? <Settings room={room} /> : !direct && <Description text={room.description} />}
       <Text size="xs" c="dimmed">
         {t('details.created', { when: day(room.createdAt) })}
       </Text>
-      {!isDirect && <RoomActions room={room} name={name} />}
+      {!direct && <RoomActions room={room} name={name} />}
     </Stack>
   )
 }

@@ -19,10 +19,11 @@ import { lazily } from '../../shell/index.ts'
 import { showMessage, showProblem } from '../../ui/index.ts'
 import { useChat, useDrafts, useObserved } from '../client/context.tsx'
 import { membersQuery } from '../client/queries.ts'
-import { nameOf, roomName } from '../client/text.ts'
+import { isDirect, nameOf, roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { Composer } from './composer.tsx'
 import { DialogBoundary } from './dialog-boundary.tsx'
+import { GroupAvatar } from './group-avatar.tsx'
 import { History } from './history.tsx'
 import { Empty, PageHead } from './page-head.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
@@ -60,7 +61,7 @@ function JoinPage({ roomId }: { readonly roomId: string }) {
     onSuccess: () => showMessage(t('room.joined', { name: room?.name ?? '' })),
     onError: showProblem,
   })
-  const isHidden = room === undefined || room.type === 'direct'
+  const isHidden = room === undefined || isDirect(room)
   if (isPending) return null
   if (isHidden) {
     return (
@@ -172,12 +173,13 @@ function RoomHead({ room, name, onDetails }: RoomHeadProps) {
   const presence = useObserved(useChat().presence)
   const status = room.peer === null ? undefined : presence.get(room.peer.id)
   const Icon = room.isEncrypted ? IconShieldLock : room.type === 'private' ? IconLock : IconHash
-  const isDirect = room.type === 'direct'
   return (
     <PageHead
       title={name}
       icon={
-        isDirect ? (
+        room.type === 'group' ? (
+          <GroupAvatar people={room.peers} size={34} />
+        ) : room.type === 'direct' ? (
           <PersonAvatar person={room.peer} size={34} status={status} />
         ) : (
           <Icon
@@ -189,7 +191,7 @@ function RoomHead({ room, name, onDetails }: RoomHeadProps) {
         )
       }
       below={
-        isDirect
+        room.type === 'direct'
           ? status === undefined
             ? `@${room.peer?.username ?? ''}`
             : t(`presence.${status}`)

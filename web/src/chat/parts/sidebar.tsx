@@ -16,9 +16,10 @@ import { useTranslation } from 'react-i18next'
 import { NavLink } from 'react-router'
 import { useChat, useObserved } from '../client/context.tsx'
 import { unreadQuery } from '../client/queries.ts'
-import { clockOrDay, nameOf, previewOf, roomName } from '../client/text.ts'
+import { clockOrDay, isDirect, nameOf, previewOf, roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { byNewest } from '../model/rooms.ts'
+import { GroupAvatar } from './group-avatar.tsx'
 import { NewDirect } from './new-direct.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
 import classes from './sidebar.module.css'
@@ -33,8 +34,8 @@ export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
   const sorted = byNewest(rooms?.values() ?? [])
   const favourites = sorted.filter(({ isFavourite }) => isFavourite)
   const others = sorted.filter(({ isFavourite }) => !isFavourite)
-  const direct = others.filter(({ type }) => type === 'direct')
-  const shared = others.filter(({ type }) => type !== 'direct')
+  const direct = others.filter(isDirect)
+  const shared = others.filter((room) => !isDirect(room))
   const peers = sorted.flatMap(({ peer }) => (peer === null ? [] : [peer.id])).join(' ')
   useEffect(() => {
     if (connection === 'open' && peers !== '') void chat.watch(peers.split(' ')).catch(() => undefined)
@@ -182,7 +183,7 @@ function RoomLink({ room }: { readonly room: Room }) {
           <span className={classes['line']}>
             <bdi className={classes['preview']}>{preview}</bdi>
             {unread > 0 && (
-              <span className={classes['badge']} data-mention={unreadMentions > 0 || room.type === 'direct'}>
+              <span className={classes['badge']} data-mention={unreadMentions > 0 || isDirect(room)}>
                 <span aria-hidden>
                   {unreadMentions > 0 && '@'}
                   {capped(unread)}
@@ -211,6 +212,7 @@ function RoomIcon({
   if (room.type === 'direct') {
     return <PersonAvatar person={room.peer} size={36} status={status} />
   }
+  if (room.type === 'group') return <GroupAvatar people={room.peers} size={36} />
   const Icon = room.isEncrypted ? IconShieldLock : room.type === 'private' ? IconLock : IconHash
   return (
     <span className={classes['icon']}>

@@ -20,6 +20,7 @@ import { roomName } from '../client/text.ts'
 import { type ChatTexts, useTexts } from '../locales/index.ts'
 import { someContain } from '../model/fold.ts'
 import { byNewest } from '../model/rooms.ts'
+import { GroupAvatar } from './group-avatar.tsx'
 import { isComposing } from './keys.ts'
 import { useDirect } from './new-direct.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
@@ -115,7 +116,7 @@ function useChoices(words: string, onClose: () => void): readonly Choice[] {
     void navigate(path)
   }
   const inRooms = [...byNewest(rooms?.values() ?? [])]
-    .filter((room) => someContain([roomName(t, room), room.peer?.username ?? ''], words))
+    .filter((room) => someContain([roomName(t, room), ...room.peers.map(({ username }) => username)], words))
     .sort((left, right) => Number(right.unread > 0) - Number(left.unread > 0))
     .slice(0, MAX_ROOMS)
   const known = new Set(inRooms.flatMap(({ peer }) => peer?.id ?? []))
@@ -150,7 +151,13 @@ function roomChoice(t: ChatTexts, room: Room, go: () => void): Choice {
   return {
     key: room.id,
     icon:
-      room.type === 'direct' ? <PersonAvatar person={room.peer} size={22} /> : <Icon size={18} aria-hidden />,
+      room.type === 'direct' ? (
+        <PersonAvatar person={room.peer} size={22} />
+      ) : room.type === 'group' ? (
+        <GroupAvatar people={room.peers} size={22} />
+      ) : (
+        <Icon size={18} aria-hidden />
+      ),
     label: roomName(t, room),
     detail:
       room.unread > 0
