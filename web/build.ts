@@ -29,6 +29,11 @@ const compressible = new Set(['.js', '.css', '.svg', '.html'])
 /** Below this many bytes a compressed copy saves nothing. */
 const MIN_COMPRESSED_BYTES = 1_024
 
+/** Parts of the pages that open without a network. The console needs the server for everything that it shows. */
+const offlineParts = ['src/sign-in/', 'src/chat/', 'src/account/', 'src/i18n/']
+/** Kept under names that do not change. */
+const offlineRootFiles = ['scheme.js', 'seal.svg']
+
 // Tests run with another, and what they look at is what people get.
 process.env['NODE_ENV'] = 'production'
 
@@ -48,6 +53,7 @@ async function build(): Promise<void> {
   const fresh = await mkdtemp(join(WEB, '.build-'))
   try {
     await vite.build({ root: WEB, logLevel: 'warn', build: { outDir: fresh, emptyOutDir: true } })
+    await listOfflineFiles(fresh)
     await compress(fresh)
     await buildEvidence(vite, join(fresh, 'evidence'))
     await writeFile(join(fresh, STAMP), stamp)
@@ -78,6 +84,42 @@ async function buildEvidence(vite: typeof import('vite'), outDir: string): Promi
     },
   })
   await copyFile(join(WEB, 'src/evidence/viewer.css'), join(outDir, 'viewer.css'))
+}
+
+interface Chunk {
+  readonly file: string
+  readonly css?: readonly string[]
+  readonly imports?: readonly string[]
+  readonly dynamicImports?: readonly string[]
+}
+
+/** Writes the list of files that the service worker keeps, and a version that changes with any of them. */
+async function listOfflineFiles(folder: string): Promise<void> {
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Readonly<
+    Record<string, Chunk>
+  >
+  const files = new Set(offlineRootFiles.map((file) => `/${file}`))
+  const seen = new Set<string>()
+  const add = (name: string) => {
+    const chunk = manifest[name]
+    if (chunk === undefined || seen.has(name)) return
+    seen.add(name)
+    for (const file of [chunk.file, ...(chunk.css ?? [])]) files.add(`/${file}`)
+    for (const each of chunk.imports ?? []) add(each)
+    for (const each of chunk.dynamicImports ?? []) {
+      if (offlineParts.some((part) => each.startsWith(part))) add(each)
+    }
+  }
+  add('index.html')
+  const list = [...files].sort()
+  const page = await readFile(join(folder, 'index.html'))
+  const unnamed = await Promise.all(offlineRootFiles.map((file) => readFile(join(folder, file))))
+  const version = createHash('sha256').update(list.join()).update(page)
+  for (const bytes of unnamed) version.update(bytes)
+  await writeFile(
+    join(folder, 'offline-files.js'),
+    `self.offlineFiles = ${JSON.stringify({ version: version.digest('hex').slice(0, 16), files: list })}\n`,
+  )
 }
 
 async function compress(folder: string): Promise<void> {

@@ -79,6 +79,32 @@ describe('the built pages', () => {
     for (const folder of ['/assets', '/assets/']) expect((await overSocket(app, folder)).statusCode).toBe(404)
   })
 
+  it('can be installed: a manifest with icons, and a worker that is asked for each time', async () => {
+    const app = testApp()
+    const manifest = await overSocket(app, '/manifest.webmanifest')
+    expect(manifest.headers['content-type']).toMatch(/^application\/manifest\+json/)
+    const {
+      icons,
+      start_url: start,
+      scope,
+    } = manifest.json<{
+      icons: readonly { src: string; type: string }[]
+      start_url: string
+      scope: string
+    }>()
+    expect([start, scope]).toEqual(['/chat', '/'])
+    for (const { src, type } of icons) {
+      const icon = await overSocket(app, src)
+      expect([icon.statusCode, icon.headers['content-type']], src).toEqual([200, type])
+    }
+    for (const script of ['/service-worker.js', '/offline-files.js']) {
+      const answer = await overSocket(app, script)
+      expect(answer.headers['content-type'], script).toMatch(/javascript/)
+      expect(answer.headers['cache-control'], script).toBe('no-cache')
+      expect(answer.headers['content-security-policy'], script).toContain("worker-src 'self'")
+    }
+  })
+
   it('come compressed to those who take that', async () => {
     const names = await readdir(join(DIST, 'assets'))
     const script = names.find((name) => names.includes(`${name}.br`)) ?? ''

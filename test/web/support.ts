@@ -41,7 +41,12 @@ export function openChromium(): Chromium {
         executablePath: CHROMIUM,
         args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-component-update'],
       })
-      const context = await (await launched).newContext({ locale: 'en-US', ...options })
+      const context = await (await launched).newContext({
+        locale: 'en-US',
+        // It would answer in place of what tests put between a page and the server.
+        serviceWorkers: 'block',
+        ...options,
+      })
       const page = await context.newPage()
       page.setDefaultTimeout(WAIT_MS)
       page.on('pageerror', (error) => faults.push(error.message))

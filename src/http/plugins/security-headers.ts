@@ -20,6 +20,8 @@ export function setSecurityHeaders(app: App): void {
         imgSrc: [...self, 'data:', 'blob:'],
         fontSrc: self,
         connectSrc: self,
+        workerSrc: self,
+        manifestSrc: self,
         baseUri: none,
         formAction: none,
         frameAncestors: none,

@@ -23,6 +23,18 @@ const pages = [
   '/console/*',
   '/evidence',
 ]
+/** Files at the root. Those of the service worker and the manifest must be there, since their address is their scope. */
+const rootFiles = [
+  '/seal.svg',
+  '/scheme.js',
+  '/service-worker.js',
+  '/offline-files.js',
+  '/manifest.webmanifest',
+  '/icon-192.png',
+  '/icon-512.png',
+  '/icon-maskable.png',
+  '/icon-touch.png',
+]
 const everybody = { public: 'anybody' } as const
 const REVALIDATE = 'no-cache'
 const NOT_FOUND = 404
@@ -52,7 +64,7 @@ export function pageRoutes(app: App): void {
       decorateReply: false,
     })
   })
-  for (const url of [...pages, '/seal.svg', '/scheme.js']) {
+  for (const url of [...pages, ...rootFiles]) {
     const schema = { summary: 'Web pages', tags: ['pages'], hide: true }
     app.get(url, { config: { access: everybody }, schema }, (_request, reply) => {
       if (!existsSync(BUILT)) {

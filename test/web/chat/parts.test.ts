@@ -94,4 +94,37 @@ describe.skipIf(!hasChromium)('a part of the pages', { timeout: 120_000 }, () =>
     await page.getByRole('heading', { name: 'Profile', level: 1 }).waitFor()
     await page.context().close()
   })
+
+  it('is there without the network in a browser that keeps the pages, which keeps nothing of anybody', async () => {
+    const page = await site.visit('saki', { before: neverIdle, keepsPages: true })
+    await page.evaluate('navigator.serviceWorker.ready')
+    const kept = await page.evaluate<readonly string[]>(
+      `caches.keys().then(async (names) =>
+         (await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)))).flat())`,
+    )
+    const paths = kept.map((url) => new URL(url).pathname)
+    expect(paths).toContain('/')
+    expect(paths).toContain((await scriptOf('src/account/index.tsx')).slice(2))
+    expect(paths.filter((path) => !/^\/(|scheme\.js|seal\.svg|assets\/[\w.-]+)$/.test(path))).toEqual([])
+    // The worker answers for this page from the next load on.
+    await page.reload()
+    await page.getByRole('link', { name: /harbour/ }).waitFor()
+    await page.context().setOffline(true)
+    await page.getByRole('link', { name: 'Account' }).first().click()
+    await page.getByRole('link', { name: 'Security' }).waitFor()
+    await page.goto(`${site.origin()}/chat/search`)
+    await page.getByRole('alert').getByRole('button', { name: 'Try again' }).waitFor()
+    await expect(page.goto(`${site.origin()}/status/`)).rejects.toThrow()
+    await page.context().setOffline(false)
+    await page.goto(`${site.origin()}/chat`)
+    await page.getByRole('link', { name: /harbour/ }).waitFor()
+    expect(paths).toHaveLength(
+      (
+        await page.evaluate<readonly string[]>(
+          'caches.keys().then(async ([name]) => (await (await caches.open(name)).keys()).map(({ url }) => url))',
+        )
+      ).length,
+    )
+    await page.context().close()
+  })
 })

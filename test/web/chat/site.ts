@@ -22,6 +22,8 @@ export interface VisitOptions {
   readonly locale?: 'ja' | 'en'
   readonly scheme?: 'light' | 'dark'
   readonly phone?: boolean
+  /** Lets the browser keep the pages for when there is no network. */
+  readonly keepsPages?: boolean
   /** Prepares the browser before it loads anything. */
   readonly before?: (page: Page) => Promise<unknown>
 }
@@ -113,7 +115,7 @@ export function testSite({ scansFiles = true }: SiteOptions = {}) {
       }),
     /** Somebody who is signed in, at the chat. */
     async visit(username: string, options: VisitOptions = {}): Promise<Page> {
-      const { locale = 'en', scheme = 'light', phone = false, before } = options
+      const { locale = 'en', scheme = 'light', phone = false, keepsPages = false, before } = options
       await actor(username)
       const page = await chromium.page({
         locale: locale === 'ja' ? 'ja-JP' : 'en-GB',
@@ -123,6 +125,7 @@ export function testSite({ scansFiles = true }: SiteOptions = {}) {
         hasTouch: phone,
         isMobile: phone,
         reducedMotion: 'reduce',
+        serviceWorkers: keepsPages ? 'allow' : 'block',
       })
       await before?.(page)
       await page.goto(`${origin}/sign-in`)
