@@ -125,6 +125,16 @@ export const meOperations = {
       keys: list(z.string()).describe('verifier keys of the log (C2SP signed-note)'),
     }),
   },
+  'GET /v1/me/erasure-request': {
+    summary: 'Your last request to be erased, and what became of it',
+    response: z.object({
+      request: z.object({ requestedAt: time, state: z.enum(['waiting', 'closed', 'declined']) }).nullable(),
+    }),
+  },
+  'POST /v1/me/erasure-request': {
+    summary: 'Ask to be erased; an administrator decides',
+    body: z.strictObject({ reason: text(1_000, 0).default('') }),
+  },
   'GET /v1/me/sessions': {
     summary: 'Your active sessions, most recently used first',
     response: z.object({ sessions: list(ownSession) }),

@@ -44,6 +44,8 @@ export const akashiEventTypes = {
   /** Written by akashi_auth.open_access_review(). */
   access_review_opened: facts('authorization', 'info', OCSF.userAccess, 'success'),
   policy_changed: facts('configuration', 'medium', OCSF.entityManagement, 'success'),
+  /** A person asked to be erased; an administrator decides. */
+  erasure_requested: facts('configuration', 'medium', OCSF.accountChange, 'success'),
   key_shredded: facts('configuration', 'high', OCSF.entityManagement, 'success'),
   /** Written by the trigger on akashi_auth.users. */
   data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),

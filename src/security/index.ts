@@ -25,6 +25,7 @@ export {
 } from './record.ts'
 export { readRemediation, remediate } from './remediation.ts'
 export type { EventFilter } from './search/filter.ts'
+export { type LatestEvent, latestEventOf } from './search/latest.ts'
 export type { EventRow } from './search/row.ts'
 export { type EventPage, readEvent, searchEvents, TEXT_SCAN_EVENTS } from './search/search.ts'
 export {

@@ -175,6 +175,26 @@ describe('what is recorded about a person', () => {
     expect(new Set(everything.map(({ dataSubject }) => dataSubject))).toEqual(new Set([id]))
   })
 
+  it('is erased at their request, which those who decide find among the events', async () => {
+    const asked = () => send(named('a plain user'), 'GET', '/v1/me/erasure-request')
+    expect(JSON.parse((await asked()).text)).toEqual({ request: null })
+    const request = () =>
+      send(named('a plain user'), 'POST', '/v1/me/erasure-request', { reason: 'I am leaving' })
+    expect((await request()).status).toBe(204)
+    expect((await request()).status).toBe(409)
+    expect(JSON.parse((await asked()).text)).toMatchObject({ request: { state: 'waiting' } })
+    const events = await send(named('security_admin'), 'GET', '/v1/events?type=erasure_requested')
+    const { rows } = JSON.parse(events.text) as { rows: readonly { id: string; userId: string }[] }
+    expect(rows).toMatchObject([{ userId: idOf('a plain user') }])
+    const declined = await send(named('security_admin'), 'PATCH', `/v1/events/${rows[0]?.id}`, {
+      status: 'suppressed',
+    })
+    expect(declined.status).toBe(200)
+    expect(JSON.parse((await asked()).text)).toMatchObject({ request: { state: 'declined' } })
+    expect((await request()).status).toBe(204)
+    expect((await send(named('sys_operator'), 'GET', '/v1/me/erasure-request')).status).toBe(200)
+  })
+
   it('is proven to whom it belongs, and to nobody else', async () => {
     await ledger.seal()
     const [row] = (await mine('?limit=1')).body.rows

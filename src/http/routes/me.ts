@@ -1,6 +1,14 @@
 import { proveOwnRow, searchOwnTrail, searchTrailAboutOneself, verifierKeys } from '../../audit/index.ts'
 import { AkashiError, given } from '../../foundation/index.ts'
-import { changePassword, decideConsent, readConsents, readUser, updateUser } from '../../identity/index.ts'
+import {
+  changePassword,
+  decideConsent,
+  readConsents,
+  readErasureRequest,
+  readUser,
+  requestErasure,
+  updateUser,
+} from '../../identity/index.ts'
 import { formatVerifierKey } from '../../keys/index.ts'
 import { operation } from '../operation.ts'
 import { sessionOf, userOf } from '../plugins/authentication.ts'
@@ -75,6 +83,20 @@ export function meRoutes(app: App, services: Services): void {
       const { proof, origin } = await proveOwnRow(login.app, userOf(request), request.params.id)
       const keys = await verifierKeys(services.keyring)(origin)
       return { proof, keys: keys.map((key) => formatVerifierKey(key)) }
+    },
+  })
+  operation(app, 'GET /v1/me/erasure-request', {
+    access: { self: 'person', scope: 'none' },
+    handle: async (request) => ({
+      request: await readErasureRequest(services.securityAdmin, userOf(request)),
+    }),
+  })
+  operation(app, 'POST /v1/me/erasure-request', {
+    access: { self: 'person', scope: 'none', stepUp: true },
+    budget: { requests: 5, seconds: 3_600 },
+    handle: async (request) => {
+      const { securityAdmin } = services
+      await requestErasure({ app: login.app, securityAdmin }, userOf(request), request.body.reason)
     },
   })
   mySessionRoutes(app, services)

@@ -12,3 +12,4 @@ export {
   reapplyErasures,
   reconcileErasures,
 } from './reconcile.ts'
+export { type ErasureRequest, readErasureRequest, requestErasure } from './request.ts'

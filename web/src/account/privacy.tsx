@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { call } from '../api/index.ts'
 import { moment } from '../i18n/when.ts'
 import { showMessage, showProblem } from '../ui/index.ts'
+import { Erasure } from './erasure.tsx'
 import { consentsQuery } from './queries.ts'
 import { Heading, Row, Rows, RowsSkeleton, Section, SectionBody } from './section.tsx'
 
@@ -59,6 +60,7 @@ export function PrivacyPage() {
           </Rows>
         )}
       </Section>
+      <Erasure />
     </>
   )
 }

@@ -20,3 +20,8 @@ export const consentsQuery = queryOptions({
   queryKey: ['me', 'consents'],
   queryFn: ({ signal }) => call('GET /v1/me/consents', { signal }),
 })
+
+export const erasureRequestQuery = queryOptions({
+  queryKey: ['me', 'erasure-request'],
+  queryFn: ({ signal }) => call('GET /v1/me/erasure-request', { signal }),
+})

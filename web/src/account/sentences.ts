@@ -1,5 +1,6 @@
 /** What a row of the trail says, as a sentence: “Sent a message in General”. */
 import type { TFunction } from 'i18next'
+import { currentLanguage } from '../i18n/index.ts'
 import type { en } from './locales/en.ts'
 import type { AccountTexts } from './locales/index.ts'
 import { nameOfTable } from './table-names.ts'
@@ -134,7 +135,9 @@ function valuesOf(telling: Telling, row: TrailRow) {
     room: roomOf(telling, row),
     before: inQuotes(t, textOf(row.before['name']) ?? ''),
     emoji: value('emoji') ?? '',
-    fields: [...new Set(row.fields.map((field) => fieldName(t, field)))].join(', '),
+    fields: new Intl.ListFormat(currentLanguage(), { style: 'narrow', type: 'conjunction' }).format(
+      new Set(row.fields.map((field) => fieldName(t, field))),
+    ),
     device: device === null ? shell('sessions.unknown') : `${device.browser} (${device.system})`,
     purpose: shell(`privacy.purposes.${purpose as 'service'}.title`, { defaultValue: purpose }),
     role: role === null ? '' : t(`role.${role as 'member'}`, { defaultValue: role }),
