@@ -24,7 +24,7 @@ const roomJson = `jsonb_build_object('id', r.id, 'name', r.name, 'description', 
   'memberCount', (select count(*) from akashi_chat.room_members x where x.room_id = r.id and x.is_active),
   'peer', (select ${personJson('x.user_id')} from akashi_chat.room_members x
     where r.room_type = 'direct' and x.room_id = r.id and x.user_id <> me.user_id limit 1),
-  'peers', (select coalesce(jsonb_agg(${personJson('x.user_id')} order by x.joined_at, x.id), '[]') from akashi_chat.room_members x
+  'peers', (select coalesce(jsonb_agg(${personJson('x.user_id')} order by x.user_id), '[]') from akashi_chat.room_members x
     where r.room_type in ('direct', 'group') and x.room_id = r.id and x.user_id <> me.user_id and x.is_active),
   'lastSequence', coalesce(s.last_sequence, 0),
   'lastMessage', (select jsonb_build_object('id', l.id, 'author', ${personJson('l.user_id')}, 'content', ${previewJson('l')},

@@ -67,6 +67,7 @@ export function RecordExport({ filter, telling }: RecordExportProps) {
     <Menu position="bottom-end" withinPortal width={170}>
       <Menu.Target>
         <Button
+          size="xs"
           variant="default"
           disabled={got !== null}
           leftSection={<IconDownload size={16} aria-hidden />}

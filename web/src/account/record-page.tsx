@@ -82,12 +82,14 @@ export function RecordPage() {
           min={filter.from ?? undefined}
           onChange={(event) => change({ to: event.currentTarget.value })}
         />
-        <RecordExport filter={filter} telling={telling} />
       </search>
-      <Text size="sm" c="dimmed" className={classes['note'] ?? ''}>
-        {filter.by === 'others' && `${t('othersLead')} `}
-        {t('zone', { zone })}
-      </Text>
+      <div className={classes['note']}>
+        <Text size="sm" c="dimmed">
+          {filter.by === 'others' && `${t('othersLead')} `}
+          {t('zone', { zone })}
+        </Text>
+        <RecordExport filter={filter} telling={telling} />
+      </div>
       {record.isError ? (
         <Alert color="red" role="alert">
           <Group justify="space-between">
@@ -189,6 +191,7 @@ function AboutSelect({ value, onChange }: AboutSelectProps) {
       aria-label={t('kind')}
       placeholder={t('anything')}
       clearable
+      className={classes['about'] ?? ''}
       clearButtonProps={{ 'aria-label': t('clear') }}
       value={value}
       data={aboutTables.map((about) => ({ value: about, label: shell(`activity.things.${thingOf(about)}`) }))}
@@ -276,19 +279,21 @@ function Detail({ row, telling, by }: DetailProps) {
   const { t: shell } = useTranslation()
   const isUpdate = row.operation === 'UPDATE'
   const text = (value: unknown) => valueText(t, value, rooms)
+  const fields = shownFields(row)
   return (
     <div className={classes['detail']}>
-      {row.fields.length > 0 && (
+      {by === 'me' && <VerifyEntry id={row.id} />}
+      {fields.length > 0 && (
         <table className={classes['changes']}>
           <thead>
             <tr>
               <th scope="col">{shell('activity.field')}</th>
               {isUpdate && <th scope="col">{shell('activity.before')}</th>}
-              <th scope="col">{shell(row.operation === 'DELETE' ? 'activity.before' : 'activity.after')}</th>
+              <th scope="col">{isUpdate ? shell('activity.after') : t('recorded')}</th>
             </tr>
           </thead>
           <tbody>
-            {row.fields.map((field) => (
+            {fields.map((field) => (
               <tr key={field}>
                 <th scope="row">{fieldName(t, field)}</th>
                 {isUpdate && <td>{text(row.before[field])}</td>}
@@ -304,9 +309,27 @@ function Detail({ row, telling, by }: DetailProps) {
         {row.requestId !== null && <Fact term={shell('activity.request')} value={row.requestId} />}
         <Fact term={shell('activity.id')} value={row.id} />
       </dl>
-      {by === 'me' && <VerifyEntry id={row.id} />}
     </div>
   )
+}
+
+/** Columns that say nothing to their person: numbers of rows, and who and when, which the entry says itself. */
+const technical = new Set([
+  'id',
+  'user_id',
+  'created_at',
+  'created_by',
+  'client_id',
+  'sequence',
+  'content_encrypted',
+])
+
+/** Of a change each column; of a whole row those that hold something. */
+function shownFields({ operation, fields, before, after }: TrailRow): readonly string[] {
+  if (operation === 'UPDATE') return fields
+  const isEmpty = (value: unknown) =>
+    value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
+  return fields.filter((field) => !technical.has(field) && !isEmpty(after[field] ?? before[field]))
 }
 
 function Fact({ term, value }: { readonly term: string; readonly value: string }) {

@@ -24,7 +24,8 @@ export function valueText(
   if (typeof value === 'number') return String(value)
   if (typeof value === 'string') {
     if (TIME.test(value) && !Number.isNaN(Date.parse(value))) return moment(value)
-    return rooms.get(value) ?? value
+    const room = rooms.get(value)
+    return room === null ? t('aDirect') : (room ?? value)
   }
   if (isDigest(value)) return t('value.hidden')
   if (Array.isArray(value)) {

@@ -13,8 +13,13 @@ export function roomName(t: ChatTexts, room: Room): string {
   if (room.type !== 'group') return room.name
   if (room.peers.length === 0) return t('deletedUser')
   return new Intl.ListFormat(currentLanguage(), { style: 'narrow', type: 'conjunction' }).format(
-    room.peers.map(({ displayName }) => displayName),
+    peersOf(room).map(({ displayName }) => displayName),
   )
+}
+
+/** The other people of a group by name, so that its name is the same each time. */
+export function peersOf({ peers }: Room): readonly Person[] {
+  return peers.toSorted((one, other) => one.displayName.localeCompare(other.displayName, currentLanguage()))
 }
 
 /** Whether its members are fixed and it has no name of its own. */

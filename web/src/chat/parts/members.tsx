@@ -10,9 +10,10 @@ import { membersQuery, roomInvitationsQuery } from '../client/queries.ts'
 import { isDirect } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import classes from './members.module.css'
-import { NewDirect, useDirect } from './new-direct.tsx'
+import { NewDirect } from './new-direct.tsx'
 import { PeoplePicker } from './people-picker.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
+import { useDirect } from './use-direct.ts'
 
 interface MembersProps {
   readonly room: Room

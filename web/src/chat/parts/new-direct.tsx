@@ -1,12 +1,11 @@
-import { MAX_GROUP_PEOPLE, type Person, type Room } from '@akashi/contract'
+import { MAX_GROUP_PEOPLE, type Person } from '@akashi/contract'
 import { Button, Group, Pill, Text } from '@mantine/core'
 import { useState } from 'react'
-import { useNavigate } from 'react-router'
-import { call, Problem } from '../../api/index.ts'
-import { Dialog, showMessage, showProblem } from '../../ui/index.ts'
+import { Dialog } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
 import { PeoplePicker } from './people-picker.tsx'
+import { useDirect } from './use-direct.ts'
 
 interface NewDirectProps {
   readonly opened: boolean
@@ -75,34 +74,4 @@ function Choose({ onClose, initial }: Required<Omit<NewDirectProps, 'opened'>>) 
       </Group>
     </>
   )
-}
-
-/** Opens the conversation with a person, or with several; resolves with whether that worked. */
-export function useDirect() {
-  const t = useTexts()
-  const chat = useChat()
-  const navigate = useNavigate()
-  const [busy, setBusy] = useState(false)
-  const openWith = async (people: readonly Person[]): Promise<boolean> => {
-    const [first] = people
-    if (first === undefined) return false
-    setBusy(true)
-    try {
-      const room: Room =
-        people.length === 1
-          ? await call('POST /v1/chat/direct', { body: { userId: first.id } })
-          : await call('POST /v1/chat/groups', { body: { userIds: people.map(({ id }) => id) } })
-      await chat.refresh()
-      await navigate(`/chat/rooms/${room.id}`)
-      return true
-    } catch (error) {
-      if (error instanceof Problem && (error.status === 403 || error.status === 404)) {
-        showMessage(t(people.length === 1 ? 'directForm.refused' : 'directForm.refusedGroup'))
-      } else showProblem(error)
-      return false
-    } finally {
-      setBusy(false)
-    }
-  }
-  return { open: (person: Person) => openWith([person]), openWith, busy }
 }

@@ -5,9 +5,9 @@ import { useEffect } from 'react'
 import { useChat, useObserved } from '../client/context.tsx'
 import { nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
-import { useDirect } from './new-direct.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
 import classes from './person-card.module.css'
+import { useDirect } from './use-direct.ts'
 
 /** The content of a person's card. */
 export function PersonFacts({ person, onLeave }: { readonly person: Person; readonly onLeave: () => void }) {

@@ -19,7 +19,7 @@ import { lazily } from '../../shell/index.ts'
 import { showMessage, showProblem } from '../../ui/index.ts'
 import { useChat, useDrafts, useObserved } from '../client/context.tsx'
 import { membersQuery } from '../client/queries.ts'
-import { isDirect, nameOf, roomName } from '../client/text.ts'
+import { isDirect, nameOf, peersOf, roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { Composer } from './composer.tsx'
 import { DialogBoundary } from './dialog-boundary.tsx'
@@ -178,7 +178,7 @@ function RoomHead({ room, name, onDetails }: RoomHeadProps) {
       title={name}
       icon={
         room.type === 'group' ? (
-          <GroupAvatar people={room.peers} size={34} />
+          <GroupAvatar people={peersOf(room)} size={34} />
         ) : room.type === 'direct' ? (
           <PersonAvatar person={room.peer} size={34} status={status} />
         ) : (

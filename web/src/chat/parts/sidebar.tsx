@@ -14,15 +14,18 @@ import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { NavLink } from 'react-router'
+import { lazily } from '../../shell/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { unreadQuery } from '../client/queries.ts'
-import { clockOrDay, isDirect, nameOf, previewOf, roomName } from '../client/text.ts'
+import { clockOrDay, isDirect, nameOf, peersOf, previewOf, roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { byNewest } from '../model/rooms.ts'
+import { DialogBoundary } from './dialog-boundary.tsx'
 import { GroupAvatar } from './group-avatar.tsx'
-import { NewDirect } from './new-direct.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
 import classes from './sidebar.module.css'
+
+const NewDirect = lazily(async () => (await import('./new-direct.tsx')).NewDirect)
 
 export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
   const t = useTexts()
@@ -86,7 +89,11 @@ export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
           {rooms !== null && direct.length === 0 && <li className={classes['empty']}>{t('noDirect')}</li>}
         </Group>
       </div>
-      <NewDirect opened={choosing} onClose={() => setChoosing(false)} />
+      {choosing && (
+        <DialogBoundary onClose={() => setChoosing(false)}>
+          <NewDirect opened onClose={() => setChoosing(false)} />
+        </DialogBoundary>
+      )}
     </nav>
   )
 }
@@ -212,7 +219,7 @@ function RoomIcon({
   if (room.type === 'direct') {
     return <PersonAvatar person={room.peer} size={36} status={status} />
   }
-  if (room.type === 'group') return <GroupAvatar people={room.peers} size={36} />
+  if (room.type === 'group') return <GroupAvatar people={peersOf(room)} size={36} />
   const Icon = room.isEncrypted ? IconShieldLock : room.type === 'private' ? IconLock : IconHash
   return (
     <span className={classes['icon']}>

@@ -16,15 +16,15 @@ import { useNavigate } from 'react-router'
 import { Dialog } from '../../ui/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { peopleQuery } from '../client/queries.ts'
-import { roomName } from '../client/text.ts'
+import { peersOf, roomName } from '../client/text.ts'
 import { type ChatTexts, useTexts } from '../locales/index.ts'
 import { someContain } from '../model/fold.ts'
 import { byNewest } from '../model/rooms.ts'
 import { GroupAvatar } from './group-avatar.tsx'
 import { isComposing } from './keys.ts'
-import { useDirect } from './new-direct.tsx'
 import { PersonAvatar } from './person-avatar.tsx'
 import classes from './switcher.module.css'
+import { useDirect } from './use-direct.ts'
 
 const MAX_ROOMS = 8
 const MAX_PEOPLE = 5
@@ -154,7 +154,7 @@ function roomChoice(t: ChatTexts, room: Room, go: () => void): Choice {
       room.type === 'direct' ? (
         <PersonAvatar person={room.peer} size={22} />
       ) : room.type === 'group' ? (
-        <GroupAvatar people={room.peers} size={22} />
+        <GroupAvatar people={peersOf(room)} size={22} />
       ) : (
         <Icon size={18} aria-hidden />
       ),
