@@ -10481,7 +10481,9 @@ begin
     raise exception 'this person has no copy of the key of the room' using errcode = 'AK003',
       hint = 'an owner or admin who is a member has to invite them';
   end if;
-  insert into akashi_chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
+  -- What is said to a few people alone concerns each of them.
+  insert into akashi_chat.room_members as m (room_id, user_id, role, notification_level)
+  values (room.id, person, as_role, case when room.room_type in ('direct', 'group') then 'all' else 'mentions' end)
   on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, removed_at = null,
     joined_at = now();
   perform akashi_chat.end_invitations(room.id, person);

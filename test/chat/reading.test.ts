@@ -55,7 +55,10 @@ describe('a room', () => {
   it('of two names the other person', async () => {
     const room = await chat.openDirectRoom(app, aoi.actor, ken.id)
     expect(room).toMatchObject({ type: 'direct', peer: { username: 'ken' } })
-    expect(await chat.readRoom(app, ken.actor, room.id)).toMatchObject({ peer: { username: 'aoi' } })
+    expect(await chat.readRoom(app, ken.actor, room.id)).toMatchObject({
+      peer: { username: 'aoi' },
+      notificationLevel: 'all',
+    })
   })
 
   it('is found in the directory a page at a time', async () => {
@@ -235,6 +238,7 @@ describe('a group', () => {
   it('is the same for the same people, whoever opens it, also at once', async () => {
     const { one, two, three, room } = await group('same')
     expect(room).toMatchObject({ type: 'group', memberCount: 3, role: 'member', peer: null })
+    expect(room.notificationLevel).toBe('all')
     expect(room.peers.map(({ id }) => id).sort()).toEqual([two.id, three.id].sort())
     const again = await Promise.all([
       chat.openGroup(app, two.actor, [three.id, one.id]),
