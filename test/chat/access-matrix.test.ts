@@ -56,6 +56,18 @@ const own = {
 } as const
 
 const matrix: Readonly<Record<string, Row>> = {
+  // Shown wherever a person is.
+  avatars: {
+    select: {
+      owner: 'all',
+      admin: 'all',
+      member: 'all',
+      removed: 'all',
+      stranger: 'all',
+      anonymous: 'none',
+      ...logins('no', 'no'),
+    },
+  },
   favourite_rooms: { select: { ...own, ...logins('no', 'no') } },
   file_uploads: { select: { ...members, removed: 'own', ...logins('all', 'all') } },
   message_edits: { select: { ...members, ...logins('no', 'no') } },
@@ -96,6 +108,12 @@ interface Commands {
 }
 
 const commands: Readonly<Record<string, Commands>> = {
+  avatars: {
+    room: 'null::uuid',
+    about: 'user_id',
+    insert: `insert into akashi_chat.avatars (user_id, content) select $2::uuid, '\\x00'::bytea where $1::uuid is not null`,
+    update: 'update akashi_chat.avatars set created_at = now()',
+  },
   file_uploads: {
     room: 'room_id',
     about: 'user_id',

@@ -61,6 +61,7 @@ const pages: readonly Target[] = [
 const bodies: Readonly<Record<string, () => unknown>> = {
   'POST /v1/chat/rooms/{roomId}/files': () => 'the text of a file',
   'PUT /v1/chat/avatar': () => 'no picture',
+  'POST /v1/chat/groups': () => ({ userIds: [ids['victim'], ids['colleague']] }),
   'POST /v1/events': () => ({
     event_type: 'coupon_guessed',
     event_category: 'data_access',
@@ -283,6 +284,7 @@ async function recruit(): Promise<void> {
   }
   const victim = await person(first, 'victim')
   ids['victim'] = victim
+  ids['colleague'] = await person(first, 'colleague')
   await send(first, 'PUT', `/v1/users/${victim}/roles/viewer`, {})
   await send(first, 'POST', '/v1/service-accounts', { name: 'robot', tier: 'system', roles: ['sys_admin'] })
   const { permissions } = await send(first, 'GET', '/v1/permissions/mine')
@@ -310,7 +312,7 @@ async function settle(turn = 0): Promise<void> {
   const { id: file } = z.object({ id: z.string() }).parse(await answer.json())
   const { rows } = await send(owner.headers, 'GET', '/v1/audit/logs?limit=1')
   const { id: key } = await send(owner.headers, 'POST', '/v1/api-keys', { name: 'k' })
-  const { sessions } = await send(owner.headers, 'GET', '/v1/me/sessions')
+  const session = await otherSession(owner)
   await send(owner.headers, 'POST', '/v1/events', bodies['POST /v1/events']?.() as object)
   const { rows: events } = await send(owner.headers, 'GET', '/v1/events?limit=1')
   await send(owner.headers, 'PUT', '/v1/policies/api_key.max_per_owner', { value: 10_000 })
@@ -321,9 +323,20 @@ async function settle(turn = 0): Promise<void> {
     file,
     key,
     row: rows[0].id,
-    session: sessions.find(({ current }: { current: boolean }) => !current)?.id ?? key,
+    session: session ?? key,
     event: events[0].id,
   })
+}
+
+/** A session that does not ask, or undefined when the password was changed by a request. */
+async function otherSession(owner: (typeof crew)[number]): Promise<string | undefined> {
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const { sessions } = await send(owner.headers, 'GET', '/v1/me/sessions')
+    const other = sessions.find(({ current }: { current: boolean }) => !current)
+    if (other !== undefined) return other.id
+    await signIn(owner.login, PASSWORD).catch(() => undefined)
+  }
+  return undefined
 }
 
 /** Somebody with the first administrator's password. */
