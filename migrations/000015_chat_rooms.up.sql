@@ -226,7 +226,7 @@ create policy rooms_visible on akashi_chat.rooms for select to akashi_app using 
     id = any ((select akashi_chat.my_rooms())::uuid[])
     or id = any ((select akashi_chat.my_invited_rooms())::uuid[])
     or (room_type = 'public' and (select akashi_auth.current_user_id()) is not null and (select akashi_auth.key_permits('rooms:read')))
-    or (room_type not in ('direct', 'group') and (select akashi_auth.has_permission('rooms:admin')))));
+    or (room_type::text not in ('direct', 'group') and (select akashi_auth.has_permission('rooms:admin')))));
 create policy room_members_of_mine on akashi_chat.room_members for select to akashi_app
   using (room_id = any ((select akashi_chat.my_rooms())::uuid[]) or user_id = (select akashi_auth.current_user_id()));
 create policy room_invitations_mine on akashi_chat.room_invitations for select to akashi_app

@@ -2492,7 +2492,7 @@ alter table akashi_chat.rooms force row level security;
 create policy rooms_owner on akashi_chat.rooms for all to akashi_owner using (true) with check (true);
 create policy rooms_policy_read on akashi_chat.rooms for select to akashi_policy using (true);
 create policy rooms_staff on akashi_chat.rooms for select to akashi_security_admin, akashi_worker using (true);
-create policy rooms_visible on akashi_chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT akashi_chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL) AND ( SELECT akashi_auth.key_permits('rooms:read'::text) AS key_permits)) OR (((room_type)::text <> ALL ((ARRAY['direct'::character varying, 'group'::character varying])::text[])) AND ( SELECT akashi_auth.has_permission('rooms:admin'::text) AS has_permission)))));
+create policy rooms_visible on akashi_chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT akashi_chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL) AND ( SELECT akashi_auth.key_permits('rooms:read'::text) AS key_permits)) OR (((room_type)::text <> ALL (ARRAY['direct'::text, 'group'::text])) AND ( SELECT akashi_auth.has_permission('rooms:admin'::text) AS has_permission)))));
 grant select on akashi_chat.rooms to akashi_app;
 grant select on akashi_chat.rooms to akashi_policy;
 grant select on akashi_chat.rooms to akashi_security_admin;
