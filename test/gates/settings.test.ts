@@ -103,6 +103,7 @@ describe('flags', () => {
   const demanded: Readonly<Record<string, readonly string[]>> = {
     'app create': ['shop'],
     'audit check': ['proof.json'],
+    'evidence check': ['evidence.html'],
     'witness serve': ['--name', 'example.org/w', '--log', 'x'],
     '': ['status'],
   }

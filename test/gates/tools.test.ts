@@ -107,7 +107,10 @@ test('pages', { timeout: TIMEOUT_MS }, async () => {
   const broken = await run(process.execPath, 'web/build.ts')
   expect(broken).toMatchObject({ status: 1, output: expect.stringContaining('missing.ts') })
   write('web/src/main.ts', 'console.log(1)\n')
-  expect((await run(process.execPath, 'web/build.ts')).status).toBe(0)
+  write('web/src/evidence/viewer.ts', 'console.log(2)\n')
+  for (const name of ['src/evidence/viewer.css', 'public/scheme.js', 'public/seal.svg'])
+    write(`web/${name}`, '')
+  expect(await run(process.execPath, 'web/build.ts')).toMatchObject({ status: 0 })
 })
 
 test('unused code and packages', { timeout: TIMEOUT_MS }, async () => {
