@@ -369,8 +369,8 @@ const recordCases: readonly Case[] = [
   },
   {
     name: 'seal_lag',
-    // Nobody seals in this test.
-    make: () => watchSealing(worker, tester, { stalledMs: 200 }),
+    // Nobody seals in this test; transactions of other tests on the server may hold the frontier for a while.
+    make: () => expect.poll(() => watchSealing(worker, tester, { stalledMs: 200 })).not.toEqual([]),
     undo: async () => {
       await ledger.seal()
       await reported('ledger_not_sealed', [])
