@@ -24,7 +24,7 @@ import { random } from '../support/random.ts'
 /** AKASHI_LONG=1 makes as many transactions and bypasses as the design asks for. */
 const LONG = process.env['AKASHI_LONG'] === '1'
 const TRANSACTIONS = Number(process.env['AKASHI_CROSSCHECK_TRANSACTIONS'] ?? (LONG ? 1_000_000 : 1_000))
-const BYPASSES_OF_A_KIND = LONG ? 80 : 2
+const BYPASSES_OF_A_KIND = LONG ? 80 : 1
 const LONG_MS = 24 * 3_600_000
 /** A discrepancy is an event within this time, on a machine that does nothing else: asked with AKASHI_LONG=1. */
 const PROMPT_MS = 5_000
