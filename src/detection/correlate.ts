@@ -50,6 +50,11 @@ interface Open {
   readonly ids: Set<string>
 }
 
+/** Maximum microseconds between two events of one finding of the rule. */
+export function spanOf(rule: Rule): number {
+  return rule.suppression + (rule.kind === 'event' ? 0 : rule.timespan)
+}
+
 /** Collects the findings of one rule. Events may come in any order; a window is cut by created_at. */
 export class Correlator {
   readonly rule: Rule
@@ -83,7 +88,7 @@ export class Correlator {
   /** Drops events that cannot become part of a finding after `at` (microseconds). */
   forget(at: number): void {
     const { rule } = this
-    const span = rule.kind === 'event' ? rule.suppression : rule.timespan + rule.suppression
+    const span = spanOf(rule)
     for (const [key, entries] of this.#groups) {
       const first = entries.findIndex((entry) => entry.at > at - span * 2)
       if (first < 0) this.#groups.delete(key)

@@ -2,13 +2,13 @@
 import { detectionLogs } from '@akashi/contract'
 import type { Actor, Database, Session } from '../postgres/index.ts'
 import type { Calendar } from './calendar.ts'
-import type { Finding } from './correlate.ts'
+import { type Finding, spanOf } from './correlate.ts'
 import { schemaOf, tableOf } from './history.ts'
 import { Matcher, type Row } from './matcher.ts'
 import { noResponses, type Responses } from './respond.ts'
 import type { Rule, SourceTable } from './rule/ast.ts'
 import { type Bounds, boundsOf, sealedSize } from './sealed.ts'
-import { postgresql } from './sql/dialects.ts'
+import { type Bind, postgresql } from './sql/dialects.ts'
 import { keepRun, type Ruleset, rulesetOf } from './store.ts'
 
 /** Rows of one round. */
@@ -261,11 +261,6 @@ function isForTerms(rule: Rule): boolean {
   return rule.kind === 'correlation' && rule.type === 'new_terms'
 }
 
-/** Microseconds between two events of one finding of the rule. */
-function spanOf(rule: Rule): number {
-  return rule.suppression + (rule.kind === 'event' ? 0 : rule.timespan)
-}
-
 /** Ranges of time that reach so far to both sides of each time, without overlaps. @param times ascending */
 export function rangesAround(times: readonly number[], reach: number): [number, number][] {
   const ranges: [number, number][] = []
@@ -276,8 +271,6 @@ export function rangesAround(times: readonly number[], reach: number): [number, 
   }
   return ranges
 }
-
-type Bind = (value: string | number) => string
 
 /** Rows `r` of a log in a FROM clause, and what of them is tested only where a rule matches, since it is expensive. */
 interface Source {

@@ -1,6 +1,6 @@
 /** Runs many rules over rows: what to select, and what to do with each row. */
 import type { Calendar } from './calendar.ts'
-import { Correlator, type Finding, type Matched } from './correlate.ts'
+import { Correlator, type Finding, type Matched, spanOf } from './correlate.ts'
 import { evaluate, type PlainEvent, textOf } from './evaluate.ts'
 import type { EventRule, Expression, Field, Rule, SourceTable } from './rule/ast.ts'
 import type { Bind, Dialect } from './sql/dialects.ts'
@@ -69,10 +69,7 @@ export class Matcher {
 
   /** Maximum microseconds between two events of the same finding. */
   get horizon(): number {
-    return Math.max(
-      0,
-      ...this.rules.map((rule) => rule.suppression + (rule.kind === 'event' ? 0 : rule.timespan)),
-    )
+    return Math.max(0, ...this.rules.map(spanOf))
   }
 
   get isEmpty(): boolean {

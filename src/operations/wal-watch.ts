@@ -61,11 +61,11 @@ export async function watchKeptWal(
 export async function watchCrosscheckWal(
   { worker, source, data, log }: WatchParts,
   actor: Actor,
-  signal?: AbortSignal,
-  reader: Reader = { direct: source.database.direct, transaction: worker.transaction },
+  signal: AbortSignal,
+  reader: Reader,
 ): Promise<string | undefined> {
   const name = (await readCrosscheckSlot(reader))?.name
-  const slot = name === undefined ? null : await readReplicationSlot(reader, name, given({ signal }))
+  const slot = name === undefined ? null : await readReplicationSlot(reader, name, { signal })
   if (slot === null) return undefined
   const { walLimitBytes } = await readBackupSettings(reader, actor)
   const freeBytes = (await diskOf(data))?.freeBytes ?? null

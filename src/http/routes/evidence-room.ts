@@ -1,10 +1,12 @@
 import { closeSession, type EvidenceParts, openLink, recordLook } from '../../evidence/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
-import { contentTypeOf, fileName, readReport, readReportFile, readSummary } from '../../report/index.ts'
+import { readSummary } from '../../report/index.ts'
+import { sendAttachment } from '../attachment.ts'
 import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { scopeOf } from '../plugins/evidence-session.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
+import { sendReportFile } from '../report-file.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { MAKE_TIMEOUT_MS, makeInTurn } from './evidence.ts'
@@ -14,7 +16,7 @@ const REASON = 'read through an evidence link'
 
 /** The pages of somebody who has an evidence link and no account. Each reading is recorded under the link. */
 export function evidenceRoomRoutes(app: App, services: Services): void {
-  const { securityAdmin, keyring, store, identity } = services
+  const { securityAdmin, keyring, identity } = services
   const parts: EvidenceParts = { database: securityAdmin, keyring, clock: identity.login.clock }
   operation(app, 'POST /v1/evidence-room/session', {
     access: { public: 'anybody' },
@@ -54,10 +56,7 @@ export function evidenceRoomRoutes(app: App, services: Services): void {
         { logs, from, to, reason: REASON, asked },
         callerSignal(reply),
       )
-      return reply
-        .type('text/html; charset=utf-8')
-        .header('content-disposition', `attachment; filename="${name}"`)
-        .send(html)
+      return sendAttachment(reply, { name, type: 'text/html; charset=utf-8' }, html)
     },
   })
   operation(app, 'GET /v1/evidence-room/reports/{id}/file', {
@@ -68,13 +67,7 @@ export function evidenceRoomRoutes(app: App, services: Services): void {
       if (!scopeOf(request).reports.includes(params.id)) {
         throw new AkashiError('not_found', 'the link does not show this report')
       }
-      const report = await readReport(securityAdmin, request.actor, params.id)
-      const name = fileName(query.format, query.lang)
-      const bytes = await readReportFile(store, report, name, callerSignal(reply))
-      return reply
-        .type(contentTypeOf(query.format))
-        .header('content-disposition', `attachment; filename="${report.month}-${name}"`)
-        .send(bytes)
+      return await sendReportFile(reply, services, request.actor, params.id, query)
     },
   })
 }

@@ -2,6 +2,7 @@ import { logNamed } from '../../audit/index.ts'
 import { createLink, type EvidenceFile, listLinks, makeEvidence, revokeLink } from '../../evidence/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
 import { requirePermission } from '../../identity/index.ts'
+import { sendAttachment } from '../attachment.ts'
 import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
@@ -45,10 +46,7 @@ export function evidenceRoutes(
     handle: async ({ actor, body }, reply) => {
       for (const log of body.logs) await requirePermission(database, actor, logNamed(log).permission)
       const { name, html } = await makeInTurn(parts, actor, body, callerSignal(reply))
-      return reply
-        .type('text/html; charset=utf-8')
-        .header('content-disposition', `attachment; filename="${name}"`)
-        .send(html)
+      return sendAttachment(reply, { name, type: 'text/html; charset=utf-8' }, html)
     },
   })
   operation(app, 'GET /v1/evidence/links', {

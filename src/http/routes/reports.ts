@@ -1,13 +1,7 @@
-import {
-  contentTypeOf,
-  fileName,
-  listReports,
-  readReport,
-  readReportFile,
-  readSummary,
-} from '../../report/index.ts'
+import { listReports, readReport, readSummary } from '../../report/index.ts'
 import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
+import { sendReportFile } from '../report-file.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
@@ -15,7 +9,8 @@ import type { Services } from '../services.ts'
 const MAKE_TIMEOUT_MS = 110_000
 
 /** Compliance reports: making, listing, reading. */
-export function reportRoutes(app: App, { securityAdmin, store, makeReport }: Services): void {
+export function reportRoutes(app: App, services: Services): void {
+  const { securityAdmin, makeReport } = services
   operation(app, 'GET /v1/reports', {
     access: { permission: 'reports:read' },
     handle: async ({ actor, query }) => ({ reports: await listReports(securityAdmin, actor, query) }),
@@ -36,14 +31,6 @@ export function reportRoutes(app: App, { securityAdmin, store, makeReport }: Ser
   operation(app, 'GET /v1/reports/{id}/file', {
     access: { permission: 'reports:read', reads: 'compliance_reports' },
     budget: { requests: 60, seconds: 60 },
-    handle: async ({ actor, params, query }, reply) => {
-      const report = await readReport(securityAdmin, actor, params.id)
-      const name = fileName(query.format, query.lang)
-      const bytes = await readReportFile(store, report, name, callerSignal(reply))
-      return reply
-        .type(contentTypeOf(query.format))
-        .header('content-disposition', `attachment; filename="${report.month}-${name}"`)
-        .send(bytes)
-    },
+    handle: ({ actor, params, query }, reply) => sendReportFile(reply, services, actor, params.id, query),
   })
 }

@@ -1,10 +1,9 @@
-import { Readable } from 'node:stream'
 import { MAX_AVATAR_BYTES } from '@akashi/contract'
 import * as chat from '../../../chat/index.ts'
-import { AkashiError } from '../../../foundation/index.ts'
 import { operation } from '../../operation.ts'
 import { userOf } from '../../plugins/authentication.ts'
 import { callerSignal } from '../../plugins/caller-signal.ts'
+import { rawBody, withRawBodies } from '../../raw-body.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 
@@ -15,30 +14,23 @@ const CACHE_SECONDS = 3_600
 
 /** Pictures of people. */
 export function avatarRoutes(app: App, { app: database, scanner }: Services): void {
-  app.register((uploads: App, _, done) => {
-    uploads.removeAllContentTypeParsers()
-    uploads.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload))
+  withRawBodies(app, (uploads) => {
     operation(uploads, 'PUT /v1/chat/avatar', {
       access: { self: 'person', scope: 'none' },
       budget: { requests: 20, seconds: 600 },
       bodyLimit: MAX_AVATAR_BYTES,
       handlerTimeout: UPLOAD_MS,
       handle: async (request, reply) => {
-        if (!(request.body instanceof Readable)) {
-          throw new AkashiError('invalid_input', 'the picture is empty', {
-            hint: 'send its bytes as the body',
-          })
-        }
+        const picture = rawBody(request, 'picture')
         const avatarUrl = await chat.setAvatar(
           { database, scanner },
           userOf(request),
-          request.body,
+          picture,
           callerSignal(reply),
         )
         return { avatarUrl }
       },
     })
-    done()
   })
   operation(app, 'DELETE /v1/chat/avatar', {
     access: { self: 'person', scope: 'none' },

@@ -5,6 +5,7 @@ import * as chat from '../../../chat/index.ts'
 import { AkashiError } from '../../../foundation/index.ts'
 import { operation } from '../../operation.ts'
 import { callerSignal } from '../../plugins/caller-signal.ts'
+import { rawBody, withRawBodies } from '../../raw-body.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 
@@ -15,19 +16,14 @@ const MIN_FREE_BYTES = 2_147_483_648
 
 /** Files of rooms: uploaded as streams, scanned by the worker, downloaded by members. */
 export function fileRoutes(app: App, { app: database, store, freeBytes }: Services): void {
-  app.register((uploads: App, _, done) => {
-    // The body is never parsed, regardless of its content type.
-    uploads.removeAllContentTypeParsers()
-    uploads.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload))
+  withRawBodies(app, (uploads) => {
     operation(uploads, 'POST /v1/chat/rooms/{roomId}/files', {
       access: { permission: 'rooms:write', by: 'person' },
       budget: { requests: 120, seconds: 60 },
       bodyLimit: MAX_FILE_BYTES,
       handlerTimeout: TRANSFER_MS,
       handle: async (request, reply) => {
-        if (!(request.body instanceof Readable)) {
-          throw new AkashiError('invalid_input', 'the file is empty', { hint: 'send its bytes as the body' })
-        }
+        const bytes = rawBody(request, 'file')
         const declared = Number(request.headers['content-length'] ?? MAX_FILE_BYTES)
         if (declared > MAX_FILE_BYTES) {
           // The rest of the body is not read.
@@ -48,12 +44,11 @@ export function fileRoutes(app: App, { app: database, store, freeBytes }: Servic
           name: request.query.name,
           mimeType: request.headers['content-type'] ?? 'application/octet-stream',
           size: declared,
-          bytes: request.body,
+          bytes,
           signal: callerSignal(reply),
         })
       },
     })
-    done()
   })
   operation(app, 'GET /v1/chat/rooms/{roomId}/files', {
     access: { permission: 'rooms:read', by: 'person' },
